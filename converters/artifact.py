@@ -1,0 +1,71 @@
+"""What a converter makes, and what it is made from, as data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from models.variant import Resolution
+
+Format = Literal["onnx", "tflite", "openvino", "coreml"]
+Precision = Literal["fp32", "fp16", "int8"]
+FORMATS: tuple[Format, ...] = ("onnx", "tflite", "openvino", "coreml")
+PRECISIONS: tuple[Precision, ...] = ("fp32", "fp16", "int8")
+
+
+@dataclass(frozen=True)
+class Spec:
+    """One artifact to be made: which checkpoint, into what."""
+
+    variant: str
+    checkpoint: Path
+    checkpoint_sha: str
+    format: Format
+    precision: Precision
+    resolution: Resolution
+
+    @property
+    def name(self) -> str:
+        height, width = self.resolution
+        return f"{self.variant}.{self.format}.{self.precision}.{height}x{width}"
+
+
+@dataclass(frozen=True)
+class Parity:
+    """How far an artifact strays from its checkpoint, on real frames with the mask fed back."""
+
+    frames: int
+    max_difference: float
+    mean_difference: float
+    iou_loss_points: float
+    tolerance: dict[str, float]
+    breach: str | None = None
+
+    @property
+    def ok(self) -> bool:
+        return self.breach is None
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """A converted model on disk (a file, or a folder for Core ML; OpenVINO's .bin lies beside its .xml)."""
+
+    spec: Spec
+    key: str
+    """Hash of checkpoint, format, precision, resolution, converter versions and options."""
+    path: Path
+    bytes: int
+    sha256: str
+    graph: dict[str, Any] = field(default_factory=dict)
+    """{"ops": {name: count}, "leftovers": {"TRANSPOSE": n, "PAD": n, "RESHAPE": n}} in the format's own names."""
+    versions: dict[str, str] = field(default_factory=dict)
+    parity: Parity | None = None
+
+
+@dataclass(frozen=True)
+class Failure:
+    """An artifact that could not be made or strayed too far: a failed cell's reason, in one sentence."""
+
+    spec: Spec
+    reason: str

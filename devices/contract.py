@@ -1,0 +1,118 @@
+"""What every way of reaching a device takes and gives back.
+
+A job is a folder: `job.json` (this module's `Job` without the folder), the model file, and `frames.u8` (N, H, W, 3)
+uint8 RGB already at the network's resolution. A result is `result.json` with `"end": "done"` as its last key, and
+`masks.f32` or `masks.u8` (N, H, W). Success is that end marker, never an exit code.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from converters.artifact import Artifact
+from models.variant import Resolution
+
+Evidence = Literal["measured", "emulated", "estimated"]
+Unit = Literal["cpu", "gpu", "npu"]
+
+
+@dataclass(frozen=True)
+class Counts:
+    """How long to measure: warm-up until converged within its bounds, then samples AND seconds, both."""
+
+    warm_up_least: int = 30
+    warm_up_seconds: float = 8.0
+    samples: int = 128
+    seconds: float = 2.0
+
+
+QUICK = Counts(warm_up_least=30, warm_up_seconds=2.0, samples=64, seconds=0.7)
+FULL = Counts(samples=1024, seconds=60.0)
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One measurement: an artifact (None: the checkpoint itself under PyTorch) on a unit of a device."""
+
+    variant: str
+    format: str
+    precision: str
+    resolution: Resolution
+    device: str
+    unit: Unit = "cpu"
+    threads: int = 1
+    artifact: Artifact | None = None
+    checkpoint: Path | None = None
+
+    @property
+    def name(self) -> str:
+        height, width = self.resolution
+        return f"{self.variant}/{self.format}/{self.precision}/{height}x{width}/{self.device}/{self.unit}{self.threads}"
+
+
+@dataclass(frozen=True)
+class Job:
+    """What a runner is told. `sequences` are clip lengths: the previous mask is zeroed where one begins."""
+
+    model: Path
+    format: str
+    precision: str
+    resolution: Resolution
+    frames: Path
+    sequences: tuple[int, ...]
+    unit: Unit = "cpu"
+    threads: int = 1
+    counts: Counts = Counts()
+    variant: str = ""
+
+
+@dataclass(frozen=True)
+class Environment:
+    """What the device was while it ran; `facts` is flat (name -> text or number)."""
+
+    facts: dict[str, Any] = field(default_factory=dict)
+    hazards: tuple[str, ...] = ()
+    """Named states that spoil a number: thermal, battery, low-power-mode, debuggable-build, emulator, throttled-clock."""
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a runner returns, raw. Times are nanoseconds of a monotonic clock on the device."""
+
+    masks: NDArray[np.float32]
+    """(N, H, W) in [0, 1]: each frame once, in order, the mask fed back inside a sequence."""
+    evidence: Evidence
+    model_ns: tuple[int, ...] = ()
+    """Tensors in, tensors out; a fresh frame each time, the model's own mask fed back. Empty when emulated."""
+    pipeline_ns: tuple[int, ...] = ()
+    """1280x720 camera frame in, full-size mask out."""
+    load_ns: int | None = None
+    first_ns: int | None = None
+    warm_up: dict[str, Any] = field(default_factory=dict)
+    peak_memory_bytes: int | None = None
+    instructions_per_frame: int | None = None
+    placement: dict[str, Any] = field(default_factory=dict)
+    """{"runtime": "LiteRT 2.3.0", "requested": "cpu", "actual": "XNNPACK", "delegated": 61, "ops": 61, ...}"""
+    environment: Environment = Environment()
+    retries: int = 0
+
+
+class CellFailed(Exception):
+    """A cell that could not be measured; its text is the row's reason, one sentence."""
+
+
+class Runner(Protocol):
+    """One way of reaching one device."""
+
+    def run(self, cell: Cell, job: Job) -> Result:
+        """Measure one cell, or raise CellFailed. Never anything else for what a device does."""
+        ...
+
+
+class Probe(Protocol):
+    def read(self) -> Environment: ...

@@ -1,0 +1,48 @@
+"""Pictures with truth, as every part of the suite takes them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+Picture = NDArray[np.uint8]
+"""(H, W, 3) uint8 RGB."""
+Label = NDArray[np.uint8]
+"""(H, W) uint8: 0 background, 1 person, 255 not judged."""
+
+
+@dataclass(frozen=True)
+class Clip:
+    """A named run of pictures with their labels; a still is a clip of length one.
+
+    `read` yields one (picture, label) pair a call, so that a large folder is never in memory whole.
+    """
+
+    name: str
+    frame_names: Sequence[str]
+    read: Callable[[int], tuple[Picture, Label]] = field(repr=False)
+
+    def __len__(self) -> int:
+        return len(self.frame_names)
+
+    @property
+    def still(self) -> bool:
+        return len(self) == 1
+
+
+@dataclass(frozen=True)
+class Footage:
+    """Clips and stills under one name, with a sentence that says what they are and what was left out."""
+
+    name: str
+    description: str
+    clips: Sequence[Clip]
+    problems: Sequence[str] = ()
+
+    @cached_property
+    def frames(self) -> int:
+        return sum(len(clip) for clip in self.clips)

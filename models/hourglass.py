@@ -1,0 +1,180 @@
+"""The network: an hourglass from (RGB frame, previous mask) to a one-channel mask.
+
+After "Mobile Real-time Video Segmentation" (Google AI blog, 2018): large strided kernels on the full-resolution
+input, residual bottlenecks squeezed by 16 or 32, skip connections, DenseNet layers on top in full resolution. The
+lowering rules it keeps (even kernels where it strides, so that TFLite needs no PAD; skips by ADD; widths in fours;
+no flags in `forward`) are each checked by a test that converts it and lists the operators.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from models.variant import Variant
+
+
+def conv(inputs: int, outputs: int, kernel: int = 1, stride: int = 1, dilation: int = 1) -> nn.Conv2d:
+    """A convolution without bias whose output is the input's size divided by `stride`."""
+    padding = (kernel - stride) // 2 if stride > 1 else dilation * (kernel - 1) // 2
+    return nn.Conv2d(inputs, outputs, kernel, stride, padding, dilation, bias=False)
+
+
+def unit(inputs: int, outputs: int, kernel: int = 1, stride: int = 1, dilation: int = 1) -> nn.Sequential:
+    """Convolution, batch normalisation, ReLU: one fused operator after export."""
+    return nn.Sequential(conv(inputs, outputs, kernel, stride, dilation), nn.BatchNorm2d(outputs), nn.ReLU(True))
+
+
+def linear(inputs: int, outputs: int, kernel: int = 1) -> nn.Sequential:
+    """Convolution and batch normalisation without an activation."""
+    return nn.Sequential(conv(inputs, outputs, kernel), nn.BatchNorm2d(outputs))
+
+
+class Bottleneck(nn.Module):
+    """y = relu(x + expand(middle(squeeze(x)))); the branch starts at zero. (N, width, H, W) to the same."""
+
+    def __init__(self, width: int, middle: int, dilation: int = 1) -> None:
+        super().__init__()
+        self.branch = nn.Sequential(
+            unit(width, middle), unit(middle, middle, kernel=3, dilation=dilation), linear(middle, width)
+        )
+        nn.init.zeros_(self.branch[-1][-1].weight)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.relu(x + self.branch(x))
+
+
+class DownBottleneck(nn.Module):
+    """A bottleneck that halves the picture: (N, inputs, H, W) to (N, width, H/2, W/2)."""
+
+    def __init__(self, inputs: int, width: int, middle: int) -> None:
+        super().__init__()
+        self.shortcut = nn.Sequential(nn.AvgPool2d(2), linear(inputs, width))
+        self.branch = nn.Sequential(
+            unit(inputs, middle), unit(middle, middle, kernel=4, stride=2), linear(middle, width)
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.relu(self.shortcut(x) + self.branch(x))
+
+
+class Up(nn.Module):
+    """One decoder step: project, double bilinearly, ADD the skip, refine by a residual 3x3 convolution.
+
+    (N, inputs, H, W) and, with skips, (N, skip, 2H, 2W) to (N, width, 2H, 2W).
+    """
+
+    def __init__(self, inputs: int, width: int, skip: int | None) -> None:
+        super().__init__()
+        self.project = linear(inputs, width)
+        self.skip = linear(skip, width) if skip else None
+        self.refine = linear(width, width, kernel=3)
+        nn.init.zeros_(self.refine[-1].weight)
+
+    def forward(self, x: Tensor, skipped: Tensor) -> Tensor:
+        x = F.interpolate(self.project(x), scale_factor=2.0, mode="bilinear", align_corners=False)
+        x = F.relu(x if self.skip is None else x + self.skip(skipped))
+        return F.relu(x + self.refine(x))
+
+
+class PlainHead(nn.Module):
+    """One logit a stride-4 pixel, enlarged bilinearly."""
+
+    def __init__(self, features: int) -> None:
+        super().__init__()
+        self.logit = nn.Conv2d(features, 1, 1)
+
+    def forward(self, features: Tensor, _picture: Tensor) -> Tensor:
+        return F.interpolate(self.logit(features), scale_factor=4.0, mode="bilinear", align_corners=False)
+
+
+class HalfHead(nn.Module):
+    """One refining step in half resolution, fed by the picture through a 2x2 convolution."""
+
+    def __init__(self, features: int, inputs: int, width: int = 8) -> None:
+        super().__init__()
+        self.up = Up(features, width, skip=width)
+        self.detail = unit(inputs, width, kernel=2, stride=2)
+        self.logit = nn.Conv2d(width, 1, 1)
+
+    def forward(self, features: Tensor, picture: Tensor) -> Tensor:
+        logit = self.logit(self.up(features, self.detail(picture)))
+        return F.interpolate(logit, scale_factor=2.0, mode="bilinear", align_corners=False)
+
+
+class DenseHead(nn.Module):
+    """DenseNet layers in full resolution over the enlarged features and the picture itself.
+
+    The first enlarged channel is the plain head's logit, and the last convolution starts by passing it through:
+    a dense head begins as its plain sibling and can only be trained away from it.
+    """
+
+    def __init__(self, features: int, inputs: int, growth: int, layers: int, carried: int = 8) -> None:
+        super().__init__()
+        self.logit = nn.Conv2d(features, 1, 1)
+        self.carry = nn.Conv2d(features, carried - 1, 1)
+        widths = [carried + inputs + growth * i for i in range(layers + 1)]
+        self.layers = nn.ModuleList(unit(width, growth, kernel=3) for width in widths[:-1])
+        self.final = nn.Conv2d(widths[-1], 1, 1)
+        with torch.no_grad():
+            self.final.weight.zero_()
+            self.final.weight[:, 0] = 1.0
+            nn.init.zeros_(self.final.bias)  # type: ignore[arg-type]
+
+    def forward(self, features: Tensor, picture: Tensor) -> Tensor:
+        carried = torch.cat([self.logit(features), self.carry(features)], dim=1)
+        x = F.interpolate(carried, scale_factor=4.0, mode="bilinear", align_corners=False)
+        x = torch.cat([x, picture], dim=1)
+        for layer in self.layers:
+            x = torch.cat([x, layer(x)], dim=1)
+        return self.final(x)
+
+
+class Hourglass(nn.Module):
+    """The reference network of a `Variant`.
+
+    Convention: `frame` is (N, 3, H, W) float RGB in [0, 1]; `prev_mask` is (N, 1, H, W) float in [0, 1], zeros when
+    there is none; the mask returned has the shape and range of `prev_mask`. H and W are multiples of 32. Pixels enter
+    as they are: the batch normalisation behind the first convolution is the only normalisation, and folds away.
+    The network is stateless: `models.segmenter.Segmenter` feeds the mask back.
+    """
+
+    def __init__(self, variant: Variant) -> None:
+        super().__init__()
+        self.variant = variant
+        inputs = 4 if variant.previous_mask else 3
+        w8, w16, w32 = variant.widths
+        d16, d8, d4 = variant.decoder
+        self.stem = unit(inputs, variant.stem, kernel=8, stride=4)
+        self.stage8 = self._stage(variant.stem, w8, variant.depths[0])
+        self.stage16 = self._stage(w8, w16, variant.depths[1])
+        self.stage32 = self._stage(w16, w32, variant.depths[2], dilations=(1, 2))
+        self.up16 = Up(w32, d16, w16 if variant.skips else None)
+        self.up8 = Up(d16, d8, w8 if variant.skips else None)
+        self.up4 = Up(d8, d4, variant.stem if variant.skips else None)
+        self.head: nn.Module
+        if variant.head == "plain":
+            self.head = PlainHead(d4)
+        elif variant.head == "half":
+            self.head = HalfHead(d4, inputs)
+        else:
+            self.head = DenseHead(d4, inputs, variant.growth, variant.dense_layers)
+
+    def _stage(self, inputs: int, width: int, depth: int, dilations: tuple[int, ...] = (1, 2, 4)) -> nn.Sequential:
+        middle = self.variant.middle(width)
+        blocks = (Bottleneck(width, middle, dilation=dilations[i % len(dilations)]) for i in range(depth))
+        return nn.Sequential(DownBottleneck(inputs, width, middle), *blocks)
+
+    def logits(self, frame: Tensor, prev_mask: Tensor) -> Tensor:
+        """The mask before the sigmoid: (N, 1, H, W), unbounded."""
+        picture = torch.cat([frame, prev_mask], dim=1) if self.variant.previous_mask else frame
+        x4 = self.stem(picture)  # (N, stem, H/4, W/4)
+        x8 = self.stage8(x4)
+        x16 = self.stage16(x8)
+        x32 = self.stage32(x16)
+        x = self.up8(self.up16(x32, x16), x8)
+        return self.head(self.up4(x, x4), picture)
+
+    def forward(self, frame: Tensor, prev_mask: Tensor) -> Tensor:
+        return torch.sigmoid(self.logits(frame, prev_mask))

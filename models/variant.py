@@ -1,0 +1,118 @@
+"""What a network is, as data: the frozen config behind a name such as `s16-skip-dense`."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, fields, replace
+from fnmatch import fnmatchcase
+from typing import Any, Literal, get_args
+
+Head = Literal["plain", "half", "dense"]
+Resolution = tuple[int, int]
+"""(height, width) in pixels."""
+
+DEFAULT_RESOLUTION: Resolution = (256, 256)
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One network of the family.
+
+    `squeeze` divides a bottleneck's width to give its middle; `skips` adds encoder features to the decoder;
+    `head` is what turns stride-4 features into the mask: bilinear only, one stage in half resolution, or
+    DenseNet layers in full resolution. Widths and middles are multiples of 4, as mobile kernels like them.
+    """
+
+    squeeze: int = 16
+    skips: bool = True
+    head: Head = "dense"
+    previous_mask: bool = True
+    stem: int = 24
+    widths: tuple[int, int, int] = (128, 128, 256)
+    depths: tuple[int, int, int] = (2, 6, 4)
+    decoder: tuple[int, int, int] = (64, 32, 24)
+    growth: int = 4
+    dense_layers: int = 2
+
+    def __post_init__(self) -> None:
+        if self.head not in get_args(Head):
+            raise ValueError(f"head must be one of {', '.join(get_args(Head))}, not {self.head!r}")
+        channels = (self.stem, *self.widths, *self.decoder, self.growth)
+        if any(c <= 0 or c % 4 for c in channels):
+            raise ValueError(f"every width must be a positive multiple of 4: {channels}")
+        if self.squeeze < 1 or min(self.depths) < 0 or self.dense_layers < 1:
+            raise ValueError(f"squeeze and dense_layers start at 1, depths at 0: {self}")
+
+    @property
+    def stride(self) -> int:
+        """The deepest down-sampling; height and width must be multiples of it."""
+        return 32
+
+    def middle(self, width: int) -> int:
+        """Channels in the middle of a bottleneck of `width`: width / squeeze, never below 4."""
+        return max(4, width // self.squeeze // 4 * 4)
+
+    def check_resolution(self, resolution: Resolution) -> None:
+        """Raise ValueError unless both sides are positive multiples of `stride`."""
+        if any(side <= 0 or side % self.stride for side in resolution):
+            height, width = resolution
+            raise ValueError(f"{height}x{width}: both sides must be multiples of {self.stride}")
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> Variant:
+        """The inverse of `to_dict`, also after a trip through JSON. An unknown key is a ValueError."""
+        known = {f.name for f in fields(cls)}
+        if unknown := sorted(set(values) - known):
+            raise ValueError(f"unknown variant fields: {', '.join(unknown)}")
+        return cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in values.items()})
+
+
+def _reference() -> dict[str, Variant]:
+    heads: tuple[Head, Head] = ("dense", "plain")
+    return {
+        f"s{squeeze}-{'skip' if skips else 'noskip'}-{head}": Variant(squeeze=squeeze, skips=skips, head=head)
+        for squeeze in (4, 16, 32)
+        for skips in (True, False)
+        for head in heads
+    }
+
+
+REFERENCE: dict[str, Variant] = _reference()
+"""The twelve: squeeze 4, 16 or 32; skips or none; dense head or none."""
+
+VARIANTS: dict[str, Variant] = {
+    **REFERENCE,
+    "s16-skip-half": Variant(head="half"),
+    "s16-skip-plain-noprev": Variant(head="plain", previous_mask=False),
+}
+"""Every named variant: the reference and those that joined."""
+
+
+def get(name: str) -> Variant:
+    """The variant called `name`; ValueError lists the names when there is none."""
+    try:
+        return VARIANTS[name]
+    except KeyError:
+        raise ValueError(f"no variant {name!r}; there are: {', '.join(VARIANTS)}") from None
+
+
+def match(pattern: str) -> list[str]:
+    """Names that match a glob, or several separated by commas, in their listed order.
+
+    `*` alone means the twelve of the reference set. ValueError when a part matches nothing.
+    """
+    chosen: set[str] = set()
+    for part in pattern.split(","):
+        pool = REFERENCE if part == "*" else VARIANTS
+        hits = [name for name in pool if fnmatchcase(name, part)]
+        if not hits:
+            raise ValueError(f"no variant matches {part!r}; there are: {', '.join(VARIANTS)}")
+        chosen.update(hits)
+    return [name for name in VARIANTS if name in chosen]
+
+
+def with_head(variant: Variant, head: Head) -> Variant:
+    """The same trunk under another head."""
+    return replace(variant, head=head)
