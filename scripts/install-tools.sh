@@ -1,0 +1,20 @@
+#!/usr/bin/env bash
+# Installs the native tools that some tests drive: a browser that looks at the page, an AArch64 emulator.
+# Debian and Ubuntu; as root or under CI only, so that it never asks a laptop's owner for a password.
+set -euo pipefail
+
+tools=(chromium chromium-driver qemu-user)
+
+missing=()
+for tool in "${tools[@]}"; do
+  dpkg --status "$tool" >/dev/null 2>&1 || missing+=("$tool")
+done
+[ ${#missing[@]} -eq 0 ] && exit 0
+
+if [ "$(id -u)" -ne 0 ] || ! command -v apt-get >/dev/null; then
+  echo "Not installed (needs apt-get and root): ${missing[*]}. The tests that need them will say so." >&2
+  exit 0
+fi
+export DEBIAN_FRONTEND=noninteractive
+apt-get update --quiet --quiet
+apt-get install --quiet --quiet --yes --no-install-recommends "${missing[@]}" >/dev/null
