@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Any, Literal
+import json
+import math
+import os
+from collections.abc import Iterable
+from dataclasses import MISSING, asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any, Literal, get_args, get_type_hints
+
+from filelock import FileLock
 
 SCHEMA = 1
+
+
+class NewerSchema(ValueError):
+    """Rows written by a later version of this suite: to read them as if they were ours would be guessing."""
 
 
 @dataclass(frozen=True)
@@ -42,3 +53,149 @@ class Row:
     """{"kind": "worst" | "typical", "frame": name, "iou": x, "jpeg": base64 of an overlay, 200 px wide at most}."""
     retries: int = 0
     schema: int = SCHEMA
+
+
+def to_json(row: Row) -> str:
+    """One line without its end, keys sorted. What JSON has no word for, NaN and the infinities, becomes null."""
+    return json.dumps(_finite(asdict(row)), sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
+
+def from_json(line: str) -> Row:
+    """The inverse of `to_json`. ValueError says what is wrong with the line, NewerSchema that it is not ours to read."""
+    try:
+        values = json.loads(line)
+    except json.JSONDecodeError:
+        raise ValueError("it is not whole JSON") from None
+    if not isinstance(values, dict):
+        raise ValueError("it is not a JSON object")
+    schema = values.get("schema")
+    if isinstance(schema, int) and schema > SCHEMA:
+        raise NewerSchema(f"it has schema {schema} and this version reads up to {SCHEMA}; update the checkout")
+    known = {f.name: f for f in fields(Row)}
+    if missing := sorted(name for name, f in known.items() if _required(f) and name not in values):
+        raise ValueError(f"it lacks {', '.join(missing)}")
+    if unknown := sorted(set(values) - set(known)):
+        raise ValueError(f"it has fields that schema {SCHEMA} does not: {', '.join(unknown)}")
+    for name, value in values.items():
+        if not _fits(value, _TYPES[name]):
+            raise ValueError(f"its {name} is {json.dumps(value)[:60]}")
+    return Row(**{name: tuple(v) if isinstance(v, list) else v for name, v in values.items()})
+
+
+def append(path: Path, row: Row) -> None:
+    """Add `row` to the file whole or not at all: one write of one line, on disk when this returns.
+
+    A file whose last line was cut short by a crash gets that line's end first, so that the damage stays one line.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    line = to_json(row).encode() + b"\n"
+    with _lock(path):
+        file = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o644)
+        try:
+            size = os.fstat(file).st_size
+            if size and _last_byte(file, size) != b"\n":
+                line = b"\n" + line
+            written = os.write(file, line)
+            if written != len(line):  # a full disk takes a part: take it back rather than leave half a row
+                os.ftruncate(file, size)
+                raise OSError(f"{path}: only {written} of {len(line)} bytes of a row fit; nothing was added")
+            os.fsync(file)
+        finally:
+            os.close(file)
+
+
+def read(path: Path) -> tuple[list[Row], list[str]]:
+    """The rows of a file, and a sentence for each damaged line.
+
+    A damaged line is moved, byte for byte, to NAME.damaged.jsonl beside the file, where it can be looked at; a later
+    read then finds the file whole. NewerSchema, a ValueError, when a line was written by a later version.
+    """
+    rows, damaged, _ = _parse(path)
+    if not damaged:
+        return rows, []
+    aside = path.with_suffix(".damaged.jsonl")
+    with _lock(path):
+        rows, damaged, whole = _parse(path)  # again, under the lock: a line may have been half written before
+        if damaged:
+            _write(aside, b"".join(line + b"\n" for _, line, _ in damaged), os.O_APPEND)
+            fresh = path.with_suffix(".fresh.jsonl")
+            _write(fresh, b"".join(line + b"\n" for line in whole), os.O_TRUNC)
+            os.replace(fresh, path)
+    return rows, [f"{path.name}, line {n}: {why}; set aside in {aside.name}" for n, _, why in damaged]
+
+
+def latest(rows: Iterable[Row]) -> list[Row]:
+    """One row a cell and run: the last one written, in the order in which the cells first appeared.
+
+    A cell that failed and then succeeded when the run was taken up again is a success.
+    """
+    return list({(row.run, row.cell): row for row in rows}.values())
+
+
+def _parse(path: Path) -> tuple[list[Row], list[tuple[int, bytes, str]], list[bytes]]:
+    """(rows, [(line number, line, why it is damaged), ...], whole lines). An empty line is nothing at all."""
+    rows: list[Row] = []
+    damaged: list[tuple[int, bytes, str]] = []
+    whole: list[bytes] = []
+    for number, line in enumerate(path.read_bytes().split(b"\n"), start=1):
+        if not line.strip():
+            continue
+        try:
+            rows.append(from_json(line.decode()))
+            whole.append(line)
+        except NewerSchema as newer:
+            raise NewerSchema(f"{path}, line {number}: {newer}") from None
+        except UnicodeDecodeError:
+            damaged.append((number, line, "it is not text"))
+        except ValueError as why:
+            damaged.append((number, line, str(why)))
+    return rows, damaged, whole
+
+
+def _lock(path: Path) -> FileLock:
+    return FileLock(path.with_suffix(".lock"))
+
+
+def _last_byte(file: int, size: int) -> bytes:
+    os.lseek(file, size - 1, os.SEEK_SET)
+    return os.read(file, 1)
+
+
+def _write(path: Path, content: bytes, how: int) -> None:
+    file = os.open(path, os.O_WRONLY | os.O_CREAT | how, 0o644)
+    with os.fdopen(file, "wb") as stream:
+        stream.write(content)
+        stream.flush()
+        os.fsync(stream.fileno())
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _finite(v) for key, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(v) for v in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _required(f: Any) -> bool:
+    return f.default is MISSING and f.default_factory is MISSING
+
+
+_TYPES = get_type_hints(Row)
+
+
+def _fits(value: Any, kind: Any) -> bool:
+    """Whether a JSON value may stand in a field of this type; what is inside dicts is theirs."""
+    origin, args = getattr(kind, "__origin__", None), get_args(kind)
+    if origin is Literal:
+        return value in args
+    if origin is tuple:
+        if not isinstance(value, list):
+            return False
+        kinds = [args[0]] * len(value) if args[-1] is Ellipsis else args
+        return len(value) == len(kinds) and all(_fits(v, k) for v, k in zip(value, kinds, strict=True))
+    if args and origin is not dict:  # a union
+        return any(_fits(value, k) for k in args)
+    if isinstance(value, bool):
+        return kind is bool
+    return isinstance(value, origin or kind)
