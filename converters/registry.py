@@ -1,0 +1,66 @@
+"""From a format's name to its module, imported only when asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from converters.artifact import FORMATS, Format, Precision, Spec
+from converters.session import Session
+
+if TYPE_CHECKING:
+    from models.hourglass import Hourglass
+
+Calibration = Iterable[tuple[NDArray[np.float32], NDArray[np.float32]]]
+"""Pairs of (frame (1, H, W, 3), previous mask (1, H, W, 1)), float32 in [0, 1]."""
+
+
+class Converter(Protocol):
+    """What every format's module offers."""
+
+    SUFFIX: str
+    """The artifact's file suffix, with its dot."""
+
+    def available(self) -> str | None:
+        """None when the format can be made here; otherwise the reason it cannot, in one sentence."""
+        ...
+
+    def versions(self) -> dict[str, str]:
+        """Versions of all that shapes the artifact, without importing it: package name to version."""
+        ...
+
+    def convert(self, network: Hourglass, spec: Spec, out: Path, calibration: Calibration | None) -> Path:
+        """Write `network` (in eval mode, batch normalisation folded) to `out` and return the path.
+
+        `calibration` is None unless the precision is int8. Inputs are named `frame` and `prev_mask` (the latter only
+        where the variant has a previous mask), the output `mask`; shapes are static, of `spec.resolution`.
+        """
+        ...
+
+    def load(self, path: Path, threads: int = 1, precision: Precision = "fp32") -> Session: ...
+
+    def inspect(self, path: Path) -> dict[str, Any]:
+        """{"ops": {name: count}, "leftovers": {"TRANSPOSE": n, "PAD": n, "RESHAPE": n}}; see `converters.graph`."""
+        ...
+
+
+def converter(format: Format) -> Converter:
+    """The module of `format`."""
+    return cast(Converter, import_module(f"converters.{format}"))
+
+
+def format_of(path: Path) -> Format:
+    """The format an artifact's suffix tells; ValueError names the known suffixes."""
+    suffixes: dict[str, Format] = {".onnx": "onnx", ".tflite": "tflite", ".xml": "openvino", ".mlpackage": "coreml"}
+    try:
+        return suffixes[path.suffix]
+    except KeyError:
+        raise ValueError(f"{path}: not an artifact; known suffixes are {', '.join(suffixes)}") from None
+
+
+__all__ = ["FORMATS", "Calibration", "Converter", "converter", "format_of"]

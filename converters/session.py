@@ -1,0 +1,74 @@
+"""A loaded artifact, the same to its callers in every format."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.variant import Resolution
+
+Array = NDArray[Any]
+Layout = Literal["NHWC", "NCHW"]
+
+Step = Callable[[NDArray[np.float32], NDArray[np.float32]], NDArray[np.float32]]
+"""(frame (1, H, W, 3), previous mask (1, H, W, 1)) to mask (1, H, W, 1), all float32 in [0, 1]. Every Session is one."""
+
+
+@dataclass(frozen=True)
+class Quantisation:
+    """real = scale * (integer - zero_point), integers being int8."""
+
+    scale: float
+    zero_point: int
+
+    def encode(self, real: NDArray[np.float32]) -> NDArray[np.int8]:
+        return np.clip(np.rint(real / self.scale) + self.zero_point, -128, 127).astype(np.int8)
+
+    def decode(self, integer: NDArray[np.int8]) -> NDArray[np.float32]:
+        return (integer.astype(np.float32) - self.zero_point) * np.float32(self.scale)
+
+
+class Session(ABC):
+    """An artifact in its runtime.
+
+    Convention: `native` is what the number `model_fps` times. It takes and gives contiguous arrays in the artifact's
+    own layout and type, made by `encode_frame` and `encode_mask`, and returns a new array. The native mask is itself a
+    valid native previous mask, so feeding it back costs nothing. A network without a previous mask ignores it.
+    Calling the session is the same thing in float32 NHWC: a Step.
+    """
+
+    layout: Layout
+    resolution: Resolution
+    facts: dict[str, Any]
+    """How it runs, in flat words: runtime, threads, compute precision."""
+    frame_quantisation: Quantisation | None = None
+    mask_quantisation: Quantisation | None = None
+
+    @abstractmethod
+    def native(self, frame: Array, prev_mask: Array) -> Array:
+        """One inference: tensors in, a tensor out."""
+
+    def encode_frame(self, frame: NDArray[np.float32]) -> Array:
+        """(1, H, W, 3) float32 in [0, 1] to the native frame."""
+        return self._encode(frame, self.frame_quantisation)
+
+    def encode_mask(self, mask: NDArray[np.float32]) -> Array:
+        """(1, H, W, 1) float32 in [0, 1] to the native previous mask."""
+        return self._encode(mask, self.mask_quantisation)
+
+    def decode_mask(self, mask: Array) -> NDArray[np.float32]:
+        """The native mask to (1, H, W, 1) float32 in [0, 1]."""
+        real = self.mask_quantisation.decode(mask) if self.mask_quantisation else mask
+        return real.reshape(1, *self.resolution, 1)
+
+    def __call__(self, frame: NDArray[np.float32], prev_mask: NDArray[np.float32]) -> NDArray[np.float32]:
+        return self.decode_mask(self.native(self.encode_frame(frame), self.encode_mask(prev_mask)))
+
+    def _encode(self, real: NDArray[np.float32], quantisation: Quantisation | None) -> Array:
+        values = quantisation.encode(real) if quantisation else real.astype(np.float32, copy=False)
+        return np.ascontiguousarray(values.transpose(0, 3, 1, 2) if self.layout == "NCHW" else values)
