@@ -39,11 +39,13 @@ class Row:
     runtime: str = ""
     checkpoint: str = ""
     artifact: dict[str, Any] = field(default_factory=dict)
-    """key, sha256, bytes, parity {frames, max_difference, mean_difference, iou_loss_points, tolerance}, graph, versions."""
+    """key, sha256, bytes, graph, versions,
+    parity {frames, max_difference, mean_difference, iou_loss_points, tolerance}."""
     network: dict[str, Any] = field(default_factory=dict)
     """parameters, macs, squeeze, skips, head."""
     accuracy: dict[str, Any] = field(default_factory=dict)
-    """data, description, images, iou, iou_ci, boundary_f, boundary_f_ci, dtssd, per_image [[name, iou, boundary_f], ...]."""
+    """data, description, images, iou, iou_ci, boundary_f, boundary_f_ci, dtssd,
+    per_image [[name, iou, boundary_f], ...]."""
     timing: dict[str, Any] = field(default_factory=dict)
     """model_ns [...], pipeline_ns [...], load_ns, first_ns, warm_up, peak_memory_bytes, instructions_per_frame."""
     placement: dict[str, Any] = field(default_factory=dict)
@@ -61,7 +63,7 @@ def to_json(row: Row) -> str:
 
 
 def from_json(line: str) -> Row:
-    """The inverse of `to_json`. ValueError says what is wrong with the line, NewerSchema that it is not ours to read."""
+    """The inverse of `to_json`. ValueError says what is wrong with the line, NewerSchema that it cannot be read here."""
     try:
         values = json.loads(line)
     except json.JSONDecodeError:
@@ -79,7 +81,8 @@ def from_json(line: str) -> Row:
     for name, value in values.items():
         if not _fits(value, _TYPES[name]):
             raise ValueError(f"its {name} is {json.dumps(value)[:60]}")
-    return Row(**{name: tuple(v) if isinstance(v, list) else v for name, v in values.items()})
+    restored: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in values.items()}
+    return Row(**restored)
 
 
 def append(path: Path, row: Row) -> None:

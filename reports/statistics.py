@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -100,9 +101,28 @@ def block_length(values: NDArray[np.float64]) -> int:
     return int(np.clip(np.ceil(length), 1, np.ceil(min(3 * np.sqrt(count), count / 3))))
 
 
-def mean_ci(values: Sequence[float], level: float = 0.95, draws: int = 2000, seed: int = 0) -> tuple[float, Interval]:
-    """(mean, interval) by a bootstrap over `values`, which must be independent: one a picture, or one a clip."""
-    array = np.asarray(values, dtype=np.float64)
-    picked = np.random.default_rng(seed).integers(0, len(array), size=(draws, len(array)))
-    low, high = np.quantile(array[picked].mean(axis=1), ((1 - level) / 2, (1 + level) / 2))
-    return float(array.mean()), (float(low), float(high))
+def paired(before: Mapping[str, float], after: Mapping[str, float]) -> tuple[float, Interval] | None:
+    """(mean of after - before, 95 % interval) over the pictures that both have; None when they share fewer than two."""
+    shared = [name for name in before if name in after]
+    return mean_ci({name: after[name] - before[name] for name in shared}) if len(shared) > 1 else None
+
+
+def mean_ci(
+    values: Mapping[str, float], level: float = 0.95, draws: int = 2000, seed: int = 0
+) -> tuple[float, Interval]:
+    """(mean, interval) of one value a picture, by a bootstrap over what is independent.
+
+    Frames of one clip resemble each other, so whole clips are drawn where there are several: a picture's clip is its
+    name up to the last slash, and a name without one stands for itself.
+    """
+    clips: dict[str, list[float]] = defaultdict(list)
+    for name, value in values.items():
+        clip, slash, _ = name.rpartition("/")
+        clips[clip if slash else name].append(value)
+    members = list(clips.values()) if len(clips) > 1 else [[value] for value in values.values()]
+    sums = np.array([sum(clip) for clip in members])
+    counts = np.array([len(clip) for clip in members])
+    picked = np.random.default_rng(seed).integers(0, len(sums), size=(draws, len(sums)))
+    means = sums[picked].sum(axis=1) / counts[picked].sum(axis=1)
+    low, high = np.quantile(means, ((1 - level) / 2, (1 + level) / 2))
+    return float(sums.sum() / counts.sum()), (float(low), float(high))

@@ -1,0 +1,116 @@
+"""Which cells are worth shipping: IOU against frames a second, and who beats whom. Pure functions of summaries."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from reports.statistics import Interval, paired
+from reports.summary import Scope, Summary
+
+TOLERABLE_LOSS = 1.0
+"""IOU points that a faster network may be shown to lose, at most, and still be the one to ship."""
+
+
+@dataclass(frozen=True)
+class Point:
+    """A cell with a speed and an accuracy of its own: the only thing that may stand on a Pareto page."""
+
+    summary: Summary
+    fps: float
+    iou: float
+    dominator: Summary | None = None
+    """The cell that is at least as good in both and better in one; None on the front."""
+    p50: float = 0.0
+
+    @property
+    def on_front(self) -> bool:
+        return self.dominator is None
+
+
+@dataclass(frozen=True)
+class Group:
+    """Cells one of which can be called better than another for its network alone."""
+
+    scope: Scope
+    runtime: str
+    precision: str
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What to ship in one scope, and what the neighbours on the front would give instead."""
+
+    scope: Scope
+    ship: Point
+    loss: tuple[float, Interval] | None
+    """IOU points against the most accurate and their interval, paired by picture; None when it is the most accurate."""
+    front: tuple[Point, ...]
+    """Fastest last."""
+
+    @property
+    def most_accurate(self) -> Point:
+        return self.front[0]
+
+    @property
+    def fastest(self) -> Point:
+        return self.front[-1]
+
+
+def points(summaries: Iterable[Summary]) -> list[Point]:
+    """Cells that a device measured and whose own masks were scored. The others have no place here."""
+    return [
+        Point(s, s.model.fps, s.iou, p50=s.model.p50) for s in summaries if s.model is not None and s.iou is not None
+    ]
+
+
+def fronts(points: Iterable[Point]) -> dict[Group, list[Point]]:
+    """Dominance inside each device, runtime and precision."""
+    groups: dict[Group, list[Point]] = defaultdict(list)
+    for point in points:
+        s = point.summary
+        groups[Group(s.scope, s.runtime, s.row.precision)].append(point)
+    return {group: dominance(members) for group, members in groups.items()}
+
+
+def scopes(points: Iterable[Point]) -> dict[Scope, list[Point]]:
+    """Dominance across runtimes and precisions: what someone who may choose all of them looks at."""
+    groups: dict[Scope, list[Point]] = defaultdict(list)
+    for point in points:
+        groups[point.summary.scope].append(point)
+    return {scope: dominance(members) for scope, members in groups.items()}
+
+
+def dominance(points: Sequence[Point]) -> list[Point]:
+    """The same points, each that is dominated naming the dominator on the front that gives it the most.
+
+    Of several dominators the most accurate is named, then the fastest: the one a reader would take instead. Points
+    that are equal in both stand side by side.
+    """
+    front = [p for p in points if not any(_beats(q, p) for q in points)]
+    best_first = sorted(front, key=lambda p: (p.iou, p.fps), reverse=True)
+    named = []
+    for p in points:
+        dominator = next((q.summary for q in best_first if _beats(q, p)), None)
+        named.append(Point(p.summary, p.fps, p.iou, dominator, p.p50))
+    return named
+
+
+def _beats(a: Point, b: Point) -> bool:
+    return a.fps >= b.fps and a.iou >= b.iou and (a.fps > b.fps or a.iou > b.iou)
+
+
+def choose(scope: Scope, points: Sequence[Point], tolerable: float = TOLERABLE_LOSS) -> Choice:
+    """The fastest cell whose IOU is shown to be at most `tolerable` points below the most accurate one's.
+
+    Shown means the 95 % interval of the difference, paired by picture, lies above -tolerable. With too few pictures
+    to show it, the most accurate cell is chosen: the rule never mistakes missing evidence for equality.
+    """
+    front = tuple(sorted((p for p in points if p.on_front), key=lambda p: p.fps))
+    best = front[0]
+    for point in reversed(front[1:]):
+        loss = paired(best.summary.ious, point.summary.ious)
+        if loss is not None and loss[1][0] >= -tolerable:
+            return Choice(scope, point, loss, front)
+    return Choice(scope, best, None, front)

@@ -1,0 +1,183 @@
+"""A row seen by the reader of a report: the figures that may be shown of it, and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+
+from models.variant import VARIANTS
+from reports.rows import Row
+from reports.statistics import Interval, Latency, latency
+
+RUNTIMES = {
+    "pytorch": "PyTorch",
+    "onnx": "ONNX Runtime",
+    "tflite": "LiteRT",
+    "openvino": "OpenVINO",
+    "coreml": "Core ML",
+}
+"""The usual runtime of a format, where a row that failed before it started names none."""
+
+# Order of first mention, on every page and in every table.
+_FORMATS = list(RUNTIMES)
+_PRECISIONS = ["fp32", "fp16", "int8"]
+_EVIDENCE = ["measured", "emulated", "estimated"]
+
+
+@dataclass(frozen=True)
+class Scope:
+    """What two rows must share before one can be called better: where and how they ran, and on which pictures."""
+
+    device: str
+    unit: str
+    threads: int
+    data: str
+
+    def __str__(self) -> str:
+        threads = "1 thread" if self.threads == 1 else f"{self.threads} threads"
+        return f"{self.device}, {self.unit.upper()}, {threads}"
+
+
+@dataclass(frozen=True)
+class Summary:
+    """One row's figures. Speed is None unless a real device ran it, whatever the row holds."""
+
+    row: Row
+
+    @property
+    def ok(self) -> bool:
+        return self.row.status == "ok"
+
+    @property
+    def measured(self) -> bool:
+        return self.ok and self.row.evidence == "measured"
+
+    @property
+    def name(self) -> str:
+        """What one would ship, in words: `s16-skip-dense, OpenVINO fp32`."""
+        return f"{self.row.variant}, {self.runtime} {self.row.precision}"
+
+    @property
+    def runtime(self) -> str:
+        return RUNTIMES.get(self.row.format, self.row.runtime or self.row.format)
+
+    @property
+    def scope(self) -> Scope:
+        row = self.row
+        return Scope(row.device, row.unit, row.threads, row.accuracy.get("data", ""))
+
+    @cached_property
+    def model(self) -> Latency | None:
+        return latency(self.row.timing.get("model_ns") or ()) if self.measured else None
+
+    @cached_property
+    def pipeline(self) -> Latency | None:
+        return latency(self.row.timing.get("pipeline_ns") or ()) if self.measured else None
+
+    def _timing(self, name: str, scale: float) -> float | None:
+        value = self.row.timing.get(name)
+        return None if value is None or not self.measured else value / scale
+
+    @property
+    def load_ms(self) -> float | None:
+        return self._timing("load_ns", 1e6)
+
+    @property
+    def first_ms(self) -> float | None:
+        return self._timing("first_ns", 1e6)
+
+    @property
+    def peak_mb(self) -> float | None:
+        return self._timing("peak_memory_bytes", 1e6)
+
+    @property
+    def instructions(self) -> int | None:
+        """Millions an emulator counted for one frame: exact, and no time."""
+        count = self.row.timing.get("instructions_per_frame")
+        return round(count / 1e6) if count else None
+
+    def _points(self, name: str) -> float | None:
+        value = self.row.accuracy.get(name)
+        return None if value is None or not self.ok else 100 * value
+
+    def _interval(self, name: str) -> Interval | None:
+        value = self.row.accuracy.get(name)
+        return (100 * value[0], 100 * value[1]) if value and None not in value and self.ok else None
+
+    @property
+    def iou(self) -> float | None:
+        """Percent."""
+        return self._points("iou")
+
+    @property
+    def iou_ci(self) -> Interval | None:
+        return self._interval("iou_ci")
+
+    @property
+    def boundary(self) -> float | None:
+        """Percent."""
+        return self._points("boundary_f")
+
+    @property
+    def dtssd(self) -> float | None:
+        return self.row.accuracy.get("dtssd") if self.ok else None
+
+    @property
+    def ious(self) -> dict[str, float]:
+        """Picture -> IOU in percent."""
+        return {name: 100 * iou for name, iou, *_ in self.row.accuracy.get("per_image") or ()}
+
+    @property
+    def size_mb(self) -> float | None:
+        size = self.row.artifact.get("bytes")
+        return size / 1e6 if size else None
+
+    @property
+    def ops(self) -> int | None:
+        ops = (self.row.artifact.get("graph") or {}).get("ops")
+        return sum(ops.values()) if ops else None
+
+    @property
+    def leftovers(self) -> dict[str, int]:
+        """TRANSPOSE, PAD, RESHAPE still in the graph, those that are none left out."""
+        left = (self.row.artifact.get("graph") or {}).get("leftovers") or {}
+        return {name: count for name, count in left.items() if count}
+
+    @property
+    def placement(self) -> str:
+        """What ran it, and how much of the graph that took."""
+        placement = self.row.placement
+        actual = str(placement.get("actual") or "")
+        ops, delegated = placement.get("ops"), placement.get("delegated")
+        return f"{actual} {delegated}/{ops}".strip() if ops and delegated is not None else actual
+
+    @property
+    def partial(self) -> bool:
+        """The accelerator took only a part of the graph: a finding, not a footnote."""
+        ops, delegated = self.row.placement.get("ops"), self.row.placement.get("delegated")
+        return bool(ops) and delegated is not None and delegated < ops
+
+    @property
+    def order(self) -> tuple[object, ...]:
+        row = self.row
+        return (
+            row.device,
+            _rank(_EVIDENCE, row.evidence),
+            _rank(list(VARIANTS), row.variant),
+            row.variant,
+            _rank(_FORMATS, row.format),
+            _rank(_PRECISIONS, row.precision),
+            row.resolution,
+            row.threads,
+            row.run,
+        )
+
+
+def summaries(rows: Iterable[Row]) -> list[Summary]:
+    """One a row, in the order of every table."""
+    return sorted((Summary(row) for row in rows), key=lambda s: s.order)
+
+
+def _rank(known: list[str], name: str) -> int:
+    return known.index(name) if name in known else len(known)
