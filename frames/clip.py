@@ -19,12 +19,14 @@ Label = NDArray[np.uint8]
 class Clip:
     """A named run of pictures with their labels; a still is a clip of length one.
 
-    `read` yields one (picture, label) pair a call, so that a large folder is never in memory whole.
+    `read` yields one (picture, label) pair a call, so that a large folder is never in memory whole; `read_label`,
+    where there is one, is the cheaper way to the label alone.
     """
 
     name: str
     frame_names: Sequence[str]
     read: Callable[[int], tuple[Picture, Label]] = field(repr=False)
+    read_label: Callable[[int], Label] | None = field(default=None, repr=False)
 
     def __len__(self) -> int:
         return len(self.frame_names)
@@ -32,6 +34,10 @@ class Clip:
     @property
     def still(self) -> bool:
         return len(self) == 1
+
+    def label(self, index: int) -> Label:
+        """The label of one frame, without its picture."""
+        return self.read_label(index) if self.read_label else self.read(index)[1]
 
 
 @dataclass(frozen=True)
