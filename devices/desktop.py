@@ -1,0 +1,102 @@
+"""This machine as a device: each cell is measured in a process of its own, its peak memory in a second one."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from devices import job as jobs
+from devices.contract import Cell, CellFailed, Counts, Job, Result
+from devices.environment import DesktopProbe, environment
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@dataclass(frozen=True)
+class Desktop:
+    """Runs cells on this machine.
+
+    `time_limit` is in seconds for the process that measures; None takes a generous one from the job's counts.
+    `worker` is the command that starts one; a task and a job folder are added to it.
+    """
+
+    time_limit: float | None = None
+    memory_limit_seconds: float = 120.0
+    worker: tuple[str, ...] = (sys.executable, "-m", "devices.worker")
+    probe: DesktopProbe = field(default_factory=DesktopProbe)
+
+    def run(self, cell: Cell, job: Job) -> Result:
+        """Measure `cell` as `job` says, or raise CellFailed with the reason in one sentence.
+
+        The model and the frames are read where they lie. Interrupting this process ends the worker too.
+        """
+        if job.unit != "cpu":
+            raise CellFailed(f"the desktop runner reaches the cpu only, not the unit {job.unit!r}")
+        before = self.probe.read()
+        limit = self.time_limit or generous_limit(job.counts)
+        with tempfile.TemporaryDirectory(prefix="cell-") as temporary:
+            folder = jobs.describe(Path(temporary), job)
+            said = self._work(folder, "measure", job.threads, limit)
+            try:
+                result = jobs.read_result(folder)
+            except CellFailed as failure:
+                raise CellFailed(f"{failure}; {said}") from None
+            if result.evidence == "measured":
+                result = replace(result, peak_memory_bytes=self._peak_memory(folder, job.threads))
+        return replace(result, environment=environment(before.facts | result.environment.facts))
+
+    def _peak_memory(self, folder: Path, threads: int) -> int:
+        said = self._work(folder, "memory", threads, self.memory_limit_seconds)
+        try:
+            return int((folder / "peak_memory_bytes").read_text())
+        except (OSError, ValueError):
+            raise CellFailed(f"the pass that measures memory left no number; {said}") from None
+
+    def _work(self, folder: Path, task: str, threads: int, limit: float) -> str:
+        """Run the worker on one task to its end; return in words how it ended. CellFailed beyond `limit` seconds."""
+        process = subprocess.Popen(
+            [*self.worker, task, str(folder)],
+            cwd=ROOT,
+            env=os.environ | {"OMP_NUM_THREADS": str(threads), "PYTHONUNBUFFERED": "1"},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+            errors="replace",
+            # A group of its own, so that the worker's own children end with it.
+            start_new_session=True,
+        )
+        try:
+            # Sleeps on the pipe until the worker closes it: a parent that polls would disturb what it waits for.
+            _, stderr = process.communicate(timeout=limit)
+        except subprocess.TimeoutExpired:
+            raise CellFailed(f"the worker was stopped after {limit:g} s, its time limit for this cell") from None
+        finally:
+            _end(process)
+        return _how_it_ended(process.returncode, stderr)
+
+
+def generous_limit(counts: Counts) -> float:
+    """Seconds after which a worker is surely stuck: a minute to load and score, and three times what it was told."""
+    return 120.0 + 3.0 * (counts.warm_up_seconds + 2 * counts.seconds) + 2.0 * counts.samples
+
+
+def _end(process: subprocess.Popen[str]) -> None:
+    """Kill what is left of the worker's group and collect the worker."""
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    if process.stderr:
+        process.stderr.close()
+
+
+def _how_it_ended(code: int, stderr: str) -> str:
+    lines = [line.strip() for line in stderr.splitlines() if line.strip()]
+    ended = f"died of {signal.Signals(-code).name}" if code < 0 else f"ended with code {code}"
+    return f"the worker {ended}" + (f" after saying: {lines[-1][:300]}" if lines else " without a word")

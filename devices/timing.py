@@ -1,0 +1,114 @@
+"""When to stop warming up, and how to sample: pure logic, the clock is an argument.
+
+Convention: one iteration is `prepare()` then `run()`. `prepare` is never timed (it lays out the next frame, as a
+camera would have), `run` is what the number claims to be. Clocks return monotonic nanoseconds.
+"""
+
+from __future__ import annotations
+
+import gc
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from devices.contract import Counts
+
+Clock = Callable[[], int]
+
+FAST, SLOW = 0.1, 0.005
+TOLERANCE = 0.04
+SIMILAR = 40
+
+
+class Loop(Protocol):
+    """What is measured, one iteration at a time."""
+
+    def prepare(self) -> None: ...
+
+    def run(self) -> None: ...
+
+
+@dataclass(frozen=True)
+class WarmUp:
+    """How a warm-up ended. `converged` is False when the bound in seconds stopped it."""
+
+    iterations: int
+    seconds: float
+    converged: bool
+
+
+class Convergence:
+    """A fast moving average that has stayed near a slow one: the rule of androidx.benchmark's WarmupManager."""
+
+    def __init__(self) -> None:
+        self.fast = self.slow = 0.0
+        self.iterations = self.similar = 0
+
+    def add(self, ns: int) -> None:
+        if self.iterations == 0:
+            self.fast = self.slow = float(ns)
+        self.iterations += 1
+        self.fast += FAST * (ns - self.fast)
+        self.slow += SLOW * (ns - self.slow)
+        near = abs(self.fast - self.slow) < TOLERANCE * self.slow
+        self.similar = self.similar + 1 if near else 0
+
+    @property
+    def reached(self) -> bool:
+        return self.similar > SIMILAR
+
+
+def warm_up(loop: Loop, counts: Counts, clock: Clock = time.perf_counter_ns) -> WarmUp:
+    """Run until converged and at least `counts.warm_up_least` times, but never beyond `counts.warm_up_seconds`.
+
+    The bound in seconds also beats the least number of iterations: a network that takes a second a frame would
+    otherwise warm up for half a minute. It then says that it has not converged.
+    """
+    state = Convergence()
+    start = clock()
+    while True:
+        loop.prepare()
+        before = clock()
+        loop.run()
+        now = clock()
+        state.add(now - before)
+        seconds = (now - start) / 1e9
+        if state.reached and state.iterations >= counts.warm_up_least:
+            return WarmUp(state.iterations, seconds, converged=True)
+        if seconds >= counts.warm_up_seconds:
+            return WarmUp(state.iterations, seconds, converged=False)
+
+
+def sample(loop: Loop, counts: Counts, clock: Clock = time.perf_counter_ns) -> tuple[int, ...]:
+    """Raw nanoseconds of each `run`, until there are `counts.samples` of them AND `counts.seconds` have passed."""
+    buffer: NDArray[np.int64] = np.zeros(max(counts.samples, 1024), np.int64)
+    taken = 0
+    end = clock() + round(counts.seconds * 1e9)
+    with no_garbage_collection():
+        while True:
+            loop.prepare()
+            before = clock()
+            loop.run()
+            after = clock()
+            buffer[taken] = after - before
+            taken += 1
+            if taken >= counts.samples and after >= end:
+                return tuple(buffer[:taken].tolist())
+            if taken == len(buffer):  # Between two samples, so that its copy is in neither.
+                buffer = np.concatenate([buffer, np.zeros_like(buffer)])
+
+
+@contextmanager
+def no_garbage_collection() -> Iterator[None]:
+    """A collection in the middle of a sample would be Python's time, not the network's."""
+    gc.collect()
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
