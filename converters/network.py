@@ -1,15 +1,16 @@
-"""The network as converters take it: batch normalisation folded into the convolutions before it."""
+"""The network as converters take it: folded, its inputs only those it has. Imports PyTorch."""
 
 from __future__ import annotations
 
 from copy import deepcopy
-from typing import TYPE_CHECKING
+from dataclasses import replace
 
-if TYPE_CHECKING:
-    from torch import Tensor, nn
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-    from models.hourglass import Hourglass
-    from models.variant import Resolution
+from models.hourglass import Hourglass
+from models.variant import Resolution
 
 
 def fold(network: Hourglass) -> Hourglass:
@@ -23,9 +24,6 @@ def fold(network: Hourglass) -> Hourglass:
 
 
 def _fold(module: nn.Module) -> None:
-    from torch import nn
-    from torch.nn.utils.fusion import fuse_conv_bn_eval
-
     if isinstance(module, nn.Sequential):
         for i in range(len(module) - 1):
             first, second = module[i], module[i + 1]
@@ -35,9 +33,38 @@ def _fold(module: nn.Module) -> None:
         _fold(child)
 
 
+class Nchw(nn.Module):
+    """(1, 3, H, W) and, where the network has it, (1, 1, H, W) to the mask (1, 1, H, W)."""
+
+    def __init__(self, network: Hourglass) -> None:
+        super().__init__()
+        self.network = network
+        self.eval()
+
+    def forward(self, frame: Tensor, prev_mask: Tensor | None = None) -> Tensor:
+        return self.network(frame, prev_mask)
+
+
+class Nhwc(nn.Module):
+    """(1, H, W, 3) and, where the network has it, (1, H, W, 1) to {"mask": (1, H, W, 1)}.
+
+    The inputs are joined before the one permutation, which then cancels against the NHWC kernels' own: permuting them
+    apart leaves two TRANSPOSE and one RESHAPE in the TFLite graph.
+    """
+
+    def __init__(self, network: Hourglass) -> None:
+        super().__init__()
+        self.network = deepcopy(network)
+        # The joined picture goes in where a network without a previous mask takes its frame.
+        self.network.variant = replace(network.variant, previous_mask=False)
+        self.eval()
+
+    def forward(self, frame: Tensor, prev_mask: Tensor | None = None) -> dict[str, Tensor]:
+        picture = frame if prev_mask is None else torch.cat([frame, prev_mask], dim=-1)
+        return {"mask": self.network(picture.permute(0, 3, 1, 2), None).permute(0, 2, 3, 1)}
+
+
 def example(network: Hourglass, resolution: Resolution) -> dict[str, Tensor]:
     """Zeros of the shapes that `network` is exported with, by input name, NCHW; no `prev_mask` where it has none."""
-    import torch
-
     names = ("frame", "prev_mask") if network.variant.previous_mask else ("frame",)
     return {name: torch.zeros(1, 3 if name == "frame" else 1, *resolution) for name in names}

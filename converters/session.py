@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -14,9 +13,6 @@ from models.variant import Resolution
 
 Array = NDArray[Any]
 Layout = Literal["NHWC", "NCHW"]
-
-Step = Callable[[NDArray[np.float32], NDArray[np.float32]], NDArray[np.float32]]
-"""(frame (1, H, W, 3), previous mask (1, H, W, 1)) to mask (1, H, W, 1), all float32 in [0, 1]. Every Session is one."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +35,7 @@ class Session(ABC):
     Convention: `native` is what the number `model_fps` times. It takes and gives contiguous arrays in the artifact's
     own layout and type, made by `encode_frame` and `encode_mask`, and returns a new array. The native mask is itself a
     valid native previous mask, so feeding it back costs nothing. A network without a previous mask ignores it.
-    Calling the session is the same thing in float32 NHWC: a Step.
+    Calling the session is the same thing in float32 NHWC: a `models.segmenter.Step`.
     """
 
     layout: Layout

@@ -1,0 +1,143 @@
+"""ONNX by PyTorch's exporter, run by ONNX Runtime. float16 keeps float32 inputs and outputs; int8 is static QDQ."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from converters import graph
+from converters.artifact import Precision, Spec
+from converters.session import Array, Session
+
+if TYPE_CHECKING:
+    from onnx import ModelProto
+
+    from converters.registry import Calibration
+    from models.hourglass import Hourglass
+
+SUFFIX = ".onnx"
+OPSET = 18
+"""Old enough for runtimes that phones' browsers still have."""
+
+
+def available() -> str | None:
+    return None
+
+
+def versions() -> dict[str, str]:
+    return {name: version(name) for name in ("torch", "onnx", "onnxscript", "onnxruntime")}
+
+
+def convert(network: Hourglass, spec: Spec, out: Path, calibration: Calibration | None) -> Path:
+    import onnx
+
+    model = _export(network, spec)
+    if spec.precision == "fp16":
+        model = _halve(model)
+    if spec.precision == "int8":
+        assert calibration is not None
+        model = _quantise(model, calibration)
+    onnx.checker.check_model(model)
+    onnx.save(model, out)
+    return out
+
+
+def _export(network: Hourglass, spec: Spec) -> ModelProto:
+    import torch
+
+    from converters.network import Nchw, example
+
+    inputs = example(network, spec.resolution)
+    program = torch.onnx.export(
+        Nchw(network),
+        kwargs=inputs,
+        dynamo=True,
+        input_names=list(inputs),
+        output_names=["mask"],
+        opset_version=OPSET,
+        verbose=False,
+    )
+    assert program is not None
+    model = program.model_proto
+    # The exporter notes source lines and paths of the machine that ran it: they have no place in an artifact.
+    for part in (model, model.graph, *model.graph.node, *model.graph.value_info, *model.graph.input, *model.graph.output):
+        del part.metadata_props[:]
+    return model
+
+
+def _halve(model: ModelProto) -> ModelProto:
+    import onnx_ir
+    from onnxruntime.transformers.float16 import convert_float_to_float16
+
+    halved = convert_float_to_float16(model, keep_io_types=True)
+    # It appends the casts of the inputs behind the nodes that read them.
+    ordered = onnx_ir.from_proto(halved)
+    ordered.graph.sort()
+    return onnx_ir.to_proto(ordered)
+
+
+def _quantise(model: ModelProto, calibration: Calibration) -> ModelProto:
+    import onnx
+    from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
+
+    class Reader(CalibrationDataReader):
+        def __init__(self, samples: Iterator[dict[str, Array]]) -> None:
+            self.samples = samples
+
+        def get_next(self) -> dict[str, Array] | None:  # type: ignore[override]
+            return next(self.samples, None)
+
+    names = [i.name for i in model.graph.input]
+    samples = (
+        {name: array.transpose(0, 3, 1, 2) for name, array in zip(("frame", "prev_mask"), pair, strict=True) if name in names}
+        for pair in calibration
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        float_path, path = Path(folder) / "float.onnx", Path(folder) / "int8.onnx"
+        onnx.save(onnx.shape_inference.infer_shapes(model), float_path)
+        quantize_static(
+            float_path,
+            path,
+            Reader(samples),
+            quant_format=QuantFormat.QDQ,
+            activation_type=QuantType.QUInt8,
+            weight_type=QuantType.QInt8,
+            per_channel=True,
+        )
+        return onnx.load(path)
+
+
+class OnnxSession(Session):
+    """ONNX Runtime's CPU provider: NCHW float32 in and out in every precision."""
+
+    layout = "NCHW"
+
+    def __init__(self, path: Path, threads: int) -> None:
+        import onnxruntime as ort
+
+        options = ort.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.inter_op_num_threads = 1
+        options.log_severity_level = 3
+        self.session = ort.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+        inputs = {i.name: i.shape for i in self.session.get_inputs()}
+        self.resolution = (inputs["frame"][2], inputs["frame"][3])
+        self.recurrent = "prev_mask" in inputs
+        self.facts = {"runtime": f"ONNX Runtime {ort.__version__}", "provider": "CPUExecutionProvider", "threads": threads}
+
+    def native(self, frame: Array, prev_mask: Array) -> Array:
+        feed = {"frame": frame, "prev_mask": prev_mask} if self.recurrent else {"frame": frame}
+        return self.session.run(None, feed)[0]
+
+
+def load(path: Path, threads: int = 1, precision: Precision = "fp32") -> Session:
+    return OnnxSession(path, threads)
+
+
+def inspect(path: Path) -> dict[str, Any]:
+    import onnx
+
+    return graph.summary(node.op_type for node in onnx.load(path).graph.node)

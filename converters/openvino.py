@@ -1,0 +1,106 @@
+"""OpenVINO IR straight from PyTorch. float16 stores its weights in 16 bits; int8 is NNCF's post-training quantisation."""
+
+from __future__ import annotations
+
+import logging
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from converters import graph
+from converters.artifact import Precision, Spec
+from converters.session import Array, Session
+
+if TYPE_CHECKING:
+    import openvino
+
+    from converters.registry import Calibration
+    from models.hourglass import Hourglass
+
+SUFFIX = ".xml"
+
+
+def available() -> str | None:
+    return None
+
+
+def versions() -> dict[str, str]:
+    return {name: version(name) for name in ("torch", "openvino", "nncf")}
+
+
+def convert(network: Hourglass, spec: Spec, out: Path, calibration: Calibration | None) -> Path:
+    """Writes `out` (.xml) and the .bin beside it."""
+    import openvino as ov
+    import torch
+
+    from converters.network import Nchw, example
+
+    inputs = example(network, spec.resolution)
+    model = ov.convert_model(torch.export.export(Nchw(network), (), inputs))
+    model.reshape({name: list(tensor.shape) for name, tensor in inputs.items()})
+    model.outputs[0].get_tensor().set_names({"mask"})
+    if spec.precision == "int8":
+        assert calibration is not None
+        model = _quantise(model, list(inputs), calibration)
+    ov.save_model(model, out, compress_to_fp16=spec.precision == "fp16")
+    return out
+
+
+def _quantise(model: openvino.Model, names: list[str], calibration: Calibration) -> openvino.Model:
+    import nncf
+
+    nncf.set_log_level(logging.ERROR)
+    samples = [dict(zip(("frame", "prev_mask"), (a.transpose(0, 3, 1, 2) for a in pair), strict=True)) for pair in calibration]
+    dataset = nncf.Dataset([{name: sample[name] for name in names} for sample in samples])
+    return nncf.quantize(model, dataset, subset_size=len(samples))
+
+
+class OpenVinoSession(Session):
+    """OpenVINO's CPU plugin: NCHW float32 in and out in every precision.
+
+    Computation is held at float32 (int8 layers stay int8), because the plugin would otherwise drop to bfloat16 on
+    processors that have it; x86 processors compute a float16 artifact in float32 too.
+    """
+
+    layout = "NCHW"
+
+    def __init__(self, path: Path, threads: int) -> None:
+        import openvino as ov
+        import openvino.properties as properties
+        import openvino.properties.hint as hints
+
+        compiled = ov.Core().compile_model(
+            path,
+            "CPU",
+            {
+                hints.inference_precision: ov.Type.f32,
+                hints.performance_mode: hints.PerformanceMode.LATENCY,
+                properties.inference_num_threads: threads,
+                properties.num_streams: 1,
+            },
+        )
+        self.request = compiled.create_infer_request()
+        shape = compiled.input("frame").shape
+        self.resolution = (shape[2], shape[3])
+        self.recurrent = len(compiled.inputs) == 2
+        self.facts = {
+            "runtime": f"OpenVINO {version('openvino')}",
+            "compute_precision": compiled.get_property(hints.inference_precision).get_type_name(),
+            "threads": threads,
+        }
+
+    def native(self, frame: Array, prev_mask: Array) -> Array:
+        feed = {"frame": frame, "prev_mask": prev_mask} if self.recurrent else {"frame": frame}
+        return self.request.infer(feed, share_inputs=True)["mask"]
+
+
+def load(path: Path, threads: int = 1, precision: Precision = "fp32") -> Session:
+    return OpenVinoSession(path, threads)
+
+
+def inspect(path: Path) -> dict[str, Any]:
+    import openvino as ov
+
+    ignored = {"Parameter", "Result", "Constant"}
+    operators = ov.Core().read_model(path).get_ops()
+    return graph.summary(op.get_type_name() for op in operators if op.get_type_name() not in ignored)

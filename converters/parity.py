@@ -1,0 +1,73 @@
+"""How far an artifact strays from its checkpoint: the same real frames, each feeding back its own mask."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from converters.artifact import Parity, Precision
+from frames.score import predict
+from metrics.iou import iou
+from models.segmenter import Floats, Step
+
+if TYPE_CHECKING:
+    from models.hourglass import Hourglass
+
+TOLERANCE: dict[Precision, dict[str, float]] = {
+    "fp32": {"max_difference": 1e-3, "mean_difference": 1e-5, "iou_loss_points": 0.01},
+    "fp16": {"max_difference": 0.1, "mean_difference": 1e-3, "iou_loss_points": 0.1},
+    "int8": {"max_difference": 0.9, "mean_difference": 0.02, "iou_loss_points": 1.0},
+}
+"""Largest and mean difference of masks in [0, 1], and points of IOU lost, that an artifact of a precision may show."""
+
+WORDS = {
+    "max_difference": "its mask differs from the checkpoint's by up to {:.2g}",
+    "mean_difference": "its mask differs from the checkpoint's by {:.2g} on average",
+    "iou_loss_points": "it loses {:.2f} points of IOU",
+}
+
+
+def eager(network: Hourglass) -> Step:
+    """The network itself under PyTorch: the reference."""
+    import torch
+
+    def step(frame: Floats, prev_mask: Floats) -> Floats:
+        nchw = (torch.from_numpy(np.ascontiguousarray(x.transpose(0, 3, 1, 2))) for x in (frame, prev_mask))
+        with torch.inference_mode():
+            return network(*nchw).numpy().transpose(0, 2, 3, 1)
+
+    return step
+
+
+def masks(step: Step, clip: NDArray[np.uint8]) -> Floats:
+    """(N, H, W) masks of one sequence (N, H, W, 3) uint8, the mask fed back from an empty one."""
+    return predict(step, clip, [len(clip)])
+
+
+def compare(ours: Floats, reference: Floats, labels: NDArray[np.uint8], precision: Precision) -> Parity:
+    """The parity of an artifact's masks with the checkpoint's, all (N, H, W), judged by `precision`'s tolerance.
+
+    IOU is the mean over frames against the labels at the network's resolution; 255 is not judged.
+    """
+    difference = np.abs(ours - reference)
+    lost = 100 * float(np.mean([iou(r, label) - iou(o, label) for o, r, label in zip(ours, reference, labels, strict=True)]))
+    measured = {
+        "max_difference": float(difference.max()),
+        "mean_difference": float(difference.mean()),
+        "iou_loss_points": lost,
+    }
+    tolerance = TOLERANCE[precision]
+    return Parity(len(ours), **measured, tolerance=tolerance, breach=_breach(measured, tolerance, precision))
+
+
+def _breach(measured: dict[str, float], tolerance: dict[str, float], precision: Precision) -> str | None:
+    # Written so that a NaN is over every tolerance.
+    over = [name for name in tolerance if not measured[name] <= tolerance[name]]
+    if not over:
+        return None
+    said = " and ".join(
+        f"{WORDS[name].format(measured[name])} where {precision} may show {tolerance[name]:g}" for name in over
+    )
+    return f"the artifact strays from its checkpoint: {said}"

@@ -1,0 +1,132 @@
+"""TFLite by litert-torch, run by LiteRT with XNNPACK. float16 stores its weights in 16 bits; int8 is integer throughout."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import lru_cache
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from converters import graph
+from converters.artifact import Precision, Spec
+from converters.session import Array, Quantisation, Session
+
+if TYPE_CHECKING:
+    from converters.registry import Calibration
+    from models.hourglass import Hourglass
+    from models.variant import Resolution
+
+SUFFIX = ".tflite"
+SIGNATURE = "serving_default"
+
+
+def available() -> str | None:
+    return None
+
+
+def versions() -> dict[str, str]:
+    return {name: version(name) for name in ("torch", "litert-torch", "litert-converter", "ai-edge-quantizer")}
+
+
+def convert(network: Hourglass, spec: Spec, out: Path, calibration: Calibration | None) -> Path:
+    model = _export(network, spec.resolution)
+    if spec.precision == "fp16":
+        model = _halve(model)
+    if spec.precision == "int8":
+        assert calibration is not None
+        model = _quantise(model, network.variant.previous_mask, calibration)
+    out.write_bytes(model)
+    return out
+
+
+@lru_cache(maxsize=1)
+def _export(network: Hourglass, resolution: Resolution) -> bytes:
+    """The float32 model. It takes ten seconds, so the other precisions of one network start from the same one."""
+    import litert_torch
+
+    from converters.network import Nhwc, example
+
+    inputs = {name: x.permute(0, 2, 3, 1).contiguous() for name, x in example(network, resolution).items()}
+    return litert_torch.convert(Nhwc(network), sample_kwargs=inputs).model_content()
+
+
+def _halve(model: bytes) -> bytes:
+    from ai_edge_quantizer import quantizer, qtyping
+
+    config = qtyping.OpQuantizationConfig(
+        weight_tensor_config=qtyping.TensorQuantizationConfig(num_bits=16, dtype=qtyping.TensorDataType.FLOAT),
+        compute_precision=qtyping.ComputePrecision.FLOAT,
+        explicit_dequantize=True,
+    )
+    casting = quantizer.Quantizer(model)
+    casting.update_quantization_recipe(
+        ".*", qtyping.TFLOperationName.ALL_SUPPORTED, config, quantizer.AlgorithmName.FLOAT_CASTING
+    )
+    return bytes(casting.quantize(enable_progress_report=False).quantized_model or b"")
+
+
+def _quantise(model: bytes, previous_mask: bool, calibration: Calibration) -> bytes:
+    from ai_edge_quantizer import quantizer, recipe
+
+    def samples() -> Iterator[dict[str, Array]]:
+        for frame, prev_mask in calibration:
+            yield {"frame": frame, "prev_mask": prev_mask} if previous_mask else {"frame": frame}
+
+    static = quantizer.Quantizer(model, recipe.static_wi8_ai8())
+    ranges = static.calibrate({SIGNATURE: list(samples())}, num_threads=1)
+    # A frame in int8 is then exactly its uint8 pixels minus 128, and the mask that comes out (a sigmoid, whose scale
+    # the format fixes at 1/256) can be fed back as it is.
+    ranges[f"{SIGNATURE}_frame"] |= {"min": np.float32([[[[0.0]]]]), "max": np.float32([[[[1.0]]]])}
+    if previous_mask:
+        ranges[f"{SIGNATURE}_prev_mask"] |= {"min": np.float32([[[[0.0]]]]), "max": np.float32([[[[255 / 256]]]])}
+    return bytes(static.quantize(ranges, enable_progress_report=False).quantized_model or b"")
+
+
+class TfliteSession(Session):
+    """LiteRT's interpreter with XNNPACK: NHWC, float32 in and out, or int8 in and out for int8."""
+
+    layout = "NHWC"
+
+    def __init__(self, path: Path, threads: int) -> None:
+        from ai_edge_litert.interpreter import Interpreter
+
+        self.interpreter = Interpreter(model_path=path, num_threads=threads)
+        self.interpreter.allocate_tensors()
+        signature = self.interpreter.get_signature_runner(SIGNATURE)
+        inputs, mask = signature.get_input_details(), signature.get_output_details()["mask"]
+        self.frame, self.mask = inputs["frame"]["index"], mask["index"]
+        self.prev_mask = inputs["prev_mask"]["index"] if "prev_mask" in inputs else None
+        self.resolution = tuple(int(side) for side in inputs["frame"]["shape"][1:3])  # type: ignore[assignment]
+        self.frame_quantisation = _quantisation(inputs["frame"])
+        self.mask_quantisation = _quantisation(mask)
+        if self.prev_mask is not None and _quantisation(inputs["prev_mask"]) != self.mask_quantisation:
+            raise ValueError(f"{path}: the mask that comes out is quantised unlike the mask that goes in")
+        self.facts = {"runtime": f"LiteRT {version('ai-edge-litert')}", "delegate": "XNNPACK", "threads": threads}
+
+    def native(self, frame: Array, prev_mask: Array) -> Array:
+        self.interpreter.set_tensor(self.frame, frame)
+        if self.prev_mask is not None:
+            self.interpreter.set_tensor(self.prev_mask, prev_mask)
+        self.interpreter.invoke()
+        return self.interpreter.get_tensor(self.mask)
+
+
+def _quantisation(details: dict[str, Any]) -> Quantisation | None:
+    scale, zero_point = details["quantization"]
+    return Quantisation(float(scale), int(zero_point)) if details["dtype"] is np.int8 else None
+
+
+def load(path: Path, threads: int = 1, precision: Precision = "fp32") -> Session:
+    return TfliteSession(path, threads)
+
+
+def inspect(path: Path) -> dict[str, Any]:
+    from ai_edge_litert import schema_py_generated as schema
+
+    names = {code: name for name, code in vars(schema.BuiltinOperator).items() if isinstance(code, int)}
+    model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(path.read_bytes(), 0))
+    codes = [max(code.builtinCode, code.deprecatedBuiltinCode) for code in model.operatorCodes]
+    return graph.summary(names[codes[op.opcodeIndex]] for op in model.subgraphs[0].operators)
