@@ -22,11 +22,15 @@ class Point:
     iou: float
     dominator: Summary | None = None
     """The cell that is at least as good in both and better in one; None on the front."""
-    p50: float = 0.0
 
     @property
     def on_front(self) -> bool:
         return self.dominator is None
+
+    @property
+    def level(self) -> float:
+        """IOU to the tenth of a point, as it is shown: runtimes that differ by rounding alone are equals in it."""
+        return round(self.iou, 1)
 
 
 @dataclass(frozen=True)
@@ -61,7 +65,7 @@ class Choice:
 def points(summaries: Iterable[Summary]) -> list[Point]:
     """Cells that a device measured and whose own masks were scored. The others have no place here."""
     return [
-        Point(s, s.model.fps, s.iou, p50=s.model.p50) for s in summaries if s.model is not None and s.iou is not None
+        Point(s, s.model.fps, s.iou) for s in summaries if s.model is not None and s.iou is not None
     ]
 
 
@@ -75,10 +79,14 @@ def fronts(points: Iterable[Point]) -> dict[Group, list[Point]]:
 
 
 def scopes(points: Iterable[Point]) -> dict[Scope, list[Point]]:
-    """Dominance across runtimes and precisions: what someone who may choose all of them looks at."""
+    """Dominance across runtimes and precisions: what someone who may choose all of them looks at.
+
+    The baseline is left out; PyTorch is not what goes on a device.
+    """
     groups: dict[Scope, list[Point]] = defaultdict(list)
     for point in points:
-        groups[point.summary.scope].append(point)
+        if not point.summary.baseline:
+            groups[point.summary.scope].append(point)
     return {scope: dominance(members) for scope, members in groups.items()}
 
 
@@ -89,16 +97,16 @@ def dominance(points: Sequence[Point]) -> list[Point]:
     that are equal in both stand side by side.
     """
     front = [p for p in points if not any(_beats(q, p) for q in points)]
-    best_first = sorted(front, key=lambda p: (p.iou, p.fps), reverse=True)
+    best_first = sorted(front, key=lambda p: (p.level, p.fps), reverse=True)
     named = []
     for p in points:
         dominator = next((q.summary for q in best_first if _beats(q, p)), None)
-        named.append(Point(p.summary, p.fps, p.iou, dominator, p.p50))
+        named.append(Point(p.summary, p.fps, p.iou, dominator))
     return named
 
 
 def _beats(a: Point, b: Point) -> bool:
-    return a.fps >= b.fps and a.iou >= b.iou and (a.fps > b.fps or a.iou > b.iou)
+    return a.fps >= b.fps and a.level >= b.level and (a.fps > b.fps or a.level > b.level)
 
 
 def choose(scope: Scope, points: Sequence[Point], tolerable: float = TOLERABLE_LOSS) -> Choice:

@@ -63,7 +63,7 @@ def to_json(row: Row) -> str:
 
 
 def from_json(line: str) -> Row:
-    """The inverse of `to_json`. ValueError says what is wrong with the line, NewerSchema that it cannot be read here."""
+    """The inverse of `to_json`. ValueError says what is wrong with the line, NewerSchema that it is not ours."""
     try:
         values = json.loads(line)
     except json.JSONDecodeError:

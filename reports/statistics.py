@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+
+from frames.score import BLOCK
+from metrics.interval import bootstrap
 
 FRAME_MS = 33.3
 """What a camera of 30 frames a second leaves for one frame."""
@@ -107,22 +110,18 @@ def paired(before: Mapping[str, float], after: Mapping[str, float]) -> tuple[flo
     return mean_ci({name: after[name] - before[name] for name in shared}) if len(shared) > 1 else None
 
 
-def mean_ci(
-    values: Mapping[str, float], level: float = 0.95, draws: int = 2000, seed: int = 0
-) -> tuple[float, Interval]:
-    """(mean, interval) of one value a picture, by a bootstrap over what is independent.
+def mean_ci(values: Mapping[str, float]) -> tuple[float, Interval]:
+    """(mean, 95 % interval) of one value a picture, by the blocks with which `frames.score` makes its intervals.
 
-    Frames of one clip resemble each other, so whole clips are drawn where there are several: a picture's clip is its
-    name up to the last slash, and a name without one stands for itself.
+    Neighbouring frames of a clip are nearly one sample and are drawn together. A picture's clip is its name up to the
+    last slash; a name without one stands for itself.
     """
-    clips: dict[str, list[float]] = defaultdict(list)
-    for name, value in values.items():
-        clip, slash, _ = name.rpartition("/")
-        clips[clip if slash else name].append(value)
-    members = list(clips.values()) if len(clips) > 1 else [[value] for value in values.values()]
-    sums = np.array([sum(clip) for clip in members])
-    counts = np.array([len(clip) for clip in members])
-    picked = np.random.default_rng(seed).integers(0, len(sums), size=(draws, len(sums)))
-    means = sums[picked].sum(axis=1) / counts[picked].sum(axis=1)
-    low, high = np.quantile(means, ((1 - level) / 2, (1 + level) / 2))
-    return float(sums.sum() / counts.sum()), (float(low), float(high))
+    seen: Counter[str] = Counter()
+    blocks = []
+    for name in values:
+        clip = name.rpartition("/")[0] or name
+        blocks.append((clip, seen[clip] // BLOCK))
+        seen[clip] += 1
+    numbers = {block: number for number, block in enumerate(dict.fromkeys(blocks))}
+    mean, low, high = bootstrap(list(values.values()), blocks=[numbers[block] for block in blocks])
+    return mean, (low, high)

@@ -125,8 +125,13 @@ class Summary:
 
     @property
     def ious(self) -> dict[str, float]:
-        """Picture -> IOU in percent."""
+        """Picture -> IOU in percent, in the order in which they were scored."""
         return {name: 100 * iou for name, iou, *_ in self.row.accuracy.get("per_image") or ()}
+
+    @property
+    def baseline(self) -> bool:
+        """The checkpoint itself, which nobody ships: what the artifacts are compared with."""
+        return self.row.format == "pytorch"
 
     @property
     def size_mb(self) -> float | None:

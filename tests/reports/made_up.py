@@ -22,7 +22,7 @@ PICTURES = [f"clip-{clip}/{frame:03d}" for clip in range(6) for frame in range(5
 def row(variant: str = "s16-skip-dense", format: str = "tflite", precision: str = "fp32", **changes: Any) -> Row:
     """A measured row; `changes` replaces any of its fields."""
     config = get(variant)
-    random = np.random.default_rng(_seed(variant, format, precision))
+    random = np.random.default_rng(_seed(variant, precision))
     pictures = np.random.default_rng(7).normal(0, 0.02, len(PICTURES))
     level = 0.952 - (0 if config.skips else 0.03) + (0.006 if config.head == "dense" else 0)
     level -= {4: 0, 16: 0.003, 32: 0.008}[config.squeeze] + (0.012 if precision == "int8" else 0)
