@@ -21,6 +21,7 @@ import numpy as np
 from devices import environment, timing
 from devices import job as jobs
 from devices.contract import Environment, Job, Result
+from devices.placement import placement
 
 if TYPE_CHECKING:
     from converters.artifact import Format, Precision
@@ -58,9 +59,8 @@ def measure(job: Job) -> Result:
     model.prepare()
     _, first_ns = timed(model.run)
     masks = np.asarray(predict(session, frames, job.sequences), np.float32)
-    placement = {"requested": job.unit, "cpus": cpus, **session.facts}
     if emulated(job.format):
-        return Result(masks=masks, evidence="emulated", placement=placement)
+        return Result(masks=masks, evidence="emulated", placement={"requested": job.unit, **placement(session)})
 
     pipeline = PipelineLoop(session, camera_pictures(ring))
     pipeline.prepare()
@@ -77,7 +77,7 @@ def measure(job: Job) -> Result:
         load_ns=load_ns,
         first_ns=first_ns,
         warm_up=asdict(warm) | {"ring": len(ring)},
-        placement=placement,
+        placement={"requested": job.unit, "cpus": cpus, **placement(session)},
         environment=Environment(facts={"pinned": cpus is not None, **watch.facts()}),
     )
 
