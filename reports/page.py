@@ -1,0 +1,302 @@
+"""The page: one self-contained HTML file, made from rows alone."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from devices.environment import HAZARDS
+from models.variant import REFERENCE, VARIANTS
+from reports import plots
+from reports.ablation import CHANGES, Effect, Grid, ablation
+from reports.pareto import TOLERABLE_LOSS, Choice, Point, choose, fronts, points, scopes
+from reports.rows import Row, latest, read
+from reports.statistics import FRAME_MS, Interval
+from reports.summary import RUNTIMES, Scope, Summary, summaries
+
+TITLE = "Which network to ship"
+TEMPLATES = Path(__file__).parent / "templates"
+
+
+def build(dirs: Sequence[Path], out: Path, title: str = TITLE, now: datetime | None = None) -> list[str]:
+    """Make the page of all rows found in `dirs`; what had to be set aside on the way is returned, a sentence each.
+
+    A folder holds `rows.jsonl`; the file itself may be named instead. ValueError when there is none.
+    """
+    rows: list[Row] = []
+    words: list[str] = []
+    for folder in dirs:
+        path = folder / "rows.jsonl" if folder.is_dir() else folder
+        if not path.is_file():
+            raise ValueError(f"{path}: no rows there; a run writes them")
+        found, damaged = read(path)
+        rows += found
+        words += damaged
+    write(rows, out, title, now, words)
+    return words
+
+
+def write(
+    rows: Iterable[Row], out: Path, title: str = TITLE, now: datetime | None = None, words: Sequence[str] = ()
+) -> None:
+    """Put the page at `out`, whole or not at all."""
+    page = render(rows, title, now or datetime.now(UTC), words)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    fresh = out.with_name(out.name + ".fresh")
+    fresh.write_text(page, encoding="utf-8")
+    os.replace(fresh, out)
+
+
+def render(rows: Iterable[Row], title: str, now: datetime, words: Sequence[str] = ()) -> str:
+    """The page of `rows`, of each cell and run the last; `words` are told at its end (lines that were set aside)."""
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"num": num, "ci": ci, "signed": signed, "plural": plural, "id": id}
+    seen = summaries(latest(rows))
+    return environment.get_template("page.html.j2").render(view(seen), title=title, now=now, words=words)
+
+
+@dataclass(frozen=True)
+class Place:
+    """One scope on the page: what to ship there, and its charts."""
+
+    scope: Scope
+    choice: Choice
+    hero: Any
+    hero_narrow: Any
+    facets: tuple[tuple[str, Any], ...]
+    latencies: tuple[tuple[str, Any], ...]
+    verdicts: Mapping[int, Point]
+    """id of a summary -> its point, with the dominator among all that could run there."""
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """The ablation of one scope."""
+
+    scope: Scope
+    grids: Mapping[Grid, Sequence[Effect]]
+    chart: Any
+
+    @property
+    def listed(self) -> list[tuple[Grid, Effect]]:
+        """Change by change, so that the runtimes of one change stand below each other."""
+        pairs = [(grid, effect) for grid, effects in self.grids.items() for effect in effects]
+        return sorted(pairs, key=lambda pair: CHANGES.index(pair[1].change))
+
+
+def view(seen: Sequence[Summary]) -> dict[str, Any]:
+    """All that the template shows, decided here: the template only lays it out."""
+    done = [s for s in seen if s.ok]
+    groups = fronts(points(seen))
+    verdicts = {id(p.summary): p for members in groups.values() for p in members}
+    places = [_place(scope, members, groups.values()) for scope, members in scopes(points(seen)).items()]
+    verdicts |= {key: point for place in places for key, point in place.verdicts.items()}
+    chosen = [place.choice.ship.summary for place in places]
+    return {
+        "rows": seen,
+        "places": places,
+        "chosen": {id(s) for s in chosen},
+        "verdicts": verdicts,
+        "tables": [
+            (evidence, found)
+            for evidence in ("measured", "emulated", "estimated")
+            if (found := [s for s in done if s.row.evidence == evidence])
+        ],
+        "failed": [s for s in seen if not s.ok],
+        "lessons": _lessons(seen),
+        "costs": _charts_of(done, plots.costs, "costs"),
+        "gallery": _gallery(done, chosen),
+        "hazards": _hazards(seen),
+        "environments": _environments(seen),
+        "blanks": _blanks(seen),
+        "data": list(dict.fromkeys((s.row.accuracy.get("data"), s.row.accuracy.get("description")) for s in done)),
+        "facets": _facets(seen),
+        "devices": list(dict.fromkeys(s.row.device for s in seen)),
+        "runs": list(dict.fromkeys((s.row.run, s.row.time[:10]) for s in seen)),
+        "varying": {
+            name
+            for name in ("device", "unit", "threads", "resolution", "run")
+            if len({getattr(s.row, name) for s in seen}) > 1
+        },
+        "runtimes": [(name, i) for i, name in enumerate(RUNTIMES.values(), 1) if any(s.runtime == name for s in done)],
+        "shapes": [p for p in plots.SHAPES if any(s.row.precision == p for s in done)],
+        "frame_ms": FRAME_MS,
+        "tolerable": TOLERABLE_LOSS,
+    }
+
+
+def _place(scope: Scope, members: Sequence[Point], groups: Iterable[Sequence[Point]]) -> Place:
+    own = [group for group in groups if group[0].summary.scope == scope]
+    by_runtime: dict[str, list[Point]] = defaultdict(list)
+    for group in own:
+        by_runtime[group[0].summary.runtime] += group
+    shared = plots.limits([p for group in own for p in group])
+    key = str(scope)
+    return Place(
+        scope,
+        choose(scope, members),
+        _safe(plots.pareto(f"{key} all", members, 1040, 470)),
+        _safe(plots.pareto(f"{key} all narrow", members, 480, 480)),
+        tuple(
+            (runtime, _safe(plots.pareto(f"{key} {runtime}", found, 500, 340, shared)))
+            for runtime, found in by_runtime.items()
+        ),
+        tuple(
+            (runtime, _safe(plots.latency(f"{key} {runtime} ms", [p.summary for p in found], 500)))
+            for runtime, found in by_runtime.items()
+        ),
+        {id(p.summary): p for p in members},
+    )
+
+
+def _lessons(seen: Sequence[Summary]) -> list[Lesson]:
+    by_scope: dict[Scope, dict[Grid, Sequence[Effect]]] = defaultdict(dict)
+    for grid, effects in ablation(seen).items():
+        by_scope[grid.scope][grid] = effects
+    return [
+        Lesson(scope, grids, _safe(plots.ablation(f"{scope} ablation", grids))) for scope, grids in by_scope.items()
+    ]
+
+
+def _charts_of(done: Sequence[Summary], chart: Callable[[str, Sequence[Summary]], str], name: str) -> list[Any]:
+    """(device, chart) for each device."""
+    devices = dict.fromkeys(s.row.device for s in done)
+    return [(d, _safe(chart(f"{d} {name}", [s for s in done if s.row.device == d]))) for d in devices]
+
+
+def _gallery(done: Sequence[Summary], chosen: Sequence[Summary]) -> list[Summary]:
+    """One cell a variant that has pictures: the one to ship, or else like it, or else the first. The one to ship first."""
+
+    def likeness(s: Summary) -> tuple[bool, bool, bool]:
+        return (
+            s not in chosen,
+            not any(s.runtime == c.runtime and s.row.precision == c.row.precision for c in chosen),
+            s.baseline,
+        )
+
+    ranked = sorted((s for s in done if s.row.examples), key=likeness)
+    first: dict[str, Summary] = {}
+    for s in ranked:
+        first.setdefault(s.row.variant, s)
+    return sorted(first.values(), key=lambda s: (s not in chosen, s.order[2]))
+
+
+def _hazards(seen: Sequence[Summary]) -> list[tuple[str, str, str, int, int]]:
+    """(device, hazard, what it means, cells that show it, cells measured there)."""
+    measured = Counter(s.row.device for s in seen if s.measured)
+    shown = Counter((s.row.device, hazard) for s in seen if s.measured for hazard in s.row.hazards)
+    return [
+        (device, hazard, HAZARDS[hazard][0] if hazard in HAZARDS else "", count, measured[device])
+        for (device, hazard), count in sorted(shown.items())
+    ]
+
+
+def _environments(seen: Sequence[Summary]) -> list[tuple[str, dict[str, str]]]:
+    """Device -> facts; a number that changed from cell to cell as its range, a text as its values."""
+    facts: dict[str, dict[str, list[Any]]] = defaultdict(lambda: defaultdict(list))
+    for s in seen:
+        for name, value in s.row.environment.items():
+            facts[s.row.device][name].append(value)
+        if s.row.runtime:
+            facts[s.row.device][f"{s.runtime}, runtime"].append(s.row.runtime)
+    return [
+        (device, {name: _span(values) for name, values in sorted(found.items())}) for device, found in facts.items()
+    ]
+
+
+def _span(values: Sequence[Any]) -> str:
+    distinct = list(dict.fromkeys(map(str, values)))
+    if len(distinct) == 1:
+        return distinct[0]
+    if all(isinstance(v, int | float) and not isinstance(v, bool) for v in values):
+        return f"{min(values):g} to {max(values):g}"
+    return ", ".join(distinct[:4]) + (f" and {len(distinct) - 4} more" if len(distinct) > 4 else "")
+
+
+def _blanks(seen: Sequence[Summary]) -> list[str]:
+    """What this page does not know, in sentences."""
+    told = []
+    emulated = Counter(s.runtime for s in seen if s.ok and s.row.evidence == "emulated")
+    for runtime, count in emulated.items():
+        told.append(
+            f"Speed of {plural(count, f'{runtime} cell')}: emulated, which gives the masks that the runtime would give, "
+            "and no time. They are on no chart of speed."
+        )
+    if estimated := sum(s.ok and s.row.evidence == "estimated" for s in seen):
+        told.append(f"Anything of {plural(estimated, 'cell')} that a model estimated: no device ran them.")
+    if failed := sum(not s.ok for s in seen):
+        told.append(f"{plural(failed, 'cell')} that failed; the reasons are above.")
+    if lame := [s.name for s in seen if s.measured and (s.model is None or s.iou is None)]:
+        told.append(f"Speed or IOU of {', '.join(lame)}: without both, a cell is not on the Pareto charts.")
+    for device in dict.fromkeys(s.row.device for s in seen):
+        there = [s.row for s in seen if s.row.device == device]
+        if absent := [v for v in REFERENCE if v not in {r.variant for r in there}]:
+            told.append(f"On {device}: {', '.join(absent)}. No row names them.")
+        if formats := [RUNTIMES[f] for f in RUNTIMES if f not in {r.format for r in there}]:
+            told.append(f"On {device}: {', '.join(formats)}. No row names them.")
+        if units := [u.upper() for u in ("gpu", "npu") if u not in {r.unit for r in there}]:
+            told.append(f"On {device}: {' and '.join(units)}.")
+    cells = Counter((s.row.device, s.row.cell) for s in seen if s.measured)
+    if cells and max(cells.values()) == 1:
+        told.append("How far a figure moves from one run to the next: every cell was measured in one run.")
+    told.append("Sustained speed, the one after minutes of work, when a phone is warm; and energy.")
+    told.append("Any device that is not named here. A speed, and a ranking by speed, does not carry over.")
+    return told
+
+
+def _facets(seen: Sequence[Summary]) -> list[tuple[str, str, list[str]]]:
+    """(attribute, label, values) of the filters; one with a single value is left out."""
+
+    def values(get: Callable[[Summary], str]) -> list[str]:
+        return list(dict.fromkeys(map(get, seen)))
+
+    listed = sorted(values(lambda s: s.row.variant), key=lambda v: list(VARIANTS).index(v) if v in VARIANTS else 99)
+    facets = [
+        ("variant", "Network", listed),
+        ("format", "Runtime", values(lambda s: s.runtime)),
+        ("precision", "Precision", values(lambda s: s.row.precision)),
+        ("device", "Device", values(lambda s: s.row.device)),
+        ("evidence", "Evidence", values(lambda s: s.row.evidence)),
+        ("status", "Status", values(lambda s: s.row.status)),
+    ]
+    return [facet for facet in facets if len(facet[2]) > 1]
+
+
+def num(value: float | None, digits: int | None = None) -> str:
+    """A number with three significant digits or so (or `digits` after the point), a dash for none."""
+    if value is None:
+        return "–"
+    if digits is None:
+        digits = 0 if abs(value) >= 100 else 1 if abs(value) >= 10 else 2
+    return f"{value:.{digits}f}"
+
+
+def ci(interval: Interval | None, digits: int | None = None) -> str:
+    return f"{num(interval[0], digits)}–{num(interval[1], digits)}" if interval else ""
+
+
+def signed(value: float | None, digits: int = 2) -> str:
+    return "–" if value is None else f"{value:+.{digits}f}".replace("-", "−")
+
+
+def plural(count: int, noun: str) -> str:
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+def _safe(svg: str) -> Any:
+    from markupsafe import Markup
+
+    return Markup(svg)  # noqa: S704 - our own chart; every text in it was escaped where it was written
