@@ -1,0 +1,232 @@
+"""The desktop runner against a real runtime, and against workers that lie, hang or die."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import psutil
+import pytest
+
+from devices import job as jobs
+from devices.contract import Cell, CellFailed, Counts, Job
+from devices.desktop import ROOT, Desktop
+from devices.environment import DesktopProbe
+from models.hourglass import Hourglass
+from models.variant import Variant
+
+H, W = 32, 64
+SEQUENCES = (4, 3)
+COUNTS = Counts(warm_up_least=3, warm_up_seconds=0.2, samples=5, seconds=0.01)
+CELL = Cell("tiny", "onnx", "fp32", (H, W), "desktop")
+
+
+@pytest.fixture(scope="module")
+def frames() -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 256, (sum(SEQUENCES), H, W, 3), np.uint8)
+
+
+@pytest.fixture(scope="module")
+def job(tmp_path_factory: pytest.TempPathFactory, frames: np.ndarray) -> Job:
+    """A network of three operators, mask = 0.5 * prev_mask + 0.5 * red, so that its true answers are known."""
+    from onnx import TensorProto, helper, save
+
+    folder = tmp_path_factory.mktemp("tiny")
+    half = helper.make_tensor("half", TensorProto.FLOAT, [], [0.5])
+    nodes = [
+        helper.make_node("Gather", ["frame", "first"], ["red"], axis=1),
+        helper.make_node("Add", ["red", "prev_mask"], ["sum"]),
+        helper.make_node("Mul", ["sum", "half"], ["mask"]),
+    ]
+    first = helper.make_tensor("first", TensorProto.INT64, [1], [0])
+    tensor = {
+        name: helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, channels, H, W])
+        for name, channels in (("frame", 3), ("prev_mask", 1), ("mask", 1))
+    }
+    graph = helper.make_graph(nodes, "tiny", [tensor["frame"], tensor["prev_mask"]], [tensor["mask"]], [half, first])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10)
+    save(model, folder / "tiny.onnx")
+    shared = jobs.write_frames(folder / "frames.u8", frames)
+    return Job(folder / "tiny.onnx", "onnx", "fp32", (H, W), shared, SEQUENCES, counts=COUNTS, variant="tiny")
+
+
+def desktop(script: str = "", time_limit: float = 30) -> Desktop:
+    """A Desktop whose worker runs `script` with the task as sys.argv[1] and the folder as sys.argv[2]."""
+    probe = DesktopProbe(look_seconds=0.01)
+    if not script:
+        return Desktop(time_limit, probe=probe)
+    return Desktop(time_limit, worker=(sys.executable, "-c", textwrap.dedent(script)), probe=probe)
+
+
+def test_a_cell_is_measured(job: Job, frames: np.ndarray) -> None:
+    result = desktop().run(CELL, job)
+    assert result.evidence == "measured"
+    assert len(result.model_ns) >= COUNTS.samples
+    assert len(result.pipeline_ns) >= COUNTS.samples
+    assert min(result.model_ns) > 0
+    # Enlarging to 1280x720 is more work than three operators on 64x32.
+    assert np.median(result.pipeline_ns) > np.median(result.model_ns)
+    assert result.load_ns
+    assert result.first_ns
+    assert result.warm_up["iterations"] >= 3
+    assert result.peak_memory_bytes
+    assert 10_000_000 < result.peak_memory_bytes < 500_000_000
+    assert result.placement["runtime"].startswith("ONNX Runtime 1.")
+    assert result.placement["requested"] == "cpu"
+    assert result.environment.facts["cores"] == os.cpu_count()
+
+    expected = np.zeros((len(frames), H, W), np.float32)
+    for i, frame in enumerate(frames):
+        # A mask fed back a frame late, or not zeroed where a sequence begins, cannot give these.
+        before = expected[i - 1] if i not in (0, SEQUENCES[0]) else 0.0
+        expected[i] = 0.5 * (before + frame[:, :, 0] / np.float32(255))
+    assert np.allclose(result.masks, expected, atol=1e-6)
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="this system does not bind processes to processors")
+def test_the_timed_process_is_bound_to_as_many_processors_as_threads(job: Job) -> None:
+    result = desktop().run(CELL, job)
+    assert len(result.placement["cpus"]) == 1
+    assert result.environment.facts["pinned"] is True
+
+
+def test_the_baseline_is_the_checkpoint_itself(tmp_path: Path, job: Job, frames: np.ndarray) -> None:
+    import torch
+
+    from models import checkpoint
+
+    torch.manual_seed(0)
+    variant = Variant(widths=(8, 8, 16), depths=(0, 0, 1), stem=8, decoder=(8, 8, 8))
+    network = Hourglass(variant).eval()
+    checkpoint.save(tmp_path / "tiny.safetensors", "tiny", variant, network.state_dict(), {})
+    eager = replace(job, model=tmp_path / "tiny.safetensors", format="pytorch")
+    result = desktop().run(replace(CELL, format="pytorch"), eager)
+    assert result.evidence == "measured"
+    assert result.placement["runtime"] == f"PyTorch {torch.__version__}"
+    mask = torch.zeros(1, 1, H, W)
+    with torch.inference_mode():
+        for i in range(SEQUENCES[0]):
+            mask = network(torch.from_numpy(frames[i] / np.float32(255)).permute(2, 0, 1)[None], mask)
+            assert np.allclose(result.masks[i], mask[0, 0].numpy(), atol=1e-5)
+
+
+def test_a_model_the_runtime_cannot_read_fails_its_cell_with_the_reason(tmp_path: Path, job: Job) -> None:
+    (tmp_path / "bad.onnx").write_text("this is not a model")
+    with pytest.raises(
+        CellFailed, match=r"left no result\.json; the worker ended with code 1 after saying: .*INVALID_PROTOBUF"
+    ):
+        desktop().run(CELL, replace(job, model=tmp_path / "bad.onnx"))
+
+
+def test_another_unit_is_refused(job: Job) -> None:
+    with pytest.raises(CellFailed, match="cpu only, not the unit 'gpu'"):
+        desktop().run(CELL, replace(job, unit="gpu"))
+
+
+def test_a_worker_killed_on_its_way_fails_its_cell(job: Job) -> None:
+    script = """
+        import os, sys
+        sys.path.insert(0, "")
+        from pathlib import Path
+        Path(sys.argv[2], "result.json.part").write_text('{"evidence": "measured"')
+        print("measuring", file=sys.stderr, flush=True)
+        os.kill(os.getpid(), 9)
+    """
+    with pytest.raises(CellFailed, match="died of SIGKILL after saying: measuring"):
+        desktop(script).run(CELL, job)
+
+
+def test_a_worker_that_says_all_is_well_and_leaves_nothing_is_not_believed(job: Job) -> None:
+    with pytest.raises(CellFailed, match=r"left no result\.json; the worker ended with code 0 without a word"):
+        desktop("pass").run(CELL, job)
+
+
+def test_a_worker_that_leaves_half_its_masks_is_not_believed(job: Job) -> None:
+    script = """
+        import sys
+        from pathlib import Path
+        Path(sys.argv[2], "masks.f32").write_bytes(bytes(100))
+        Path(sys.argv[2], "result.json").write_text('{"evidence": "measured", "end": "done"}')
+    """
+    with pytest.raises(CellFailed, match=r"masks\.f32 holds 100 bytes"):
+        desktop(script).run(CELL, job)
+
+
+def test_a_result_is_believed_whatever_the_exit_code(job: Job) -> None:
+    script = """
+        import os, sys
+        sys.path.insert(0, "")
+        from pathlib import Path
+        from devices.worker import main
+        main(sys.argv[1], Path(sys.argv[2]))
+        os._exit(7)
+    """
+    assert desktop(script).run(CELL, job).evidence == "measured"
+
+
+def test_a_memory_pass_that_dies_fails_the_cell(job: Job) -> None:
+    script = """
+        import sys
+        sys.path.insert(0, "")
+        from pathlib import Path
+        from devices.worker import main
+        sys.exit("out of memory") if sys.argv[1] == "memory" else main(sys.argv[1], Path(sys.argv[2]))
+    """
+    with pytest.raises(CellFailed, match=r"memory left no number; .* out of memory"):
+        desktop(script).run(CELL, job)
+
+
+FORKING = """
+    import os, subprocess, sys, time
+    child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+    with open({pids!r}, "w") as file:
+        print(os.getpid(), child.pid, file=file)
+    time.sleep(60)
+"""
+
+
+def gone(pid: int) -> bool:
+    """Whether a process has ended, within the moment that killing takes."""
+    for _ in range(100):
+        try:
+            if psutil.Process(pid).status() == psutil.STATUS_ZOMBIE:
+                return True
+        except psutil.NoSuchProcess:
+            return True
+        time.sleep(0.02)
+    return False
+
+
+def test_a_worker_that_hangs_is_stopped_with_its_children(tmp_path: Path, job: Job) -> None:
+    pids = tmp_path / "pids"
+    with pytest.raises(CellFailed, match="stopped after 1 s, its time limit"):
+        desktop(FORKING.format(pids=str(pids)), time_limit=1).run(CELL, job)
+    assert all(gone(int(pid)) for pid in pids.read_text().split())
+
+
+def test_ctrl_c_ends_the_worker_and_its_children(tmp_path: Path, job: Job) -> None:
+    pids = tmp_path / "pids"
+    jobs.describe(tmp_path, job)
+    worker = (sys.executable, "-c", textwrap.dedent(FORKING.format(pids=str(pids))))
+    code = f"""
+from pathlib import Path
+from devices import job as jobs
+from devices.contract import Cell
+from devices.desktop import Desktop
+Desktop(worker={worker!r}).run(Cell("tiny", "onnx", "fp32", ({H}, {W}), "desktop"), jobs.read(Path({str(tmp_path)!r})))
+"""
+    parent = subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, stderr=subprocess.PIPE, text=True)
+    while not (pids.exists() and len(pids.read_text().split()) == 2):
+        assert parent.poll() is None
+        time.sleep(0.02)
+    parent.send_signal(signal.SIGINT)
+    _, stderr = parent.communicate(timeout=20)
+    assert "KeyboardInterrupt" in stderr
+    assert all(gone(int(pid)) for pid in pids.read_text().split())

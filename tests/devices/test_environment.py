@@ -1,0 +1,114 @@
+"""Hazards by name, and readings of the machine that the tests run on."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from devices.environment import HAZARDS, DesktopProbe, Watch, choose_cpus, hazards, versions
+
+CALM = {"cores": 4, "others_cores": 0.05, "load_1m": 0.9, "waited_share": 0.001, "stolen_share": 0.0, "pinned": True}
+
+
+@pytest.mark.parametrize(
+    ("name", "facts"),
+    [
+        ("busy-machine", {"others_cores": 0.4}),
+        ("busy-machine", {"load_1m": 5.0}),
+        ("preempted", {"waited_share": 0.1}),
+        ("stolen-time", {"stolen_share": 0.1}),
+        ("not-pinned", {"pinned": False}),
+        ("power-saving-governor", {"governor": "powersave"}),
+        ("throttled-clock", {"throttle_events": 1}),
+        ("thermal", {"temperature_c": 95.0}),
+        ("battery", {"on_battery": True}),
+        ("virtual-machine", {"virtual": True}),
+    ],
+)
+def test_each_hazard_has_a_fact_that_shows_it(name: str, facts: dict[str, object]) -> None:
+    assert hazards({**CALM, **facts}) == (name,)
+
+
+def test_every_hazard_is_tested_above() -> None:
+    marks = test_each_hazard_has_a_fact_that_shows_it.pytestmark  # type: ignore[attr-defined]
+    assert {case[0] for case in marks[0].args[1]} == set(HAZARDS)
+
+
+def test_a_calm_machine_and_an_unreadable_one_have_none() -> None:
+    assert hazards(CALM) == ()
+    assert hazards({}) == ()
+    assert hazards({"governor": "performance", "temperature_c": 45.0, "on_battery": False, "throttle_events": 0}) == ()
+
+
+def test_processors_far_from_the_first_are_chosen() -> None:
+    assert choose_cpus([0, 1, 2, 3], 1, {}, {}) == [3]
+    assert choose_cpus([0, 1, 2, 3], 2, {}, {}) == [2, 3]
+
+
+def test_each_thread_gets_a_physical_core_before_any_is_shared() -> None:
+    core_of = {0: 0, 1: 0, 2: 2, 3: 2}
+    assert choose_cpus([0, 1, 2, 3], 2, core_of, {}) == [1, 3]
+    assert choose_cpus([0, 1, 2, 3], 3, core_of, {}) == [1, 2, 3]
+
+
+def test_fast_cores_are_chosen_before_slow_ones() -> None:
+    speed = {0: 5000, 1: 5000, 2: 3000, 3: 3000}
+    assert choose_cpus([0, 1, 2, 3], 1, {}, speed) == [1]
+
+
+def test_only_allowed_processors_are_chosen() -> None:
+    assert choose_cpus([5], 4, {}, {}) == [5]
+
+
+def test_the_probe_reads_this_machine() -> None:
+    environment = DesktopProbe(look_seconds=0.01).read()
+    assert environment.facts["cores"] == os.cpu_count()
+    assert environment.facts["memory_bytes"] > 2**28
+    assert environment.facts["cpu"]
+    assert set(environment.hazards) <= set(HAZARDS)
+
+
+def test_versions_leave_out_what_is_not_installed() -> None:
+    assert list(versions(["numpy", "no-such-package"])) == ["numpy"]
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="this system does not bind processes to processors")
+def test_a_pinned_process_stays_where_it_is_told() -> None:
+    code = "import os; from devices.environment import pin; print(pin(1) == sorted(os.sched_getaffinity(0)), pin(1))"
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert told.stdout.startswith("True [")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the kernel's counters are Linux's")
+def test_waiting_for_a_processor_is_seen() -> None:
+    """Two processes bound to one processor each wait half of the time; alone, hardly."""
+    code = (
+        "import os, time; from devices.environment import Watch\n"
+        "one = {min(os.sched_getaffinity(0))}; os.sched_setaffinity(0, one); child = os.fork()\n"
+        "watch = Watch(one); end = time.perf_counter() + 0.3\n"
+        "while time.perf_counter() < end: pass\n"
+        "if child: print(watch.facts()['waited_share']); os.waitpid(child, 0)\n"
+    )
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert float(told.stdout) > 0.2
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the kernel's counters are Linux's")
+def test_sleeping_is_not_waiting() -> None:
+    import time
+
+    watch = Watch([0])
+    time.sleep(0.1)
+    assert watch.facts()["waited_share"] < 0.5
+
+
+def test_peak_memory_remembers_what_was_given_back() -> None:
+    code = (
+        "from devices.environment import peak_memory_bytes as peak\n"
+        "before = peak(); block = bytearray(b'x') * 100_000_000; del block; print(peak() - before)\n"
+    )
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert 90_000_000 < int(told.stdout) < 130_000_000
