@@ -12,6 +12,7 @@ import json
 import platform
 import sys
 import uuid
+from contextlib import contextmanager
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
@@ -27,7 +28,7 @@ from converters.mil.quiet import coremltools, no_bars
 from converters.session import Array, Session
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from converters.registry import Calibration
     from models.hourglass import Hourglass
@@ -109,12 +110,11 @@ def _settle(out: Path) -> None:
 
 
 def load(path: Path, threads: int = 1, precision: Precision = "fp32") -> Session:
-    """Core ML itself on a Mac, the reference executor elsewhere.
+    """Core ML itself on a Mac, with threads of its own choosing; elsewhere the reference executor.
 
-    The program states its own precision, Core ML chooses its own threads, and an emulated run has no time to speak of:
-    neither `threads` nor `precision` changes anything here.
+    The program states its own precision: `precision` changes nothing here.
     """
-    return Native(path) if evidence() == "measured" else Emulated(path)
+    return Native(path) if evidence() == "measured" else Emulated(path, threads)
 
 
 def inspect(path: Path) -> dict[str, Any]:
@@ -126,9 +126,10 @@ class Emulated(Session):
 
     layout = "NCHW"
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, threads: int = 1) -> None:
         from converters.mil import executor
 
+        self._threads = threads
         self._plan = executor.compile(package.read(path))
         shapes = {value.name: value.shape for value in self._plan.inputs}
         self._names = tuple(shapes)
@@ -146,8 +147,21 @@ class Emulated(Session):
         from converters.mil import executor
 
         given = {"frame": frame, "prev_mask": prev_mask}
-        mask = executor.run(self._plan, {name: torch.from_numpy(given[name]) for name in self._names})["mask"]
-        return mask.contiguous().numpy()
+        with _torch_threads(self._threads):
+            outputs = executor.run(self._plan, {name: torch.from_numpy(given[name]) for name in self._names})
+        return outputs["mask"].numpy()
+
+
+@contextmanager
+def _torch_threads(count: int) -> Iterator[None]:
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 class Native(Session):

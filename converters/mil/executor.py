@@ -79,7 +79,7 @@ def run(plan: Plan, inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
         raise Refused(f"the program also takes {', '.join(missing)}")
     known = dict(plan.constants)
     for value in plan.inputs:
-        known[value.name] = value.hold(_interleaved(inputs[value.name]))
+        known[value.name] = value.hold(inputs[value.name])
     for step in plan.steps:
         known[step.result.name] = step.result.hold(step.kernel(*(_fetch(known, names) for names in step.arguments)))
     return {value.name: known[value.name] for value in plan.outputs}
@@ -149,12 +149,7 @@ def _constant(var: Any) -> Tensor:
         values = _dequantised(**{name: argument.val for name, argument in var.op.inputs.items()})
     else:
         raise Refused(f"constant {var.name} is made by {var.op.op_type}, which is not known")
-    return _interleaved(_value(var).hold(torch.from_numpy(np.array(values, np.float32))))
-
-
-def _interleaved(tensor: Tensor) -> Tensor:
-    """The same tensor in the memory order in which convolutions are fastest."""
-    return tensor.contiguous(memory_format=torch.channels_last) if tensor.ndim == 4 else tensor
+    return _value(var).hold(torch.from_numpy(np.array(values, np.float32)))
 
 
 def _dequantised(quantized_data: NDArray[Any], zero_point: Any, scale: Any, axis: int) -> NDArray[np.float32]:
