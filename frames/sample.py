@@ -192,8 +192,8 @@ def _body(shot: Shot, sway: Sway, t: float) -> Matrix:
     turn = math.radians(3.5) * shot.body * sway(5, t)
     x = width * shot.at + 26 * shot.body * sway(7, t)
     if shot.enters is not None:
-        come = min(max((t - shot.enters) / 12, 0.0), 1.0)
-        x += (1 - come * come * (3 - 2 * come)) * (width - x + 190 * shot.zoom)
+        left = 1 - min(max((t - shot.enters) / 12, 0.0), 1.0)
+        x += left * left * (width - x + 190 * shot.zoom)
     # So far below the frame that no sway brings the cut at the belt into it.
     return _about(HIP, scale, turn, (x, height + 42))
 

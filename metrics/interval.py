@@ -28,8 +28,10 @@ def bootstrap(
     sums, counts = np.bincount(block, weights=data), np.bincount(block)
     generator = np.random.default_rng(seed)
     means = np.empty(draws)
-    for i in range(draws):
-        drawn = generator.integers(sums.size, size=sums.size)
-        means[i] = sums[drawn].sum() / counts[drawn].sum()
+    at_once = max(1, 1_000_000 // sums.size)
+    for start in range(0, draws, at_once):
+        some = slice(start, min(start + at_once, draws))
+        drawn = generator.integers(sums.size, size=(some.stop - some.start, sums.size))
+        means[some] = sums[drawn].sum(axis=1) / counts[drawn].sum(axis=1)
     low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
     return float(data.mean()), float(low), float(high)
