@@ -106,8 +106,8 @@ def _step(op: Any, constants: dict[str, Tensor]) -> Step:
         (result,) = op.outputs
         return Step(
             operation=op.op_type,
-            kernel=known.prepare(**{name: _parameter(name, op.inputs[name]) for name in known.parameters}),
-            arguments=tuple(_names(op.inputs[name], constants) for name in known.tensors),
+            kernel=known.prepare(**{name: _parameter(name, op.inputs.get(name)) for name in known.parameters}),
+            arguments=tuple(_names(op.inputs.get(name), constants) for name in known.tensors),
             result=_value(result),
         )
     except Refused as error:
