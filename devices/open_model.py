@@ -1,0 +1,86 @@
+"""From a path to a model that runs: a checkpoint under PyTorch, or an artifact of any format in its runtime."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from converters.artifact import Precision
+from converters.registry import converter, format_of
+from converters.session import Session
+from models.segmenter import no_mask
+from models.variant import DEFAULT_RESOLUTION, Resolution
+
+CHECKPOINT = ".safetensors"
+
+
+def open_model(
+    path: Path | str, precision: Precision = "fp32", resolution: Resolution | None = None, threads: int = 1
+) -> tuple[Session, Resolution]:
+    """A `models.segmenter.Step` and its (height, width), by the path's suffix.
+
+    An artifact has one resolution; a checkpoint runs at `resolution`, 256x256 without one. ValueError, one sentence,
+    when there is nothing at the path, its format is not known or cannot run here, or it breaks the contract
+    `(frame, prev_mask) -> mask`: shapes alike, values in [0, 1].
+    """
+    path = Path(path)
+    if not path.exists():
+        raise ValueError(f"{path}: there is no such model")
+    session = (
+        _checkpoint(path, resolution, threads) if path.suffix == CHECKPOINT else _artifact(path, precision, threads)
+    )
+    if resolution not in (None, session.resolution):
+        raise ValueError(f"{path}: was made for {_size(session.resolution)}, not {_size(resolution)}")
+    _check(path, session)
+    return session, session.resolution
+
+
+def _checkpoint(path: Path, resolution: Resolution | None, threads: int) -> Session:
+    from devices.baseline import Eager
+
+    session = Eager(path, threads, resolution or DEFAULT_RESOLUTION)
+    session.network.variant.check_resolution(session.resolution)
+    return session
+
+
+def _artifact(path: Path, precision: Precision, threads: int) -> Session:
+    try:
+        format = format_of(path)
+    except ValueError as error:
+        raise ValueError(f"{error}; a checkpoint ends in {CHECKPOINT}") from None
+    module = converter(format)
+    if reason := module.available():
+        raise ValueError(f"{path}: {reason}")
+    try:
+        return module.load(path, threads, precision)
+    # Every runtime has errors of its own for a file it does not like, some of no common class.
+    except Exception as error:
+        raise ValueError(
+            f"{path}: not a model of the contract (frame, prev_mask) -> mask ({_first_line(error)})"
+        ) from None
+
+
+def _check(path: Path, session: Session) -> None:
+    """One blank frame must give one mask of the frame's size."""
+    height, width = session.resolution
+    try:
+        mask = session(np.zeros((1, height, width, 3), np.float32), no_mask(session.resolution))
+    except Exception as error:
+        raise ValueError(
+            f"{path}: does not turn a frame and a previous mask into a mask ({_first_line(error)})"
+        ) from None
+    if mask.shape != (1, height, width, 1):
+        raise ValueError(f"{path}: gives {mask.shape} where a mask of (1, {height}, {width}, 1) belongs")
+    if not np.all((mask >= 0) & (mask <= 1)):
+        raise ValueError(f"{path}: gives values outside [0, 1], from {mask.min():g} to {mask.max():g}")
+
+
+def _first_line(error: Exception) -> str:
+    text = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {text[0]}" if text else type(error).__name__
+
+
+def _size(resolution: Resolution | None) -> str:
+    height, width = resolution or DEFAULT_RESOLUTION
+    return f"{height}x{width}"
