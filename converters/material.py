@@ -3,102 +3,91 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
-from functools import cached_property
+from collections.abc import Iterator
+from dataclasses import astuple, dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from converters.registry import Calibration
 from frames.clip import Clip, Footage
-from models.segmenter import Step, no_mask, stretch, to_input
+from models.segmenter import Floats, Step, no_mask, stretch, to_input
 from models.variant import Resolution
 
 PARITY_FRAMES = 30
 """How long the mask is fed back when an artifact is compared with its checkpoint."""
-CALIBRATION_FRAMES = 48
-EMPTY_EVERY = 4
-"""Each how many calibration frames the previous mask is empty, as it is where a sequence begins."""
+CALIBRATION_FRAMES = 32
 
 
 @dataclass(frozen=True)
 class Material:
-    """`clip` (PARITY_FRAMES, H, W, 3) uint8 RGB is one sequence with labels (PARITY_FRAMES, H, W) uint8, for parity.
+    """`clip` (PARITY_FRAMES, H, W, 3) uint8 RGB is one sequence, `labels` (PARITY_FRAMES, H, W) uint8 its truth.
 
-    `calibration` (N, H, W, 3) uint8 RGB are frames of other sequences where there are any, `lengths` long each.
+    `calibration` (N, H, W, 3) uint8 RGB are frames from elsewhere, so that parity is not measured on what int8 saw.
     """
 
     clip: NDArray[np.uint8]
     labels: NDArray[np.uint8]
     calibration: NDArray[np.uint8]
-    lengths: tuple[int, ...]
 
-    @cached_property
+    @property
     def sha256(self) -> str:
-        digest = hashlib.sha256(repr((self.clip.shape, self.calibration.shape, self.lengths)).encode())
-        for array in (self.clip, self.labels, self.calibration):
-            digest.update(np.ascontiguousarray(array))
+        digest = hashlib.sha256()
+        for array in astuple(self):
+            digest.update(repr(array.shape).encode() + array.tobytes())
         return digest.hexdigest()
 
     def save(self, path: Path) -> None:
-        with path.open("wb") as file:
-            np.savez(
-                file, clip=self.clip, labels=self.labels, calibration=self.calibration, lengths=np.array(self.lengths)
-            )
+        np.savez(path, clip=self.clip, labels=self.labels, calibration=self.calibration)
 
     @classmethod
     def read(cls, path: Path) -> Material:
         with np.load(path) as arrays:
-            lengths = tuple(int(length) for length in arrays["lengths"])
-            return cls(arrays["clip"], arrays["labels"], arrays["calibration"], lengths)
+            return cls(arrays["clip"], arrays["labels"], arrays["calibration"])
 
 
 def prepare(footage: Footage, resolution: Resolution) -> Material:
-    """The longest clip for parity, run to and fro when it is shorter than PARITY_FRAMES; the rest for calibration.
+    """The longest clip for parity, run to and fro where it is shorter than PARITY_FRAMES; the rest for calibration.
 
-    Footage with a single clip calibrates on that one. Frames for calibration are spread evenly over the clips.
+    Every other still gives its picture, and the other clips, each evenly, what is missing to CALIBRATION_FRAMES.
+    Footage of a single clip calibrates on that one.
     """
     longest = max(footage.clips, key=len)
-    there_and_back = [*range(len(longest)), *range(len(longest) - 2, 0, -1)] or [0]
-    order = [there_and_back[i % len(there_and_back)] for i in range(PARITY_FRAMES)]
     others = [clip for clip in footage.clips if clip is not longest] or [longest]
-    share = -(-CALIBRATION_FRAMES // len(others))
-    chosen = [_spread(clip, share) for clip in others]
-    return Material(
-        clip=_frames(longest, order, resolution),
-        labels=np.stack([_label(longest, i, resolution) for i in order]),
-        calibration=np.concatenate([_frames(clip, indices, resolution) for clip, indices in zip(others, chosen, strict=True)]),
-        lengths=tuple(len(indices) for indices in chosen),
-    )
+    clips = [clip for clip in others if not clip.still]
+    share = -(-(CALIBRATION_FRAMES - len(others) + len(clips)) // len(clips)) if clips else 1
+    pictures, labels = zip(*_read(longest, _to_and_fro(len(longest)), resolution), strict=True)
+    calibration = [picture for clip in others for picture, _ in _read(clip, _spread(len(clip), share), resolution)]
+    return Material(np.stack(pictures), np.stack(labels), np.stack(calibration))
 
 
-def calibration(step: Step, material: Material) -> Calibration:
-    """The calibration frames, each with the mask that `step` fed back to itself up to there, or every few an empty one.
+def calibration(step: Step, frames: NDArray[np.uint8]) -> Iterator[tuple[Floats, Floats]]:
+    """Each frame (H, W, 3) uint8 twice: as the first of a sequence, and with the mask that `step` then made of it.
 
-    Ranges seen on empty previous masks alone would clip what the network sees from its second frame on.
+    Ranges seen on empty previous masks alone would clip what the network meets from its second frame on.
     """
-    resolution = material.calibration.shape[1], material.calibration.shape[2]
-    starts = set(np.cumsum([0, *material.lengths]).tolist())
-    mask = no_mask(resolution)
-    for i, picture in enumerate(material.calibration):
-        frame = to_input(picture)
-        if i in starts:
-            mask = no_mask(resolution)
-        yield frame, (no_mask(resolution) if i % EMPTY_EVERY == 0 else mask)
-        mask = step(frame, mask)
+    for picture in frames:
+        frame, empty = to_input(picture), no_mask(picture.shape[:2])
+        yield frame, empty
+        yield frame, step(frame, empty)
 
 
-def _spread(clip: Clip, count: int) -> list[int]:
-    return sorted({round(i) for i in np.linspace(0, len(clip) - 1, count)})
+def _to_and_fro(length: int) -> list[int]:
+    lap = [*range(length), *range(length - 2, 0, -1)]
+    return [lap[i % len(lap)] for i in range(PARITY_FRAMES)]
 
 
-def _frames(clip: Clip, indices: list[int], resolution: Resolution) -> NDArray[np.uint8]:
-    return np.stack([stretch(clip.read(i)[0], resolution) for i in indices])
+def _spread(length: int, count: int) -> list[int]:
+    return sorted({round(i) for i in np.linspace(0, length - 1, max(1, min(count, length)))})
 
 
-def _label(clip: Clip, index: int, resolution: Resolution) -> NDArray[np.uint8]:
+def _read(
+    clip: Clip, indices: list[int], resolution: Resolution
+) -> Iterator[tuple[NDArray[np.uint8], NDArray[np.uint8]]]:
     import cv2
 
     height, width = resolution
-    return np.asarray(cv2.resize(clip.label(index), (width, height), interpolation=cv2.INTER_NEAREST), np.uint8)
+    for index in indices:
+        picture, label = clip.read(index)
+        small = cv2.resize(label, (width, height), interpolation=cv2.INTER_NEAREST)
+        yield stretch(picture, resolution), np.asarray(small, np.uint8)

@@ -45,6 +45,18 @@ class Nchw(nn.Module):
         return self.network(frame, prev_mask)
 
 
+class Half(nn.Module):
+    """As `Nchw`, computing in float16 between float32 inputs and a float32 mask."""
+
+    def __init__(self, network: Hourglass) -> None:
+        super().__init__()
+        self.network = deepcopy(network).half()
+        self.eval()
+
+    def forward(self, frame: Tensor, prev_mask: Tensor | None = None) -> Tensor:
+        return self.network(frame.half(), None if prev_mask is None else prev_mask.half()).float()
+
+
 class Nhwc(nn.Module):
     """(1, H, W, 3) and, where the network has it, (1, H, W, 1) to {"mask": (1, H, W, 1)}.
 

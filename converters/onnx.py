@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from converters import graph
 from converters.artifact import Precision, Spec
+from converters.registry import missing
 from converters.session import Array, Session
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ OPSET = 18
 
 
 def available() -> str | None:
-    return None
+    return missing("torch", "onnx", "onnxscript", "onnxruntime")
 
 
 def versions() -> dict[str, str]:
@@ -35,8 +36,6 @@ def convert(network: Hourglass, spec: Spec, out: Path, calibration: Calibration 
     import onnx
 
     model = _export(network, spec)
-    if spec.precision == "fp16":
-        model = _halve(model)
     if spec.precision == "int8":
         assert calibration is not None
         model = _quantise(model, calibration)
@@ -48,11 +47,11 @@ def convert(network: Hourglass, spec: Spec, out: Path, calibration: Calibration 
 def _export(network: Hourglass, spec: Spec) -> ModelProto:
     import torch
 
-    from converters.network import Nchw, example
+    from converters.network import Half, Nchw, example
 
     inputs = example(network, spec.resolution)
     program = torch.onnx.export(
-        Nchw(network),
+        Half(network) if spec.precision == "fp16" else Nchw(network),
         kwargs=inputs,
         dynamo=True,
         input_names=list(inputs),
@@ -63,20 +62,16 @@ def _export(network: Hourglass, spec: Spec) -> ModelProto:
     assert program is not None
     model = program.model_proto
     # The exporter notes source lines and paths of the machine that ran it: they have no place in an artifact.
-    for part in (model, model.graph, *model.graph.node, *model.graph.value_info, *model.graph.input, *model.graph.output):
+    for part in (
+        model,
+        model.graph,
+        *model.graph.node,
+        *model.graph.value_info,
+        *model.graph.input,
+        *model.graph.output,
+    ):
         del part.metadata_props[:]
     return model
-
-
-def _halve(model: ModelProto) -> ModelProto:
-    import onnx_ir
-    from onnxruntime.transformers.float16 import convert_float_to_float16
-
-    halved = convert_float_to_float16(model, keep_io_types=True)
-    # It appends the casts of the inputs behind the nodes that read them.
-    ordered = onnx_ir.from_proto(halved)
-    ordered.graph.sort()
-    return onnx_ir.to_proto(ordered)
 
 
 def _quantise(model: ModelProto, calibration: Calibration) -> ModelProto:
@@ -92,7 +87,11 @@ def _quantise(model: ModelProto, calibration: Calibration) -> ModelProto:
 
     names = [i.name for i in model.graph.input]
     samples = (
-        {name: array.transpose(0, 3, 1, 2) for name, array in zip(("frame", "prev_mask"), pair, strict=True) if name in names}
+        {
+            name: array.transpose(0, 3, 1, 2)
+            for name, array in zip(("frame", "prev_mask"), pair, strict=True)
+            if name in names
+        }
         for pair in calibration
     )
     with tempfile.TemporaryDirectory() as folder:
@@ -126,7 +125,11 @@ class OnnxSession(Session):
         inputs = {i.name: i.shape for i in self.session.get_inputs()}
         self.resolution = (inputs["frame"][2], inputs["frame"][3])
         self.recurrent = "prev_mask" in inputs
-        self.facts = {"runtime": f"ONNX Runtime {ort.__version__}", "provider": "CPUExecutionProvider", "threads": threads}
+        self.facts = {
+            "runtime": f"ONNX Runtime {ort.__version__}",
+            "provider": "CPUExecutionProvider",
+            "threads": threads,
+        }
 
     def native(self, frame: Array, prev_mask: Array) -> Array:
         feed = {"frame": frame, "prev_mask": prev_mask} if self.recurrent else {"frame": frame}

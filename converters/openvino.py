@@ -1,4 +1,4 @@
-"""OpenVINO IR straight from PyTorch. float16 stores its weights in 16 bits; int8 is NNCF's post-training quantisation."""
+"""OpenVINO IR straight from PyTorch. fp16 stores its weights in 16 bits; int8 is NNCF's post-training quantisation."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from converters import graph
 from converters.artifact import Precision, Spec
+from converters.registry import missing
 from converters.session import Array, Session
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ SUFFIX = ".xml"
 
 
 def available() -> str | None:
-    return None
+    return missing("torch", "openvino", "nncf")
 
 
 def versions() -> dict[str, str]:
@@ -50,7 +51,9 @@ def _quantise(model: openvino.Model, names: list[str], calibration: Calibration)
     import nncf
 
     nncf.set_log_level(logging.ERROR)
-    samples = [dict(zip(("frame", "prev_mask"), (a.transpose(0, 3, 1, 2) for a in pair), strict=True)) for pair in calibration]
+    samples = [
+        dict(zip(("frame", "prev_mask"), (a.transpose(0, 3, 1, 2) for a in pair), strict=True)) for pair in calibration
+    ]
     dataset = nncf.Dataset([{name: sample[name] for name in names} for sample in samples])
     return nncf.quantize(model, dataset, subset_size=len(samples))
 

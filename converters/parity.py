@@ -52,7 +52,9 @@ def compare(ours: Floats, reference: Floats, labels: NDArray[np.uint8], precisio
     IOU is the mean over frames against the labels at the network's resolution; 255 is not judged.
     """
     difference = np.abs(ours - reference)
-    lost = 100 * float(np.mean([iou(r, label) - iou(o, label) for o, r, label in zip(ours, reference, labels, strict=True)]))
+    lost = 100 * float(
+        np.mean([iou(r, label) - iou(o, label) for o, r, label in zip(ours, reference, labels, strict=True)])
+    )
     measured = {
         "max_difference": float(difference.max()),
         "mean_difference": float(difference.mean()),

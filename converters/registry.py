@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
@@ -56,11 +57,14 @@ def converter(format: Format) -> Converter:
 
 def format_of(path: Path) -> Format:
     """The format an artifact's suffix tells; ValueError names the known suffixes."""
-    suffixes: dict[str, Format] = {".onnx": "onnx", ".tflite": "tflite", ".xml": "openvino", ".mlpackage": "coreml"}
+    suffixes = {converter(format).SUFFIX: format for format in FORMATS}
     try:
         return suffixes[path.suffix]
     except KeyError:
         raise ValueError(f"{path}: not an artifact; known suffixes are {', '.join(suffixes)}") from None
 
 
-__all__ = ["FORMATS", "Calibration", "Converter", "converter", "format_of"]
+def missing(*modules: str) -> str | None:
+    """A sentence that names the modules that are not installed, without importing any; None when all are."""
+    absent = [module for module in modules if find_spec(module) is None]
+    return f"not installed: {', '.join(absent)}" if absent else None

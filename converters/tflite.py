@@ -1,4 +1,4 @@
-"""TFLite by litert-torch, run by LiteRT with XNNPACK. float16 stores its weights in 16 bits; int8 is integer throughout."""
+"""TFLite by litert-torch, run by LiteRT with XNNPACK. fp16 has its weights in 16 bits; int8 is integer throughout."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import numpy as np
 
 from converters import graph
 from converters.artifact import Precision, Spec
+from converters.registry import missing
 from converters.session import Array, Quantisation, Session
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ SIGNATURE = "serving_default"
 
 
 def available() -> str | None:
-    return None
+    return missing("torch", "litert_torch", "ai_edge_quantizer", "ai_edge_litert")
 
 
 def versions() -> dict[str, str]:
@@ -54,7 +55,7 @@ def _export(network: Hourglass, resolution: Resolution) -> bytes:
 
 
 def _halve(model: bytes) -> bytes:
-    from ai_edge_quantizer import quantizer, qtyping
+    from ai_edge_quantizer import qtyping, quantizer
 
     config = qtyping.OpQuantizationConfig(
         weight_tensor_config=qtyping.TensorQuantizationConfig(num_bits=16, dtype=qtyping.TensorDataType.FLOAT),
@@ -79,10 +80,14 @@ def _quantise(model: bytes, previous_mask: bool, calibration: Calibration) -> by
     ranges = static.calibrate({SIGNATURE: list(samples())}, num_threads=1)
     # A frame in int8 is then exactly its uint8 pixels minus 128, and the mask that comes out (a sigmoid, whose scale
     # the format fixes at 1/256) can be fed back as it is.
-    ranges[f"{SIGNATURE}_frame"] |= {"min": np.float32([[[[0.0]]]]), "max": np.float32([[[[1.0]]]])}
+    ranges[f"{SIGNATURE}_frame"] |= _range(1.0)
     if previous_mask:
-        ranges[f"{SIGNATURE}_prev_mask"] |= {"min": np.float32([[[[0.0]]]]), "max": np.float32([[[[255 / 256]]]])}
+        ranges[f"{SIGNATURE}_prev_mask"] |= _range(255 / 256)
     return bytes(static.quantize(ranges, enable_progress_report=False).quantized_model or b"")
+
+
+def _range(top: float) -> dict[str, Array]:
+    return {"min": np.zeros((1, 1, 1, 1), np.float32), "max": np.full((1, 1, 1, 1), top, np.float32)}
 
 
 class TfliteSession(Session):

@@ -1,0 +1,214 @@
+"""Checkpoints in, artifacts out: cached, each format in a process of its own.
+
+`build` never raises for what a converter does. A worker that dies costs the spec it was at, and a new one goes on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import sys
+import tempfile
+from asyncio.subprocess import Process
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Literal
+
+from converters.artifact import Artifact, Failure, Format, Spec
+from converters.cache import Cache, code, copy, key
+from converters.registry import converter
+from converters.wire import artifact_of, encode_spec
+from models.variant import Resolution
+
+if TYPE_CHECKING:
+    from frames.clip import Footage
+
+ROOT = Path(__file__).resolve().parent.parent
+SLOWEST_FIRST: tuple[Format, ...] = ("tflite", "coreml", "openvino", "onnx")
+WORKER = (sys.executable, "-m", "converters.worker")
+
+
+@dataclass(frozen=True)
+class Event:
+    """One step of one spec. `outcome` comes with `done`, the last event of a spec, alone."""
+
+    spec: Spec
+    stage: Literal["converting", "checking", "done"]
+    outcome: Artifact | Failure | None = None
+    cached: bool = False
+
+
+Progress = Callable[[Event], None]
+
+
+class NotConverted(ValueError):
+    """An artifact that could not be made or strays too far; its text is one sentence."""
+
+
+def build(
+    specs: Iterable[Spec],
+    progress: Progress | None = None,
+    footage: Footage | None = None,
+    cache: Cache | None = None,
+    worker: tuple[str, ...] = WORKER,
+) -> dict[Spec, Artifact | Failure]:
+    """Every spec's artifact, in the order given, from the cache where it is there, or the reason why there is none.
+
+    An artifact that strays too far from its checkpoint is returned too, and `parity.breach` says so. `footage` gives
+    the frames for calibration and parity, by default the embedded sample. `progress` is called from this thread.
+    KeyboardInterrupt ends the workers at once and leaves nothing half-made.
+    """
+    wanted = list(dict.fromkeys(specs))
+    cache = cache or Cache.default()
+    tell = progress or (lambda event: None)
+    done: dict[Spec, Artifact | Failure] = {}
+    with tempfile.TemporaryDirectory(prefix="material-") as folder:
+        materials = _materials(wanted, footage, Path(folder)) if wanted else {}
+        jobs: dict[Format, list[Job]] = {}
+        for spec in wanted:
+            if unavailable := converter(spec.format).available():
+                done[spec] = Failure(spec, unavailable)
+                tell(Event(spec, "done", done[spec]))
+                continue
+            material, sha = materials[spec.resolution]
+            job = Job(spec, key(spec, converter(spec.format).versions(), sha, code(spec.format)), material)
+            if found := cache.find(job.key, spec):
+                done[spec] = found
+                tell(Event(spec, "done", found, cached=True))
+            else:
+                jobs.setdefault(spec.format, []).append(job)
+        if jobs:
+            done |= asyncio.run(_convert(jobs, cache, tell, worker))
+    return {spec: done[spec] for spec in wanted}
+
+
+def convert_one(spec: Spec, out: Path, progress: Progress | None = None, cache: Cache | None = None) -> Artifact:
+    """One artifact at the path `out`. NotConverted says why not; ValueError when `out` has not the format's suffix."""
+    suffix = converter(spec.format).SUFFIX
+    if out.suffix != suffix:
+        raise ValueError(f"{out}: an artifact of {spec.format} is called something{suffix}")
+    made = build([spec], progress, cache=cache)[spec]
+    if isinstance(made, Failure):
+        raise NotConverted(made.reason)
+    if made.parity and made.parity.breach:
+        raise NotConverted(made.parity.breach)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    copy(made.path, out)
+    return replace(made, path=out)
+
+
+@dataclass(frozen=True)
+class Job:
+    spec: Spec
+    key: str
+    material: Path
+
+
+def _materials(specs: list[Spec], footage: Footage | None, folder: Path) -> dict[Resolution, tuple[Path, str]]:
+    """For each resolution, the frames' file and their hash."""
+    from converters.material import prepare
+    from frames.sample import embedded
+
+    footage = footage or embedded()
+    materials = {}
+    for height, width in {spec.resolution for spec in specs}:
+        path = folder / f"{height}x{width}.npz"
+        material = prepare(footage, (height, width))
+        material.save(path)
+        materials[height, width] = path, material.sha256
+    return materials
+
+
+async def _convert(
+    jobs: dict[Format, list[Job]], cache: Cache, tell: Progress, worker: tuple[str, ...]
+) -> dict[Spec, Artifact | Failure]:
+    """All jobs, formats side by side on as many processors as there are."""
+    processors = asyncio.Semaphore(os.cpu_count() or 1)
+
+    async def one_format(waiting: list[Job]) -> dict[Spec, Artifact | Failure]:
+        async with processors:
+            return await _convert_format(waiting, cache, tell, worker)
+
+    order = sorted(jobs, key=SLOWEST_FIRST.index)
+    parts = await asyncio.gather(*(one_format(jobs[format]) for format in order))
+    return {spec: outcome for part in parts for spec, outcome in part.items()}
+
+
+async def _convert_format(
+    jobs: list[Job], cache: Cache, tell: Progress, command: tuple[str, ...]
+) -> dict[Spec, Artifact | Failure]:
+    """One format's jobs, in one worker as long as it lives."""
+    done: dict[Spec, Artifact | Failure] = {}
+    waiting = list(jobs)
+    while waiting:
+        async with _worker(command) as worker:
+            while waiting and worker.alive:
+                job = waiting.pop(0)
+                with cache.workshop() as workshop:
+                    outcome = await worker.convert(job, workshop, tell)
+                    if isinstance(outcome, Artifact):
+                        outcome = cache.publish(workshop, outcome)
+                done[job.spec] = outcome
+                tell(Event(job.spec, "done", outcome))
+    return done
+
+
+class Worker:
+    """A running `converters.worker`, from outside."""
+
+    def __init__(self, process: Process, stderr: IO[bytes]) -> None:
+        self.process = process
+        self.stderr = stderr
+        self.alive = True
+
+    async def convert(self, job: Job, workshop: Path, tell: Progress) -> Artifact | Failure:
+        """Give the worker one job and wait for its end, or for the worker's."""
+        assert self.process.stdin
+        assert self.process.stdout
+        asked = {"spec": encode_spec(job.spec), "key": job.key, "material": str(job.material), "folder": str(workshop)}
+        with suppress(ConnectionError):
+            self.process.stdin.write(json.dumps(asked).encode() + b"\n")
+            await self.process.stdin.drain()
+        while line := await self.process.stdout.readline():
+            said = json.loads(line)
+            if "made" in said:
+                return artifact_of(said["made"])
+            if "failed" in said:
+                return Failure(job.spec, said["failed"])
+            tell(Event(job.spec, said["stage"]))
+        self.alive = False
+        return Failure(job.spec, await self._how_it_died(job.spec))
+
+    async def _how_it_died(self, spec: Spec) -> str:
+        code = await self.process.wait()
+        if code < 0:
+            how = f"died of {signal.Signals(-code).name}"
+        else:
+            self.stderr.seek(0)
+            lines = [line.strip() for line in self.stderr.read().decode(errors="replace").splitlines() if line.strip()]
+            how = f"ended with code {code}" + (f" after saying: {lines[-1][:300]}" if lines else " without a word")
+        return f"{spec.format} {spec.precision} cannot be made of {spec.variant}: the converting process {how}"
+
+
+@asynccontextmanager
+async def _worker(command: tuple[str, ...]) -> AsyncIterator[Worker]:
+    """A worker in a process group of its own: Ctrl-C reaches it through us alone, and all of it ends with us."""
+    with tempfile.TemporaryFile() as stderr:
+        process = await asyncio.create_subprocess_exec(
+            *command,
+            cwd=ROOT,
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=stderr,
+            start_new_session=True,
+        )
+        try:
+            yield Worker(process, stderr)
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            await process.wait()

@@ -1,0 +1,124 @@
+"""Artifacts by the hash of all that shapes them, so that nothing is converted twice.
+
+An entry is a folder named by its key: the artifact and `entry.json`. It is made beside the others and renamed into
+place, so that it is there whole or not at all; one whose files no longer match their hash counts as absent.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from converters.artifact import Artifact, Format, Spec
+from converters.wire import artifact_of, encode_artifact
+
+ENTRY = "entry.json"
+HERE = Path(__file__).parent
+SHARED_CODE = ("network.py", "session.py", "graph.py", "material.py", "parity.py", "../models/hourglass.py")
+FORMAT_CODE: dict[Format, tuple[str, ...]] = {
+    "onnx": ("onnx.py",),
+    "tflite": ("tflite.py",),
+    "openvino": ("openvino.py",),
+    "coreml": ("coreml.py", "mil/*.py"),
+}
+
+
+def key(spec: Spec, versions: Mapping[str, str], material: str, code: str) -> str:
+    """The artifact's key: checkpoint, format, precision, resolution, versions, the frames' hash and our own code's."""
+    parts = [
+        spec.checkpoint_sha,
+        spec.format,
+        spec.precision,
+        spec.resolution,
+        sorted(versions.items()),
+        material,
+        code,
+    ]
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32]
+
+
+def code(format: Format) -> str:
+    """The hash of the source files that shape and judge an artifact of `format`."""
+    digest = hashlib.sha256()
+    for pattern in (*SHARED_CODE, *FORMAT_CODE[format]):
+        for path in sorted(HERE.parent.glob(os.path.normpath(f"{HERE.name}/{pattern}"))):
+            digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+def files(path: Path) -> list[Path]:
+    """All that belongs to an artifact: the file, a folder's files, or an .xml with the .bin beside it."""
+    if path.is_dir():
+        return sorted(p for p in path.rglob("*") if p.is_file())
+    return [path, path.with_suffix(".bin")] if path.suffix == ".xml" else [path]
+
+
+def size(path: Path) -> int:
+    return sum(file.stat().st_size for file in files(path))
+
+
+def sha256(path: Path) -> str:
+    """The hash of an artifact's bytes, and of its files' places in it."""
+    digest = hashlib.sha256()
+    for file in files(path):
+        digest.update(str(file.relative_to(path.parent)).encode() + file.read_bytes())
+    return digest.hexdigest()
+
+
+def copy(path: Path, out: Path) -> None:
+    """Copy an artifact to the path `out`, whole: `out` replaces what was there."""
+    if path.is_dir():
+        shutil.rmtree(out, ignore_errors=True)
+        shutil.copytree(path, out)
+        return
+    for file in files(path):
+        shutil.copyfile(file, out.with_suffix(file.suffix))
+
+
+@dataclass(frozen=True)
+class Cache:
+    root: Path
+
+    @classmethod
+    def default(cls) -> Cache:
+        """In the platform's cache directory."""
+        from platformdirs import user_cache_path
+
+        return cls(user_cache_path("segmentation-bench") / "artifacts")
+
+    def find(self, key: str, spec: Spec) -> Artifact | None:
+        """The artifact under `key`, or None when there is none or it is damaged."""
+        folder = self.root / key
+        try:
+            written = artifact_of(json.loads((folder / ENTRY).read_text()))
+            path = folder / written.path
+            return replace(written, spec=spec, path=path) if sha256(path) == written.sha256 else None
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+
+    @contextmanager
+    def workshop(self) -> Iterator[Path]:
+        """An empty folder to make an entry in, gone afterwards unless it was published."""
+        self.root.mkdir(parents=True, exist_ok=True)
+        folder = Path(tempfile.mkdtemp(prefix=".making-", dir=self.root))
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def publish(self, workshop: Path, artifact: Artifact) -> Artifact:
+        """Move the finished `artifact`, whose path lies in `workshop`, under its key; return it in its new place."""
+        entry = encode_artifact(replace(artifact, path=artifact.path.relative_to(workshop)))
+        (workshop / ENTRY).write_text(json.dumps(entry, indent=1) + "\n")
+        folder = self.root / artifact.key
+        # Whatever is there already is damaged, or equal and made meanwhile by another process.
+        shutil.rmtree(folder, ignore_errors=True)
+        workshop.rename(folder)
+        return replace(artifact, path=folder / artifact.path.relative_to(workshop))

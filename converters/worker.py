@@ -1,0 +1,113 @@
+"""The converting process, `python -m converters.worker`: jobs on stdin, events on stdout, a JSON line each.
+
+In:  {"spec": {...}, "material": path, "folder": path}
+Out: {"stage": "converting"}, {"stage": "checking"}, then {"made": {...}} or {"failed": "reason"}.
+
+One process takes all the jobs of a format, so that its imports, a variant's network and the reference masks are paid
+for once.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import sys
+import warnings
+from collections.abc import Callable
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from converters import cache, parity
+from converters.artifact import Artifact, Spec
+from converters.material import Material, calibration
+from converters.registry import converter
+from converters.wire import encode_artifact, spec_of
+
+if TYPE_CHECKING:
+    from models.hourglass import Hourglass
+    from models.segmenter import Floats
+
+
+def make(spec: Spec, key: str, material: Path, folder: Path, stage: Callable[[str], None] = lambda _: None) -> Artifact:
+    """Convert `spec` into `folder`, compare the artifact with its checkpoint, and describe it.
+
+    `material` is a file of `Material.save`. Any exception means that there is no artifact; a breach of the tolerance is
+    in the artifact's `parity`.
+    """
+    module = converter(spec.format)
+    stage("converting")
+    frames = _material(material)
+    samples = None
+    if spec.precision == "int8":
+        samples = calibration(parity.eager(_network(spec.checkpoint)), frames.calibration)
+    out = folder / f"{spec.variant}-{spec.precision}{module.SUFFIX}"
+    path = module.convert(_folded(spec.checkpoint), spec, out, samples)
+    stage("checking")
+    masks = parity.masks(module.load(path, precision=spec.precision), frames.clip)
+    compared = parity.compare(masks, _reference(spec.checkpoint, material), frames.labels, spec.precision)
+    return Artifact(
+        spec, key, path, cache.size(path), cache.sha256(path), module.inspect(path), module.versions(), compared
+    )
+
+
+@lru_cache(maxsize=2)
+def _material(path: Path) -> Material:
+    return Material.read(path)
+
+
+@lru_cache(maxsize=1)
+def _network(checkpoint: Path) -> Hourglass:
+    from models.checkpoint import load
+
+    return load(checkpoint).network()
+
+
+@lru_cache(maxsize=1)
+def _folded(checkpoint: Path) -> Hourglass:
+    from converters.network import fold
+
+    return fold(_network(checkpoint))
+
+
+@lru_cache(maxsize=2)
+def _reference(checkpoint: Path, material: Path) -> Floats:
+    return parity.masks(parity.eager(_network(checkpoint)), _material(material).clip)
+
+
+def reason(error: Exception) -> str:
+    """An exception in one line."""
+    first = next((line.strip() for line in str(error).splitlines() if line.strip()), "without a word")
+    return f"{type(error).__name__}: {first[:300]}"
+
+
+def main() -> None:
+    # Converters and their native libraries talk on stdout as they please: the protocol keeps the real one to itself.
+    answers = os.fdopen(os.dup(1), "w", buffering=1)
+    os.dup2(2, 1)
+    os.environ["LITERT_TORCH_SHOW_PROGRESS"] = "n"
+    warnings.simplefilter("ignore")
+    logging.getLogger().setLevel(logging.ERROR)
+
+    import torch
+
+    # Another format's worker has the other processor.
+    torch.set_num_threads(1)
+
+    def say(**event: Any) -> None:
+        answers.write(json.dumps(event) + "\n")
+
+    for line in sys.stdin:
+        job = json.loads(line)
+        spec = spec_of(job["spec"])
+        try:
+            made = make(spec, job["key"], Path(job["material"]), Path(job["folder"]), lambda stage: say(stage=stage))
+        except Exception as error:
+            say(failed=f"{spec.format} {spec.precision} cannot be made of {spec.variant}: {reason(error)}")
+        else:
+            say(made=encode_artifact(made))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,64 @@
+"""A small network whose masks depend on what it sees, and frames to show it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from converters.artifact import Format, Precision, Spec
+from converters.cache import Cache
+from converters.material import Material, prepare
+from frames.sample import embedded
+from models import checkpoint
+from models.variant import Variant
+
+RESOLUTION = (64, 64)
+TINY = Variant(stem=8, widths=(16, 16, 16), depths=(0, 1, 0), decoder=(8, 8, 8), dense_layers=1)
+
+MakeSpec = Callable[[Format, Precision], Spec]
+
+
+@pytest.fixture(scope="session")
+def material() -> Material:
+    return prepare(embedded(), RESOLUTION)
+
+
+@pytest.fixture(scope="session")
+def tiny(tmp_path_factory: pytest.TempPathFactory, material: Material) -> Path:
+    """A checkpoint of TINY: drawn at random, its statistics set by real frames, its logits spread about zero."""
+    import torch
+    from torch import nn
+
+    from models.hourglass import Hourglass
+
+    torch.manual_seed(0)
+    network = Hourglass(TINY)
+    x = torch.from_numpy(material.clip[:4]).permute(0, 3, 1, 2).float() / 255
+    with torch.no_grad():
+        for module in network.modules():
+            if isinstance(module, nn.BatchNorm2d):
+                module.weight.uniform_(0.5, 1.5)
+                module.bias.normal_(0, 0.3)
+                module.momentum = None
+        final = network.head.final
+        final.weight.normal_()
+        network.train()(x, torch.rand(4, 1, *RESOLUTION))
+        logits = network.eval().logits(x, torch.zeros(4, 1, *RESOLUTION))
+        final.weight *= 3 / logits.std()
+        final.bias -= 3 * logits.mean() / logits.std()
+    path = tmp_path_factory.mktemp("checkpoint") / "tiny.safetensors"
+    checkpoint.save(path, "tiny", TINY, network.state_dict(), {})
+    return path
+
+
+@pytest.fixture(scope="session")
+def spec(tiny: Path) -> MakeSpec:
+    sha = checkpoint.sha256(tiny)
+    return lambda format, precision: Spec("tiny", tiny, sha, format, precision, RESOLUTION)
+
+
+@pytest.fixture
+def cache(tmp_path: Path) -> Cache:
+    return Cache(tmp_path / "cache")

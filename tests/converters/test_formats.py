@@ -1,0 +1,127 @@
+"""Every format by the same questions; Core ML's own tests lie beside."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from converters.artifact import Format, Precision
+from converters.material import Material, calibration
+from converters.network import fold
+from converters.parity import compare, eager, masks
+from converters.registry import converter, format_of
+from converters.session import Quantisation
+from models.checkpoint import load
+from models.variant import REFERENCE
+from tests.converters.conftest import RESOLUTION, MakeSpec
+
+Made = dict[Precision, Path]
+FORMATS: tuple[Format, ...] = ("onnx", "openvino", "tflite")
+
+
+@pytest.fixture(scope="module", params=FORMATS)
+def format(request: pytest.FixtureRequest) -> Format:
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def made(
+    format: Format, spec: MakeSpec, tiny: Path, material: Material, tmp_path_factory: pytest.TempPathFactory
+) -> Made:
+    """The three precisions of one network."""
+    module = converter(format)
+    assert module.available() is None
+    network = load(tiny).network()
+    folded = fold(network)
+    folder = tmp_path_factory.mktemp(format)
+    paths = {}
+    for precision in ("fp32", "fp16", "int8"):
+        samples = calibration(eager(network), material.calibration) if precision == "int8" else None
+        out = folder / f"{precision}{module.SUFFIX}"
+        paths[precision] = module.convert(folded, spec(format, precision), out, samples)  # type: ignore[arg-type]
+        assert paths[precision] == out
+    return paths  # type: ignore[return-value]
+
+
+@pytest.mark.parametrize("precision", ["fp32", "fp16", "int8"])
+def test_parity(precision: Precision, format: Format, made: Made, tiny: Path, material: Material) -> None:
+    reference = masks(eager(load(tiny).network()), material.clip)
+    assert 0.05 < float((reference > 0.5).mean()) < 0.95, "a network that sees nothing would agree with everything"
+    ours = masks(converter(format).load(made[precision], precision=precision), material.clip)
+    parity = compare(ours, reference, material.labels, precision)
+    assert parity.mean_difference <= {"fp32": 1e-5, "fp16": 1e-3, "int8": 0.03}[precision], parity
+
+
+def test_sizes_fall_with_precision(made: Made) -> None:
+    def size(path: Path) -> int:
+        return (path.with_suffix(".bin") if path.suffix == ".xml" else path).stat().st_size
+
+    assert size(made["fp32"]) > size(made["fp16"]) > 0
+    assert size(made["fp32"]) > size(made["int8"]) > 0
+
+
+def test_the_native_mask_is_a_native_previous_mask(format: Format, made: Made, material: Material) -> None:
+    for precision, path in made.items():
+        session = converter(format).load(path, precision=precision)
+        assert session.resolution == RESOLUTION
+        frame = session.encode_frame(material.clip[:1].astype(np.float32) / 255)
+        empty = session.encode_mask(np.zeros((1, *RESOLUTION, 1), np.float32))
+        mask = session.native(frame, empty)
+        assert (mask.shape, mask.dtype) == (empty.shape, empty.dtype)
+        before = mask.copy()
+        assert not np.array_equal(session.native(frame, mask), before), "the previous mask makes no difference"
+        assert np.array_equal(mask, before), "a later inference wrote into an earlier mask"
+
+
+def test_nothing_is_left_over_in_the_graph(format: Format, made: Made) -> None:
+    for path in made.values():
+        assert converter(format).inspect(path)["leftovers"] == {"TRANSPOSE": 0, "PAD": 0, "RESHAPE": 0}
+
+
+def test_suffix_tells_the_format(format: Format, made: Made) -> None:
+    assert format_of(made["fp32"]) == format
+    with pytest.raises(ValueError, match=r"known suffixes are \.onnx"):
+        format_of(Path("model.pt"))
+
+
+def test_int8_frames_are_the_pixels_themselves(format: Format, made: Made) -> None:
+    if format != "tflite":
+        pytest.skip("only TFLite has integer inputs")
+    session = converter(format).load(made["int8"], precision="int8")
+    assert session.frame_quantisation == Quantisation(pytest.approx(1 / 255), -128)
+    assert session.mask_quantisation == Quantisation(1 / 256, -128)
+    pixels = np.arange(256, dtype=np.uint8)
+    encoded = session.encode_frame(pixels.reshape(1, 16, 16, 1) / np.float32(255))
+    assert np.array_equal(encoded.ravel().astype(int) + 128, pixels)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", REFERENCE)
+def test_lowering_rules(name: str, tmp_path: Path) -> None:
+    """No TRANSPOSE, PAD or RESHAPE; every ReLU and BatchNorm swallowed; one RESIZE_BILINEAR for each enlargement."""
+    import torch
+
+    from converters.artifact import Spec
+    from models.hourglass import Bottleneck, DownBottleneck, Hourglass
+    from models.variant import get
+
+    network = fold(Hourglass(get(name)))
+    module = converter("tflite")
+    path = module.convert(network, Spec(name, Path(), "", "tflite", "fp32", (64, 64)), tmp_path / "n.tflite", None)
+    graph = module.inspect(path)
+    convolutions = sum(isinstance(m, torch.nn.Conv2d) for m in network.modules())
+    branches = sum(isinstance(m, Bottleneck | DownBottleneck) for m in network.modules())
+    wanted = {
+        "CONV_2D": convolutions,
+        "ADD": branches + 3 * (2 if network.variant.skips else 1),
+        "AVERAGE_POOL_2D": 3,
+        "RESIZE_BILINEAR": 4,
+        "LOGISTIC": 1,
+        "CONCATENATION": 3 + network.variant.dense_layers if network.variant.head == "dense" else 1,
+    }
+    assert graph["leftovers"] == {"TRANSPOSE": 0, "PAD": 0, "RESHAPE": 0}
+    unfused = graph["ops"].pop("RELU", 0)
+    assert graph["ops"] == wanted
+    assert unfused == (0 if network.variant.skips else 3)
