@@ -23,8 +23,8 @@ def placement(session: Session) -> dict[str, Any]:
 def delegated(ops: Iterable[Mapping[str, Any]], outputs: Sequence[int]) -> tuple[int, int]:
     """(operators a delegate took, all operators) of a graph after delegation.
 
-    `ops` are {"op_name", "inputs", "outputs"} with tensor numbers: LiteRT keeps the operators a delegate replaced in the
-    list beside its DELEGATE nodes. What is not needed to compute `outputs` once those nodes are there was replaced.
+    `ops` are {"op_name", "inputs", "outputs"} with tensor numbers. LiteRT keeps the operators a delegate replaced in
+    the list, beside its DELEGATE nodes; what `outputs` no longer need once those nodes are there was replaced.
     """
     nodes = list(ops)
     # Delegates last, so that they win a tensor that an operator they replaced also makes.

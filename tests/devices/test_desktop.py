@@ -57,7 +57,7 @@ def job(tmp_path_factory: pytest.TempPathFactory, frames: np.ndarray) -> Job:
     return Job(folder / "tiny.onnx", "onnx", "fp32", (H, W), shared, SEQUENCES, counts=COUNTS, variant="tiny")
 
 
-def desktop(script: str = "", time_limit: float = 30) -> Desktop:
+def desktop(script: str = "", time_limit: float | None = None) -> Desktop:
     """A Desktop whose worker runs `script` with the task as sys.argv[1] and the folder as sys.argv[2]."""
     probe = DesktopProbe(look_seconds=0.01)
     if not script:
@@ -206,9 +206,13 @@ def gone(pid: int) -> bool:
 
 def test_a_worker_that_hangs_is_stopped_with_its_children(tmp_path: Path, job: Job) -> None:
     pids = tmp_path / "pids"
-    with pytest.raises(CellFailed, match="stopped after 1 s, its time limit"):
-        desktop(FORKING.format(pids=str(pids)), time_limit=1).run(CELL, job)
-    assert all(gone(int(pid)) for pid in pids.read_text().split())
+    for limit in (1, 5, 25):  # On a busy machine the worker may not get to start its child within the first.
+        with pytest.raises(CellFailed, match=f"stopped after {limit} s, its time limit"):
+            desktop(FORKING.format(pids=str(pids)), limit).run(CELL, job)
+        if pids.exists() and (started := pids.read_text().split()):
+            break
+    assert len(started) == 2
+    assert all(gone(int(pid)) for pid in started)
 
 
 def test_ctrl_c_ends_the_worker_and_its_children(tmp_path: Path, job: Job) -> None:

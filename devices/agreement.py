@@ -1,0 +1,188 @@
+"""Whether this bench's milliseconds are the runtimes' own: `python -m devices.agreement MODEL [--rounds N]`.
+
+The same artifact is timed by our worker and by the tool that its runtime ships (LiteRT's benchmark_litert_model,
+OpenVINO's benchmark_app), in turn, ABBA, each visit in a fresh process on the same processors. One round gives one
+ratio of medians, ours over theirs; printed are the median of those and the spread of the rounds. Ours is expected a
+little above 1: the tools fill their inputs once and leave the output where it is, our loop hands over a fresh frame and
+takes the mask back, as an application must.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from converters.registry import converter, format_of
+from devices import environment
+from devices import job as jobs
+from devices.contract import Cell, CellFailed, Counts, Job
+from devices.desktop import Desktop
+from models.variant import Resolution
+
+AIM = 0.03
+FRAMES = 16
+COUNTS = Counts(warm_up_least=50, warm_up_seconds=4.0, samples=128, seconds=0.0)
+
+
+@dataclass(frozen=True)
+class Visit:
+    """Milliseconds of one process's samples."""
+
+    median: float
+    fastest: float
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """Ours over theirs: `ratio` is the median over rounds of the ratio of medians, `low` and `high` its extremes.
+
+    `fastest` is the ratio of the fastest samples of all rounds: what is left of the difference when nobody disturbs.
+    """
+
+    ratio: float
+    low: float
+    high: float
+    fastest: float
+    rounds: int
+
+    @property
+    def reached(self) -> bool:
+        return abs(self.ratio - 1) <= AIM
+
+    def __str__(self) -> str:
+        return (
+            f"ours / theirs {self.ratio:.3f} (rounds {self.low:.3f} to {self.high:.3f}, n={self.rounds}; "
+            f"fastest samples {self.fastest:.3f})"
+        )
+
+
+def compare(ours: Sequence[Visit], theirs: Sequence[Visit]) -> Agreement:
+    """The agreement of visits made in pairs."""
+    ratios = [a.median / b.median for a, b in zip(ours, theirs, strict=True)]
+    return Agreement(
+        ratio=float(np.median(ratios)),
+        low=min(ratios),
+        high=max(ratios),
+        fastest=min(a.fastest for a in ours) / min(b.fastest for b in theirs),
+        rounds=len(ratios),
+    )
+
+
+class Ours:
+    """Our worker on an artifact, through the same Desktop as every cell."""
+
+    def __init__(self, model: Path, folder: Path, threads: int = 1) -> None:
+        self.name = format_of(model)
+        resolution = converter(self.name).load(model).resolution
+        frames = jobs.write_frames(folder / "frames.u8", real_frames(resolution))
+        self.job = Job(model, self.name, "fp32", resolution, frames, (FRAMES,), threads=threads, counts=COUNTS)
+        self.cell = Cell("agreement", self.name, "fp32", resolution, "desktop", threads=threads)
+
+    def __call__(self) -> Visit:
+        samples = np.array(Desktop().run(self.cell, self.job).model_ns) / 1e6
+        return Visit(float(np.median(samples)), float(samples.min()))
+
+
+class LiteRtTool:
+    """LiteRT's own benchmark_litert_model, from its wheel."""
+
+    name = "benchmark_litert_model"
+
+    def __init__(self, model: Path, folder: Path, threads: int = 1) -> None:
+        self.report = folder / "litert.json"
+        self.command = [
+            *(sys.executable, "-m", "ai_edge_litert.tools.benchmark_litert_model"),
+            *(f"--model={model}", f"--num_threads={threads}", f"--result_json={self.report}"),
+            *(f"--warmup_runs={COUNTS.warm_up_least}", f"--num_runs={COUNTS.samples}"),
+        ]
+
+    def __call__(self) -> Visit:
+        _call(self.command)
+        latency = json.loads(self.report.read_text())["latency"]
+        return Visit(latency["median_ms"], latency["min_ms"])
+
+
+class OpenVinoTool:
+    """OpenVINO's own benchmark_app, from its wheel, held to what our session asks for: f32, one stream, synchronous.
+
+    It warms up by a single inference, which the median of so many iterations does not feel.
+    """
+
+    name = "benchmark_app"
+
+    def __init__(self, model: Path, folder: Path, threads: int = 1) -> None:
+        self.report = folder / "benchmark_report.json"
+        self.command = [
+            *(sys.executable, "-m", "openvino.tools.benchmark.main", "-m", str(model), "-d", "CPU", "-api", "sync"),
+            *("-hint", "none", "-nstreams", "1", "-nthreads", str(threads), "-infer_precision", "f32"),
+            *("-niter", str(COUNTS.warm_up_least + COUNTS.samples)),
+            *("-report_type", "no_counters", "-json_stats", "-report_folder", str(folder)),
+        ]
+
+    def __call__(self) -> Visit:
+        _call(self.command)
+        results = json.loads(self.report.read_text())["execution_results"]
+        return Visit(float(results["latency (ms)"]), float(results["min latency"]))
+
+
+Tool = LiteRtTool | OpenVinoTool
+TOOLS: dict[str, type[Tool]] = {"tflite": LiteRtTool, "openvino": OpenVinoTool}
+
+
+def agree(model: Path, rounds: int, threads: int = 1) -> Agreement:
+    """Time `model` both ways, `rounds` times in ABBA order. CellFailed when either cannot run."""
+    tool = TOOLS.get(format_of(model))
+    if tool is None:
+        raise CellFailed(f"{model.name}: its runtime ships no benchmark tool; those of {', '.join(TOOLS)} do")
+    # Ours binds itself; this binds the tool as well, for it inherits.
+    environment.pin(threads)
+    with tempfile.TemporaryDirectory(prefix="agreement-") as folder:
+        sides = [Ours(model, Path(folder), threads), tool(model, Path(folder), threads)]
+        visits: list[list[Visit]] = [[], []]
+        for i in range(rounds):
+            for side in (0, 1) if i % 2 == 0 else (1, 0):
+                visits[side].append(sides[side]())
+    return compare(*visits)
+
+
+def real_frames(resolution: Resolution) -> np.ndarray:
+    """(FRAMES, H, W, 3) uint8: the beginning of the embedded sample's first clip."""
+    from frames.sample import embedded
+    from models.segmenter import stretch
+
+    clip = max(embedded().clips, key=len)
+    return np.stack([stretch(clip.read(i % len(clip))[0], resolution) for i in range(FRAMES)])
+
+
+def _call(command: Sequence[str]) -> None:
+    ran = subprocess.run(command, capture_output=True, text=True, check=False)
+    if ran.returncode:
+        last = (ran.stderr.strip() or ran.stdout.strip() or "nothing said").splitlines()[-1]
+        raise CellFailed(f"{command[2]} ended with code {ran.returncode}: {last}")
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description="Compare this bench's times with the runtime's own tool.")
+    parser.add_argument("model", type=Path, help="a .tflite or an OpenVINO .xml")
+    parser.add_argument("--rounds", type=int, default=8)
+    parser.add_argument("--threads", type=int, default=1)
+    options = parser.parse_args()
+    try:
+        found = agree(options.model, options.rounds, options.threads)
+    except (CellFailed, ValueError) as error:
+        print(error, file=sys.stderr)
+        return 3
+    print(f"{options.model.name}: {found}; the aim, within {AIM:.0%}, is {'reached' if found.reached else 'missed'}")
+    return 0 if found.reached else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
