@@ -1,0 +1,109 @@
+"""`arm64-emulator`: the phone's own AArch64 runner under qemu-user. Right answers and exact instructions; no times.
+
+What it shows: the masks ARM kernels make, and the instructions a frame takes, the same to the unit in every run with
+the same kit and the same `cpu` where XNNPACK took the whole network. What it cannot show: how fast any of that is.
+"""
+
+from __future__ import annotations
+
+import platform
+import re
+import shutil
+import subprocess
+import tempfile
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from devices import job as jobs
+from devices.contract import Cell, CellFailed, Environment, Job, Result
+from devices.runner import build, folder
+
+QEMU = "qemu-aarch64"
+
+
+def available() -> str | None:
+    """None when the emulator is here; otherwise what is missing, in a sentence."""
+    if shutil.which(QEMU) is None:
+        return f"{QEMU} is not installed (Debian: qemu-user)"
+    return None
+
+
+@dataclass(frozen=True)
+class Arm64Emulator:
+    """Runs TFLite cells under qemu-user on one emulated thread.
+
+    `cpu` is qemu's name of the core, whose features choose the kernels: cortex-a57 has no dot product, as the Pixel 2
+    has none. `seconds_a_frame` bounds a run: a network of 135 M instructions takes about two.
+    """
+
+    cpu: str = "cortex-a57"
+    seconds_a_frame: float = 60.0
+
+    def run(self, cell: Cell, job: Job) -> Result:
+        """Score the job's frames, or raise CellFailed; several threads would make the count a matter of luck."""
+        if job.threads != 1:
+            raise CellFailed(f"the emulator counts instructions on one thread, not on {job.threads}")
+        if reason := available():
+            raise CellFailed(reason)
+        try:
+            kit, plugin = build.build(), build.build_plugin(QEMU)
+        except build.CannotBuild as reason_:
+            raise CellFailed(str(reason_)) from None
+        with tempfile.TemporaryDirectory(prefix="cell-") as temporary:
+            place = folder.describe(Path(temporary), job, measure=False)
+            counts = place / "instructions"
+            self._emulate(kit, plugin, place, counts, limit=120.0 + self.seconds_a_frame * sum(job.sequences))
+            result = jobs.read_result(place)
+            instructions, spread = per_frame(counts.read_text(), sum(job.sequences))
+        facts = {
+            "emulator": _version(),
+            "emulated_cpu": self.cpu,
+            "host": platform.machine(),
+            "kit": kit.sha256,
+            "instructions_spread": spread,
+        }
+        return replace(
+            result,
+            instructions_per_frame=instructions,
+            environment=Environment(facts=facts, hazards=("emulator",)),
+        )
+
+    def _emulate(self, kit: build.Kit, plugin: Path, place: Path, counts: Path, limit: float) -> None:
+        qemu = [QEMU, "-cpu", self.cpu, "-plugin", f"{plugin},out={counts}"]
+        try:
+            done = subprocess.run(
+                [*qemu, *build.RUN, str(place)],
+                cwd=kit.folder,
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                errors="replace",
+                timeout=limit,
+                check=False,
+            )
+        except subprocess.TimeoutExpired:
+            raise CellFailed(
+                f"the emulated runner was stopped after {limit:g} s, its time limit for this cell"
+            ) from None
+        if not (place / "result.json").exists():
+            words = [line for line in done.stderr.splitlines() if line.strip()] or ["nothing"]
+            raise CellFailed(f"the emulated runner ended with code {done.returncode} and said: {words[-1][:300]}")
+
+
+def per_frame(text: str, frames: int) -> tuple[int, int]:
+    """Instructions of one frame from the plugin's file, one line a frame: the median, and the most less the least.
+
+    A network that XNNPACK took whole does the same work on every picture, and the spread is 0. Operators left to
+    LiteRT's own kernels allocate as they go, which was seen to move a frame by some hundred instructions in 12 million.
+    CellFailed when a frame was not counted.
+    """
+    counts = sorted(int(line) for line in text.split())
+    if len(counts) != frames:
+        raise CellFailed(f"instructions were counted for {len(counts)} of {frames} frames")
+    return counts[(len(counts) - 1) // 2], counts[-1] - counts[0]
+
+
+def _version() -> str:
+    said = subprocess.run([QEMU, "--version"], capture_output=True, text=True, timeout=30, check=False).stdout
+    found = re.search(r"version (\S+)", said)
+    return f"qemu {found[1]}" if found else "qemu"

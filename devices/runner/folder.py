@@ -1,0 +1,49 @@
+"""A job as the C runner reads it: job.txt, "name value" lines, beside the folder's job.json."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from devices import job as jobs
+from devices.contract import CellFailed, Job
+from devices.runner import pack
+
+MODEL, FRAMES = "model.tflite", "frames.u8"
+ANSWER = ("masks.f32", "result.json")
+
+
+def describe(folder: Path, job: Job, cpus: int = 0, measure: bool = True) -> Path:
+    """Lay `job` out in `folder` and return it; the frames are a link to where they lie.
+
+    `cpus` is the mask of processors to be bound to, one bit each, 0 for none. `measure` False scores only and marks
+    the frames for an instruction counter. CellFailed for a format the runner cannot run.
+    """
+    if job.format != "tflite":
+        raise CellFailed(f"the AArch64 runner runs tflite, not {job.format}")
+    if job.unit != "cpu":
+        raise CellFailed(f"the AArch64 runner runs on the cpu, not on the {job.unit}")
+    jobs.describe(folder, job)
+    (folder / MODEL).write_bytes(pack.inside(job.model.read_bytes()))
+    os.symlink(job.frames.absolute(), folder / FRAMES)
+    (folder / "job.txt").write_text(text(job, cpus, measure))
+    return folder
+
+
+def text(job: Job, cpus: int, measure: bool) -> str:
+    """The content of job.txt."""
+    height, width = job.resolution
+    values = {
+        "model": MODEL,
+        "height": height,
+        "width": width,
+        "threads": job.threads,
+        "cpus": f"{cpus:x}",
+        "measure": int(measure),
+        "warm_up_least": job.counts.warm_up_least,
+        "warm_up_seconds": job.counts.warm_up_seconds,
+        "samples": job.counts.samples,
+        "seconds": job.counts.seconds,
+        "sequences": " ".join(str(number) for number in (len(job.sequences), *job.sequences)),
+    }
+    return "".join(f"{name} {value}\n" for name, value in values.items())
