@@ -1,0 +1,521 @@
+"""The command: which network, in which format, at which precision, to ship on which device, with the evidence."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar
+
+import typer
+
+if TYPE_CHECKING:
+    from devices.plan import Plan, Weights
+    from devices.select import Attached
+    from frames.clip import Footage
+    from models.variant import Resolution
+
+WRONG_USAGE, NOT_MEASURED, INTERRUPTED = 2, 3, 130
+"""What this process exits with when it does not exit with 0."""
+
+ROOT = Path(__file__).resolve().parent
+
+T = TypeVar("T")
+
+
+def option(parse: Callable[[str], T]) -> Callable[[str | T], T]:
+    """A parser of one option's text, whose ValueError is told as wrong usage of that option."""
+
+    def parser(text: str | T) -> T:
+        if not isinstance(text, str):
+            return text
+        try:
+            return parse(text)
+        except ValueError as error:
+            raise typer.BadParameter(str(error)) from None
+
+    return parser
+
+
+def parse_resolution(text: str) -> Resolution:
+    from models.variant import Variant
+
+    height, by, width = text.partition("x")
+    if not (by and height.isdecimal() and width.isdecimal()):
+        raise ValueError(f"{text!r} is no size: write it HEIGHTxWIDTH, such as 256x256")
+    Variant().check_resolution((int(height), int(width)))
+    return int(height), int(width)
+
+
+def parse_variants(text: str) -> str:
+    from models.variant import match
+
+    match(text)
+    return text
+
+
+def parse_variant(text: str) -> str:
+    from models.variant import get
+
+    get(text)
+    return text
+
+
+def parse_format(text: str) -> str:
+    from converters.artifact import FORMATS
+
+    return _one(text, FORMATS)
+
+
+def parse_precision(text: str) -> str:
+    from converters.artifact import PRECISIONS
+
+    return _one(text, PRECISIONS)
+
+
+def parse_formats(text: str) -> tuple[str, ...]:
+    from devices.plan import CELL_FORMATS
+
+    return _listed(text, CELL_FORMATS)
+
+
+def parse_precisions(text: str) -> tuple[str, ...]:
+    from converters.artifact import PRECISIONS
+
+    return _listed(text, PRECISIONS)
+
+
+def parse_shard(text: str) -> tuple[int, int]:
+    index, _, shards = text.partition("/")
+    if not (index.isdecimal() and shards.isdecimal() and 1 <= int(index) <= int(shards)):
+        raise ValueError(f"{text!r} is no share: write it I/N, with I from 1 to N")
+    return int(index), int(shards)
+
+
+def _one(text: str, known: tuple[str, ...]) -> str:
+    if text not in known:
+        raise ValueError(f"{text!r} is none of {', '.join(known)}")
+    return text
+
+
+def _listed(text: str, known: tuple[str, ...]) -> tuple[str, ...]:
+    asked = [_one(name.strip(), known) for name in text.split(",")]
+    return tuple(name for name in known if name in asked)
+
+
+class Previous(StrEnum):
+    empty = "empty"
+    recurrent = "recurrent"
+
+
+ResolutionOption = Annotated[
+    Any,
+    typer.Option(
+        "--resolution",
+        parser=option(parse_resolution),
+        metavar="HxW",
+        help="Input of the network, multiples of 32.",
+        show_default="256x256",
+    ),
+]
+DataOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--data",
+        metavar="DIR",
+        help="Pictures with masks: DIR/images and DIR/masks, or one such folder a clip.",
+        show_default="an embedded sample",
+    ),
+]
+CheckpointsOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--checkpoints",
+        exists=True,
+        file_okay=False,
+        metavar="DIR",
+        help="Your own VARIANT.safetensors, as train.py writes them.",
+        show_default="those shipped",
+    ),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="JSON on stdout, nothing else there.")]
+
+app = typer.Typer(
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+)
+
+
+@app.callback()
+def bench(
+    ctx: typer.Context,
+    device: Annotated[str, typer.Option(metavar="NAME", help="See `bench.py devices`.")] = "desktop",
+    variants: Annotated[
+        Any,
+        typer.Option(
+            parser=option(parse_variants),
+            metavar="GLOB",
+            help="Names or globs, separated by commas; * means the twelve of the reference set.",
+        ),
+    ] = "*",
+    formats: Annotated[
+        Any,
+        typer.Option(
+            parser=option(parse_formats),
+            metavar="F,F",
+            help="Of pytorch (the baseline), onnx, tflite, openvino, coreml.",
+            show_default="all",
+        ),
+    ] = None,
+    precisions: Annotated[
+        Any, typer.Option(parser=option(parse_precisions), metavar="P,P", help="Of fp32, fp16, int8.")
+    ] = "fp32",
+    resolution: ResolutionOption = "256x256",
+    threads: Annotated[int, typer.Option(min=1, metavar="N", help="Processors that a cell may use.")] = 1,
+    data: DataOption = None,
+    checkpoints: CheckpointsOption = None,
+    out: Annotated[Path, typer.Option(file_okay=False, metavar="DIR", help="Where the rows and the page go.")] = Path(
+        "results"
+    ),
+    quick: Annotated[bool, typer.Option("--quick", help="Fewer samples, for a look.")] = False,
+    full: Annotated[bool, typer.Option("--full", help="1024 samples and a minute a cell, for a decision.")] = False,
+    seed: Annotated[
+        int | None, typer.Option(metavar="N", help="Of the cells' order.", show_default="drawn and recorded")
+    ] = None,
+    shard: Annotated[
+        Any, typer.Option(parser=option(parse_shard), metavar="I/N", help="Only the I-th of N shares of the cells.")
+    ] = "1/1",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan and about how long it takes.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Measure the speed and the accuracy of every variant in every format on a device, and make a page of it.
+
+    This happens when no command is named. What was measured before is not measured again: a run that was interrupted
+    goes on when the same command is given once more.
+    """
+    if ctx.invoked_subcommand:
+        return
+    if quick and full:
+        fail("--quick and --full exclude each other.", WRONG_USAGE)
+    from devices.contract import FULL, QUICK, Counts
+    from devices.plan import Options, make
+
+    target = attached(device)
+    options = Options(
+        device=device,
+        variants=variants,
+        formats=formats or target.formats,
+        precisions=precisions,
+        resolution=resolution,
+        threads=threads,
+        counts=QUICK if quick else FULL if full else Counts(),
+        shard=shard,
+    )
+    plan = make(options, trained(checkpoints))
+    if dry_run:
+        show(plan, as_json)
+    else:
+        measure(plan, target, read_footage(data), out, seed, as_json)
+
+
+@app.command("variants")
+def list_variants(ctx: typer.Context, resolution: ResolutionOption = None, as_json: JsonOption = False) -> None:
+    """List the networks: parameters, multiply-accumulates of a frame, and whether there is a checkpoint."""
+    from models.cost import macs, parameters
+    from models.variant import VARIANTS
+
+    size = or_before(ctx, "resolution", resolution)
+    shipped = trained(or_before(ctx, "checkpoints", None))
+    listed: list[dict[str, Any]] = [
+        {
+            "variant": name,
+            "parameters": parameters(variant),
+            "macs": macs(variant, size),
+            "resolution": list(size),
+            "checkpoint": name in shipped,
+        }
+        for name, variant in VARIANTS.items()
+    ]
+    if or_before(ctx, "as_json", as_json):
+        print_json(listed)
+        return
+    print_table(
+        ["variant", "parameters", f"MACs at {size[0]}x{size[1]}", "checkpoint"],
+        [
+            [n["variant"], f"{n['parameters']:,}", f"{n['macs'] / 1e6:,.1f} M", "yes" if n["checkpoint"] else "not yet"]
+            for n in listed
+        ],
+    )
+
+
+@app.command()
+def convert(
+    ctx: typer.Context,
+    variant: Annotated[Any, typer.Argument(parser=option(parse_variant), metavar="VARIANT")],
+    format: Annotated[
+        Any, typer.Option(parser=option(parse_format), metavar="F", help="onnx, tflite, openvino, coreml")
+    ],
+    out: Annotated[Path, typer.Option(metavar="PATH", help="The file to write, with its format's suffix.")],
+    precision: Annotated[
+        Any, typer.Option(parser=option(parse_precision), metavar="P", help="fp32, fp16 or int8.")
+    ] = "fp32",
+    resolution: ResolutionOption = None,
+    checkpoints: CheckpointsOption = None,
+) -> None:
+    """Write one artifact, compared with its checkpoint."""
+    from converters.artifact import Spec
+    from converters.build import convert_one
+
+    weights = trained(or_before(ctx, "checkpoints", checkpoints)).get(variant)
+    if not weights:
+        fail(f"{variant} has no checkpoint yet; train.py makes one.", NOT_MEASURED)
+    size = or_before(ctx, "resolution", resolution)
+    artifact = convert_one(Spec(variant, weights.path, weights.sha256, format, precision, size), out)
+    said = f"{artifact.path}: {artifact.bytes / 1e6:.2f} MB"
+    if parity := artifact.parity:
+        said += (
+            f"; over {parity.frames} frames at most {parity.max_difference:.2g} from its checkpoint,"
+            f" {parity.iou_loss_points:.3f} points of IOU lost"
+        )
+    print(said)
+
+
+@app.command()
+def evaluate(
+    ctx: typer.Context,
+    model: Annotated[Path, typer.Argument(exists=True, metavar="ARTIFACT_OR_CHECKPOINT")],
+    data: DataOption = None,
+    prev: Annotated[
+        Previous, typer.Option(help="Whether a clip's frames get the mask of the one before. Stills never do.")
+    ] = Previous.recurrent,
+    resolution: ResolutionOption = None,
+    threads: Annotated[int, typer.Option(min=1, metavar="N", help="Processors it may use.")] = 1,
+    as_json: JsonOption = False,
+) -> None:
+    """Judge one artifact or checkpoint: IOU, boundary F and, for clips, dtSSD, with 95 % intervals."""
+    from devices.open_model import open_model
+    from frames import evaluate as judging
+    from reports.live import Live
+
+    footage = read_footage(or_before(ctx, "data", data))
+    step, size = open_model(model, resolution=resolution, threads=threads)
+    with Live() as live:
+        live.stage("judge", footage.frames)
+        score = judging.evaluate(step, size, footage, prev.value, on_frame=live.done)
+    told = judging.report(score, footage, prev.value)
+    if or_before(ctx, "as_json", as_json):
+        print_json(told)
+        return
+    percent = [("IOU", score.iou, score.iou_ci), ("boundary F", score.boundary_f, score.boundary_f_ci)]
+    for name, value, (low, high) in percent:
+        print(f"{name}: {100 * value:.2f} % ({100 * low:.2f} to {100 * high:.2f})")
+    if score.dtssd is not None and score.dtssd_ci:
+        print(f"dtSSD: {score.dtssd:.2f} ({score.dtssd_ci[0]:.2f} to {score.dtssd_ci[1]:.2f})")
+    print(f"{score.images} images. {footage.description}")
+
+
+@app.command()
+def report(
+    folders: Annotated[list[Path], typer.Argument(exists=True, metavar="DIR...")],
+    out: Annotated[Path, typer.Option(dir_okay=False, metavar="PAGE", help="The page to write.")] = Path("report.html"),
+) -> None:
+    """Make one page of the rows of one run or many, on one device or many."""
+    from reports.page import build
+
+    for words in build(folders, out):
+        print(words, file=sys.stderr)
+    print(out)
+
+
+@app.command("devices")
+def list_devices(ctx: typer.Context, as_json: JsonOption = False) -> None:
+    """List what is attached and what it can run, and for the rest what was looked for."""
+    from devices.select import NotAttached, names, select
+
+    found = [select(name) for name in names()]
+    if or_before(ctx, "as_json", as_json):
+        print_json(
+            [
+                {"device": d.name, "attached": False, "looked_for": d.looked_for, "advice": d.advice}
+                if isinstance(d, NotAttached)
+                else {"device": d.name, "attached": True, "description": d.description, "formats": list(d.formats)}
+                for d in found
+            ]
+        )
+        return
+    print_table(
+        ["device", "", "what it is, or what to do"],
+        [
+            [d.name, "not attached", f"{d.looked_for} {d.advice}"]
+            if isinstance(d, NotAttached)
+            else [d.name, "attached", f"{d.description}: {', '.join(d.formats)}"]
+            for d in found
+        ],
+    )
+
+
+def or_before(ctx: typer.Context, name: str, value: Any) -> Any:
+    """An option's value, or the one given before the command's name."""
+    return value or (ctx.parent.params[name] if ctx.parent else None)
+
+
+def attached(name: str) -> Attached:
+    from devices.select import NotAttached, select
+
+    device = select(name)
+    if isinstance(device, NotAttached):
+        fail(f"{name}: not attached. {device.looked_for} {device.advice}", NOT_MEASURED)
+    return device
+
+
+def trained(folder: Path | None) -> dict[str, Weights]:
+    """The checkpoints of the named variants, in `folder` or as shipped."""
+    from devices.plan import Weights
+    from models.checkpoint import FOLDER, sha256
+    from models.variant import VARIANTS
+
+    paths = {name: (folder or FOLDER) / f"{name}.safetensors" for name in VARIANTS}
+    return {name: Weights(path, sha256(path)) for name, path in paths.items() if path.is_file()}
+
+
+def read_footage(data: Path | None) -> Footage:
+    from frames import folder, sample
+
+    footage = folder.read(data) if data else sample.embedded()
+    for problem in footage.problems:
+        print(problem, file=sys.stderr)
+    if footage.problems:
+        print(f"{len(footage.problems)} problems in {data}; the rest is used.", file=sys.stderr)
+    return footage
+
+
+def measure(plan: Plan, target: Attached, footage: Footage, out: Path, seed: int | None, as_json: bool) -> None:
+    """Convert, measure what has not been measured yet, append a row a cell, and make the page."""
+    from converters.build import build
+    from devices import run
+    from devices.plan import shuffled
+    from reports import page, rows, table
+    from reports.live import Live, line
+    from reports.record import Session, identity, record
+
+    ledger, report = out / "rows.jsonl", out / "report.html"
+    with Live() as live:
+        try:
+            known, damaged = rows.read(ledger) if ledger.exists() else ([], [])
+            for words in damaged:
+                live.say(words)
+            session = Session.taken_up(known, seed)
+            data = run.prepare(footage, plan.options.resolution)
+            live.stage("convert", len(plan.specs))
+            made = build(plan.specs, live.convert)
+            todo = run.left(plan, made, data, set(map(identity, rows.latest(known))))
+            live.stage("measure", len(todo))
+            for event in run.measure(shuffled(todo, session.seed), plan, made, target.runner(), data):
+                if isinstance(event, run.Started):
+                    live.step(event.task.cell.name)
+                else:
+                    row = record(event, plan.options.counts, data, session)
+                    rows.append(ledger, row)
+                    live.done(line(row))
+        except KeyboardInterrupt:
+            live.say(f"Interrupted. What was measured is in {ledger}; the same command goes on from there.")
+            raise typer.Exit(INTERRUPTED) from None
+
+    everything, _ = rows.read(ledger)
+    page.write(everything, report)
+    cells = {task.cell.name for task in plan.tasks}
+    mine = [row for row in rows.latest(everything) if row.cell in cells]
+    if as_json:
+        print_json({"rows": str(ledger), "page": str(report), "cells": table.figures(mine)})
+    else:
+        print_rich(table.summary(mine))
+        print(f"The page: {report}")
+    if not todo:
+        live.say("All of this was measured before; give another --out to measure it once more.")
+    if not any(row.status == "ok" for row in mine):
+        fail("no cell could be measured; each row says why.", NOT_MEASURED)
+
+
+def show(plan: Plan, as_json: bool) -> None:
+    """Print what `plan` would do."""
+    from devices.plan import seconds
+
+    converting, measuring = seconds(plan)
+    absent = sorted({task.cell.variant for task in plan.tasks if task.cell.checkpoint is None})
+    if as_json:
+        print_json(
+            {
+                "convert": [spec.name for spec in plan.specs],
+                "measure": [task.cell.name for task in plan.tasks],
+                "without_checkpoint": absent,
+                "seconds": {"converting": round(converting), "measuring": round(measuring)},
+            }
+        )
+        return
+    for task in plan.tasks:
+        print(task.cell.name)
+    print(
+        f"{len(plan.specs)} artifacts to convert, about {converting / 60:.1f} min when none is in the cache; "
+        f"{len(plan.tasks)} cells to measure, about {measuring / 60:.1f} min when none is in the rows."
+    )
+    if absent:
+        print(f"No checkpoint yet, so their cells fail: {', '.join(absent)}.")
+
+
+def fail(words: str, code: int) -> NoReturn:
+    print(f"bench.py: {words}", file=sys.stderr)
+    raise typer.Exit(code)
+
+
+def print_json(value: Any) -> None:
+    import json
+
+    print(json.dumps(value, indent=1))
+
+
+def print_table(head: list[str], lines: list[list[str]]) -> None:
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+
+    table = Table(*head, box=SIMPLE_HEAD)
+    for line in lines:
+        table.add_row(*line)
+    print_rich(table)
+
+
+def print_rich(what: Any) -> None:
+    from rich.console import Console
+
+    Console(highlight=False).print(what)
+
+
+def main() -> None:
+    """Run the command; what the user got wrong is one sentence on stderr, and only a fault of ours a traceback."""
+    try:
+        app()
+    except ValueError as error:
+        if not ours(error):
+            raise
+        words, code = str(error), WRONG_USAGE
+    except OSError as error:
+        words, code = str(error), NOT_MEASURED
+    print(f"bench.py: {words}", file=sys.stderr)
+    sys.exit(code)
+
+
+def ours(error: Exception) -> bool:
+    """Whether this project raised it, as it does for a user's mistake; a library's ValueError is a bug."""
+    frame = error.__traceback__
+    assert frame is not None
+    while frame.tb_next:
+        frame = frame.tb_next
+    raised = Path(frame.tb_frame.f_code.co_filename)
+    return raised.is_relative_to(ROOT) and "site-packages" not in raised.parts
+
+
+if __name__ == "__main__":
+    main()

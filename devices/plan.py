@@ -1,0 +1,147 @@
+"""What a run will do, decided before anything is touched: options and checkpoints in, conversions and cells out."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import random
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from converters.artifact import FORMATS, Precision, Spec
+from devices.contract import Cell, Counts, Unit
+from models.variant import DEFAULT_RESOLUTION, Resolution, get, match
+
+BASELINE = "pytorch"
+"""The checkpoint itself under PyTorch, in float32: the row that every format is compared with."""
+
+CELL_FORMATS: tuple[str, ...] = (BASELINE, *FORMATS)
+
+CONVERT_SECONDS = {"onnx": 4.0, "tflite": 6.0, "openvino": 2.0, "coreml": 6.0}
+CELL_SECONDS = {BASELINE: 4.0, "onnx": 2.5, "tflite": 2.0, "openvino": 2.5, "coreml": 6.0}
+"""What one conversion, and one cell beside its counted seconds, took on two x86-64 cores; for the estimate only."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the user asked for, checked by `make`."""
+
+    device: str = "desktop"
+    unit: Unit = "cpu"
+    variants: str = "*"
+    formats: tuple[str, ...] = CELL_FORMATS
+    precisions: tuple[Precision, ...] = ("fp32",)
+    resolution: Resolution = DEFAULT_RESOLUTION
+    threads: int = 1
+    counts: Counts = Counts()
+    shard: tuple[int, int] = (1, 1)
+    """(i, n): the i-th of n machines, from 1, takes every n-th cell."""
+
+
+@dataclass(frozen=True)
+class Weights:
+    """A checkpoint on disk, by its content."""
+
+    path: Path
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Task:
+    """A cell, and the artifact that must be made before it can be measured (None for the baseline)."""
+
+    cell: Cell
+    spec: Spec | None = None
+    checkpoint_sha: str = ""
+
+    @property
+    def possible(self) -> bool:
+        """False when the variant has no checkpoint: such a cell fails with that reason."""
+        return self.cell.checkpoint is not None
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The cells of a run in their listed order; a device's runner takes them in the order of `shuffled`."""
+
+    options: Options
+    tasks: tuple[Task, ...] = field(repr=False)
+
+    @property
+    def specs(self) -> tuple[Spec, ...]:
+        return tuple(task.spec for task in self.tasks if task.spec)
+
+
+def make(options: Options, checkpoints: Mapping[str, Weights]) -> Plan:
+    """The plan for `options`, given what was trained: variant name to checkpoint.
+
+    Every cell asked for is in the plan, also one whose variant has no checkpoint. ValueError, in one sentence, for
+    options that mean nothing.
+    """
+    names = match(options.variants)
+    for name in names:
+        get(name).check_resolution(options.resolution)
+    index, shards = options.shard
+    if not 1 <= index <= shards:
+        raise ValueError(f"a shard is i/n with i from 1 to n, not {index}/{shards}")
+    if options.threads < 1:
+        raise ValueError(f"threads start at 1, not {options.threads}")
+    tasks = [
+        _task(options, name, format, precision, checkpoints.get(name))
+        for name in names
+        for format in options.formats
+        for precision in (("fp32",) if format == BASELINE else options.precisions)
+    ]
+    return Plan(options, tuple(tasks[index - 1 :: shards]))
+
+
+def _task(options: Options, variant: str, format: str, precision: Precision, weights: Weights | None) -> Task:
+    cell = Cell(
+        variant=variant,
+        format=format,
+        precision=precision,
+        resolution=options.resolution,
+        device=options.device,
+        unit=options.unit,
+        threads=options.threads,
+        checkpoint=weights.path if weights else None,
+    )
+    if weights is None:
+        return Task(cell)
+    spec = next(
+        (Spec(variant, weights.path, weights.sha256, f, precision, options.resolution) for f in FORMATS if f == format),
+        None,
+    )
+    return Task(cell, spec, weights.sha256)
+
+
+def shuffled(tasks: Sequence[Task], seed: int) -> list[Task]:
+    """The same tasks in a random order, so that a machine that slows down does not slow down one format."""
+    return random.Random(seed).sample(tasks, len(tasks))
+
+
+def identity(
+    measured: str,
+    format: str,
+    device: str,
+    unit: str,
+    threads: int,
+    resolution: Resolution,
+    counts: Mapping[str, float],
+    data: str,
+) -> str:
+    """What makes two measurements the same one: a cell with a finished row of this identity is not measured again.
+
+    `measured` is the artifact's key (the checkpoint's hash for the baseline), `data` the hash of frames and truth.
+    """
+    parts = [measured, format, device, unit, threads, resolution, dict(counts), data]
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+def seconds(plan: Plan, converted: Collection[Spec] = ()) -> tuple[float, float]:
+    """(converting, measuring): about how long the plan takes on two cores, artifacts in `converted` being at hand."""
+    convert = sum(CONVERT_SECONDS[spec.format] for spec in plan.specs if spec not in converted)
+    counts = plan.options.counts
+    counted = 2 * counts.seconds + min(1.0, counts.warm_up_seconds)  # the network alone, then the pipeline
+    return convert, sum(CELL_SECONDS[task.cell.format] + counted for task in plan.tasks)

@@ -1,0 +1,126 @@
+"""A plan carried out, cell by cell: each outcome is handed on as soon as it is there."""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from converters.artifact import Artifact, Failure, Spec
+from devices import job as jobs
+from devices.contract import CellFailed, Job, Result, Runner
+from devices.plan import Plan, Task, identity
+from models.variant import Resolution
+
+if TYPE_CHECKING:
+    from frames.clip import Footage
+    from frames.score import Score
+
+Made = Mapping[Spec, Artifact | Failure]
+
+
+@dataclass(frozen=True)
+class Data:
+    """Footage as a network takes it."""
+
+    footage: Footage
+    frames: NDArray[np.uint8]
+    """(N, H, W, 3) RGB at the network's resolution."""
+    sequences: tuple[int, ...]
+    """Clip lengths; they add up to N."""
+    sha256: str
+    """Of the frames and of their truth."""
+
+
+@dataclass(frozen=True)
+class Started:
+    """A cell is about to be measured. While it is, nobody may disturb the machine."""
+
+    task: Task
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a cell: a result with its score, or the reason why there is none."""
+
+    task: Task
+    artifact: Artifact | None = None
+    result: Result | None = None
+    score: Score | None = None
+    reason: str | None = None
+    position: int = 0
+    """How many cells were measured before it, in this process."""
+
+
+def prepare(footage: Footage, resolution: Resolution) -> Data:
+    """Read all of `footage`, stretched to `resolution`."""
+    from frames import score
+
+    frames, sequences = score.prepare(footage, resolution)
+    digest = hashlib.sha256(frames.tobytes())
+    for clip in footage.clips:
+        for index, name in enumerate(clip.frame_names):
+            digest.update(f"{clip.name}/{name}".encode())
+            digest.update(clip.label(index).tobytes())
+    return Data(footage, frames, sequences, digest.hexdigest())
+
+
+def left(plan: Plan, made: Made, data: Data, finished: Collection[str | None]) -> list[Task]:
+    """The tasks that no finished measurement answers; `finished` holds the identities of those that do."""
+    counts = asdict(plan.options.counts)
+
+    def known(task: Task) -> str:
+        cell, artifact = task.cell, made[task.spec] if task.spec else None
+        measured = artifact.key if isinstance(artifact, Artifact) else "" if task.spec else task.checkpoint_sha
+        where = cell.device, cell.unit, cell.threads
+        return identity(measured, cell.format, *where, cell.resolution, counts, data.sha256)
+
+    return [task for task in plan.tasks if known(task) not in finished]
+
+
+def measure(tasks: Sequence[Task], plan: Plan, made: Made, runner: Runner, data: Data) -> Iterator[Started | Outcome]:
+    """Measure `tasks` one after the other, in the order given; what goes wrong with a cell costs that cell alone.
+
+    Each cell gives Started, and after it Outcome. The consumer's own work is done between cells, when nothing is timed.
+    """
+    with tempfile.TemporaryDirectory(prefix="bench-") as folder:
+        frames = jobs.write_frames(Path(folder) / "frames.u8", data.frames)
+        for position, task in enumerate(tasks):
+            yield Started(task)
+            yield replace(_measure(task, plan, made, runner, data, frames), position=position)
+
+
+def _measure(task: Task, plan: Plan, made: Made, runner: Runner, data: Data, frames: Path) -> Outcome:
+    from frames.score import score
+
+    cell = task.cell
+    if cell.checkpoint is None:
+        return Outcome(task, reason=f"{cell.variant} has no checkpoint yet; train.py makes one")
+    artifact = made[task.spec] if task.spec else None
+    if isinstance(artifact, Failure):
+        return Outcome(task, reason=artifact.reason)
+    if artifact and artifact.parity and artifact.parity.breach:
+        return Outcome(task, artifact, reason=artifact.parity.breach)
+    job = Job(
+        model=artifact.path if artifact else cell.checkpoint,
+        format=cell.format,
+        precision=cell.precision,
+        resolution=cell.resolution,
+        frames=frames,
+        sequences=data.sequences,
+        unit=cell.unit,
+        threads=cell.threads,
+        counts=plan.options.counts,
+        variant=cell.variant,
+    )
+    try:
+        result = runner.run(replace(cell, artifact=artifact), job)
+    except CellFailed as failure:
+        return Outcome(task, artifact, reason=str(failure))
+    return Outcome(task, artifact, result, score(result.masks, data.footage))

@@ -1,0 +1,83 @@
+"""What a run says while it runs, on stderr: a line a finished cell, and on a terminal a bar with the time left.
+
+Nothing is drawn while a cell is timed: the bar has no thread of its own and moves only when it is told something.
+"""
+
+from __future__ import annotations
+
+from types import TracebackType
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+
+from converters.artifact import Failure
+from converters.build import Event
+from reports.rows import Row
+from reports.summary import Summary
+
+
+class Live:
+    """`stage` opens a stage with its number of steps, `step` says what is being done, `done` ends a step."""
+
+    def __init__(self) -> None:
+        self.console = Console(stderr=True, highlight=False)
+        self.progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(),
+            console=self.console,
+            auto_refresh=False,
+            transient=True,
+            speed_estimate_period=600.0,
+            disable=not self.console.is_terminal,
+        )
+        self.task: TaskID | None = None
+
+    def __enter__(self) -> Live:
+        self.progress.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.progress.stop()
+
+    def stage(self, name: str, steps: int) -> None:
+        if self.task is not None:
+            self.progress.remove_task(self.task)
+        self.name = name
+        self.task = self.progress.add_task(name, total=steps)
+        self.progress.refresh()
+
+    def step(self, what: str) -> None:
+        assert self.task is not None
+        self.progress.update(self.task, description=f"{self.name} {what}", refresh=True)
+
+    def done(self, line: str = "") -> None:
+        assert self.task is not None
+        self.progress.update(self.task, advance=1)
+        if line:
+            task = self.progress.tasks[-1]
+            self.say(f"[{task.completed:.0f}/{task.total:.0f}] {line}")
+        self.progress.refresh()
+
+    def convert(self, event: Event) -> None:
+        """The listener of `converters.build.build`."""
+        if event.stage != "done":
+            self.step(f"{event.spec.name} ({event.stage})")
+        elif isinstance(event.outcome, Failure):
+            self.done(f"{event.spec.name}: failed: {event.outcome.reason}")
+        else:
+            self.done("" if event.cached else event.spec.name)
+
+    def say(self, line: str) -> None:
+        self.console.print(line, markup=False, soft_wrap=True)
+
+
+def line(row: Row) -> str:
+    """One finished cell in one line."""
+    cell = Summary(row)
+    if not cell.ok:
+        return f"{cell.name}: failed: {row.reason}"
+    speed = f"{cell.model.fps:.1f} FPS" if cell.model else row.evidence
+    accuracy = f", IOU {cell.iou:.1f} %" if cell.iou is not None else ""
+    return f"{cell.name}: {speed}{accuracy}"

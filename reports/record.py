@@ -1,0 +1,174 @@
+"""From what became of a cell to its row."""
+
+from __future__ import annotations
+
+import base64
+import secrets
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
+from functools import cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from converters.artifact import Artifact
+from devices import plan
+from devices.contract import Counts, Result
+from devices.run import Data, Outcome
+from frames.clip import Footage, Label, Picture
+from frames.score import Score
+from models.variant import Resolution
+from reports.rows import Row
+
+EXAMPLE_WIDTH = 200
+
+
+@dataclass(frozen=True)
+class Session:
+    """A run, and the seed of its cells' order. All that is measured into one folder is one run."""
+
+    run: str
+    seed: int
+
+    @classmethod
+    def taken_up(cls, rows: Sequence[Row], seed: int | None = None) -> Session:
+        """The run that `rows` belong to, or a new one when there are none; without a seed one is drawn."""
+        drawn = secrets.randbelow(2**31) if seed is None else seed
+        return cls(rows[-1].run if rows else f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}", drawn)
+
+
+def record(outcome: Outcome, counts: Counts, data: Data, session: Session) -> Row:
+    """The row of `outcome`, as of now."""
+    cell, artifact, result = outcome.task.cell, outcome.artifact, outcome.result
+    row = Row(
+        cell=cell.name,
+        run=session.run,
+        time=datetime.now(UTC).isoformat(timespec="seconds"),
+        status="failed",
+        reason=outcome.reason,
+        variant=cell.variant,
+        format=cell.format,
+        precision=cell.precision,
+        resolution=cell.resolution,
+        device=cell.device,
+        unit=cell.unit,
+        threads=cell.threads,
+        evidence="measured",
+        checkpoint=outcome.task.checkpoint_sha,
+        artifact=_artifact(artifact) if artifact else {},
+        network=network(cell.variant, cell.resolution),
+        environment={"order_seed": session.seed, "order_position": outcome.position},
+    )
+    if result is None or outcome.score is None:
+        return row
+    return replace(
+        row,
+        status="ok",
+        evidence=result.evidence,
+        runtime=str(result.placement.get("runtime", "")),
+        accuracy=_accuracy(outcome.score, data),
+        timing=_timing(result, counts),
+        placement=result.placement,
+        environment=result.environment.facts | row.environment,
+        hazards=result.environment.hazards,
+        examples=examples(result.masks, data.footage, outcome.score),
+        retries=result.retries,
+    )
+
+
+def identity(row: Row) -> str | None:
+    """`devices.plan.identity` of a row; None for a failed one, whose cell is to be tried again."""
+    if row.status != "ok":
+        return None
+    return plan.identity(
+        row.artifact.get("key") or row.checkpoint,
+        row.format,
+        row.device,
+        row.unit,
+        row.threads,
+        row.resolution,
+        row.timing.get("counts", {}),
+        row.accuracy.get("data_sha256", ""),
+    )
+
+
+@cache
+def network(variant: str, resolution: Resolution) -> dict[str, Any]:
+    """What the variant is and costs on paper."""
+    from models.cost import macs, parameters
+    from models.variant import get
+
+    config = get(variant)
+    return {
+        "parameters": parameters(config),
+        "macs": macs(config, resolution),
+        "squeeze": config.squeeze,
+        "skips": config.skips,
+        "head": config.head,
+    }
+
+
+def examples(masks: NDArray[np.float32], footage: Footage, score: Score) -> tuple[dict[str, Any], ...]:
+    """Overlays of the frame with the lowest IOU and of the one in the middle."""
+    ranked = sorted(range(len(score.per_image)), key=lambda i: score.per_image[i][1])
+    chosen = {"worst": ranked[0], "typical": ranked[len(ranked) // 2]}
+    return tuple(
+        {
+            "kind": kind,
+            "frame": score.per_image[index][0],
+            "iou": score.per_image[index][1],
+            "jpeg": _jpeg(*_frame(footage, index), masks[index]),
+        }
+        for kind, index in chosen.items()
+    )
+
+
+def _frame(footage: Footage, index: int) -> tuple[Picture, Label]:
+    """The index-th frame of all the footage's clips in their order."""
+    for clip in footage.clips:
+        if index < len(clip):
+            return clip.read(index)
+        index -= len(clip)
+    raise IndexError(f"{footage.name} has no such frame")
+
+
+def _jpeg(picture: Picture, label: Label, mask: NDArray[np.float32]) -> str:
+    import cv2
+
+    from frames.overlay import overlay
+
+    laid = overlay(picture, mask, label)
+    height, width = laid.shape[:2]
+    if width > EXAMPLE_WIDTH:
+        size = EXAMPLE_WIDTH, round(height * EXAMPLE_WIDTH / width)
+        laid = cv2.resize(laid, size, interpolation=cv2.INTER_AREA).astype(np.uint8)
+    _, jpeg = cv2.imencode(".jpg", laid[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 80])
+    return base64.b64encode(jpeg.tobytes()).decode()
+
+
+def _artifact(artifact: Artifact) -> dict[str, Any]:
+    return {
+        "key": artifact.key,
+        "sha256": artifact.sha256,
+        "bytes": artifact.bytes,
+        "parity": asdict(artifact.parity) if artifact.parity else None,
+        "graph": artifact.graph,
+        "versions": artifact.versions,
+    }
+
+
+def _accuracy(score: Score, data: Data) -> dict[str, Any]:
+    footage = data.footage
+    return score.to_dict() | {
+        "data": footage.name,
+        "description": footage.description,
+        "problems": list(footage.problems),
+        "data_sha256": data.sha256,
+    }
+
+
+def _timing(result: Result, counts: Counts) -> dict[str, Any]:
+    names = ("model_ns", "pipeline_ns", "load_ns", "first_ns", "warm_up", "peak_memory_bytes", "instructions_per_frame")
+    return {name: getattr(result, name) for name in names} | {"counts": asdict(counts)}
