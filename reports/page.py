@@ -13,7 +13,7 @@ from typing import Any
 from devices.environment import HAZARDS
 from models.variant import REFERENCE, VARIANTS
 from reports import plots
-from reports.ablation import CHANGES, Effect, Grid, ablation
+from reports.ablation import CHANGES, Change, Effect, Grid, ablation
 from reports.pareto import TOLERABLE_LOSS, Choice, Point, choose, fronts, points, scopes
 from reports.rows import Row, latest, read
 from reports.statistics import FRAME_MS, Interval
@@ -63,38 +63,40 @@ def render(rows: Iterable[Row], title: str, now: datetime, words: Sequence[str] 
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"num": num, "ci": ci, "signed": signed, "plural": plural, "id": id}
+    environment.filters |= {"num": num, "ci": ci, "signed": signed, "plural": plural, "tiny": tiny, "id": id}
     seen = summaries(latest(rows))
     return environment.get_template("page.html.j2").render(view(seen), title=title, now=now, words=words)
 
 
 @dataclass(frozen=True)
 class Place:
-    """One scope on the page: what to ship there, and its charts."""
+    """One scope on the page: what to ship there, and its charts. A chart is Markup of an SVG."""
 
     scope: Scope
     choice: Choice
     hero: Any
     hero_narrow: Any
-    facets: tuple[tuple[str, Any], ...]
-    latencies: tuple[tuple[str, Any], ...]
+    facets: Mapping[str, Any]
+    """Runtime -> chart."""
+    latencies: Mapping[str, Any]
     verdicts: Mapping[int, Point]
     """id of a summary -> its point, with the dominator among all that could run there."""
 
 
 @dataclass(frozen=True)
 class Lesson:
-    """The ablation of one scope."""
+    """The ablation of one scope: a line a change, a column a grid, so that no column mixes evidence."""
 
     scope: Scope
     grids: Mapping[Grid, Sequence[Effect]]
-    chart: Any
+    charts: tuple[Any, ...]
 
     @property
-    def listed(self) -> list[tuple[Grid, Effect]]:
-        """Change by change, so that the runtimes of one change stand below each other."""
-        pairs = [(grid, effect) for grid, effects in self.grids.items() for effect in effects]
-        return sorted(pairs, key=lambda pair: CHANGES.index(pair[1].change))
+    def changes(self) -> list[Change]:
+        return [c for c in CHANGES if any(e.change == c for effects in self.grids.values() for e in effects)]
+
+    def effect(self, grid: Grid, change: Change) -> Effect | None:
+        return next((e for e in self.grids[grid] if e.change == change), None)
 
 
 def view(seen: Sequence[Summary]) -> dict[str, Any]:
@@ -117,7 +119,7 @@ def view(seen: Sequence[Summary]) -> dict[str, Any]:
         ],
         "failed": [s for s in seen if not s.ok],
         "lessons": _lessons(seen),
-        "costs": _charts_of(done, plots.costs, "costs"),
+        "costs": _costs(done),
         "gallery": _gallery(done, chosen),
         "hazards": _hazards(seen),
         "environments": _environments(seen),
@@ -131,6 +133,7 @@ def view(seen: Sequence[Summary]) -> dict[str, Any]:
             for name in ("device", "unit", "threads", "resolution", "run")
             if len({getattr(s.row, name) for s in seen}) > 1
         },
+        "data_named": len({s.row.accuracy.get("data") for s in done}) > 1,
         "runtimes": [(name, i) for i, name in enumerate(RUNTIMES.values(), 1) if any(s.runtime == name for s in done)],
         "shapes": [p for p in plots.SHAPES if any(s.row.precision == p for s in done)],
         "frame_ms": FRAME_MS,
@@ -139,25 +142,21 @@ def view(seen: Sequence[Summary]) -> dict[str, Any]:
 
 
 def _place(scope: Scope, members: Sequence[Point], groups: Iterable[Sequence[Point]]) -> Place:
-    own = [group for group in groups if group[0].summary.scope == scope]
-    by_runtime: dict[str, list[Point]] = defaultdict(list)
-    for group in own:
-        by_runtime[group[0].summary.runtime] += group
-    shared = plots.limits([p for group in own for p in group])
-    key = str(scope)
+    own: dict[str, list[Sequence[Point]]] = defaultdict(list)
+    for group in groups:
+        if group[0].summary.scope == scope:
+            own[group[0].summary.runtime].append(group)
+    flat = {runtime: [p for group in found for p in group] for runtime, found in own.items()}
+    shared = plots.limits([p for found in flat.values() for p in found])
+    longest = max(s.model.p99 for found in flat.values() for s in (p.summary for p in found) if s.model)
+    hero = plots.limits(members)
     return Place(
         scope,
         choose(scope, members),
-        _safe(plots.pareto(f"{key} all", members, 1040, 470)),
-        _safe(plots.pareto(f"{key} all narrow", members, 480, 480)),
-        tuple(
-            (runtime, _safe(plots.pareto(f"{key} {runtime}", found, 500, 340, shared)))
-            for runtime, found in by_runtime.items()
-        ),
-        tuple(
-            (runtime, _safe(plots.latency(f"{key} {runtime} ms", [p.summary for p in found], 500)))
-            for runtime, found in by_runtime.items()
-        ),
+        _safe(plots.pareto(f"{scope} all", [members], 1040, 470, hero)),
+        _safe(plots.pareto(f"{scope} all narrow", [members], 480, 480, hero)),
+        {r: _safe(plots.pareto(f"{scope} {r}", found, plots.WIDTH, 340, shared)) for r, found in own.items()},
+        {r: _safe(plots.latency(f"{scope} {r} ms", [p.summary for p in ps], longest)) for r, ps in flat.items()},
         {id(p.summary): p for p in members},
     )
 
@@ -166,19 +165,30 @@ def _lessons(seen: Sequence[Summary]) -> list[Lesson]:
     by_scope: dict[Scope, dict[Grid, Sequence[Effect]]] = defaultdict(dict)
     for grid, effects in ablation(seen).items():
         by_scope[grid.scope][grid] = effects
-    return [
-        Lesson(scope, grids, _safe(plots.ablation(f"{scope} ablation", grids))) for scope, grids in by_scope.items()
-    ]
+    lessons = []
+    for scope, grids in by_scope.items():
+        charts = [plots.effects(f"{scope} IOU", grids, "IOU")]
+        if any(e.speed for effects in grids.values() for e in effects):
+            charts.append(plots.effects(f"{scope} speed", grids, "speed"))
+        lessons.append(Lesson(scope, grids, tuple(map(_safe, charts))))
+    return lessons
 
 
-def _charts_of(done: Sequence[Summary], chart: Callable[[str, Sequence[Summary]], str], name: str) -> list[Any]:
-    """(device, chart) for each device."""
-    devices = dict.fromkeys(s.row.device for s in done)
-    return [(d, _safe(chart(f"{d} {name}", [s for s in done if s.row.device == d]))) for d in devices]
+def _costs(done: Sequence[Summary]) -> dict[str, list[Any]]:
+    """Device -> charts of what its cells take."""
+    charts: dict[str, list[Any]] = {}
+    for device in dict.fromkeys(s.row.device for s in done):
+        there = [s for s in done if s.row.device == device]
+        drawn = [plots.costs(f"{device} size", there, "size")] if any(s.size_mb for s in there) else []
+        if any(s.peak_mb for s in there):
+            drawn.append(plots.costs(f"{device} memory", there, "peak memory"))
+        if drawn:
+            charts[device] = [_safe(svg) for svg in drawn]
+    return charts
 
 
 def _gallery(done: Sequence[Summary], chosen: Sequence[Summary]) -> list[Summary]:
-    """One cell a variant that has pictures: the one to ship, or else like it, or else the first. The one to ship first."""
+    """One cell a variant with pictures: the one to ship, or else one like it, or else any. What ships comes first."""
 
     def likeness(s: Summary) -> tuple[bool, bool, bool]:
         return (
@@ -288,6 +298,11 @@ def ci(interval: Interval | None, digits: int | None = None) -> str:
     return f"{num(interval[0], digits)}–{num(interval[1], digits)}" if interval else ""
 
 
+def tiny(value: float | None) -> str:
+    """One digit and a power of ten: 4e-6."""
+    return "–" if value is None else f"{value:.0e}".replace("e-0", "e-").replace("e+00", "")
+
+
 def signed(value: float | None, digits: int = 2) -> str:
     return "–" if value is None else f"{value:+.{digits}f}".replace("-", "−")
 
@@ -299,4 +314,4 @@ def plural(count: int, noun: str) -> str:
 def _safe(svg: str) -> Any:
     from markupsafe import Markup
 
-    return Markup(svg)  # noqa: S704 - our own chart; every text in it was escaped where it was written
+    return Markup(svg)  # our own chart: every text in it was escaped where it was written

@@ -64,9 +64,7 @@ class Choice:
 
 def points(summaries: Iterable[Summary]) -> list[Point]:
     """Cells that a device measured and whose own masks were scored. The others have no place here."""
-    return [
-        Point(s, s.model.fps, s.iou) for s in summaries if s.model is not None and s.iou is not None
-    ]
+    return [Point(s, s.model.fps, s.iou) for s in summaries if s.model is not None and s.iou is not None]
 
 
 def fronts(points: Iterable[Point]) -> dict[Group, list[Point]]:

@@ -9,9 +9,8 @@ import html
 import io
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
-from models.variant import VARIANTS
 from reports.ablation import Effect, Grid
 from reports.pareto import Point
 from reports.statistics import FRAME_MS, Interval
@@ -28,9 +27,12 @@ OTHER = "#0500ff"
 _VARIABLES = {INK: "var(--ink)", FAINT: "var(--faint)", RULE: "var(--rule)", PAPER: "var(--paper)"} | {
     colour: f"var(--runtime-{i})" for i, colour in enumerate([*COLOURS.values(), OTHER], start=1)
 }
+WIDTH = 500
+"""Pixels of a chart of which two stand side by side, or one on a phone."""
+
 SHAPES = {"fp32": "o", "fp16": "s", "int8": "^"}
 
-_STYLE = {
+_STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",
     "font.size": 11,
     "text.color": INK,
@@ -53,22 +55,20 @@ _STYLE = {
 
 
 class Chart:
-    """A figure that remembers what each mark has to say when pointed at."""
+    """Axes of a given size that remember what each mark has to say when pointed at."""
 
-    def __init__(self, name: str, width: float, height: float) -> None:
+    def __init__(self, name: str, width: float, height: float, left: float = 58) -> None:
+        """All in pixels; `left` is the room for what stands at the vertical axis."""
         from matplotlib import rc_context
         from matplotlib.figure import Figure
 
         self.name = name
         self.tips: dict[str, str] = {}
+        right, top, bottom = 10, 8, 48
         with rc_context(_STYLE):
-            self.figure: Figure = Figure(figsize=(width / 100, height / 100), dpi=100, layout="constrained")
-
-    def axes(self, columns: int = 1, **options: Any) -> list[Axes]:
-        from matplotlib import rc_context
-
-        with rc_context(_STYLE):
-            return list(self.figure.subplots(1, columns, squeeze=False, **options)[0])
+            self.figure: Figure = Figure(figsize=(width / 100, height / 100), dpi=100)
+            box = (left / width, bottom / height, (width - left - right) / width, (height - top - bottom) / height)
+            self.axes: Axes = self.figure.add_axes(box)
 
     def tip(self, text: str) -> str:
         """A group id for a mark; the mark says `text` when pointed at, and to a screen reader."""
@@ -88,7 +88,10 @@ class Chart:
 
 def _inline(svg: str, tips: Mapping[str, str], label: str) -> str:
     svg = re.sub(r"<metadata>.*?</metadata>", "", svg[svg.index("<svg") :], flags=re.DOTALL)
-    svg = re.sub(r'<svg [^>]*viewBox="([^"]+)"[^>]*>', rf'<svg viewBox="\1" role="img" aria-label="{html.escape(label)}">', svg, count=1)
+    box = re.search(r'viewBox="([^"]+)"', svg)
+    assert box
+    drawing = svg[svg.index(">", box.end()) + 1 :]
+    svg = f'<svg viewBox="{box[1]}" role="img" aria-label="{html.escape(label)}">{drawing}'
     for colour, variable in _VARIABLES.items():
         svg = svg.replace(colour, variable)
     for key, text in tips.items():
@@ -107,13 +110,14 @@ def shape(s: Summary) -> str:
     return SHAPES.get(s.row.precision, "D")
 
 
-def pareto(name: str, points: Sequence[Point], width: int, height: int, limits: Limits | None = None) -> str:
-    """IOU against FPS with whiskers of both intervals; the front is joined and labelled, the dominated are hollow."""
+def pareto(name: str, groups: Sequence[Sequence[Point]], width: int, height: int, limits: Limits) -> str:
+    """IOU against FPS with whiskers of both intervals; each group's front is joined and labelled, the rest hollow."""
     from matplotlib.ticker import NullFormatter
 
     chart = Chart(name, width, height)
-    (ax,) = chart.axes()
+    ax = chart.axes
     ax.set_xscale("log")
+    points = [p for group in groups for p in group]
     for point in points:
         s = point.summary
         assert s.model is not None
@@ -139,22 +143,25 @@ def pareto(name: str, points: Sequence[Point], width: int, height: int, limits: 
             zorder=4 if point.on_front else 3,
             gid=chart.tip(f"{s.name}: {point.fps:.0f} FPS, IOU {point.iou:.1f} %; {verdict}"),
         )
-    front = sorted((p for p in points if p.on_front), key=lambda p: p.fps)
-    ax.plot([p.fps for p in front], [p.iou for p in front], color=FAINT, linewidth=1, linestyle=(0, (4, 3)), zorder=2)
-    if limits:
-        ax.set_xlim(limits[0])
-        ax.set_ylim(limits[1])
-    else:
-        ax.margins(x=0.14, y=0.1)
-    ax.set_xticks(_ticks(*ax.get_xlim()))
+    fronts = [sorted((p for p in group if p.on_front), key=lambda p: p.fps) for group in groups]
+    for front in fronts:
+        ax.plot(
+            [p.fps for p in front], [p.iou for p in front], color=FAINT, linewidth=1, linestyle=(0, (4, 3)), zorder=2
+        )
+    ax.set_xlim(limits[0])
+    ax.set_ylim(limits[1])
+    ax.set_xticks(_ticks(*limits[0]))
     ax.xaxis.set_major_formatter("{x:g}")
     ax.xaxis.set_minor_formatter(NullFormatter())
-    if ax.get_xlim()[0] < 30 < ax.get_xlim()[1]:
+    if limits[0][0] < 30 < limits[0][1]:
         ax.axvline(30, color=FAINT, linewidth=1, linestyle=":")
     ax.set_xlabel("model FPS (log scale) →")
     ax.set_ylabel("IOU, % →")
-    _label(ax, [(p.fps, p.iou, p.summary.row.variant) for p in front], [(p.fps, p.iou) for p in points])
-    return chart.svg(f"IOU against frames a second for {len(points)} cells; {len(front)} are on the Pareto front.")
+    best = [p for front in fronts for p in front]
+    several = len({p.summary.row.precision for p in points}) > 1
+    names = [f"{p.summary.row.variant} {p.summary.row.precision if several else ''}".strip() for p in best]
+    _label(ax, [(p.fps, p.iou, name) for p, name in zip(best, names, strict=True)], [(p.fps, p.iou) for p in points])
+    return chart.svg(f"IOU against frames a second for {len(points)} cells; {len(best)} are on the Pareto front.")
 
 
 Limits = tuple[Interval, Interval]
@@ -162,29 +169,27 @@ Limits = tuple[Interval, Interval]
 
 def limits(points: Sequence[Point]) -> Limits:
     """(FPS range, IOU range) that hold all `points` with room, so that several charts share their axes."""
-    fps, iou = [p.fps for p in points], [p.iou for p in points]
-    room = max(0.5, 0.1 * (max(iou) - min(iou)))
+    fps = [p.fps for p in points]
+    iou = [edge for p in points for edge in (p.iou, *(p.summary.iou_ci or ()))]
+    room = max(0.3, 0.05 * (max(iou) - min(iou)))
     return (min(fps) * 0.75, max(fps) * 1.45), (min(iou) - room, min(100, max(iou) + room))
 
 
-def latency(name: str, summaries: Sequence[Summary], width: int = 460) -> str:
-    """For each cell: the median as a mark, the middle 80 % as a thick line, up to p99 as a thin one."""
-    chart = Chart(name, width, 90 + 17 * len(summaries))
-    (ax,) = chart.axes()
-    labels = []
+def latency(name: str, summaries: Sequence[Summary], longest: float) -> str:
+    """For each cell: the median as a mark, the middle 80 % as a band, up to p99 as a line; `longest` in ms."""
+    names = [f"{s.row.variant} {s.row.precision}" for s in summaries]
+    chart = Chart(name, WIDTH, 70 + 17 * len(names), _room(names))
+    ax = chart.axes
     for y, s in enumerate(summaries):
         assert s.model is not None
-        low = s.row.timing["model_ns"]
         ax.plot([s.model.p50, s.model.p99], [y, y], color=colour(s), linewidth=1)
-        ax.plot([_p10(low), s.model.p90], [y, y], color=colour(s), linewidth=4, alpha=0.45, solid_capstyle="butt")
+        band = [_p10(s.row.timing["model_ns"]), s.model.p90]
+        ax.plot(band, [y, y], color=colour(s), linewidth=5, alpha=0.4, solid_capstyle="butt")
         says = f"{s.name}: p50 {s.model.p50:.2f}, p90 {s.model.p90:.2f}, p99 {s.model.p99:.2f} ms"
         ax.plot([s.model.p50], [y], shape(s), color=colour(s), markersize=5, gid=chart.tip(says))
-        labels.append(f"{s.row.variant}  {s.row.precision}")
-    ax.set_yticks(range(len(labels)), labels)
-    ax.set_ylim(len(labels) - 0.4, -0.6)
-    ax.grid(axis="y", visible=False)
-    ax.set_xlim(left=0)
-    if ax.get_xlim()[1] > FRAME_MS * 0.8:
+    _rows(ax, names)
+    ax.set_xlim(0, longest * 1.05)
+    if longest > FRAME_MS * 0.8:
         ax.axvline(FRAME_MS, color=FAINT, linewidth=1, linestyle=":")
     ax.set_xlabel("← milliseconds a frame, model alone")
     return chart.svg(f"Distribution of frame times of {len(summaries)} cells.")
@@ -196,64 +201,61 @@ def _p10(ns: Sequence[int]) -> float:
     return float(np.percentile(ns, 10)) / 1e6
 
 
-def ablation(name: str, grids: Mapping[Grid, Sequence[Effect]], width: int = 760) -> str:
-    """What each change does to IOU (with its interval) and to speed, a mark for each runtime and precision."""
+def effects(name: str, grids: Mapping[Grid, Sequence[Effect]], what: Literal["IOU", "speed"]) -> str:
+    """What each change does to IOU (with its interval) or to speed (with the range of its pairs), a lane a grid."""
     words = list(dict.fromkeys(e.change.words for effects in grids.values() for e in effects))
-    lanes = {grid: i for i, grid in enumerate(grids)}
-    chart = Chart(name, width, 80 + len(words) * (34 + 9 * len(lanes)))
-    left, right = chart.axes(2, sharey=True)
-    for grid, effects in grids.items():
-        offset = 0.72 * ((lanes[grid] + 0.5) / len(lanes) - 0.5)
+    chart = Chart(name, WIDTH, 70 + len(words) * (24 + 9 * len(grids)), _room(words))
+    ax = chart.axes
+    for lane, (grid, found) in enumerate(grids.items()):
         tint, form = COLOURS.get(grid.runtime, OTHER), SHAPES.get(grid.precision, "D")
-        for e in effects:
-            y = words.index(e.change.words) + offset
-            fill = tint if grid.evidence == "measured" else PAPER
-            says = f"{grid.runtime} {grid.precision}, {grid.evidence}: {e.change.words}, {e.iou:+.2f} IOU points"
-            left.plot(e.iou_ci, [y, y], color=tint, linewidth=1.2)
-            left.plot([e.iou], [y], form, markerfacecolor=fill, markeredgecolor=tint, markersize=6, gid=chart.tip(says))
-            if e.speed is not None and e.speed_range:
-                right.plot(e.speed_range, [y, y], color=tint, linewidth=1.2)
-                says = f"{grid.runtime} {grid.precision}: {e.change.words}, {e.speed:.2f} times the FPS"
-                right.plot([e.speed], [y], form, color=tint, markersize=6, gid=chart.tip(says))
-    left.axvline(0, color=FAINT, linewidth=1)
-    right.axvline(1, color=FAINT, linewidth=1)
-    left.set_yticks(range(len(words)), words)
-    left.set_ylim(len(words) - 0.5, -0.5)
-    for ax in (left, right):
-        ax.grid(axis="y", visible=False)
-        ax.tick_params(axis="y", length=0)
-    left.set_xlabel("IOU, points (95 % interval) →")
-    right.set_xlabel("times the FPS (range of pairs) →")
-    return chart.svg(f"Effect of {len(words)} changes on IOU and on speed.")
-
-
-def costs(name: str, summaries: Sequence[Summary], width: int = 760) -> str:
-    """Artifact size and peak memory of each variant."""
-    variants = sorted({s.row.variant for s in summaries}, key=lambda v: list(VARIANTS).index(v) if v in VARIANTS else 99)
-    chart = Chart(name, width, 80 + 24 * len(variants))
-    panels = chart.axes(2, sharey=True)
-    for ax, what, amount in zip(panels, ("size", "peak memory"), (_size, _memory), strict=True):
-        for s in summaries:
-            value = amount(s)
-            if value is None:
+        fill = tint if grid.evidence == "measured" else PAPER
+        for e in found:
+            value, span = (e.iou, e.iou_ci) if what == "IOU" else (e.speed, e.speed_range)
+            if value is None or span is None:
                 continue
-            says = f"{s.name}: {what} {value:.2f} MB"
-            fill = colour(s) if s.measured else PAPER
-            y = variants.index(s.row.variant)
-            ax.plot([value], [y], shape(s), markerfacecolor=fill, markeredgecolor=colour(s), markersize=6, gid=chart.tip(says), alpha=0.85)
-        ax.set_xlabel(f"← {what}, MB")
-        ax.set_xlim(left=0)
-    panels[0].set_yticks(range(len(variants)), variants)
-    panels[0].set_ylim(len(variants) - 0.5, -0.5)
-    return chart.svg(f"Size and peak memory of {len(variants)} variants.")
+            y = words.index(e.change.words) + 0.72 * ((lane + 0.5) / len(grids) - 0.5)
+            amount = f"{value:+.2f} IOU points" if what == "IOU" else f"{value:.2f} times the FPS"
+            says = f"{grid.runtime} {grid.precision}, {grid.evidence}: {e.change.words}, {amount}"
+            ax.plot(span, [y, y], color=tint, linewidth=1.2)
+            ax.plot([value], [y], form, mfc=fill, mec=tint, markersize=6, gid=chart.tip(says))
+    ax.axvline(0 if what == "IOU" else 1, color=FAINT, linewidth=1)
+    _rows(ax, words)
+    ax.set_xlabel("IOU, points (95 % interval) →" if what == "IOU" else "times the FPS (range of the pairs) →")
+    return chart.svg(f"Effect of {len(words)} changes on {what}.")
 
 
-def _size(s: Summary) -> float | None:
-    return s.size_mb
+def costs(name: str, summaries: Sequence[Summary], what: Literal["size", "peak memory"]) -> str:
+    """Megabytes of each variant, a lane a runtime."""
+    amounts = [(s, s.size_mb if what == "size" else s.peak_mb) for s in summaries]
+    shown = [(s, amount) for s, amount in amounts if amount is not None]
+    variants = list(dict.fromkeys(s.row.variant for s, _ in shown))
+    runtimes = list(dict.fromkeys(s.runtime for s, _ in shown))
+    chart = Chart(name, WIDTH, 70 + 26 * len(variants), _room(variants))
+    ax = chart.axes
+    for s, amount in shown:
+        y = variants.index(s.row.variant) + 0.6 * ((runtimes.index(s.runtime) + 0.5) / len(runtimes) - 0.5)
+        fill = colour(s) if s.measured else PAPER
+        tip = chart.tip(f"{s.name}: {what} {amount:.2f} MB")
+        ax.plot([amount], [y], shape(s), mfc=fill, mec=colour(s), markersize=5, gid=tip, clip_on=False)
+    _rows(ax, variants)
+    ax.set_xlim(left=0)
+    ax.set_xlabel(f"← {what}, MB")
+    return chart.svg(f"{what.capitalize()} of {len(variants)} variants.")
 
 
-def _memory(s: Summary) -> float | None:
-    return s.peak_mb
+def _room(names: Sequence[str]) -> float:
+    """Pixels that the longest of `names` takes at an axis."""
+    return 16 + 7.6 * max(map(len, names), default=0)
+
+
+def _rows(ax: Axes, names: Sequence[str]) -> None:
+    """One line of the chart for each name, the first on top, with a rule between neighbours."""
+    ax.set_yticks(range(len(names)), names)
+    ax.set_ylim(len(names) - 0.5, -0.5)
+    ax.tick_params(axis="y", length=0)
+    ax.grid(axis="y", visible=False)
+    for y in range(1, len(names)):
+        ax.axhline(y - 0.5, color=RULE, linewidth=0.6)
 
 
 def _whisker(value: float, interval: Interval | None) -> list[list[float]] | None:
@@ -268,31 +270,36 @@ def _ticks(low: float, high: float) -> list[float]:
 
 
 def _label(ax: Axes, labels: Iterable[tuple[float, float, str]], marks: Sequence[tuple[float, float]]) -> None:
-    """Write each label beside its mark, on the side that hides the fewest marks and labels already there."""
+    """Write each label beside its mark, on the side that hides the fewest marks and labels, or nowhere."""
     from matplotlib.transforms import Bbox
 
-    ax.figure.draw_without_rendering()
-    taken = [Bbox.from_bounds(x - 5, y - 5, 10, 10) for x, y in ax.transData.transform(list(marks))] if marks else []
+    marked = [Bbox.from_bounds(x - 5, y - 5, 10, 10) for x, y in ax.transData.transform(list(marks))] if marks else []
+    written: list[Bbox] = []
     for x, y, text in labels:
         at = ax.transData.transform((x, y))
-        width, height = 6.2 * len(text), 13
+        width, height = 6.6 * len(text), 13
         sides = [
+            (7, 5, "left", "bottom"),
             (9, -height / 2, "left", "center"),
+            (-7 - width, -5 - height, "right", "top"),
             (-9 - width, -height / 2, "right", "center"),
-            (-width / 2, 9, "center", "bottom"),
-            (-width / 2, -9 - height, "center", "top"),
-            (6, 7, "left", "bottom"),
-            (-6 - width, -7 - height, "right", "top"),
+            (7, -5 - height, "left", "top"),
+            (-7 - width, 5, "right", "bottom"),
         ]
 
-        def hidden(side: tuple[float, float, str, str], at: Any = at, size: tuple[float, float] = (width, height)) -> float:
+        def hidden(
+            side: tuple[float, float, str, str], at: Any = at, size: tuple[float, float] = (width, height)
+        ) -> int:
             box = Bbox.from_bounds(at[0] + side[0], at[1] + side[1], *size)
             inside = ax.bbox.contains(box.x0, box.y0) and ax.bbox.contains(box.x1, box.y1)
-            return sum(box.overlaps(other) for other in taken) + (0 if inside else 3)
+            return sum(map(box.overlaps, marked)) + 4 * sum(map(box.overlaps, written)) + (0 if inside else 4)
 
-        dx, dy, ha, va = min(sides, key=hidden)
-        taken.append(Bbox.from_bounds(at[0] + dx, at[1] + dy, width, height))
+        side = min(sides, key=hidden)
+        if hidden(side) >= 4:
+            continue  # a label that hides others tells less than none; the mark still says its name
+        dx, dy, ha, va = side
+        written.append(Bbox.from_bounds(at[0] + dx, at[1] + dy, width, height))
         anchor = {"left": dx, "right": dx + width, "center": 0}[ha], {"center": 0, "bottom": dy, "top": dy + height}[va]
         # Points are 72 to the inch, the figure's pixels 100.
         offset = (anchor[0] * 0.72, anchor[1] * 0.72)
-        ax.annotate(text, (x, y), offset, textcoords="offset points", ha=ha, va=va, fontsize=9.5, zorder=5)  # type: ignore[arg-type]
+        ax.annotate(text, (x, y), offset, textcoords="offset points", ha=ha, va=va, color=INK, fontsize=8.5, zorder=5)
