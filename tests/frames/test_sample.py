@@ -93,6 +93,15 @@ def test_the_cut_at_the_belt_is_never_seen():
             assert not gone.any(), (clip.name, i)
 
 
+def test_the_truth_is_the_matte_cut_in_its_middle():
+    still = sample.Shot("china", 0, zoom=1.0, at=0.5, camera=0, body=0)
+    _, label = sample.render(still, 0)
+    matte = sample._matte("person.png")
+    # The hip comes to (240, 402), so the portrait is moved by (44, 60) and not resampled.
+    assert np.array_equal(label[60:, 44:], (matte[:300, :436] >= 128).astype(np.uint8))
+    assert label[:60].sum() == 0
+
+
 def test_the_truth_fits_the_picture():
     """Where the label says background the frame is the scene alone, and where it says person it is not."""
     shot = sample.CLIPS["talk"][0]
