@@ -17,6 +17,7 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -105,8 +106,7 @@ class LiteRtTool:
         ]
 
     def __call__(self) -> Visit:
-        _call(self.command)
-        latency = json.loads(self.report.read_text())["latency"]
+        latency = _report(self)["latency"]
         return Visit(latency["median_ms"], latency["min_ms"])
 
 
@@ -121,15 +121,15 @@ class OpenVinoTool:
     def __init__(self, model: Path, folder: Path, threads: int = 1) -> None:
         self.report = folder / "benchmark_report.json"
         self.command = [
-            *(sys.executable, "-m", "openvino.tools.benchmark.main", "-m", str(model), "-d", "CPU", "-api", "sync"),
-            *("-hint", "none", "-nstreams", "1", "-nthreads", str(threads), "-infer_precision", "f32"),
+            *(sys.executable, "-c", "from openvino.tools.benchmark.main import main; main()"),
+            *("-m", str(model), "-d", "CPU", "-api", "sync", "-hint", "none", "-nstreams", "1"),
+            *("-nthreads", str(threads), "-infer_precision", "f32"),
             *("-niter", str(COUNTS.warm_up_least + COUNTS.samples)),
             *("-report_type", "no_counters", "-json_stats", "-report_folder", str(folder)),
         ]
 
     def __call__(self) -> Visit:
-        _call(self.command)
-        results = json.loads(self.report.read_text())["execution_results"]
+        results = _report(self)["execution_results"]
         return Visit(float(results["latency (ms)"]), float(results["min latency"]))
 
 
@@ -162,11 +162,14 @@ def real_frames(resolution: Resolution) -> np.ndarray:
     return np.stack([stretch(clip.read(i % len(clip))[0], resolution) for i in range(FRAMES)])
 
 
-def _call(command: Sequence[str]) -> None:
-    ran = subprocess.run(command, capture_output=True, text=True, check=False)
-    if ran.returncode:
+def _report(tool: Tool) -> dict[str, Any]:
+    """Run a tool and read the report it leaves; CellFailed with its last words when it leaves none."""
+    tool.report.unlink(missing_ok=True)
+    ran = subprocess.run(tool.command, capture_output=True, text=True, check=False)
+    if not tool.report.exists():
         last = (ran.stderr.strip() or ran.stdout.strip() or "nothing said").splitlines()[-1]
-        raise CellFailed(f"{command[2]} ended with code {ran.returncode}: {last}")
+        raise CellFailed(f"{tool.name} ended with code {ran.returncode} and left no report: {last}")
+    return json.loads(tool.report.read_text())
 
 
 def main() -> int:
