@@ -10,6 +10,7 @@ from devices.contract import CellFailed, Job
 from devices.runner import pack
 
 MODEL, FRAMES = "model.tflite", "frames.u8"
+QUESTION = ("job.txt", MODEL, FRAMES)
 ANSWER = ("masks.f32", "result.json")
 
 

@@ -1,0 +1,33 @@
+"""Carrying files and commands to a device and back."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Protocol
+
+from devices.contract import CellFailed
+
+
+class Unreachable(CellFailed):
+    """The device vanished, locked up or was cut short: the same cell may well succeed when it is tried again."""
+
+
+class Transport(Protocol):
+    """Every call has a time limit in seconds. Unreachable, or CellFailed where trying again would not help."""
+
+    def run(self, command: str, limit: float) -> str:
+        """What `command` printed on the device, both streams. Its exit code is not reported: it cannot be trusted."""
+        ...
+
+    def push(self, local: Sequence[Path], remote: str, limit: float) -> None:
+        """Copy files into the existing folder `remote` of the device."""
+        ...
+
+    def pull(self, remote: str, local: Path, limit: float) -> None:
+        """Copy one file of the device to `local`."""
+        ...
+
+    def wait(self, limit: float) -> None:
+        """Return once the device can be reached; Unreachable when it cannot within `limit`."""
+        ...
