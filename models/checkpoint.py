@@ -70,6 +70,7 @@ def save(path: Path, name: str, variant: Variant, state: Mapping[str, Tensor], c
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(".partial")
     save_file({k: v.contiguous() for k, v in state.items()}, partial, metadata)
+    partial.chmod(0o644)
     partial.replace(path)
 
 

@@ -31,6 +31,13 @@ def linear(inputs: int, outputs: int, kernel: int = 1) -> nn.Sequential:
     return nn.Sequential(conv(inputs, outputs, kernel), nn.BatchNorm2d(outputs))
 
 
+def start_at_zero(branch: nn.Module) -> None:
+    """Let the batch normalisation that ends a residual branch scale it by zero, so that training begins from x."""
+    *_, last = branch.modules()
+    assert isinstance(last, nn.BatchNorm2d)
+    nn.init.zeros_(last.weight)
+
+
 class Bottleneck(nn.Module):
     """y = relu(x + expand(middle(squeeze(x)))); the branch starts at zero. (N, width, H, W) to the same."""
 
@@ -39,7 +46,7 @@ class Bottleneck(nn.Module):
         self.branch = nn.Sequential(
             unit(width, middle), unit(middle, middle, kernel=3, dilation=dilation), linear(middle, width)
         )
-        nn.init.zeros_(self.branch[-1][-1].weight)
+        start_at_zero(self.branch[-1])
 
     def forward(self, x: Tensor) -> Tensor:
         return F.relu(x + self.branch(x))
@@ -70,7 +77,7 @@ class Up(nn.Module):
         self.project = linear(inputs, width)
         self.skip = linear(skip, width) if skip else None
         self.refine = linear(width, width, kernel=3)
-        nn.init.zeros_(self.refine[-1].weight)
+        start_at_zero(self.refine)
 
     def forward(self, x: Tensor, skipped: Tensor) -> Tensor:
         x = F.interpolate(self.project(x), scale_factor=2.0, mode="bilinear", align_corners=False)

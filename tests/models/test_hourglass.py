@@ -1,0 +1,96 @@
+from dataclasses import replace
+
+import pytest
+import torch
+from torch import nn
+
+from models.cost import macs, parameters
+from models.hourglass import Bottleneck, Hourglass
+from models.variant import REFERENCE, VARIANTS, get, with_head
+
+
+def inputs(height, width, batch=1):
+    return torch.rand(batch, 3, height, width), torch.rand(batch, 1, height, width)
+
+
+@pytest.mark.parametrize("name", VARIANTS)
+def test_the_mask_has_the_previous_masks_shape_and_range(name):
+    frame, prev = inputs(64, 96)
+    mask = Hourglass(get(name)).eval()(frame, prev)
+    assert mask.shape == prev.shape
+    assert mask.min() >= 0
+    assert mask.max() <= 1
+
+
+def test_the_previous_mask_is_listened_to_only_where_the_variant_says_so():
+    frame, prev = inputs(64, 64)
+    for variant in (get("s16-skip-plain"), get("s16-skip-plain-noprev")):
+        network = Hourglass(variant).eval()
+        moved = not torch.equal(network(frame, prev), network(frame, 1 - prev))
+        assert moved == variant.previous_mask
+
+
+def test_without_skips_the_decoder_sees_the_deepest_features_alone():
+    frame, prev = inputs(64, 64)
+    for skips in (True, False):
+        network = Hourglass(replace(get("s16-skip-plain"), skips=skips)).eval()
+        deepest = torch.zeros(1, 256, 2, 2)
+        network.stage32.register_forward_hook(lambda *_, deepest=deepest: deepest)
+        same = torch.allclose(network(frame, prev), network(1 - frame, prev), atol=1e-7)
+        assert same != skips
+
+
+def test_a_dense_head_begins_as_its_plain_sibling():
+    plain = Hourglass(get("s16-skip-plain")).eval()
+    dense = Hourglass(with_head(plain.variant, "dense")).eval()
+    missing, unexpected = dense.load_state_dict(plain.state_dict(), strict=False)
+    assert not unexpected
+    assert all(key.startswith("head.") for key in missing)
+    frame, prev = inputs(64, 64)
+    torch.testing.assert_close(dense(frame, prev), plain(frame, prev))
+
+
+def test_every_residual_branch_starts_at_zero():
+    block = Bottleneck(64, 4).eval()
+    x = torch.rand(2, 64, 8, 8)
+    torch.testing.assert_close(block(x), x)
+
+
+def test_kernels_are_even_where_they_stride_and_channels_come_in_fours():
+    for variant in REFERENCE.values():
+        for module in Hourglass(variant).modules():
+            if isinstance(module, nn.Conv2d):
+                if module.stride[0] > 1:
+                    assert module.kernel_size[0] % 2 == 0
+                    assert module.padding[0] == (module.kernel_size[0] - module.stride[0]) // 2
+                assert module.out_channels % 4 == 0 or module.out_channels in (1, 7)
+
+
+def test_a_smaller_squeeze_costs_more_and_a_dense_head_most():
+    size = (256, 256)
+    costs = [macs(get(f"s{s}-skip-plain"), size) for s in (32, 16, 4)]
+    assert costs == sorted(costs)
+    assert len(set(costs)) == 3
+    assert macs(get("s16-skip-dense"), size) > 1.5 * macs(get("s16-skip-plain"), size)
+    assert parameters(get("s4-skip-plain")) > parameters(get("s16-skip-plain"))
+
+
+def test_macs_of_a_known_convolution():
+    variant = get("s16-noskip-plain")
+    stem = 24 * 4 * 8 * 8 * (64 // 4) * (64 // 4)
+    network = Hourglass(variant)
+    rest = macs(variant, (64, 64)) - stem
+    assert rest > 0
+    assert network.stem[0].weight.numel() * 16 * 16 == stem
+
+
+def test_gradients_reach_every_parameter():
+    network = Hourglass(get("s16-skip-dense")).train()
+    with torch.no_grad():
+        for name, parameter in network.named_parameters():
+            if parameter.ndim == 1 and "weight" in name:
+                parameter.fill_(0.5)
+        nn.init.normal_(network.head.final.weight, std=0.1)
+    network.logits(*inputs(64, 64, batch=2)).square().sum().backward()
+    silent = [name for name, p in network.named_parameters() if p.grad is None or not p.grad.any()]
+    assert silent == []

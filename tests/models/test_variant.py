@@ -1,0 +1,46 @@
+import json
+
+import pytest
+
+from models.variant import REFERENCE, VARIANTS, Variant, get, match
+
+
+def test_twelve_reference_variants_are_all_different():
+    assert len(REFERENCE) == len(set(REFERENCE.values())) == 12
+    assert {v.squeeze for v in REFERENCE.values()} == {4, 16, 32}
+
+
+def test_names_say_what_the_variant_is():
+    for name, variant in REFERENCE.items():
+        squeeze, skips, head = name.split("-")
+        assert (f"s{variant.squeeze}", variant.skips, variant.head) == (squeeze, skips == "skip", head)
+
+
+@pytest.mark.parametrize("name", VARIANTS)
+def test_a_variant_survives_json(name):
+    variant = get(name)
+    assert Variant.from_dict(json.loads(json.dumps(variant.to_dict()))) == variant
+
+
+def test_an_unknown_field_is_refused():
+    with pytest.raises(ValueError, match="colour"):
+        Variant.from_dict({"colour": 3})
+
+
+def test_globs_choose_in_listed_order_and_star_means_the_reference_set():
+    assert match("*") == list(REFERENCE)
+    assert match("s32-*-plain,s4-skip-dense") == ["s4-skip-dense", "s32-skip-plain", "s32-noskip-plain"]
+    with pytest.raises(ValueError, match="s16-skip-dense"):
+        match("s8-*")
+
+
+@pytest.mark.parametrize("bad", [{"head": "wide"}, {"stem": 10}, {"depths": (1, -1, 1)}, {"squeeze": 0}])
+def test_impossible_variants_are_refused(bad):
+    with pytest.raises(ValueError, match="must be|start at"):
+        Variant(**bad)
+
+
+@pytest.mark.parametrize("resolution", [(250, 256), (0, 32), (256, -32)])
+def test_resolutions_are_multiples_of_the_stride(resolution):
+    with pytest.raises(ValueError, match="multiples of 32"):
+        Variant().check_resolution(resolution)

@@ -1,0 +1,92 @@
+"""From a folder of data to batches of tensors, decoded once and prepared beside the training step."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from training import datasets, split, store
+from training.sampler import Sampler
+
+
+def open_data(
+    root: Path, teacher: Path | None, validation: Sequence[Path], say: Callable[[str], None]
+) -> tuple[store.Store, split.Split]:
+    """The store of a data folder, built in the cache directory at first use, and its split.
+
+    Pictures that look like one of `validation` (folders that hold `images/`) are kept out of training.
+    """
+    import platformdirs
+
+    about = f"{root.resolve()} {teacher and teacher.name} {_listing(root)}"
+    name = hashlib.sha256(about.encode()).hexdigest()[:16]
+    folder = Path(platformdirs.user_cache_dir("hourglass-bench")) / "training" / name
+    if (folder / "index.json").exists():
+        opened = store.Store(folder)
+    else:
+        say(f"decoding {root} once into {folder}")
+        teach = None
+        if teacher:
+            from training.teacher import mediapipe
+
+            teach = mediapipe(teacher)
+        opened = store.build(folder, datasets.development(root), teach, say)
+    foreign = [datasets.read_rgb(path) for folder in validation for path in sorted(folder.rglob("images/*.*"))]
+    chosen = split.split(opened, foreign)
+    train, held, alike = len(chosen.train), len(chosen.validation), len(chosen.duplicates)
+    say(f"{train} pictures train, {held} are held out, {alike} look too much like those")
+    return opened, chosen
+
+
+def _listing(root: Path) -> str:
+    files = sorted((str(p.relative_to(root)), p.stat().st_size) for p in root.rglob("*") if p.is_file())
+    return hashlib.sha256(repr(files).encode()).hexdigest()
+
+
+class _Batches(Dataset[tuple[Tensor, Tensor, Tensor]]):
+    def __init__(self, sampler: Sampler, batch: int, rank: int, world: int) -> None:
+        self._sampler, self._batch, self._rank, self._world = sampler, batch, rank, world
+
+    def __getitem__(self, step: int) -> tuple[Tensor, Tensor, Tensor]:
+        start = (step * self._world + self._rank) * self._batch
+        samples = [self._sampler(start + i) for i in range(self._batch)]
+        return (
+            torch.from_numpy(np.stack([s.frames for s in samples])),
+            torch.from_numpy(np.stack([s.targets for s in samples])),
+            torch.from_numpy(np.stack([s.previous for s in samples])),
+        )
+
+
+def _single_threaded(_worker: int) -> None:
+    import cv2
+
+    cv2.setNumThreads(0)
+    torch.set_num_threads(1)
+
+
+def batches(
+    sampler: Sampler, batch: int, first: int, steps: int, rank: int = 0, world: int = 1
+) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+    """(frames (N, T, S, S, 3), targets (N, T, S, S), previous (N, S, S)) uint8 for each step from `first`.
+
+    What a step sees depends on its number alone, so a resumed run sees what it would have seen.
+    """
+    dataset = _Batches(sampler, batch, rank, world)
+    order = range(first, steps)
+    return iter(
+        DataLoader(
+            dataset, batch_size=None, sampler=order, num_workers=1, prefetch_factor=6, worker_init_fn=_single_threaded
+        )
+    )
+
+
+def to_network(values: Tensor, device: torch.device) -> Tensor:
+    """uint8 (N, S, S, 3) or (N, S, S) to float in [0, 1], (N, C, S, S) in channels-last memory."""
+    values = values.to(device).float().mul_(1 / 255)
+    return values.permute(0, 3, 1, 2) if values.ndim == 4 else values[:, None]

@@ -1,0 +1,220 @@
+"""One training sample from the store: chosen, composed, moved, lit, with its simulated previous mask.
+
+Everything is drawn from a generator seeded by (seed, index): a sample is the same in any process, in any order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import NDArray
+
+from training import augment, prior
+from training.datasets import KEYED, SCENE
+from training.geometry import Affine, Grid, about, affine_grid, compose, sample, spline_offsets
+from training.prior import EMPTY_ONLY, PriorLaw
+from training.store import Store
+
+Array = NDArray[np.uint8]
+
+WEIGHTS: dict[str, float] = {
+    "selfies": 0.36,
+    "ccp-upper": 0.11,
+    "ccp": 0.04,
+    "voc-person": 0.07,
+    "portraits": 0.06,
+    "press-portraits": 0.11,
+    "office-faces": 0.04,
+    "unlabelled-selfies": 0.03,
+    "unlabelled-clips": 0.04,
+    "cutouts": 0.03,
+    "signers": 0.03,
+    "talking-heads": 0.03,
+    "scenes": 0.05,
+}
+"""How often each source is drawn; sources not listed share as much as `portraits`, sources absent count nothing."""
+
+
+@dataclass(frozen=True)
+class Law:
+    """What samples look like: side in pixels, frames in a row, and the shares of what is drawn."""
+
+    size: int = 128
+    frames: int = 1
+    prior: PriorLaw = EMPTY_ONLY
+    composite: float = 0.25
+    second_person: float = 0.04
+    motion: float = 0.02
+    """Standard deviation of the shift from frame to frame, as a share of the side."""
+    weights: Mapping[str, float] = field(default_factory=lambda: WEIGHTS)
+
+
+@dataclass(frozen=True)
+class Sample:
+    """frames (T, S, S, 3) RGB, targets (T, S, S) soft truth, previous (S, S) mask before the first frame; uint8."""
+
+    frames: Array
+    targets: Array
+    previous: Array
+
+
+@dataclass(frozen=True)
+class _Layer:
+    """A source picture and where it goes: RGB with alpha, its grid for each frame."""
+
+    pixels: Array
+    grids: tuple[Grid, ...]
+
+
+class Sampler:
+    """index -> Sample, over the pictures `numbers` of a store."""
+
+    def __init__(self, store: Store, numbers: tuple[int, ...], law: Law, seed: int) -> None:
+        self._store, self._law, self._seed = store, law, seed
+        by_source: dict[str, list[int]] = {}
+        for number in numbers:
+            by_source.setdefault(store.entries[number].source, []).append(number)
+        if not by_source:
+            raise ValueError("there is nothing to train on: the store has no training pictures")
+        self._sources = sorted(by_source)
+        self._numbers = {source: np.array(by_source[source]) for source in self._sources}
+        shares = np.array([law.weights.get(source, law.weights.get("portraits", 1.0)) for source in self._sources])
+        self._shares = shares / shares.sum()
+        self._scenes = self._numbers.get("scenes")
+
+    def __call__(self, index: int) -> Sample:
+        rng = np.random.default_rng([self._seed, index])
+        law, size = self._law, self._law.size
+        number = self._draw(rng)
+        kind = self._store.entries[number].kind
+        pasted = self._scenes is not None and (kind == KEYED or (kind != SCENE and rng.random() < law.composite))
+        way = law.prior.draw(rng)
+        person = self._layer(number, rng, pasted)
+        layers = [person]
+        if pasted:
+            layers.insert(0, self._scene(rng))
+            if rng.random() < law.second_person / max(law.composite, 1e-6):
+                layers.append(self._layer(self._draw(rng, people=True), rng, pasted=True))
+        settled = self._render(layers, 0)[1] if way == "warped" else None
+        if way == "warped":
+            strength = float(rng.uniform(0.01, 0.04))
+            layers = [self._warped(layer, spline_offsets(rng, size, strength)) for layer in layers]
+        rendered = [self._render(layers, t) for t in range(law.frames)]
+        table = augment.light(rng) if rng.random() < 0.8 else None
+        frames = []
+        for picture, _ in rendered:
+            picture = picture if table is None else augment.relight(picture, table)
+            frames.append(augment.camera(picture, rng))
+        if rng.random() < 0.25:
+            amount = float(1.0 if rng.random() < 0.2 else rng.uniform(-0.4, 0.7))
+            frames = [augment.desaturate(picture, amount) for picture in frames]
+        targets = [truth for _, truth in rendered]
+        previous = self._previous(way, targets[0], settled, rng)
+        return Sample(np.stack(frames), np.stack(targets), previous)
+
+    def _draw(self, rng: Generator, people: bool = False) -> int:
+        while True:
+            source = self._sources[int(rng.choice(len(self._sources), p=self._shares))]
+            if not people or source != "scenes":
+                return int(rng.choice(self._numbers[source]))
+
+    def _previous(self, way: str, truth: Array, settled: Array | None, rng: Generator) -> Array:
+        if way == "empty":
+            return prior.empty(self._law.size)
+        if settled is not None:
+            return prior.soften(settled, rng)
+        if way == "minor":
+            return prior.soften(prior.minor(truth, rng), rng)
+        if way == "major":
+            return prior.soften(prior.major(truth, rng), rng)
+        other = self._layer(self._draw(rng, people=True), rng, pasted=False)
+        return prior.soften(sample(np.ascontiguousarray(other.pixels[..., 3]), other.grids[0], outside=0), rng)
+
+    def _layer(self, number: int, rng: Generator, pasted: bool) -> _Layer:
+        """A stored picture under a random affine, bent a little; pasted ones stand on the bottom edge."""
+        size = self._law.size
+        pixels = self._store[number]
+        height, width = pixels.shape[:2]
+        if pasted:
+            zoom = float(np.exp(rng.uniform(np.log(0.55), np.log(1.5))))
+        else:
+            zoom = float(np.exp(abs(rng.normal(0, 0.25)) - 0.04))
+        stretch = float(np.exp(rng.normal(0, 0.12)))
+        scale_x, scale_y = size / width * zoom * stretch, size / height * zoom / stretch
+        pixels, scale_x, scale_y = _shrunk(pixels, scale_x, scale_y)
+        height, width = pixels.shape[:2]
+        centre_in = (width / 2, height / 2)
+        # Beyond an enlarged picture's edge lies its mirror image: little of it, upside-down people teach nothing.
+        room = 0.3 if pasted else 0.03 + max(0.0, zoom - 1) / 2
+        centre_out = [size * (0.5 + rng.uniform(-room, room)), size * (0.5 + rng.uniform(-room, room))]
+        if pasted:
+            centre_out[1] = max(centre_out[1], size - scale_y * height / 2)
+        degrees = float(rng.normal(0, 5 if rng.random() < 0.85 else 20))
+        mirror = rng.random() < 0.5
+        bend = spline_offsets(rng, size, 0.015) if rng.random() < 0.3 else None
+        matrix = about((centre_out[0], centre_out[1]), centre_in, scale_x, scale_y, degrees, mirror)
+        return _Layer(pixels, self._grids(matrix, bend, rng))
+
+    def _scene(self, rng: Generator) -> _Layer:
+        assert self._scenes is not None
+        size = self._law.size
+        pixels = self._store[int(rng.choice(self._scenes))]
+        height, width = pixels.shape[:2]
+        zoom = float(rng.uniform(1.0, 2.2))
+        scale = size / min(height, width) * zoom
+        pixels, scale, _ = _shrunk(pixels, scale, scale)
+        height, width = pixels.shape[:2]
+        spare_x, spare_y = max(0.0, scale * width - size) / 2, max(0.0, scale * height - size) / 2
+        centre_out = (size / 2 + rng.uniform(-spare_x, spare_x), size / 2 + rng.uniform(-spare_y, spare_y))
+        matrix = about(centre_out, (width / 2, height / 2), scale, scale, 0.0, rng.random() < 0.5)
+        return _Layer(pixels, self._grids(matrix, None, rng, share=0.5))
+
+    def _grids(self, matrix: Affine, bend: Grid | None, rng: Generator, share: float = 1.0) -> tuple[Grid, ...]:
+        """The grid of each frame: the first, then the same under a drift that keeps its direction."""
+        size = self._law.size
+        drift = rng.normal(0, self._law.motion * share * size, 2)
+        turn, grow = float(rng.normal(0, 1.5 * share)), float(np.exp(rng.normal(0, 0.01)))
+        grids = []
+        for t in range(self._law.frames):
+            centre = (size / 2 + drift[0] * t, size / 2 + drift[1] * t)
+            step = about(centre, (size / 2, size / 2), grow**t, grow**t, turn * t)
+            grid = affine_grid(_chain(matrix, step), size)
+            grids.append(grid if bend is None else grid + bend * np.float32(abs(matrix[0, 0])))
+        return tuple(grids)
+
+    def _warped(self, layer: _Layer, offsets: Grid) -> _Layer:
+        return _Layer(layer.pixels, tuple(compose(grid, offsets) for grid in layer.grids))
+
+    def _render(self, layers: list[_Layer], t: int) -> tuple[Array, Array]:
+        """Layers over each other: (S, S, 3) picture, (S, S) truth."""
+        import cv2
+
+        bottom = sample(layers[0].pixels, layers[0].grids[t])
+        picture, truth = np.ascontiguousarray(bottom[..., :3]), np.ascontiguousarray(bottom[..., 3])
+        for layer in layers[1:]:
+            pasted = sample(layer.pixels, layer.grids[t], outside=0)
+            alpha = cv2.GaussianBlur(np.ascontiguousarray(pasted[..., 3]), (3, 3), 0)
+            share = cv2.merge([alpha, alpha, alpha]).astype(np.uint16)
+            picture = ((pasted[..., :3] * share + picture * (255 - share)) // 255).astype(np.uint8)
+            truth = np.maximum(truth, alpha)
+        return picture, truth
+
+
+def _chain(outer: Affine, inner: Affine) -> Affine:
+    """The affine that applies `inner` to an output pixel and `outer` to what comes of it."""
+    bottom = np.array([[0.0, 0.0, 1.0]])
+    return (np.vstack([outer, bottom]) @ np.vstack([inner, bottom]))[:2]
+
+
+def _shrunk(pixels: Array, scale_x: float, scale_y: float) -> tuple[Array, float, float]:
+    """Halved by area while the grid, which reads four pixels, would skip some."""
+    import cv2
+
+    while max(scale_x, scale_y) <= 0.6:
+        height, width = pixels.shape[0] // 2 * 2, pixels.shape[1] // 2 * 2
+        pixels = cv2.resize(pixels[:height, :width], (width // 2, height // 2), interpolation=cv2.INTER_AREA)  # type: ignore
+        scale_x, scale_y = scale_x * 2, scale_y * 2
+    return np.ascontiguousarray(pixels), scale_x, scale_y
