@@ -17,7 +17,7 @@ from reports.ablation import CHANGES, Change, Effect, Grid, ablation
 from reports.pareto import TOLERABLE_LOSS, Choice, Point, choose, fronts, points, scopes
 from reports.rows import Row, latest, read
 from reports.statistics import FRAME_MS, Interval
-from reports.summary import RUNTIMES, Scope, Summary, summaries
+from reports.summary import EVIDENCE, RUNTIMES, Scope, Summary, summaries
 
 TITLE = "Which network to ship"
 TEMPLATES = Path(__file__).parent / "templates"
@@ -113,9 +113,7 @@ def view(seen: Sequence[Summary]) -> dict[str, Any]:
         "chosen": {id(s) for s in chosen},
         "verdicts": verdicts,
         "tables": [
-            (evidence, found)
-            for evidence in ("measured", "emulated", "estimated")
-            if (found := [s for s in done if s.row.evidence == evidence])
+            (evidence, found) for evidence in EVIDENCE if (found := [s for s in done if s.row.evidence == evidence])
         ],
         "failed": [s for s in seen if not s.ok],
         "lessons": _lessons(seen),
@@ -242,8 +240,8 @@ def _blanks(seen: Sequence[Summary]) -> list[str]:
     emulated = Counter(s.runtime for s in seen if s.ok and s.row.evidence == "emulated")
     for runtime, count in emulated.items():
         told.append(
-            f"Speed of {plural(count, f'{runtime} cell')}: emulated, which gives the masks that the runtime would give, "
-            "and no time. They are on no chart of speed."
+            f"Speed of {plural(count, f'{runtime} cell')}: emulated, which gives the masks that the runtime would "
+            "give, and no time. They are on no chart of speed."
         )
     if estimated := sum(s.ok and s.row.evidence == "estimated" for s in seen):
         told.append(f"Anything of {plural(estimated, 'cell')} that a model estimated: no device ran them.")

@@ -22,7 +22,7 @@ RUNTIMES = {
 # Order of first mention, on every page and in every table.
 _FORMATS = list(RUNTIMES)
 _PRECISIONS = ["fp32", "fp16", "int8"]
-_EVIDENCE = ["measured", "emulated", "estimated"]
+EVIDENCE = ["measured", "emulated", "estimated"]
 
 
 @dataclass(frozen=True)
@@ -168,7 +168,7 @@ class Summary:
         row = self.row
         return (
             row.device,
-            _rank(_EVIDENCE, row.evidence),
+            _rank(EVIDENCE, row.evidence),
             _rank(list(VARIANTS), row.variant),
             row.variant,
             _rank(_FORMATS, row.format),

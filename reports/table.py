@@ -1,61 +1,124 @@
-"""The table at the end of a run, and the same figures as JSON."""
+"""The figures of a run for the terminal, and for another program."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Callable, Collection, Iterable, Sequence
+from typing import TYPE_CHECKING, Any
 
-from rich.box import SIMPLE_HEAD
-from rich.table import Table
-
+from reports.pareto import points, scopes
 from reports.rows import Row
-from reports.summary import summaries
+from reports.statistics import Latency
+from reports.summary import EVIDENCE, Summary, summaries
+
+if TYPE_CHECKING:
+    from rich.console import Group
+    from rich.table import Table
 
 
-def summary(rows: Iterable[Row]) -> Table:
-    """A line a cell, in the page's order; for rich to print."""
-    table = Table(box=SIMPLE_HEAD)
-    for head in ("network", "runtime", "precision"):
-        table.add_column(head)
-    for head in ("FPS", "ms", "camera FPS", "IOU %", "edge F %", "MB"):
-        table.add_column(head, justify="right")
-    for s in summaries(rows):
-        name = s.row.variant, s.runtime, s.row.precision
-        if not s.ok:
-            table.add_row(*name, f"failed: {s.row.reason}", style="red")
-            continue
-        speed = [f"{s.model.fps:.1f}", f"{s.model.p50:.2f}"] if s.model else [s.row.evidence, ""]
-        table.add_row(
-            *name,
-            *speed,
-            f"{s.pipeline.fps:.1f}" if s.pipeline else "",
-            "" if s.iou is None else f"{s.iou:.2f}",
-            "" if s.boundary is None else f"{s.boundary:.2f}",
-            "" if s.size_mb is None else f"{s.size_mb:.2f}",
-        )
+def summary(rows: Iterable[Row]) -> Group:
+    """The cells to print with rich: those measured, then those of other evidence, then those that failed and why.
+
+    A star marks the Pareto front of its device.
+    """
+    from rich.console import Group
+
+    seen = summaries(rows)
+    best = _front(seen)
+    kinds = [
+        *((evidence, [s for s in seen if s.ok and s.row.evidence == evidence]) for evidence in EVIDENCE),
+        ("failed", [s for s in seen if not s.ok]),
+    ]
+    return Group(*(_table(kind, found, best) for kind, found in kinds if found))
+
+
+def _table(kind: str, found: Sequence[Summary], best: Collection[int]) -> Table:
+    from rich.table import Table
+    from rich.text import Text
+
+    columns: dict[str, Callable[[Summary], str]] = {
+        "network": lambda s: s.row.variant,
+        "runtime": lambda s: s.runtime,
+        "precision": lambda s: s.row.precision,
+    }
+    if kind == "measured":
+        columns |= {
+            "": lambda s: "*" if id(s) in best else "",
+            "model FPS": lambda s: _decimal(s.model and s.model.fps),
+            "pipeline FPS": lambda s: _decimal(s.pipeline and s.pipeline.fps),
+            "p99 ms": lambda s: _decimal(s.model and s.model.p99),
+        }
+    columns |= (
+        {"reason": lambda s: s.row.reason or ""}
+        if kind == "failed"
+        else {"IOU %": lambda s: _decimal(s.iou), "MB": lambda s: _decimal(s.size_mb, 2)}
+    )
+    table = Table(title=kind, title_justify="left", title_style="bold", box=None, pad_edge=False, header_style="dim")
+    for name in columns:
+        right = name in {"model FPS", "pipeline FPS", "p99 ms", "IOU %", "MB"}
+        table.add_column(name, justify="right" if right else "left", no_wrap=name != "reason")
+    for s in found:
+        table.add_row(*(Text(show(s)) for show in columns.values()))
     return table
 
 
 def figures(rows: Iterable[Row]) -> list[dict[str, Any]]:
-    """A dict a cell; IOU and boundary F in 0..1, times in ms, null where there is none."""
-    return [
-        {
-            "cell": s.row.cell,
-            "status": s.row.status,
-            "reason": s.row.reason,
-            "variant": s.row.variant,
-            "format": s.row.format,
-            "precision": s.row.precision,
-            "device": s.row.device,
-            "evidence": s.row.evidence,
-            "model_fps": s.model.fps if s.model else None,
-            "model_ms": s.model.p50 if s.model else None,
-            "pipeline_fps": s.pipeline.fps if s.pipeline else None,
-            "iou": s.row.accuracy.get("iou"),
-            "boundary_f": s.row.accuracy.get("boundary_f"),
-            "dtssd": s.row.accuracy.get("dtssd"),
-            "artifact_bytes": s.row.artifact.get("bytes"),
-            "hazards": list(s.row.hazards),
-        }
-        for s in summaries(rows)
-    ]
+    """One dict a cell, JSON types only, raw samples left out. Speeds of what was not measured are null.
+
+    FPS are frames a second, times milliseconds, IOU and boundary F in [0, 1], sizes bytes.
+    """
+    seen = summaries(rows)
+    best = _front(seen)
+    return [_figures(s, id(s) in best) for s in seen]
+
+
+def _figures(s: Summary, on_front: bool) -> dict[str, Any]:
+    row = s.row
+    accuracy = row.accuracy if s.ok else {}
+    return {
+        "cell": row.cell,
+        "variant": row.variant,
+        "format": row.format,
+        "precision": row.precision,
+        "resolution": list(row.resolution),
+        "device": row.device,
+        "unit": row.unit,
+        "threads": row.threads,
+        "runtime": row.runtime,
+        "status": row.status,
+        "reason": row.reason,
+        "evidence": row.evidence,
+        "model": _latency(s.model),
+        "pipeline": _latency(s.pipeline),
+        "load_ms": s.load_ms,
+        "first_ms": s.first_ms,
+        "peak_memory_bytes": row.timing.get("peak_memory_bytes") if s.measured else None,
+        "instructions_per_frame": row.timing.get("instructions_per_frame"),
+        **{name: accuracy.get(name) for name in ("data", "images", "iou", "iou_ci", "boundary_f", "dtssd")},
+        "bytes": row.artifact.get("bytes"),
+        "parity": row.artifact.get("parity"),
+        "hazards": list(row.hazards),
+        "on_front": on_front,
+    }
+
+
+def _latency(latency: Latency | None) -> dict[str, Any] | None:
+    if latency is None:
+        return None
+    return {
+        "fps": latency.fps,
+        "fps_ci": latency.fps_ci,
+        "p50_ms": latency.p50,
+        "p90_ms": latency.p90,
+        "p99_ms": latency.p99,
+        "within_33_ms": latency.within,
+        "samples": latency.samples,
+    }
+
+
+def _front(seen: Iterable[Summary]) -> set[int]:
+    """Ids of the summaries on the front of their scope."""
+    return {id(p.summary) for members in scopes(points(seen)).values() for p in members if p.on_front}
+
+
+def _decimal(value: float | None, digits: int = 1) -> str:
+    return "" if value is None else f"{value:.{digits}f}"
