@@ -78,9 +78,9 @@ class Shot:
 CLIPS: dict[str, tuple[Shot, ...]] = {
     "talk": (Shot("motorcycle", 1, length=LENGTH, zoom=0.97, camera=0.1, body=0.5, gain=0.85),),
     "walk": (Shot("china", 2, length=LENGTH, zoom=0.9, camera=1.0, body=0.8, mirrored=True),),
-    "entry": (Shot("coffee", 3, length=LENGTH, zoom=0.9, camera=0.25, body=0.5, enters=4, gain=0.9),),
+    "entry": (Shot("rocket", 3, length=LENGTH, zoom=0.9, camera=0.25, body=0.5, enters=4, gain=0.75),),
     "cut": (
-        Shot("rocket", 4, length=LENGTH // 2, zoom=1.0, at=0.36, camera=0.3, body=0.6, gain=0.7),
+        Shot("coffee", 4, length=LENGTH // 2, zoom=1.0, at=0.36, camera=0.3, body=0.6, gain=0.9),
         Shot("flower", 5, length=LENGTH - LENGTH // 2, zoom=0.86, at=0.66, camera=0.3, body=0.6, mirrored=True),
     ),
 }
@@ -244,6 +244,9 @@ PHOTOGRAPHS = {
     "flower": ("sklearn", "datasets/images/flower.jpg"),
 }
 
+CLOSE_UPS = {"coffee", "chelsea"}
+"""Things as large as a person in their photographs, put out of focus as they would be behind one."""
+
 
 @cache
 def _scene(name: str, size: tuple[int, int]) -> Picture:
@@ -257,7 +260,8 @@ def _scene(name: str, size: tuple[int, int]) -> Picture:
         photograph, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
     )
     top, left = (whole.shape[0] - height) // 2, (whole.shape[1] - width) // 2
-    return np.ascontiguousarray(whole[top : top + height, left : left + width], np.uint8)
+    middle = np.ascontiguousarray(whole[top : top + height, left : left + width], np.uint8)
+    return np.asarray(cv2.GaussianBlur(middle, (0, 0), 5), np.uint8) if name in CLOSE_UPS else middle
 
 
 @cache

@@ -25,8 +25,8 @@ def iou(mask: Mask, label: Label) -> float:
     judged = label != IGNORED
     found = (mask >= CUT) & judged
     truth = label == 1
-    union = np.count_nonzero(found | truth)
-    return np.count_nonzero(found & truth) / union if union else 1.0
+    union = int(np.count_nonzero(found | truth))
+    return int(np.count_nonzero(found & truth)) / union if union else 1.0
 
 
 def check_sizes(mask: Mask, label: Label) -> None:
