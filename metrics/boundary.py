@@ -11,7 +11,6 @@ import math
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import distance_transform_edt
 from scipy.spatial import cKDTree
 
 from metrics.iou import CUT, IGNORED, Label, Mask, check_sizes
@@ -73,6 +72,8 @@ def _share_near(points: NDArray[np.intp], others: NDArray[np.intp], reach: float
 
 def _bridge(label: Label, reach: float) -> tuple[Region, Region]:
     """The label with its unjudged pixels given to the nearest side, and where contours are judged at all."""
+    from scipy.ndimage import distance_transform_edt
+
     unjudged = label == IGNORED
     if unjudged.all():
         return np.zeros_like(unjudged), np.zeros_like(unjudged)
