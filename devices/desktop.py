@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from devices import job as jobs
-from devices.contract import Cell, CellFailed, Counts, Job, Result
+from devices.contract import Cell, CellFailed, Job, Result
 from devices.environment import DesktopProbe, environment
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -39,7 +39,7 @@ class Desktop:
         if job.unit != "cpu":
             raise CellFailed(f"the desktop runner reaches the cpu only, not the unit {job.unit!r}")
         before = self.probe.read()
-        limit = self.time_limit or generous_limit(job.counts)
+        limit = self.time_limit or generous_limit(job)
         with tempfile.TemporaryDirectory(prefix="cell-") as temporary:
             folder = jobs.describe(Path(temporary), job)
             said = self._work(folder, "measure", job.threads, limit)
@@ -82,9 +82,10 @@ class Desktop:
         return _how_it_ended(process.returncode, stderr)
 
 
-def generous_limit(counts: Counts) -> float:
-    """Seconds after which a worker is surely stuck: a minute to load and score, and three times what it was told."""
-    return 120.0 + 3.0 * (counts.warm_up_seconds + 2 * counts.seconds) + 2.0 * counts.samples
+def generous_limit(job: Job) -> float:
+    """Seconds after which a worker is surely stuck: three times what it was told, two seconds a frame, two minutes."""
+    counts = job.counts
+    return 120.0 + 3.0 * (counts.warm_up_seconds + 2 * counts.seconds) + 2.0 * (counts.samples + sum(job.sequences))
 
 
 def _end(process: subprocess.Popen[str]) -> None:

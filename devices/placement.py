@@ -27,8 +27,7 @@ def delegated(ops: Iterable[Mapping[str, Any]], outputs: Sequence[int]) -> tuple
     the list, beside its DELEGATE nodes; what `outputs` no longer need once those nodes are there was replaced.
     """
     nodes = list(ops)
-    # Delegates last, so that they win a tensor that an operator they replaced also makes.
-    nodes.sort(key=lambda node: node["op_name"] == "DELEGATE")
+    # Delegates are appended to the list, so they win a tensor that an operator they replaced also makes.
     maker = {int(tensor): i for i, node in enumerate(nodes) for tensor in node["outputs"]}
     needed: set[int] = set()
     wanted = [int(tensor) for tensor in outputs]
