@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import gc
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,15 @@ from converters.mil.quiet import coremltools, no_bars
 Floats = NDArray[np.float32]
 Body = Callable[..., Any]
 """Builds a program from its inputs, by coremltools' builder."""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _frozen() -> Iterator[None]:
+    """coremltools collects garbage with each conversion: nine tenths of these tests' time, were all modules in it."""
+    coremltools()
+    gc.freeze()
+    yield
+    gc.unfreeze()
 
 
 @pytest.fixture
@@ -316,7 +326,9 @@ def test_weights_compressed_in_an_unknown_way_are_refused(saved: Any) -> None:
 
     def body(a: Any) -> Any:
         weight = mb.constexpr_lut_to_dense(
-            indices=np.array([0b10], np.uint8), lut=np.float32([1, 2]), shape=np.array([2, 1, 1, 1], np.uint32)
+            indices=np.array([0b10], np.uint8),
+            lut=np.array([1, 2], np.float32),
+            shape=np.array([2, 1, 1, 1], np.uint32),
         )
         return mb.conv(x=a, weight=weight)
 
