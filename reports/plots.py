@@ -245,12 +245,17 @@ def costs(name: str, summaries: Sequence[Summary], what: Literal["size", "peak m
 
 def _room(names: Sequence[str]) -> float:
     """Pixels that the longest of `names` takes at an axis."""
-    return 16 + 7.6 * max(map(len, names), default=0)
+    return 16 + 7.6 * max((len(_short(name)) for name in names), default=0)
+
+
+def _short(name: str) -> str:
+    """A name as a chart can take it: not endless, and its dollars no mathematics."""
+    return (name if len(name) <= 30 else f"{name[:29]}…").replace("$", r"\$")
 
 
 def _rows(ax: Axes, names: Sequence[str]) -> None:
     """One line of the chart for each name, the first on top, with a rule between neighbours."""
-    ax.set_yticks(range(len(names)), names)
+    ax.set_yticks(range(len(names)), list(map(_short, names)))
     ax.set_ylim(len(names) - 0.5, -0.5)
     ax.tick_params(axis="y", length=0)
     ax.grid(axis="y", visible=False)
@@ -275,7 +280,8 @@ def _label(ax: Axes, labels: Iterable[tuple[float, float, str]], marks: Sequence
 
     marked = [Bbox.from_bounds(x - 5, y - 5, 10, 10) for x, y in ax.transData.transform(list(marks))] if marks else []
     written: list[Bbox] = []
-    for x, y, text in labels:
+    for x, y, name in labels:
+        text = _short(name)
         at = ax.transData.transform((x, y))
         width, height = 6.6 * len(text), 13
         sides = [

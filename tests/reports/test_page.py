@@ -1,0 +1,247 @@
+"""The page holds what the rows say, nothing else, whatever the rows say."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from datetime import UTC, datetime
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from models.variant import REFERENCE
+from reports.page import TITLE, build, num, render, signed, tiny
+from reports.rows import Row, append
+from tests.reports.made_up import desktop, emulated, failed, phone, row
+
+NOW = datetime(2026, 1, 2, 3, 4, tzinfo=UTC)
+VOID = {"meta", "img", "br", "input", "link"}
+
+
+class Page(HTMLParser):
+    """Tags, attributes and text of a page; fails on tags that do not close in their order."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.words: list[str] = []
+        self.rows: list[list[str]] = []
+        self.feed(html)
+        assert not self.open
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.open.append(tag)
+        if tag == "tr":
+            self.rows.append([])
+        if tag in {"td", "th"}:
+            self.rows[-1].append("")
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if not {"script", "style"} & set(self.open):
+            self.words.append(data)
+        if {"td", "th"} & set(self.open):
+            self.rows[-1][-1] += data + " "
+
+    @property
+    def text(self) -> str:
+        return " ".join(" ".join(self.words).split())
+
+
+def page(*rows: Row, words: tuple[str, ...] = ()) -> Page:
+    return Page(render(rows, TITLE, NOW, words))
+
+
+@pytest.fixture(scope="module")
+def whole() -> str:
+    return render(desktop() + phone(), TITLE, NOW)
+
+
+def test_no_rows():
+    text = page().text
+    assert "Nothing can be recommended yet. There are no rows." in text
+    assert "from 0 rows" in text
+
+
+def test_only_failed_rows():
+    found = page(failed(), failed("s4-skip-dense", reason="The runner died."))
+    assert "Nothing can be recommended yet. Every cell failed" in found.text
+    assert "The runner died." in found.text
+    assert "IOU fell by 3.1 points against the checkpoint; int8 tolerates 2.0." in found.text
+    assert not [tag for tag, _ in found.tags if tag == "svg"]
+
+
+def test_only_emulated_rows():
+    text = page(emulated()).text
+    assert "No cell has both a measured speed and an IOU of its own." in text
+
+
+def test_one_row():
+    text = page(row()).text
+    assert "Ship s16-skip-dense as LiteRT fp32" in text
+    assert "No other cell is as accurate or as fast." in text
+
+
+def test_two_devices(whole):
+    text = Page(whole).text
+    assert "On desktop, CPU, 1 thread Ship" in text
+    assert "On pixel2, CPU, 1 thread Ship" in text
+    assert "Environment of desktop" in text
+    assert "Environment of pixel2" in text
+    for name in REFERENCE:
+        assert name in text
+
+
+def test_the_baseline_alone_recommends_nothing():
+    assert "Nothing can be recommended yet." in page(row(format="pytorch", artifact={})).text
+
+
+def test_a_row_with_next_to_nothing_in_it():
+    bare = Row("c", "r", "2026-01-01", "ok", "v", "f", "p", (64, 32), "d", "cpu", 1, "measured")
+    assert "Speed or IOU of v, f p" in page(bare).text
+
+
+def test_a_parity_that_is_no_number_is_a_dash():
+    made = row()
+    parity = made.artifact["parity"] | {"max_difference": None, "iou_loss_points": None}
+    assert page(replace(made, artifact=made.artifact | {"parity": parity}))
+    assert page(replace(made, artifact=made.artifact | {"parity": None}))
+
+
+HOSTILE = "\"'><script>alert(1)</script><img src=x onerror=alert(2)>{{ 7 * 7 }}]]>&amp;"
+
+
+def test_hostile_names_stay_text():
+    ok = replace(
+        row(),
+        variant=HOSTILE,
+        format=HOSTILE,
+        precision=HOSTILE,
+        device=HOSTILE,
+        unit=HOSTILE,
+        run=HOSTILE,
+        runtime=HOSTILE,
+        hazards=(HOSTILE,),
+        environment={HOSTILE: HOSTILE},
+        placement={"actual": HOSTILE},
+        accuracy=row().accuracy | {"data": HOSTILE, "description": HOSTILE},
+        artifact=row().artifact | {"graph": {"ops": {HOSTILE: 2}, "leftovers": {HOSTILE: 2}}},
+        examples=({"kind": HOSTILE, "frame": HOSTILE, "iou": 0.5, "jpeg": HOSTILE},),
+    )
+    found = page(
+        ok, replace(ok, threads=2), replace(failed(), variant=HOSTILE, device=HOSTILE, reason=HOSTILE), words=(HOSTILE,)
+    )
+    assert [tag for tag, _ in found.tags].count("script") == 1
+    assert not [name for _, attributes in found.tags for name in attributes if name.startswith("on")]
+    assert all((a["src"] or "").startswith("data:image/jpeg") for tag, a in found.tags if tag == "img")
+    assert "<script>alert(1)</script>" in found.text, "as text, it is there"
+    assert "{{ 7 * 7 }}" in found.text
+    assert "49" not in re.findall(r"\{\{ 7 \* 7 \}\}|\b49\b", found.text)
+
+
+def test_the_page_needs_nothing_from_elsewhere(whole):
+    found = Page(whole)
+    for tag, attributes in found.tags:
+        assert tag not in {"link", "iframe", "object", "embed"}
+        for name in ("src", "href", "xlink:href"):
+            assert (attributes.get(name) or "#").startswith(("#", "data:"))
+    assert not re.search(r"@import|url\(\s*['\"]?(?!#)", whole)
+    assert "default-src 'none'" in whole
+
+
+def test_ids_are_unique_and_every_link_leads_somewhere(whole):
+    found = Page(whole)
+    ids = [a["id"] for _, a in found.tags if a.get("id")]
+    inside = [i for i in ids if i and re.fullmatch(r"[a-z]+", i)]
+    assert len(inside) == len(set(inside))
+    links = {a["href"] for tag, a in found.tags if tag == "a"}
+    assert links
+    assert links <= {f"#{i}" for i in ids}
+    used = set(re.findall(r"url\(#([^)]+)\)", whole))
+    assert used <= set(ids)
+
+
+def test_raw_samples_stay_in_the_rows(whole):
+    assert str(desktop()[0].timing["model_ns"][5]) not in whole
+    assert len(whole) < 3_000_000
+
+
+def test_the_same_rows_make_the_same_page():
+    assert render([row(), emulated()], TITLE, NOW) == render([emulated(), row()], TITLE, NOW)
+
+
+def test_emulated_rows_have_no_speed_anywhere():
+    """The made-up emulated row holds a time of 1 ms, as a trap."""
+    found = page(row(), emulated())
+    heads = [line for line in found.rows if "IOU, % " in line]
+    assert len(heads) == 2, "measured and emulated never share a table"
+    assert [any("FPS" in head or "ms" in head for head in line) for line in heads] == [True, False]
+    (line,) = [line for line in found.rows if "Core ML " in line]
+    assert not any(re.fullmatch(r"1000 .*", cell) for cell in line)
+    assert not re.search(r"Core ML fp32: [\d.]+ FPS", found.text)
+    assert "Speed of 1 Core ML cell: emulated" in found.text
+
+
+def test_a_beaten_row_names_what_beats_it():
+    better = row("s16-skip-plain")
+    worse = row("s16-noskip-plain")
+    slow = replace(worse, timing=worse.timing | {"model_ns": [50_000_000] * 40})
+    (line,) = [line for line in page(better, slow).rows if line and line[0].strip() == "s16-noskip-plain"]
+    assert "s16-skip-plain, LiteRT fp32" in " ".join(" ".join(line).split())
+
+
+def test_figures_are_those_of_the_row():
+    made = row(timing=row().timing | {"model_ns": [20_000_000] * 40, "pipeline_ns": [25_000_000] * 40})
+    (line,) = [line for line in page(made).rows if line and line[0].strip() == "s16-skip-dense" and len(line) > 10]
+    cells = [" ".join(cell.split()) for cell in line]
+    assert cells[3] == "50.0 50.0–50.0"
+    assert cells[4] == "40.0 40.0–40.0"
+    assert cells[5].startswith(f"{100 * made.accuracy['iou']:.1f} ")
+    assert cells[9:12] == ["20.0", "20.0", "20.0"]
+    assert cells[12] == "100"
+
+
+def test_partial_placement_is_flagged():
+    partial = row(placement={"actual": "GPU", "delegated": 20, "ops": 76})
+    flagged = [a for _, a in page(partial).tags if a.get("class") == "text flag"]
+    assert len(flagged) == 1
+
+
+def test_of_a_cell_measured_twice_in_a_run_the_last_counts():
+    first = failed(cell=row().cell)
+    assert "Failed" not in page(first, row()).text
+
+
+def test_build_puts_several_runs_on_one_page(tmp_path: Path):
+    for name, made in (("a", row()), ("b", phone()[0])):
+        append(tmp_path / name / "rows.jsonl", made)
+    with (tmp_path / "b" / "rows.jsonl").open("a") as file:
+        file.write('{"cell": "cut sh')
+    out = tmp_path / "deep" / "page.html"
+    words = build([tmp_path / "a", tmp_path / "b" / "rows.jsonl"], out, now=NOW)
+    assert len(words) == 1
+    text = Page(out.read_text(encoding="utf-8")).text
+    assert words[0] in text
+    assert "desktop" in text
+    assert "pixel2" in text
+    assert list(out.parent.iterdir()) == [out]
+
+
+def test_a_folder_without_rows_is_named(tmp_path: Path):
+    with pytest.raises(ValueError, match=r"rows\.jsonl: no rows there"):
+        build([tmp_path], tmp_path / "page.html")
+
+
+def test_numbers_as_they_are_written():
+    assert [num(v) for v in (None, 0.123, 12.34, 123.4)] == ["–", "0.12", "12.3", "123"]
+    assert [tiny(v) for v in (None, 4e-6, 0.03, 0, 1.0)] == ["–", "4e-6", "3e-2", "0", "1"]
+    assert [signed(v) for v in (None, 0.5, -0.5)] == ["–", "+0.50", "−0.50"]
