@@ -36,7 +36,7 @@ def test_globs_choose_in_listed_order_and_star_means_the_reference_set():
 
 @pytest.mark.parametrize("bad", [{"head": "wide"}, {"stem": 10}, {"depths": (1, -1, 1)}, {"squeeze": 0}])
 def test_impossible_variants_are_refused(bad):
-    with pytest.raises(ValueError, match="must be|start at"):
+    with pytest.raises(ValueError, match=r"must be|start at"):
         Variant(**bad)
 
 
