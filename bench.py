@@ -205,6 +205,8 @@ def bench(
     from devices.plan import Options, make
 
     target = attached(device)
+    if formats and (strange := [name for name in formats if name not in target.formats]):
+        fail(f"{device} takes {', '.join(target.formats)}, not {strange[0]}.", WRONG_USAGE)
     options = Options(
         device=device,
         variants=variants,

@@ -1,0 +1,140 @@
+"""A plan carried out: what goes wrong with a cell costs that cell, and what was measured is not measured again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from converters.artifact import Artifact, Failure, Parity, Spec
+from devices import job as jobs
+from devices.contract import QUICK, Cell, CellFailed, Job, Result
+from devices.plan import Options, Plan, Weights, make
+from devices.run import Data, Outcome, Started, left, measure, prepare
+from frames.clip import Clip, Footage
+from reports.record import Session, identity, record
+
+TRAINED = {"s16-skip-plain": Weights(Path("s16.safetensors"), "16" * 32)}
+
+
+def still(name: str, person: slice) -> Clip:
+    picture = np.full((40, 60, 3), 90, np.uint8)
+    label = np.zeros((40, 60), np.uint8)
+    label[:, person] = 1
+    return Clip(name, [name], lambda _: (picture, label))
+
+
+FOOTAGE = Footage("two", "Two made-up stills.", [still("left", slice(0, 30)), still("right", slice(30, 60))])
+
+
+@pytest.fixture
+def plan() -> Plan:
+    return make(Options(variants="s16-skip-plain", resolution=(32, 64), counts=QUICK), TRAINED)
+
+
+@pytest.fixture
+def data() -> Data:
+    return prepare(FOOTAGE, (32, 64))
+
+
+def artifact(spec: Spec, **changes: object) -> Artifact:
+    return replace(Artifact(spec, f"key of {spec.name}", Path(f"{spec.name}.model"), 10, "aa"), **changes)  # type: ignore[arg-type]
+
+
+@dataclass
+class Thresholder:
+    """A device that answers at once: the left half of every frame is the person. `broken` formats fail on it."""
+
+    broken: tuple[str, ...] = ()
+    jobs: list[Job] = field(default_factory=list)
+
+    def run(self, cell: Cell, job: Job) -> Result:
+        self.jobs.append(job)
+        if cell.format in self.broken:
+            raise CellFailed(f"{cell.format} crashed")
+        frames = jobs.read_frames(job)
+        masks = np.zeros(frames.shape[:3], np.float32)
+        masks[:, :, : frames.shape[2] // 2] = 1
+        return Result(masks, "measured", model_ns=(1_000_000,) * 64, placement={"runtime": "Thresholder 1"})
+
+
+def outcomes(
+    plan: Plan, made: Mapping[Spec, Artifact | Failure], runner: Thresholder, data: Data
+) -> dict[str, Outcome]:
+    events = list(measure(plan.tasks, plan, made, runner, data))
+    assert [type(e) for e in events] == [Started, Outcome] * len(plan.tasks)
+    return {event.task.cell.format: event for event in events if isinstance(event, Outcome)}
+
+
+def test_each_cell_is_scored_by_the_masks_its_device_returned(plan: Plan, data: Data) -> None:
+    runner = Thresholder()
+    done = outcomes(plan, {spec: artifact(spec) for spec in plan.specs}, runner, data)
+    assert len(done) == 5
+    for outcome in done.values():
+        assert outcome.reason is None
+        assert outcome.score is not None
+        assert [round(iou) for _, iou, _ in outcome.score.per_image] == [1, 0]
+    assert {job.model.name for job in runner.jobs} == {"s16.safetensors"} | {f"{s.name}.model" for s in plan.specs}
+    assert all(job.sequences == (1, 1) and job.resolution == (32, 64) and job.counts == QUICK for job in runner.jobs)
+
+
+def test_one_formats_crash_costs_only_its_cells(plan: Plan, data: Data) -> None:
+    done = outcomes(plan, {spec: artifact(spec) for spec in plan.specs}, Thresholder(broken=("onnx",)), data)
+    assert {format: outcome.reason for format, outcome in done.items() if outcome.reason} == {"onnx": "onnx crashed"}
+
+
+def test_what_could_not_be_made_or_strayed_too_far_never_reaches_the_device(plan: Plan, data: Data) -> None:
+    made: dict[Spec, Artifact | Failure] = {spec: artifact(spec) for spec in plan.specs}
+    for spec in plan.specs:
+        if spec.format == "tflite":
+            made[spec] = Failure(spec, "litert_torch is not installed")
+        if spec.format == "openvino":
+            made[spec] = artifact(spec, parity=Parity(30, 0.9, 0.5, 40.0, {"max_difference": 1e-3}, "strays by 0.9"))
+    runner = Thresholder()
+    done = outcomes(plan, made, runner, data)
+    assert done["tflite"].reason == "litert_torch is not installed"
+    assert done["openvino"].reason == "strays by 0.9"
+    assert {job.format for job in runner.jobs} == {"pytorch", "onnx", "coreml"}
+
+
+def test_a_variant_without_checkpoint_is_a_failed_cell_that_says_so(data: Data) -> None:
+    plan = make(Options(variants="s4-skip-plain", formats=("pytorch",), resolution=(32, 64)), TRAINED)
+    assert "no checkpoint" in (outcomes(plan, {}, Thresholder(), data)["pytorch"].reason or "")
+
+
+def test_what_has_a_row_is_not_left_and_what_failed_is(plan: Plan, data: Data) -> None:
+    made = {spec: artifact(spec) for spec in plan.specs}
+    done = outcomes(plan, made, Thresholder(broken=("onnx",)), data)
+    rows = [record(outcome, QUICK, data, Session("run", 1)) for outcome in done.values()]
+    finished = set(map(identity, rows))
+    assert [task.cell.format for task in left(plan, made, data, finished)] == ["onnx"]
+    # Other frames, other counts, another artifact: another measurement.
+    assert len(left(plan, made, replace(data, sha256="other"), finished)) == 5
+    longer = replace(plan, options=replace(plan.options, counts=replace(QUICK, samples=65)))
+    assert len(left(longer, made, data, finished)) == 5
+    remade = {spec: artifact(spec, key="new") for spec in plan.specs}
+    assert len(left(plan, remade, data, finished)) == 4
+
+
+def test_the_hash_of_the_data_covers_pictures_and_truth(data: Data) -> None:
+    moved = Footage("two", "", [FOOTAGE.clips[0], still("right", slice(31, 60))])
+    assert prepare(moved, (32, 64)).sha256 != data.sha256
+    assert prepare(replace(FOOTAGE, description="in other words"), (32, 64)).sha256 == data.sha256
+
+
+def test_a_row_says_what_was_measured_where_and_on_what(plan: Plan, data: Data) -> None:
+    made = {spec: artifact(spec) for spec in plan.specs}
+    row = record(outcomes(plan, made, Thresholder(), data)["onnx"], QUICK, data, Session("run", 9))
+    assert (row.status, row.evidence, row.reason) == ("ok", "measured", None)
+    assert row.accuracy["iou"] == pytest.approx(0.5, abs=0.03)
+    assert row.accuracy["data"] == "two"
+    assert row.timing["model_ns"] == (1_000_000,) * 64
+    assert row.artifact["key"].startswith("key of s16-skip-plain.onnx")
+    assert row.environment["order_seed"] == 9
+    assert row.network["parameters"] > 100_000
+    worst, typical = row.examples
+    assert (worst["frame"], round(worst["iou"])) == ("right", 0)
+    assert typical["jpeg"]

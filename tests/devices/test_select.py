@@ -1,0 +1,78 @@
+"""From a name to a device, or to what was looked for."""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+
+import pytest
+
+from devices.catalog import phones
+from devices.select import Attached, NotAttached, names, select
+
+LISTING = "List of devices attached\n{}\n"
+PIXEL = "HT7 {state} usb:1-1 product:walleye model:Pixel_2 device:walleye transport_id:1"
+
+
+@pytest.fixture
+def adb(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An adb that prints what the test puts into `listing`."""
+    program = tmp_path / "adb"
+    program.write_text(f"#!/bin/sh\ncat {tmp_path}/listing\n")
+    program.chmod(program.stat().st_mode | stat.S_IXUSR)
+    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+    (tmp_path / "listing").write_text(LISTING.format(""))
+    return tmp_path / "listing"
+
+
+def test_this_machine_is_always_there() -> None:
+    desktop = select("desktop")
+    assert isinstance(desktop, Attached)
+    assert desktop.formats == ("pytorch", "onnx", "tflite", "openvino", "coreml")
+
+
+def test_every_listed_name_is_answered(adb: Path) -> None:
+    assert set(phones()) < set(names())
+    for name in names():
+        device = select(name)
+        assert device.name == name
+        if isinstance(device, NotAttached):
+            assert device.looked_for.endswith(".")
+            assert device.advice.endswith(".")
+
+
+def test_an_unknown_name_is_refused_with_those_there_are() -> None:
+    with pytest.raises(ValueError, match=r"no device 'nokia3310'; there are: desktop, .*pixel2"):
+        select("nokia3310")
+
+
+def test_a_phone_that_is_not_there_says_what_was_looked_for_and_what_to_do(adb: Path) -> None:
+    phone = select("pixel2")
+    assert isinstance(phone, NotAttached)
+    assert "Google Pixel 2" in phone.looked_for
+    assert "none at all" in phone.looked_for
+    assert "USB debugging" in phone.advice
+
+
+def test_an_attached_phone_is_found_by_its_name_and_by_its_serial(adb: Path) -> None:
+    adb.write_text(LISTING.format(PIXEL.format(state="device")))
+    for name in ("pixel2", "adb:HT7"):
+        phone = select(name)
+        assert isinstance(phone, Attached)
+        assert phone.formats == ("tflite",)
+        assert phone.runner().cpus == 0xF0  # type: ignore[attr-defined]
+
+
+def test_another_phone_than_the_one_asked_for_is_named(adb: Path) -> None:
+    adb.write_text(LISTING.format(PIXEL.format(state="device")))
+    phone = select("pixel8")
+    assert isinstance(phone, NotAttached)
+    assert "Google Pixel 2, serial HT7" in phone.looked_for
+
+
+def test_a_phone_that_has_not_been_allowed_yet_says_so(adb: Path) -> None:
+    adb.write_text(LISTING.format(PIXEL.format(state="unauthorized")))
+    phone = select("pixel2")
+    assert isinstance(phone, NotAttached)
+    assert "accept the prompt" in phone.advice

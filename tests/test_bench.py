@@ -1,0 +1,245 @@
+"""The command as its user meets it: a process of its own, its words, its exit code."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+from typer.testing import CliRunner
+
+from bench import app
+from models.variant import REFERENCE, VARIANTS
+from tests.conftest import ROOT
+
+SMALL = ("--formats", "pytorch", "--quick", "--resolution", "32x32")
+"""A run that converts nothing: PyTorch needs no artifact."""
+
+
+def command(*arguments: str | Path) -> list[str]:
+    return [sys.executable, str(ROOT / "bench.py"), *map(str, arguments)]
+
+
+def bench(*arguments: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run the command to its end; it must never show a traceback."""
+    done = subprocess.run(
+        command(*arguments), capture_output=True, text=True, check=False, env=os.environ | environment, timeout=600
+    )
+    assert "Traceback" not in done.stderr, done.stderr
+    return done
+
+
+@pytest.fixture(scope="session")
+def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Checkpoints of two variants that were never trained."""
+    import torch
+
+    from models.checkpoint import save
+    from models.hourglass import Hourglass
+
+    folder = tmp_path_factory.mktemp("checkpoints")
+    torch.manual_seed(0)
+    for name in ("s16-skip-plain", "s32-skip-plain"):
+        network = Hourglass(REFERENCE[name])
+        save(folder / f"{name}.safetensors", name, REFERENCE[name], network.state_dict(), {"note": "random"})
+    return folder
+
+
+@pytest.fixture(scope="session")
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Four stills with masks."""
+    folder = tmp_path_factory.mktemp("pictures")
+    random = np.random.default_rng(0)
+    for kind in ("images", "masks"):
+        (folder / kind).mkdir()
+    for i in range(4):
+        Image.fromarray(random.integers(0, 255, (48, 64, 3), np.uint8)).save(folder / "images" / f"{i}.png")
+        mask = np.zeros((48, 64), np.uint8)
+        mask[10:, 12 + i : 40] = 255
+        Image.fromarray(mask).save(folder / "masks" / f"{i}.png")
+    return folder
+
+
+def rows_in(out: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (out / "rows.jsonl").read_text().splitlines()]
+
+
+def test_variants_are_listed_with_their_cost_and_options_mean_the_same_on_both_sides() -> None:
+    """In this process, as PyTorch takes seconds to import."""
+    after = CliRunner().invoke(app, ["variants", "--resolution", "128x256", "--json"])
+    before = CliRunner().invoke(app, ["--resolution", "128x256", "--json", "variants"])
+    assert before.stdout == after.stdout
+    listed = json.loads(after.stdout)
+    assert [v["variant"] for v in listed] == list(VARIANTS)
+    assert listed[0]["resolution"] == [128, 256]
+    costs = {v["variant"]: v for v in listed}
+    assert costs["s4-skip-dense"]["parameters"] > costs["s16-skip-dense"]["parameters"] > 100_000
+    assert costs["s16-skip-dense"]["macs"] > costs["s16-skip-plain"]["macs"] > 10_000_000
+    assert "s16-skip-half" in CliRunner().invoke(app, ["variants"]).stdout
+
+
+def test_a_dry_run_tells_the_plan_and_touches_nothing(weights: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    asked = ("--dry-run", "--variants", "s16-skip-plain,s4-skip-plain", "--checkpoints", weights, "--out", out)
+    plan = json.loads(bench(*asked, "--json").stdout)
+    assert len(plan["measure"]) == 10
+    assert len(plan["convert"]) == 4
+    assert plan["without_checkpoint"] == ["s4-skip-plain"]
+    assert plan["seconds"]["measuring"] > 0
+    words = bench(*asked).stdout
+    assert "s16-skip-plain/onnx/fp32/256x256/desktop/cpu1" in words
+    assert re.search(r"4 artifacts to convert, about [\d.]+ min", words)
+    assert not out.exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--variants", "s5-*"], "no variant matches 's5-*'"),
+        (["--formats", "onnx,ncnn"], "'ncnn' is none of pytorch, onnx, tflite, openvino, coreml"),
+        (["--precisions", "fp8"], "'fp8' is none of fp32, fp16, int8"),
+        (["--resolution", "250x256"], "both sides must be multiples of 32"),
+        (["--resolution", "big"], "'big' is no size"),
+        (["--threads", "0"], "--threads"),
+        (["--shard", "3/2"], "'3/2' is no share"),
+        (["--quick", "--full"], "exclude each other"),
+        (["--device", "nokia3310"], "no device 'nokia3310'; there are: desktop"),
+        (["--data", "no/such/folder"], "no/such/folder"),
+        (["--checkpoints", "no/such/folder"], "no/such/folder"),
+        (["--tread", "2"], "No such option: --tread"),
+        (["varants"], "Did you mean 'variants'"),
+        (["variants", "--resolution", "0x0"], "both sides must be multiples of 32"),
+        (["convert", "s5", "--format", "onnx", "--out", "a.onnx"], "no variant 's5'"),
+        (["convert", "s16-skip-plain", "--format", "pytorch", "--out", "a"], "'pytorch' is none of onnx"),
+        (["evaluate", "no-such-model.onnx"], "no-such-model.onnx"),
+        (["evaluate", "LICENSE"], "LICENSE: not an artifact"),
+        (["report", "no-such-folder"], "no-such-folder"),
+        (["report", "models"], "no rows there"),
+    ],
+)
+def test_a_mistake_is_a_sentence_on_stderr_and_exit_2(arguments: list[str], words: str, tmp_path: Path) -> None:
+    place = [] if arguments[0] in ("convert", "evaluate", "report", "variants") else ["--out", str(tmp_path / "out")]
+    done = bench(*place, *arguments)
+    assert words in done.stderr
+    assert done.returncode == 2
+    assert done.stdout == ""
+
+
+def test_a_phone_that_is_not_there_is_exit_3_with_what_to_do() -> None:
+    done = bench("--device", "pixel2")
+    assert done.returncode == 3
+    assert "pixel2" in done.stderr
+    assert re.search("adb|USB", done.stderr)
+    assert done.stdout == ""
+
+
+def test_devices_are_listed_with_what_is_missing() -> None:
+    listed = {d["device"]: d for d in json.loads(bench("devices", "--json").stdout)}
+    assert listed["desktop"]["attached"]
+    assert "onnx" in listed["desktop"]["formats"]
+    assert not listed["pixel2"]["attached"]
+    assert listed["pixel2"]["advice"]
+
+
+def test_without_any_checkpoint_nothing_is_measured_and_that_is_exit_3(pictures: Path, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    out = tmp_path / "out"
+    done = bench(
+        *SMALL, "--variants", "s16-skip-plain", "--checkpoints", tmp_path / "empty", "--data", pictures, "--out", out
+    )
+    assert done.returncode == 3
+    (row,) = rows_in(out)
+    assert row["status"] == "failed"
+    assert "no checkpoint" in row["reason"]
+
+
+def test_an_interrupted_run_keeps_what_is_done_and_the_same_command_goes_on(
+    weights: Path, pictures: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    asked = (*SMALL, "--variants", "s*-skip-plain", "--checkpoints", weights, "--data", pictures, "--out", out)
+    # Three cells of which one fails at once, having no checkpoint; the order is random, so two rows mean one measured.
+    running = subprocess.Popen(command(*asked), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    ledger = out / "rows.jsonl"
+    limit = time.monotonic() + 300
+    while not ledger.exists() or '"ok"' not in ledger.read_text():
+        assert running.poll() is None, running.communicate()
+        assert time.monotonic() < limit
+        time.sleep(0.05)
+    running.send_signal(signal.SIGINT)
+    _, stderr = running.communicate(timeout=60)
+    assert running.returncode == 130
+    assert "the same command goes on from there" in stderr
+    assert "Traceback" not in stderr
+    first = rows_in(out)
+    measured = [row for row in first if row["status"] == "ok"]
+    assert len(measured) == 1
+
+    done = bench(*asked, "--json")
+    assert done.returncode == 0
+    rows = rows_in(out)
+    assert rows[: len(first)] == first
+    assert [r["variant"] for r in rows[len(first) :] if r["status"] == "ok"] == [
+        {"s16-skip-plain": "s32-skip-plain", "s32-skip-plain": "s16-skip-plain"}[measured[0]["variant"]]
+    ]
+    assert len({row["run"] for row in rows}) == 1
+    cells = json.loads(done.stdout)["cells"]
+    assert {c["variant"]: c["status"] for c in cells} == {
+        "s16-skip-plain": "ok",
+        "s32-skip-plain": "ok",
+        "s4-skip-plain": "failed",
+    }
+    assert (out / "report.html").stat().st_size > 10_000
+
+    # A crash in the middle of a line: the line is set aside with a word, and its cell measured once more.
+    ledger.write_bytes(ledger.read_bytes()[:-200])
+    *whole, damaged = rows
+    done = bench(*asked)
+    assert done.returncode == 0
+    assert "set aside" in done.stderr
+    assert (out / "rows.damaged.jsonl").stat().st_size > 0
+    mended = rows_in(out)
+    assert mended[: len(whole)] == whole
+    assert damaged["cell"] in {row["cell"] for row in mended[len(whole) :]}
+    assert damaged not in mended
+
+
+@pytest.mark.slow
+def test_a_format_that_cannot_run_costs_only_its_own_cells(weights: Path, pictures: Path, tmp_path: Path) -> None:
+    (tmp_path / "onnxruntime.py").write_text("import os\nos.abort()\n")
+    out = tmp_path / "out"
+    done = bench(
+        *("--formats", "pytorch,onnx,openvino", "--quick", "--resolution", "32x32", "--variants", "s16-skip-plain"),
+        *("--checkpoints", weights, "--data", pictures, "--out", out, "--json"),
+        PYTHONPATH=str(tmp_path),
+        XDG_CACHE_HOME=str(tmp_path / "cache"),
+    )
+    assert done.returncode == 0
+    cells = {c["format"]: c for c in json.loads(done.stdout)["cells"]}
+    assert {name: c["status"] for name, c in cells.items()} == {"pytorch": "ok", "onnx": "failed", "openvino": "ok"}
+    assert cells["onnx"]["reason"]
+
+
+@pytest.mark.slow
+def test_an_artifact_is_written_and_judged_like_its_checkpoint(weights: Path, pictures: Path, tmp_path: Path) -> None:
+    artifact = tmp_path / "network.xml"
+    asked = ("--resolution", "64x32", "--checkpoints", weights)
+    done = bench("convert", "s16-skip-plain", "--format", "openvino", "--out", artifact, *asked)
+    assert done.returncode == 0, done.stderr
+    assert str(artifact) in done.stdout
+    judged = json.loads(bench("evaluate", artifact, "--data", pictures, "--json").stdout)
+    checkpoint = weights / "s16-skip-plain.safetensors"
+    wanted = json.loads(bench("evaluate", checkpoint, "--data", pictures, "--resolution", "64x32", "--json").stdout)
+    assert judged["images"] == wanted["images"] == 4
+    assert judged["iou"] == pytest.approx(wanted["iou"], abs=1e-3)
+    assert judged["dtssd"] is None
+    assert re.search(r"IOU: \d+\.\d\d %", bench("evaluate", artifact, "--data", pictures).stdout)
