@@ -121,6 +121,7 @@ class OnnxSession(Session):
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
         options.log_severity_level = 3
+        ort.disable_telemetry_events()
         self.session = ort.InferenceSession(path, options, providers=["CPUExecutionProvider"])
         inputs = {i.name: i.shape for i in self.session.get_inputs()}
         self.resolution = (inputs["frame"][2], inputs["frame"][3])

@@ -10,8 +10,10 @@ import pytest
 from converters.artifact import Format, Precision, Spec
 from converters.cache import Cache
 from converters.material import Material, prepare
+from converters.parity import eager, masks
 from frames.sample import embedded
 from models import checkpoint
+from models.segmenter import Floats
 from models.variant import Variant
 
 RESOLUTION = (64, 64)
@@ -31,7 +33,7 @@ def tiny(tmp_path_factory: pytest.TempPathFactory, material: Material) -> Path:
     import torch
     from torch import nn
 
-    from models.hourglass import Hourglass
+    from models.hourglass import DenseHead, Hourglass
 
     torch.manual_seed(0)
     network = Hourglass(TINY)
@@ -42,15 +44,26 @@ def tiny(tmp_path_factory: pytest.TempPathFactory, material: Material) -> Path:
                 module.weight.uniform_(0.5, 1.5)
                 module.bias.normal_(0, 0.3)
                 module.momentum = None
+        assert isinstance(network.head, DenseHead)
         final = network.head.final
+        assert final.bias is not None
         final.weight.normal_()
-        network.train()(x, torch.rand(4, 1, *RESOLUTION))
-        logits = network.eval().logits(x, torch.zeros(4, 1, *RESOLUTION))
+        prev_mask = torch.rand(4, 1, *RESOLUTION)
+        network.train()(x, prev_mask)
+        logits = network.eval().logits(x, prev_mask)
         final.weight *= 3 / logits.std()
         final.bias -= 3 * logits.mean() / logits.std()
     path = tmp_path_factory.mktemp("checkpoint") / "tiny.safetensors"
     checkpoint.save(path, "tiny", TINY, network.state_dict(), {})
     return path
+
+
+@pytest.fixture(scope="session")
+def reference(tiny: Path, material: Material) -> Floats:
+    """What the checkpoint itself makes of the clip."""
+    made = masks(eager(checkpoint.load(tiny).network()), material.clip)
+    assert 0.1 < float((made > 0.5).mean()) < 0.9, "anything would agree with a network that sees nothing"
+    return made
 
 
 @pytest.fixture(scope="session")

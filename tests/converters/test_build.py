@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from converters.artifact import Artifact, Failure
+from converters.artifact import PRECISIONS, Artifact, Failure, Precision
 from converters.build import Event, NotConverted, build, convert_one
-from converters.cache import ENTRY, Cache, code, key
+from converters.cache import ENTRY, Cache, code, copy, key, sha256, size
 from converters.wire import encode_spec
 from models.variant import Resolution
 from tests.converters.conftest import MakeSpec
@@ -28,96 +28,125 @@ def sabotaged(before_main: str) -> tuple[str, ...]:
     return sys.executable, "-c", f"import os, signal\nfrom converters import worker\n{before_main}\nworker.main()"
 
 
-DIES_AT_FP16 = sabotaged(
+TROUBLED = sabotaged(
     """
-make = worker.make
-def deadly(spec, *rest):
-    if spec.precision == "fp16":
-        os.kill(os.getpid(), signal.SIGKILL)
+make, masks, calibration = worker.make, worker.parity.masks, worker.calibration
+at = None
+def chatty(spec, *rest):
+    global at
+    at = spec.precision
+    os.write(1, b"a native library says hello on stdout\\n")
+    print("and so does Python", flush=True)
     return make(spec, *rest)
-worker.make = deadly
-"""
-)
-DIES_AFTER_WRITING = sabotaged(
-    """
-def deadly(spec, *rest):
-    os.abort()
-worker.parity.masks = deadly
-"""
-)
-TALKS_ON_STDOUT = sabotaged(
-    """
-make = worker.make
-def chatty(*given):
-    os.write(1, b"native library: hello\\n")
-    print("python library: hello", flush=True)
-    return make(*given)
+def deadly(*given):
+    if at == "fp16":
+        os.kill(os.getpid(), signal.SIGKILL)
+    return masks(*given)
 worker.make = chatty
-"""
-)
-CALIBRATES_IN_THE_DARK = sabotaged(
-    """
-calibration = worker.calibration
+worker.parity.masks = deadly
 worker.calibration = lambda step, frames: calibration(step, frames // 16)
 """
 )
+"""Talks on stdout all the time, dies of fp16 when its file is already written, and calibrates int8 in the dark."""
+
 CANNOT_START = (sys.executable, "-c", "raise SystemExit('no such runtime')")
 MUST_NOT_START = ("/nonexistent/worker",)
 
+Troubled = tuple[Cache, list[Event], dict[Precision, Artifact | Failure]]
 
-def test_made_once_found_again(spec: MakeSpec, cache: Cache) -> None:
-    wanted = spec("onnx", "fp32")
+
+@pytest.fixture(scope="module")
+def troubled(spec: MakeSpec, tmp_path_factory: pytest.TempPathFactory) -> Troubled:
+    cache = Cache(tmp_path_factory.mktemp("cache"))
     events: list[Event] = []
-    made = build([wanted, wanted], events.append, cache=cache, worker=TALKS_ON_STDOUT)[wanted]
+    specs = [spec("onnx", precision) for precision in PRECISIONS]
+    made = build([*specs, specs[0]], events.append, cache=cache, worker=TROUBLED)
+    assert list(made) == specs
+    return cache, events, {wanted.precision: outcome for wanted, outcome in made.items()}
+
+
+def test_a_crash_costs_one_spec(troubled: Troubled) -> None:
+    _, events, made = troubled
+    assert isinstance(made["fp32"], Artifact)
+    assert isinstance(made["int8"], Artifact)
+    failure = made["fp16"]
+    assert isinstance(failure, Failure)
+    assert failure.reason == "onnx fp16 cannot be made of tiny: the converting process died of SIGKILL"
+    stages = [(event.spec.precision, event.stage) for event in events]
+    assert stages == [(precision, stage) for precision in PRECISIONS for stage in ("converting", "checking", "done")]
+
+
+def test_what_a_crash_leaves_is_no_entry(troubled: Troubled) -> None:
+    cache, _, made = troubled
+    whole = {artifact.key for artifact in made.values() if isinstance(artifact, Artifact)}
+    assert {folder.name for folder in cache.root.iterdir()} == whole
+
+
+def test_an_artifact_describes_itself(troubled: Troubled) -> None:
+    made = troubled[2]["fp32"]
     assert isinstance(made, Artifact)
-    assert [(event.stage, event.cached) for event in events] == [
-        ("converting", False),
-        ("checking", False),
-        ("done", False),
-    ]
     assert made.parity
     assert made.parity.ok
     assert made.bytes == made.path.stat().st_size
     assert made.graph["ops"]["Sigmoid"] == 1
-
-    again: list[Event] = []
-    found = build([wanted], again.append, cache=cache, worker=MUST_NOT_START)[wanted]
-    assert found == made
-    assert [(event.stage, event.cached) for event in again] == [("done", True)]
+    assert "torch" in made.versions
 
 
-def test_a_damaged_entry_is_made_again(spec: MakeSpec, cache: Cache) -> None:
-    wanted = spec("onnx", "fp32")
-    made = build([wanted], cache=cache)[wanted]
+def test_int8_that_lost_its_accuracy_fails_with_its_reason(troubled: Troubled, tmp_path: Path) -> None:
+    cache, _, made = troubled
+    artifact = made["int8"]
+    assert isinstance(artifact, Artifact)
+    assert artifact.parity
+    assert not artifact.parity.ok
+    assert "strays from its checkpoint" in str(artifact.parity.breach)
+    with pytest.raises(NotConverted, match="strays from its checkpoint"):
+        convert_one(artifact.spec, tmp_path / "out.onnx", cache=cache)
+    assert not (tmp_path / "out.onnx").exists()
+
+
+def test_what_is_in_the_cache_is_not_made_again(troubled: Troubled) -> None:
+    cache, _, made = troubled
+    artifacts = [artifact for artifact in made.values() if isinstance(artifact, Artifact)]
+    events: list[Event] = []
+    found = build([a.spec for a in artifacts], events.append, cache=cache, worker=MUST_NOT_START)
+    assert list(found.values()) == artifacts
+    assert [(event.stage, event.cached) for event in events] == [("done", True)] * 2
+
+
+def test_a_damaged_entry_is_not_found_and_gives_way(troubled: Troubled, tmp_path: Path) -> None:
+    made = troubled[2]["fp32"]
     assert isinstance(made, Artifact)
-    whole = made.path.read_bytes()
-    made.path.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
-    assert cache.find(made.key, wanted) is None
-    mended = build([wanted], cache=cache)[wanted]
-    assert isinstance(mended, Artifact)
-    assert cache.find(made.key, wanted) == mended
+    cache = Cache(tmp_path)
 
-    (made.path.parent / ENTRY).write_text("{")
-    assert cache.find(made.key, wanted) is None
+    def publish() -> Artifact:
+        with cache.workshop() as workshop:
+            copy(made.path, workshop / made.path.name)
+            return cache.publish(workshop, replace(made, path=workshop / made.path.name))
+
+    published = publish()
+    assert cache.find(made.key, made.spec) == published
+    whole = published.path.read_bytes()
+    published.path.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
+    assert cache.find(made.key, made.spec) is None
+    assert publish().path.read_bytes() == whole
+    (tmp_path / made.key / ENTRY).write_text("{")
+    assert cache.find(made.key, made.spec) is None
+    publish()
+    published.path.unlink()
+    assert cache.find(made.key, made.spec) is None
+    assert [folder.name for folder in tmp_path.iterdir()] == [made.key]
 
 
-def test_a_crash_costs_one_spec(spec: MakeSpec, cache: Cache) -> None:
-    wanted = [spec("onnx", precision) for precision in ("fp32", "fp16", "int8")]
-    made = build(wanted, cache=cache, worker=DIES_AT_FP16)
-    assert list(made) == wanted
-    assert isinstance(made[wanted[0]], Artifact)
-    assert isinstance(made[wanted[2]], Artifact)
-    failure = made[wanted[1]]
-    assert isinstance(failure, Failure)
-    assert failure.reason == "onnx fp16 cannot be made of tiny: the converting process died of SIGKILL"
-
-
-def test_what_a_crash_leaves_is_not_an_entry(spec: MakeSpec, cache: Cache) -> None:
-    wanted = spec("onnx", "fp32")
-    failure = build([wanted], cache=cache, worker=DIES_AFTER_WRITING)[wanted]
-    assert isinstance(failure, Failure)
-    assert failure.reason.endswith("died of SIGABRT")
-    assert list(cache.root.iterdir()) == []
+def test_openvino_is_two_files_everywhere(tmp_path: Path) -> None:
+    xml, weights = tmp_path / "a.xml", tmp_path / "a.bin"
+    xml.write_bytes(b"graph")
+    weights.write_bytes(b"weights")
+    before = sha256(xml)
+    assert size(xml) == 12
+    copy(xml, tmp_path / "b.xml")
+    assert (tmp_path / "b.bin").read_bytes() == b"weights"
+    weights.write_bytes(b"Weights")
+    assert sha256(xml) != before
 
 
 def test_a_worker_that_cannot_start_says_why(spec: MakeSpec, cache: Cache) -> None:
@@ -135,25 +164,15 @@ def test_an_exception_is_a_reason(spec: MakeSpec, cache: Cache, tmp_path: Path) 
     assert "\n" not in failure.reason
 
 
-def test_int8_that_lost_its_accuracy_fails_with_its_reason(spec: MakeSpec, cache: Cache, tmp_path: Path) -> None:
-    wanted = spec("onnx", "int8")
-    made = build([wanted], cache=cache, worker=CALIBRATES_IN_THE_DARK)[wanted]
-    assert isinstance(made, Artifact)
-    assert made.parity
-    assert not made.parity.ok
-    assert "strays from its checkpoint" in str(made.parity.breach)
-    with pytest.raises(NotConverted, match="strays from its checkpoint"):
-        convert_one(wanted, tmp_path / "out.onnx", cache=cache)
-    assert not (tmp_path / "out.onnx").exists()
-
-
-def test_one_artifact_to_a_path(spec: MakeSpec, cache: Cache, tmp_path: Path) -> None:
-    out = tmp_path / "new" / "tiny.xml"
-    made = convert_one(spec("openvino", "fp32"), out, cache=cache)
-    assert made.path == out
-    assert out.with_suffix(".bin").stat().st_size + out.stat().st_size == made.bytes
-    with pytest.raises(ValueError, match=r"called something\.xml"):
-        convert_one(spec("openvino", "fp32"), tmp_path / "tiny.onnx", cache=cache)
+def test_one_artifact_to_a_path(troubled: Troubled, tmp_path: Path) -> None:
+    cache, _, made = troubled
+    artifact = made["fp32"]
+    assert isinstance(artifact, Artifact)
+    out = tmp_path / "new" / "tiny.onnx"
+    assert convert_one(artifact.spec, out, cache=cache) == replace(artifact, path=out)
+    assert out.read_bytes() == artifact.path.read_bytes()
+    with pytest.raises(ValueError, match=r"called something\.onnx"):
+        convert_one(artifact.spec, tmp_path / "tiny.xml", cache=cache)
 
 
 def test_the_key_depends_on_all_that_shapes_an_artifact(spec: MakeSpec) -> None:

@@ -17,11 +17,6 @@ def step(tiny: Path) -> Step:
     return eager(load(tiny).network())
 
 
-@pytest.fixture(scope="module")
-def reference(step: Step, material: Material) -> Floats:
-    return masks(step, material.clip)
-
-
 def test_the_network_agrees_with_itself(reference: Floats, material: Material) -> None:
     parity = compare(reference.copy(), reference, material.labels, "fp32")
     assert parity.ok
