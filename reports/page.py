@@ -14,10 +14,10 @@ from devices.environment import HAZARDS
 from models.variant import REFERENCE, VARIANTS
 from reports import plots
 from reports.ablation import CHANGES, Change, Effect, Grid, ablation
-from reports.pareto import TOLERABLE_LOSS, Choice, Point, choose, fronts, points, scopes
+from reports.pareto import FIT_IOU, TOLERABLE_LOSS, Choice, Point, choose, fronts, points, scopes
 from reports.rows import Row, latest, read
 from reports.statistics import FRAME_MS, Interval
-from reports.summary import EVIDENCE, RUNTIMES, Scope, Summary, summaries
+from reports.summary import EVIDENCE, RUNTIMES, Scope, Summary, newest, summaries
 
 TITLE = "Which network to ship"
 TEMPLATES = Path(__file__).parent / "templates"
@@ -102,9 +102,11 @@ class Lesson:
 def view(seen: Sequence[Summary]) -> dict[str, Any]:
     """All that the template shows, decided here: the template only lays it out."""
     done = [s for s in seen if s.ok]
-    groups = fronts(points(seen))
+    now = newest(seen)
+    race = points(now)
+    groups = fronts(race)
     verdicts = {id(p.summary): p for members in groups.values() for p in members}
-    places = [_place(scope, members, groups.values()) for scope, members in scopes(points(seen)).items()]
+    places = [_place(scope, members, groups.values()) for scope, members in scopes(race).items()]
     verdicts |= {key: point for place in places for key, point in place.verdicts.items()}
     chosen = [place.choice.ship.summary for place in places]
     return {
@@ -116,9 +118,11 @@ def view(seen: Sequence[Summary]) -> dict[str, Any]:
             (evidence, found) for evidence in EVIDENCE if (found := [s for s in done if s.row.evidence == evidence])
         ],
         "failed": [s for s in seen if not s.ok],
-        "lessons": _lessons(seen),
-        "costs": _costs(done),
-        "gallery": _gallery(done, chosen),
+        "lessons": _lessons(now),
+        "costs": _costs([s for s in now if s.ok]),
+        "gallery": _gallery([s for s in now if s.ok], chosen),
+        "again": {id(s) for s in seen} - {id(s) for s in now},
+        "between": _between(done),
         "hazards": _hazards(seen),
         "environments": _environments(seen),
         "blanks": _blanks(seen),
@@ -131,11 +135,11 @@ def view(seen: Sequence[Summary]) -> dict[str, Any]:
             for name in ("device", "unit", "threads", "resolution", "run")
             if len({getattr(s.row, name) for s in seen}) > 1
         },
-        "data_named": len({s.row.accuracy.get("data") for s in done}) > 1,
-        "runtimes": [(name, i) for i, name in enumerate(RUNTIMES.values(), 1) if any(s.runtime == name for s in done)],
-        "shapes": [p for p in plots.SHAPES if any(s.row.precision == p for s in done)],
+        "legend": _legend(done),
+        "race_legend": _legend([p.summary for p in race]),
         "frame_ms": FRAME_MS,
         "tolerable": TOLERABLE_LOSS,
+        "fit": FIT_IOU,
     }
 
 
@@ -202,6 +206,28 @@ def _gallery(done: Sequence[Summary], chosen: Sequence[Summary]) -> list[Summary
     return sorted(first.values(), key=lambda s: (s not in chosen, s.order[2]))
 
 
+def _legend(shown: Sequence[Summary]) -> tuple[list[tuple[str, int]], list[str]]:
+    """(runtimes with the number of their colour, precisions) of a chart."""
+    runtimes = [(name, i) for i, name in enumerate(RUNTIMES.values(), 1) if any(s.runtime == name for s in shown)]
+    return runtimes, [p for p in plots.SHAPES if any(s.row.precision == p for s in shown)]
+
+
+def _between(done: Sequence[Summary]) -> str:
+    """How far the medians of cells that were measured in several runs lie apart, in a sentence; empty without such."""
+    medians: dict[tuple[Scope, str], list[float]] = defaultdict(list)
+    for s in done:
+        if s.model:
+            medians[s.scope, s.row.cell].append(s.model.p50)
+    apart = sorted(100 * (max(found) / min(found) - 1) for found in medians.values() if len(found) > 1)
+    if not apart:
+        return ""
+    return (
+        f"{plural(len(apart), 'cell')} measured in several runs: from run to run the median frame time moved by "
+        f"{apart[len(apart) // 2]:.0f} % in the middle cell and {apart[-1]:.0f} % at most. A smaller difference "
+        "between two cells is not one to rely on."
+    )
+
+
 def _hazards(seen: Sequence[Summary]) -> list[tuple[str, str, str, int, int]]:
     """(device, hazard, what it means, cells that show it, cells measured there)."""
     measured = Counter(s.row.device for s in seen if s.measured)
@@ -252,11 +278,11 @@ def _blanks(seen: Sequence[Summary]) -> list[str]:
     for device in dict.fromkeys(s.row.device for s in seen):
         there = [s.row for s in seen if s.row.device == device]
         if absent := [v for v in REFERENCE if v not in {r.variant for r in there}]:
-            told.append(f"On {device}: {', '.join(absent)}. No row names them.")
+            told.append(f"{', '.join(absent)}: no cell on {device}.")
         if formats := [RUNTIMES[f] for f in RUNTIMES if f not in {r.format for r in there}]:
-            told.append(f"On {device}: {', '.join(formats)}. No row names them.")
+            told.append(f"{', '.join(formats)}: no cell on {device}.")
         if units := [u.upper() for u in ("gpu", "npu") if u not in {r.unit for r in there}]:
-            told.append(f"On {device}: {' and '.join(units)}.")
+            told.append(f"{' and '.join(units)} of {device}.")
     cells = Counter((s.row.device, s.row.cell) for s in seen if s.measured)
     if cells and max(cells.values()) == 1:
         told.append("How far a figure moves from one run to the next: every cell was measured in one run.")

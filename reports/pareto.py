@@ -12,6 +12,9 @@ from reports.summary import Scope, Summary
 TOLERABLE_LOSS = 1.0
 """IOU points that a faster network may be shown to lose, at most, and still be the one to ship."""
 
+FIT_IOU = 80.0
+"""Percent. Below it a mask is no use to anybody, and nothing is recommended however fast it is."""
+
 
 @dataclass(frozen=True)
 class Point:
@@ -52,6 +55,13 @@ class Choice:
     """IOU points against the most accurate and their interval, paired by picture; None when it is the most accurate."""
     front: tuple[Point, ...]
     """Fastest last."""
+    alike: tuple[Point, ...] = ()
+    """Cells as accurate as the one to ship whose speed one run does not tell apart from its own: the intervals overlap."""
+
+    @property
+    def fit(self) -> bool:
+        """Whether it is worth shipping at all."""
+        return self.ship.iou >= FIT_IOU
 
     @property
     def most_accurate(self) -> Point:
@@ -115,8 +125,13 @@ def choose(scope: Scope, points: Sequence[Point], tolerable: float = TOLERABLE_L
     """
     front = tuple(sorted((p for p in points if p.on_front), key=lambda p: p.fps))
     best = front[0]
-    for point in reversed(front[1:]):
-        loss = paired(best.summary.ious, point.summary.ious)
-        if loss is not None and loss[1][0] >= -tolerable:
-            return Choice(scope, point, loss, front)
-    return Choice(scope, best, None, front)
+    losses = ((point, paired(best.summary.ious, point.summary.ious)) for point in reversed(front[1:]))
+    ship, loss = next(((point, loss) for point, loss in losses if loss and loss[1][0] >= -tolerable), (best, None))
+    alike = (p for p in points if p is not ship and p.level >= ship.level and _overlap(p, ship))
+    return Choice(scope, ship, loss, front, tuple(sorted(alike, key=lambda p: p.fps, reverse=True)))
+
+
+def _overlap(a: Point, b: Point) -> bool:
+    """Whether the intervals of two speeds have a point in common; without intervals nobody knows, so they do not."""
+    one, other = (p.summary.model.fps_ci if p.summary.model else None for p in (a, b))
+    return one is not None and other is not None and one[0] <= other[1] and other[0] <= one[1]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -153,7 +153,7 @@ class Summary:
     def placement(self) -> str:
         """What ran it, and how much of the graph that took."""
         placement = self.row.placement
-        actual = str(placement.get("actual") or "")
+        actual = str(placement.get("actual") or placement.get("runtime") or "")
         ops, delegated = placement.get("ops"), placement.get("delegated")
         return f"{actual} {delegated}/{ops}".strip() if ops and delegated is not None else actual
 
@@ -182,6 +182,17 @@ class Summary:
 def summaries(rows: Iterable[Row]) -> list[Summary]:
     """One a row, in the order of every table."""
     return sorted((Summary(row) for row in rows), key=lambda s: s.order)
+
+
+def newest(summaries: Sequence[Summary]) -> list[Summary]:
+    """Of a cell measured in several runs the last, in the order given: the others would be compared with themselves."""
+    kept: dict[object, Summary] = {}
+    for s in summaries:
+        key = s.scope, s.row.cell, s.ok
+        if key not in kept or kept[key].row.time < s.row.time:
+            kept[key] = s
+    chosen = {id(s) for s in kept.values()}
+    return [s for s in summaries if id(s) in chosen]
 
 
 def _rank(known: list[str], name: str) -> int:

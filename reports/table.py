@@ -43,9 +43,9 @@ def _table(kind: str, found: Sequence[Summary], best: Collection[int]) -> Table:
     if kind == "measured":
         columns |= {
             "": lambda s: "*" if id(s) in best else "",
-            "model FPS": lambda s: _decimal(s.model and s.model.fps),
-            "pipeline FPS": lambda s: _decimal(s.pipeline and s.pipeline.fps),
-            "p99 ms": lambda s: _decimal(s.model and s.model.p99),
+            "model FPS": lambda s: _decimal(s.model.fps if s.model else None),
+            "pipeline FPS": lambda s: _decimal(s.pipeline.fps if s.pipeline else None),
+            "p99 ms": lambda s: _decimal(s.model.p99 if s.model else None),
         }
     columns |= (
         {"reason": lambda s: s.row.reason or ""}

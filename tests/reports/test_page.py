@@ -88,7 +88,8 @@ def test_only_emulated_rows():
 def test_one_row():
     text = page(row()).text
     assert "Ship s16-skip-dense as LiteRT fp32" in text
-    assert "No other cell is as accurate or as fast." in text
+    assert "No other cell is more accurate or faster." in text
+    assert "While it was measured: virtual-machine." in text, "what spoils the headline's number stands beside it"
 
 
 def test_two_devices(whole):
@@ -219,6 +220,24 @@ def test_partial_placement_is_flagged():
 def test_of_a_cell_measured_twice_in_a_run_the_last_counts():
     first = failed(cell=row().cell)
     assert "Failed" not in page(first, row()).text
+
+
+def test_a_cell_of_two_runs_is_compared_by_its_last_and_shows_how_far_they_lie_apart():
+    first = row(timing=row().timing | {"model_ns": [10_000_000] * 40})
+    again = replace(
+        first, run="second", time="2026-01-03T00:00:00+00:00", timing={"model_ns": [12_000_000] * 40}, hazards=()
+    )
+    found = page(again, first)
+    assert "the median frame time moved by 20 % in the middle cell" in found.text
+    assert "83.3" in found.text.split("from camera frame")[0], "the headline is of the last run"
+    assert "every cell was measured in one run" not in found.text
+    verdicts = [any("measured again later" in cell for cell in line) for line in found.rows if len(line) > 10]
+    assert sorted(verdicts) == [False, False, True]
+
+
+def test_a_useless_network_is_not_recommended():
+    made = row(accuracy=row().accuracy | {"iou": 0.23})
+    assert "None is fit to ship. Best is s16-skip-dense in LiteRT fp32" in page(made).text
 
 
 def test_build_puts_several_runs_on_one_page(tmp_path: Path):

@@ -160,3 +160,27 @@ def test_a_loss_is_that_of_the_choice():
     assert choice.loss[0] == pytest.approx(-0.5)
     assert choice.most_accurate.summary.row.variant == "s4-skip-dense"
     assert choice.fastest is choice.ship
+
+
+def test_cells_that_one_run_cannot_tell_apart_are_named():
+    pictures = {f"p{i}": 95.0 for i in range(30)}
+
+    def timed(variant: str, format: str, ms: float, spread: float) -> Row:
+        """Frame times that go up and down by `spread` around `ms`."""
+        times = [int((ms + spread * (i % 5 - 2)) * 1e6) for i in range(60)]
+        made = at(row(variant, format), 1.0, pictures)
+        return replace(made, timing={"model_ns": times})
+
+    ship = timed("s16-skip-plain", "tflite", 10.0, 0.5)
+    near = timed("s16-skip-plain", "onnx", 10.2, 0.5)
+    far = timed("s16-skip-plain", "openvino", 15.0, 0.5)
+    ((scope, members),) = scopes(points(map(Summary, (ship, near, far)))).items()
+    choice = choose(scope, members)
+    assert choice.ship.summary.row.format == "tflite"
+    assert [p.summary.row.format for p in choice.alike] == ["onnx"]
+
+
+@pytest.mark.parametrize(("iou", "fit"), [(79.0, False), (81.0, True)])
+def test_a_useless_mask_is_not_fit_to_ship(iou, fit):
+    ((scope, members),) = scopes(points([Summary(at(row(), 500, {"a": iou, "b": iou}))])).items()
+    assert choose(scope, members).fit is fit
