@@ -118,7 +118,7 @@ def command(tool: str, model: str, inputs: list[tuple[Port, str]], output: str, 
 
 def script(launch: str, frames: int, starts: set[int]) -> str:
     """The phone's script: every frame a launch, its mask the next one's input, an empty one where a sequence starts."""
-    lines = ["cd $(dirname $0) || exit 1"]
+    lines = ['cd "$(dirname "$0")" || exit 1']
     for i in range(frames):
         lines += [
             f"cp {'empty' if i in starts else 'output'} prev",
@@ -147,7 +147,7 @@ def measure(phone: AndroidPhone, job: Job, temporary: Path, before: Environment)
         (place / f"frame.{i:05d}").write_bytes(frame_port.encode(frame / np.float32(255)))
     (place / "empty").write_bytes((prev_port or mask).encode(np.zeros(mask.shape, np.float32)))
     files = [(port, {"frame": "frame", "prev_mask": "prev"}[name]) for name, port in inputs.items()]
-    launch = command(tool, folder.MODEL, files, "output", job.unit, job.threads)
+    launch = command("../benchmark_model", folder.MODEL, files, "output", job.unit, job.threads)
     (place / "launch.sh").write_text(script(launch, len(frames), starts))
 
     remote = phone.fresh(f"{HOME}/job")
@@ -157,12 +157,15 @@ def measure(phone: AndroidPhone, job: Job, temporary: Path, before: Environment)
     phone.transport.push(question, remote, phone.limits.push)
     limit = phone.limits.run or LAUNCH_SECONDS * len(frames)
     said = phone.transport.run(f"timeout -s KILL {limit:.0f} sh {remote}/launch.sh", limit + phone.limits.shell)
-    logs = phone.transport.run(f"cd {remote} && cat log.*; ls -l masks; echo; echo '{ENDED}'", phone.limits.shell)
+    logs = phone.transport.run(f"cd {remote} && cat log.*; echo; echo '{ENDED}'", phone.limits.shell)
     if ENDED not in logs:
         raise Unreachable("the phone vanished while benchmark_model ran")
+    if ENDED not in said:
+        last = logs.partition(ENDED)[0].split()
+        raise CellFailed(
+            f"benchmark_model did not finish every frame; it ended with: {' '.join(last)[-300:] or 'nothing'}"
+        )
     launches = [parse(part, DELEGATES[job.unit][0]) for part in re.split(r"(?m)^.*STARTING!.*$", logs)[1:]]
-    if ENDED not in said or len(launches) != len(frames):
-        raise Unreachable(f"benchmark_model finished {len(launches)} of {len(frames)} launches")
     phone.transport.pull(f"{remote}/masks", place / "masks", phone.limits.pull)
     return result(launches, (place / "masks").read_bytes(), mask, job)
 

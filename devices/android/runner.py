@@ -20,7 +20,7 @@ from devices.contract import Cell, CellFailed, Counts, Environment, Job, Result
 from devices.runner import build, folder
 from devices.transport import Transport, Unreachable
 
-ENDED = "== the runner ended"
+ENDED = "== the runner ended with"
 
 
 @dataclass(frozen=True)
@@ -119,19 +119,24 @@ def _measure_cpu(phone: AndroidPhone, job: Job, temporary: Path, before: Environ
 
     limit = limits.run or generous_limit(job.counts, sum(job.sequences))
     # The phone's own time limit ends a runner that would otherwise disturb the cells after this one.
-    command = f"timeout -s KILL {limit:.0f} {' '.join(build.RUN)} {shlex.quote(remote)}"
-    said = phone.transport.run(f"cd {shlex.quote(home)} && {command}; echo; echo '{ENDED}'", limit + limits.shell)
-    if ENDED not in said:
+    command = f"timeout -s KILL {limit:.0f} {' '.join(build.RUN)} {shlex.quote(remote)} 2>&1"
+    script = f"cd {shlex.quote(home)} && {command}; code=$?; echo; echo '{ENDED}' $code"
+    words, ended, code = phone.transport.run(script, limit + limits.shell).partition(ENDED)
+    if not ended:
         raise Unreachable("the phone vanished while the runner ran")
-    if said.rpartition(ENDED)[0].strip().endswith("Killed"):
-        raise Unreachable(f"the runner was stopped after {limit:.0f} s, its time limit on the phone")
+    if code.split()[:1] in (["124"], ["137"]):
+        raise Unreachable(
+            f"the runner was killed on the phone, at its time limit of {limit:.0f} s or for want of memory"
+        )
     try:
         for name in folder.ANSWER:
             phone.transport.pull(f"{remote}/{name}", place / name, limits.pull)
     except Unreachable:
         raise
     except CellFailed as failure:
-        raise _refused(str(failure), said.partition(ENDED)[0]) from None
+        raise _refused(
+            f"the runner left no answer ({failure})" if not words.strip() else "the runner failed", words
+        ) from None
     try:
         return jobs.read_result(place)
     except CellFailed as failure:

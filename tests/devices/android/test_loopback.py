@@ -1,0 +1,229 @@
+"""The real adb client against a phone on the loopback: push, run, pull, score, and everything that can go wrong."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import threading
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from devices.android import adb as adbs
+from devices.android.adb import HOME, Adb
+from devices.android.attached import find_all, find_one
+from devices.android.runner import AndroidPhone, Limits
+from devices.contract import Cell, CellFailed, Job
+from devices.runner import build
+from devices.transport import Unreachable
+from tests.devices.android.adbd import MODERN, Adbd
+
+TMP = "/data/local/tmp"
+RUNS = "./runner"
+
+
+@pytest.fixture
+def android(adb: Adb, qemu: str) -> AndroidPhone:
+    return AndroidPhone(adb, limits=Limits(nominal=0, come_back=5))
+
+
+@pytest.mark.parametrize("features", [MODERN, "", "shell_v2,stat_v2"], ids=["modern", "old", "pixel2"])
+def test_files_survive_the_trip_and_commands_print_both_streams(
+    make_phone, adb_server: str, tmp_path: Path, features: str
+) -> None:
+    phone = make_phone(features=features)
+    adb = Adb(phone.serial, adb_server)
+    sent = [tmp_path / "small", tmp_path / "large and spaced"]
+    sent[0].write_bytes(b"")
+    sent[1].write_bytes(np.random.default_rng(0).bytes(700_001))
+
+    adb.push(sent, TMP, 20)
+    assert [phone.path(f"{TMP}/{path.name}").read_bytes() for path in sent] == [path.read_bytes() for path in sent]
+    adb.pull(f"{TMP}/large and spaced", tmp_path / "back", 20)
+    assert (tmp_path / "back").read_bytes() == sent[1].read_bytes()
+    said = adb.run("echo out; echo err >&2; exit 3", 20)
+    assert "out" in said
+    assert "err" in said or not features, "shell v1 of the stand-in carries one stream"
+
+
+def test_a_phone_is_listed_and_found_by_its_name(phone: Adbd, adb_server: str) -> None:
+    listed = next(listed for listed in adbs.attached(adb_server) if listed.serial == phone.serial)
+    assert listed.state == "device"
+    assert listed.advice is None
+    found = find_one("pixel2")
+    assert found
+    assert found.phone
+    assert found.phone.key == "pixel2"
+    assert found.runner().cpus == 0xF0
+    assert find_one(f"adb:{phone.serial}") == found
+    assert find_one("pixel9") is None
+    assert phone.serial in {other.listed.serial for other in find_all()}
+
+
+def test_a_cell_is_measured_and_its_masks_are_this_machines(
+    android: AndroidPhone, phone: Adbd, cell: Cell, job: Job, wanted: np.ndarray, without_feedback: np.ndarray
+) -> None:
+    result = android.run(cell, job)
+
+    assert np.abs(result.masks - wanted).max() < 1e-5
+    apart = [np.abs(a - b).max() for a, b in zip(result.masks, without_feedback, strict=True)]
+    assert apart[1] > 0.05, "the second frame does not see the mask before"
+    assert max(apart[0], apart[2]) < 1e-5, "a sequence does not begin with an empty mask"
+    assert result.evidence == "measured"
+    assert len(result.model_ns) >= job.counts.samples
+    assert len(result.pipeline_ns) >= job.counts.samples
+    assert min(result.model_ns) > 0
+    assert result.load_ns
+    assert result.first_ns
+    assert result.peak_memory_bytes
+    assert result.warm_up["iterations"] >= 1
+    assert result.placement["actual"] == "XNNPACK"
+    assert result.placement["delegated"] == result.placement["ops"] > 20
+    assert result.retries == 0
+    facts = result.environment.facts
+    assert facts["fingerprint"].startswith("google/walleye/walleye:11/")
+    assert facts["cpus"] == "f0", "the phone's clocks tell its fast cores"
+    assert "thermal" not in result.environment.hazards
+
+
+def test_the_kit_is_pushed_once(android: AndroidPhone, phone: Adbd, cell: Cell, job: Job) -> None:
+    android.run(cell, job)
+    kit = phone.path(f"{HOME}/kit-{build.build().sha256}")
+    times = {path.name: path.stat().st_mtime_ns for path in kit.iterdir()}
+    phone.faults.room = 2_000_000  # Too little for another kit, enough for another job.
+    android.run(cell, job)
+    assert times == {path.name: path.stat().st_mtime_ns for path in kit.iterdir()}
+
+
+def test_hazards_of_before_and_after_reach_the_result(android: AndroidPhone, phone: Adbd, cell: Cell, job: Job) -> None:
+    from tests.devices.android.conftest import transcript
+
+    def heat(_: Path) -> None:
+        if any(RUNS in command for command in phone.commands):
+            phone.command("dumpsys", transcript("hot.thermal"), "thermalservice")
+            phone.command("grep", transcript("hot.clocks"))
+
+    phone.command("dumpsys", transcript("low.battery"), "battery")
+    phone.faults.after = heat
+    result = android.run(cell, job)
+    assert set(result.environment.hazards) == {"battery", "thermal", "throttled-clock"}
+    assert result.environment.facts["thermal_status"] == "none"
+    assert result.environment.facts["after_thermal_status"] == "moderate"
+
+
+def test_a_phone_that_vanishes_once_costs_a_retry(
+    android: AndroidPhone, adb_server: str, phone: Adbd, cell: Cell, job: Job
+) -> None:
+    phone.faults.vanish_on = RUNS
+    reconnect = threading.Timer(1.0, subprocess.run, [[adb_server, "connect", phone.serial]], {"timeout": 30})
+    reconnect.start()
+    result = android.run(cell, job)
+    reconnect.join()
+    assert result.retries == 1
+    assert result.masks.shape == (3, *job.resolution)
+
+
+def test_a_phone_that_vanishes_for_good_costs_its_cell(
+    android: AndroidPhone, phone: Adbd, cell: Cell, job: Job
+) -> None:
+    phone.faults.vanish_on, phone.faults.stays_away = RUNS, True
+    android = replace(android, limits=Limits(nominal=0, come_back=2, shell=3))
+    with pytest.raises(CellFailed, match=r"tried 2 times"):
+        android.run(cell, job)
+
+
+def test_a_phone_that_locks_up_costs_its_cell_in_bounded_time(
+    android: AndroidPhone, phone: Adbd, cell: Cell, job: Job
+) -> None:
+    phone.faults.stuck_on = RUNS
+    android = replace(android, limits=Limits(nominal=0, shell=2, run=1), attempts=1)
+    start = time.monotonic()
+    with pytest.raises(CellFailed, match="did not answer within 3 s"):
+        android.run(cell, job)
+    assert time.monotonic() - start < 60, "the limit of three seconds was not kept"
+
+
+def test_a_runner_that_hangs_is_ended_on_the_phone(
+    make_phone, adb_server: str, qemu: str, cell: Cell, job: Job
+) -> None:
+    phone = make_phone(qemu=("sh", "-c", "'exec sleep 1000'"))
+    android = AndroidPhone(Adb(phone.serial, adb_server), limits=Limits(nominal=0, run=1), attempts=1)
+    with pytest.raises(CellFailed, match=r"killed on the phone, at its time limit of 1 s"):
+        android.run(cell, job)
+
+
+@pytest.mark.parametrize("room", [0, 9_000_000], ids=["at once", "in the middle of the kit"])
+def test_a_full_disk_costs_its_cell_at_once(
+    android: AndroidPhone, phone: Adbd, cell: Cell, job: Job, room: int
+) -> None:
+    phone.faults.room = room
+    with pytest.raises(CellFailed, match="its disk is full") as failure:
+        android.run(cell, job)
+    assert not isinstance(failure.value, Unreachable), "a full disk stays full: no retry"
+
+
+def test_a_kit_that_was_cut_short_is_pushed_again(android: AndroidPhone, phone: Adbd, cell: Cell, job: Job) -> None:
+    phone.faults.room = 9_000_000
+    with pytest.raises(CellFailed):
+        android.run(cell, job)
+    phone.faults.room = None
+    assert android.run(cell, job).retries == 0
+
+
+def _after_the_run(phone: Adbd, name: str, spoil) -> None:
+    """Spoil the answer `name` as soon as the runner has written it."""
+
+    def after(tmp: Path) -> None:
+        path = tmp / "segmentation-bench" / "job" / name
+        if path.exists():
+            spoil(path)
+
+    phone.faults.after = after
+
+
+def test_half_a_mask_costs_its_cell(android: AndroidPhone, phone: Adbd, cell: Cell, job: Job) -> None:
+    _after_the_run(phone, "masks.f32", lambda path: path.write_bytes(path.read_bytes()[: 64 * 64 * 4 * 2 + 100]))
+    with pytest.raises(CellFailed, match=r"masks\.f32 holds \d+ bytes where 3 masks take \d+ .*tried 2 times"):
+        android.run(cell, job)
+
+
+def test_an_answer_without_its_end_marker_costs_its_cell(
+    android: AndroidPhone, phone: Adbd, cell: Cell, job: Job
+) -> None:
+    _after_the_run(phone, "result.json", lambda path: path.write_text(path.read_text().replace('"end"', '"und"')))
+    with pytest.raises(CellFailed, match="no end marker"):
+        replace(android, attempts=1).run(cell, job)
+
+
+def test_a_runner_that_fails_is_quoted(android: AndroidPhone, phone: Adbd, cell: Cell, job: Job) -> None:
+    with pytest.raises(CellFailed, match=r"the runner failed: runner: frames\.u8 does not hold 4 frames"):
+        android.run(cell, replace(job, sequences=(2, 2)))
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [({"format": "onnx"}, "runs tflite, not onnx"), ({"unit": "gpu"}, "needs LiteRT's benchmark_model")],
+)
+def test_what_cannot_run_is_said(
+    android: AndroidPhone, cell: Cell, job: Job, change: dict[str, Any], reason: str
+) -> None:
+    with pytest.raises(CellFailed, match=reason):
+        android.run(cell, replace(job, **change))
+
+
+def test_a_port_of_the_phone_leads_to_this_machine(phone: Adbd, adb_server: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        here = f"tcp:{server.getsockname()[1]}"
+        command = [adb_server, "-s", phone.serial, "reverse", "tcp:0", here]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=True)
+        with socket.create_connection(("127.0.0.1", int(done.stdout)), timeout=10) as there:
+            peer, _ = server.accept()
+            there.sendall(b"ping")
+            assert peer.recv(4) == b"ping"
+            peer.sendall(b"pong")
+            assert there.recv(4) == b"pong"
+            peer.close()
