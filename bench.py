@@ -416,7 +416,8 @@ def measure(plan: Plan, target: Attached, footage: Footage, out: Path, seed: int
             made = build(plan.specs, live.convert)
             todo = run.left(plan, made, data, set(map(identity, rows.latest(known))))
             live.stage("measure", len(todo))
-            for event in run.measure(shuffled(todo, session.seed), plan, made, target.runner(), data):
+            order = shuffled(todo, session.seed)
+            for event in run.measure(order, plan, made, target.runner(), data, target.emulated):
                 if isinstance(event, run.Started):
                     live.step(event.task.cell.name)
                 else:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import tempfile
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+import psutil
 from numpy.typing import NDArray
 
 from converters.artifact import Artifact, Failure, Spec
@@ -84,16 +87,44 @@ def left(plan: Plan, made: Made, data: Data, finished: Collection[str | None]) -
     return [task for task in plan.tasks if known(task) not in finished]
 
 
-def measure(tasks: Sequence[Task], plan: Plan, made: Made, runner: Runner, data: Data) -> Iterator[Started | Outcome]:
-    """Measure `tasks` one after the other, in the order given; what goes wrong with a cell costs that cell alone.
+def measure(
+    tasks: Sequence[Task], plan: Plan, made: Made, runner: Runner, data: Data, emulated: Collection[str] = ()
+) -> Iterator[Started | Outcome]:
+    """Measure `tasks` in the order given, those in `emulated` formats last; what goes wrong costs its cell alone.
 
-    Each cell gives Started, and after it Outcome. The consumer's own work is done between cells, when nothing is timed.
+    Each cell gives Started, and later its Outcome. A cell that is timed has the machine to itself: what the consumer
+    does, it does between cells. Emulated cells have no time to spoil, so as many run at once as there are processors.
     """
+    timed = [task for task in tasks if task.cell.format not in emulated]
+    untimed = [task for task in tasks if task.cell.format in emulated]
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         frames = jobs.write_frames(Path(folder) / "frames.u8", data.frames)
-        for position, task in enumerate(tasks):
+
+        def one(position: int, task: Task) -> Outcome:
+            return replace(_measure(task, plan, made, runner, data, frames), position=position)
+
+        for position, task in enumerate(timed):
             yield Started(task)
-            yield replace(_measure(task, plan, made, runner, data, frames), position=position)
+            yield one(position, task)
+        yield from _side_by_side(one, list(enumerate(untimed, len(timed))))
+
+
+def _side_by_side(one: Callable[[int, Task], Outcome], waiting: list[tuple[int, Task]]) -> Iterator[Started | Outcome]:
+    running: set[Future[Outcome]] = set()
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        try:
+            while waiting or running:
+                while waiting and len(running) < (os.cpu_count() or 1):
+                    position, task = waiting.pop(0)
+                    running.add(pool.submit(one, position, task))
+                    yield Started(task)
+                done, running = wait(running, return_when=FIRST_COMPLETED)
+                yield from (future.result() for future in done)
+        except BaseException:
+            # The pool waits for its threads, and they for their workers: end those, so that Ctrl-C ends at once.
+            for child in psutil.Process().children(recursive=True):
+                child.kill()
+            raise
 
 
 def _measure(task: Task, plan: Plan, made: Made, runner: Runner, data: Data, frames: Path) -> Outcome:

@@ -19,6 +19,8 @@ class Attached:
     description: str
     formats: tuple[str, ...]
     runner: Callable[[], Runner]
+    emulated: tuple[str, ...] = ()
+    """Formats whose masks it gives and whose times it does not: their cells disturb each other in nothing."""
 
 
 @dataclass(frozen=True)
@@ -50,8 +52,10 @@ def select(name: str) -> Attached | NotAttached:
 
 def _desktop() -> Attached:
     from devices.desktop import Desktop
+    from devices.worker import emulated
 
-    return Attached("desktop", "this machine", (BASELINE, *FORMATS), Desktop)
+    formats = (BASELINE, *FORMATS)
+    return Attached("desktop", "this machine", formats, Desktop, tuple(filter(emulated, formats)))
 
 
 def _emulator() -> Attached | NotAttached:
@@ -60,7 +64,7 @@ def _emulator() -> Attached | NotAttached:
     if reason := available():
         return NotAttached("arm64-emulator", f"{reason}.", "Install it, and the same command goes on.")
     what = "AArch64 under qemu: masks and instructions a frame, no times"
-    return Attached("arm64-emulator", what, ("tflite",), Arm64Emulator)
+    return Attached("arm64-emulator", what, ("tflite",), Arm64Emulator, ("tflite",))
 
 
 def _android(name: str, what: str) -> Attached | NotAttached:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -138,3 +139,30 @@ def test_a_row_says_what_was_measured_where_and_on_what(plan: Plan, data: Data) 
     worst, typical = row.examples
     assert (worst["frame"], round(worst["iou"])) == ("right", 0)
     assert typical["jpeg"]
+
+
+def test_emulated_cells_come_last_and_timed_ones_have_the_machine_to_themselves(
+    plan: Plan, data: Data, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("os.cpu_count", lambda: 2)
+    made = {spec: artifact(spec) for spec in plan.specs}
+    busy: list[str] = []
+    alone: dict[str, bool] = {}
+    together = threading.Barrier(2, timeout=60)
+
+    class Watched(Thresholder):
+        def run(self, cell: Cell, job: Job) -> Result:
+            busy.append(cell.format)
+            if cell.format in ("onnx", "pytorch"):
+                together.wait()  # Broken, and the test with it, unless both are running.
+            alone[cell.format] = len(busy) == 1
+            result = super().run(cell, job)
+            busy.remove(cell.format)
+            return result
+
+    events = list(measure(plan.tasks, plan, made, Watched(), data, emulated=("onnx", "pytorch")))
+    done = [event.task.cell.format for event in events if isinstance(event, Outcome)]
+    assert done[:3] == ["tflite", "openvino", "coreml"]
+    assert sorted(done[3:]) == ["onnx", "pytorch"]
+    assert all(alone[format] for format in done[:3])
+    assert sorted(event.position for event in events if isinstance(event, Outcome)) == [0, 1, 2, 3, 4]
