@@ -212,8 +212,8 @@ def test_concat_keeps_the_order(saved: Any, axis: int) -> None:
     from coremltools.converters.mil import Builder as mb
 
     a, b = noise(1, 2, 3, 4), noise(1, 2, 3, 4, seed=1)
-    plan = saved(lambda a, b: mb.concat(values=[a, b, a], axis=axis), a.shape, b.shape)
-    np.testing.assert_array_equal(run(plan, a, b), np.concatenate([a, b, a], axis))
+    plan = saved(lambda a, b: mb.concat(values=[a, b, b], axis=axis), a.shape, b.shape)
+    np.testing.assert_array_equal(run(plan, a, b), np.concatenate([a, b, b], axis))
 
 
 def test_concat_interleaved(saved: Any) -> None:
