@@ -56,7 +56,7 @@ class Choice:
     front: tuple[Point, ...]
     """Fastest last."""
     alike: tuple[Point, ...] = ()
-    """Cells as accurate as the one to ship whose speed one run does not tell apart from its own: the intervals overlap."""
+    """Cells as accurate as the one to ship, not told apart from it in speed by one run: the intervals overlap."""
 
     @property
     def fit(self) -> bool:
