@@ -32,8 +32,8 @@ RUNTIMES = {
     "onnx": "onnxruntime",
     "tflite": "ai_edge_litert.interpreter",
     "openvino": "openvino",
-    "coreml": "coremltools",
 }
+"""What is imported before loading is timed; Core ML has a way of its own."""
 MEMORY_INFERENCES = 20
 
 
@@ -52,7 +52,7 @@ def measure(job: Job) -> Result:
     cv2.setNumThreads(job.threads)
     frames = jobs.read_frames(job)
     ring = ring_of(frames)
-    import_module(RUNTIMES[job.format])
+    import_runtime(job.format)
 
     session, load_ns = timed(lambda: open_session(job))
     model = ModelLoop(session, [session.encode_frame(to_float(frame)) for frame in ring])
@@ -104,9 +104,22 @@ def open_session(job: Job) -> Session:
     return converter(cast("Format", job.format)).load(job.model, job.threads, cast("Precision", job.precision))
 
 
+def import_runtime(format: str) -> None:
+    if format == "coreml":
+        from converters.mil.quiet import coremltools
+
+        coremltools()
+    else:
+        import_module(RUNTIMES[format])
+
+
 def emulated(format: str) -> bool:
     """Core ML runs on a Mac; elsewhere a reference executor gives its masks, and a time of that would mean nothing."""
-    return format == "coreml" and sys.platform != "darwin"
+    if format != "coreml":
+        return False
+    from converters import coreml
+
+    return coreml.evidence() == "emulated"
 
 
 def timed(work: Callable[[], Any]) -> tuple[Any, int]:
