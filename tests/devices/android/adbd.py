@@ -41,6 +41,8 @@ class Faults:
     """The connection ends when a command that holds this text begins."""
     stays_away = False
     """After vanishing, nothing is accepted any more."""
+    cut_on: str | None = None
+    """A command that holds this text ends at once, once, in silence; the phone stays."""
     stuck_on: str | None = None
     """A command that holds this text never ends."""
     room: int | None = None
@@ -214,6 +216,9 @@ class Stream:
             if faults.stays_away:
                 self.phone.close()
             self.connection.close()
+            return
+        if faults.cut_on and faults.cut_on in command:
+            faults.cut_on = None
             return
         if faults.stuck_on and faults.stuck_on in command:
             while True:

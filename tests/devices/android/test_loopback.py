@@ -127,6 +127,11 @@ def test_a_phone_that_vanishes_once_costs_a_retry(
     assert result.masks.shape == (3, *job.resolution)
 
 
+def test_a_run_that_ends_in_silence_costs_a_retry(android: AndroidPhone, phone: Adbd, cell: Cell, job: Job) -> None:
+    phone.faults.cut_on = RUNS
+    assert android.run(cell, job).retries == 1
+
+
 def test_a_phone_that_vanishes_for_good_costs_its_cell(
     android: AndroidPhone, phone: Adbd, cell: Cell, job: Job
 ) -> None:
