@@ -125,7 +125,8 @@ def choose(scope: Scope, points: Sequence[Point], tolerable: float = TOLERABLE_L
     """
     front = tuple(sorted((p for p in points if p.on_front), key=lambda p: p.fps))
     best = front[0]
-    losses = ((point, paired(best.summary.ious, point.summary.ious)) for point in reversed(front[1:]))
+    fit = (p for p in reversed(front[1:]) if p.iou >= FIT_IOU)
+    losses = ((point, paired(best.summary.ious, point.summary.ious)) for point in fit)
     ship, loss = next(((point, loss) for point, loss in losses if loss and loss[1][0] >= -tolerable), (best, None))
     alike = (p for p in points if p is not ship and p.level >= ship.level and _overlap(p, ship))
     return Choice(scope, ship, loss, front, tuple(sorted(alike, key=lambda p: p.fps, reverse=True)))

@@ -184,3 +184,9 @@ def test_cells_that_one_run_cannot_tell_apart_are_named():
 def test_a_useless_mask_is_not_fit_to_ship(iou, fit):
     ((scope, members),) = scopes(points([Summary(at(row(), 500, {"a": iou, "b": iou}))])).items()
     assert choose(scope, members).fit is fit
+
+
+def test_where_nothing_is_fit_the_most_accurate_is_named():
+    best = at(row("s4-skip-dense"), 50, {f"p{i}": 30.0 for i in range(30)})
+    near = at(row("s16-skip-dense"), 80, {f"p{i}": 29.8 for i in range(30)})
+    assert chosen(best, near) == "s4-skip-dense"
