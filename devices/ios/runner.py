@@ -1,0 +1,138 @@
+"""An iPhone as a device, over a Link: the harness app runs Core ML and leaves its answer in its Documents folder.
+
+Not yet run on an iPhone: everything here was run by the real libimobiledevice against a loopback usbmuxd with a
+stand-in for the app.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+import time
+import uuid
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from devices import job as jobs
+from devices.contract import Cell, CellFailed, Job, Result
+from devices.ios.link import Link, Missing, Start
+from devices.ios.probe import environment
+from devices.transport import Unreachable
+
+QUESTION, ANSWER = "job", "answer"
+"""Folders of the app's Documents: what is pushed, what the app writes."""
+INT8_SINCE = 16
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Seconds that each step may take before the phone counts as stuck."""
+
+    push: float = 300.0
+    start: float = 60.0
+    """From the launch to the app's first word: time enough to open it by hand."""
+    run: float | None = None
+    """None: a generous one from the job's counts and frames."""
+    pull: float = 120.0
+    nominal: float = 120.0
+    """How long the app waits for the phone to cool."""
+    come_back: float = 60.0
+    poll: float = 2.0
+
+
+@dataclass(frozen=True)
+class IPhone:
+    """Runs Core ML cells on the iPhone that `link` reaches; `major` is the first number of its iOS version, 0 unknown.
+
+    A cell whose phone vanished, was locked in the middle or handed over half an answer is tried `attempts` times in all.
+    """
+
+    link: Link
+    major: int = 0
+    limits: Limits = Limits()
+    attempts: int = 2
+
+    def run(self, cell: Cell, job: Job) -> Result:
+        """Measure one cell, or raise CellFailed with the last attempt's reason; retries are counted in the result."""
+        if job.format != "coreml":
+            raise CellFailed(f"an iPhone runs coreml, not {job.format}")
+        if job.precision == "int8" and 0 < self.major < INT8_SINCE:
+            raise CellFailed(
+                f"int8 weights in an ML program need iOS {INT8_SINCE}, and this iPhone has iOS {self.major}"
+            )
+        for attempt in range(self.attempts):
+            try:
+                if attempt:
+                    self.link.wait(self.limits.come_back)
+                return replace(self._attempt(job), retries=attempt)
+            except Unreachable as reason:
+                fault = reason
+        tries = f" (tried {self.attempts} times)" if self.attempts > 1 else ""
+        raise CellFailed(f"{fault}{tries}")
+
+    def _attempt(self, job: Job) -> Result:
+        name = uuid.uuid4().hex
+        with tempfile.TemporaryDirectory(prefix="cell-") as temporary:
+            place = jobs.write(Path(temporary) / QUESTION, job, jobs.read_frames(job))
+            (place / "go.json").write_text(json.dumps({"job": name, "nominal_seconds": self.limits.nominal}))
+            self.link.push(place, QUESTION, self.limits.push)
+            with self.link.started() as start:
+                self._await(name, job, start, Path(temporary) / "status.json")
+                for file in ("masks.f32", "result.json"):
+                    self._pull(file, place / file)
+            try:
+                result = jobs.read_result(place)
+            except CellFailed as failure:
+                raise Unreachable(str(failure)) from None
+        facts = result.environment.facts
+        if facts.pop("job", None) != name:
+            raise Unreachable("the harness left the answer to another job")
+        return replace(result, environment=environment(facts | {"launch": start.how}))
+
+    def _await(self, name: str, job: Job, start: Start, file: Path) -> None:
+        """Until the app says that it is done; asked seldom, and not at all while it times."""
+        limits, begun = self.limits, time.monotonic()
+        limit = limits.nominal + (limits.run if limits.run is not None else generous_limit(job))
+        while True:
+            said = self._status(file)
+            phase = said.get("phase", "") if said.get("job") == name else ""
+            if phase == "done":
+                return
+            if phase == "failed":
+                raise CellFailed(said.get("reason", "the harness failed without a word"))
+            if phase == "interrupted":
+                raise Unreachable(said.get("reason", "the harness was interrupted"))
+            waited = time.monotonic() - begun
+            if not phase and (waited > limits.start or "ocked" in (start.failure() or "")):
+                raise CellFailed(_not_started(start.failure(), limits.start))
+            if waited > limit:
+                raise Unreachable(f"the harness was still {phase or 'silent'} after {limit:.0f} s")
+            busy = job.counts.warm_up_seconds + 2 * job.counts.seconds
+            time.sleep(max(busy, limits.poll) if phase == "timing" else limits.poll)
+
+    def _status(self, file: Path) -> dict[str, str]:
+        try:
+            self.link.pull(f"{ANSWER}/status.json", file, self.limits.pull)
+            return json.loads(file.read_text())
+        except (Missing, ValueError):
+            return {}
+
+    def _pull(self, name: str, local: Path) -> None:
+        try:
+            self.link.pull(f"{ANSWER}/{name}", local, self.limits.pull)
+        except Missing:
+            raise Unreachable(f"the harness left no {name}") from None
+
+
+def generous_limit(job: Job) -> float:
+    """Seconds after which the app is surely stuck: two a frame, and three times what it was told to measure."""
+    counts = job.counts
+    measuring = 3.0 * (counts.warm_up_seconds + 2 * counts.seconds) + 2.0 * counts.samples
+    return 60.0 + 2.0 * sum(job.sequences) + measuring
+
+
+def _not_started(said: str | None, seconds: float) -> str:
+    if said and "ocked" in said:
+        return f"the harness could not be started, for the iPhone is locked: unlock it and keep it so ({said})"
+    why = f"; the launcher said: {said}" if said else ""
+    return f"the harness did not begin within {seconds:.0f} s: unlock the iPhone and open the app{why}"
