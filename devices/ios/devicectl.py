@@ -124,8 +124,11 @@ class Devicectl:
         return harness(parse_apps(self._ask("info", "apps", limit=SECONDS)))
 
     def push(self, folder: Path, remote: str, limit: float) -> None:
-        # Emptying the folder first may empty all of Documents, of which the harness knows; go.json alone must not.
+        # Emptying the folder first may empty all of Documents: nothing there outlives a job.
         self._copy("to", str(folder), f"Documents/{remote}", limit, "--remove-existing-content", "true")
+
+    def put(self, file: Path, remote: str, limit: float) -> None:
+        self._copy("to", str(file), f"Documents/{remote}", limit)
 
     def pull(self, remote: str, local: Path, limit: float) -> None:
         self._copy("from", f"Documents/{remote}", str(local), limit)

@@ -2,6 +2,7 @@
 
     python -m devices.ios.imobiledevice UDID apps
     python -m devices.ios.imobiledevice UDID push BUNDLE FOLDER REMOTE
+    python -m devices.ios.imobiledevice UDID put BUNDLE FILE REMOTE
     python -m devices.ios.imobiledevice UDID pull BUNDLE REMOTE FILE
 
 The library (LGPL-2.1, Debian's libimobiledevice6, Homebrew's libimobiledevice) is loaded when this runs, by ctypes.
@@ -124,7 +125,16 @@ class Documents:
             if path.is_dir():
                 self._make(there)
             else:
-                self._write(path, there)
+                self.put(path, there)
+
+    def put(self, local: Path, remote: str) -> None:
+        handle, count = self._open(remote, WRITE), c_uint32()
+        with local.open("rb") as file:
+            while chunk := file.read(CHUNK):
+                _check(self.lib.afc_file_write(self.client, handle, chunk, len(chunk), byref(count)), remote)
+                if count.value != len(chunk):
+                    raise Fault("full", f"{remote} took {count.value} of {len(chunk)} bytes")
+        _check(self.lib.afc_file_close(self.client, handle), remote)
 
     def pull(self, remote: str, local: Path) -> None:
         handle = self._open(remote, READ)
@@ -139,15 +149,6 @@ class Documents:
 
     def _make(self, remote: str) -> None:
         _check(self.lib.afc_make_directory(self.client, _path(remote)), remote)
-
-    def _write(self, local: Path, remote: str) -> None:
-        handle, count = self._open(remote, WRITE), c_uint32()
-        with local.open("rb") as file:
-            while chunk := file.read(CHUNK):
-                _check(self.lib.afc_file_write(self.client, handle, chunk, len(chunk), byref(count)), remote)
-                if count.value != len(chunk):
-                    raise Fault("full", f"{remote} took {count.value} of {len(chunk)} bytes")
-        _check(self.lib.afc_file_close(self.client, handle), remote)
 
     def _open(self, remote: str, mode: int) -> c_uint64:
         handle = c_uint64()
@@ -175,6 +176,7 @@ def main(arguments: list[str]) -> int:
     verbs: dict[str, Callable[..., str]] = {
         "apps": lambda: "\n".join(Device(udid).apps()),
         "push": lambda bundle, folder, remote: _done(Device(udid).documents(bundle).push(Path(folder), remote)),
+        "put": lambda bundle, file, remote: _done(Device(udid).documents(bundle).put(Path(file), remote)),
         "pull": lambda bundle, remote, file: _done(Device(udid).documents(bundle).pull(remote, Path(file))),
     }
     try:

@@ -51,7 +51,11 @@ class Link(Protocol):
     """
 
     def push(self, folder: Path, remote: str, limit: float) -> None:
-        """Put what `folder` holds into the folder `remote` of the app's Documents."""
+        """Make the folder `remote` of the app's Documents hold what `folder` holds."""
+        ...
+
+    def put(self, file: Path, remote: str, limit: float) -> None:
+        """Copy one file to `remote` in the app's Documents, whose folder is there."""
         ...
 
     def pull(self, remote: str, local: Path, limit: float) -> None:

@@ -44,7 +44,8 @@ class Limits:
 class IPhone:
     """Runs Core ML cells on the iPhone that `link` reaches; `major` is the first number of its iOS version, 0 unknown.
 
-    A cell whose phone vanished, was locked in the middle or handed over half an answer is tried `attempts` times in all.
+    A cell whose phone vanished, was locked in the middle or handed over half an answer is tried `attempts` times in
+    all.
     """
 
     link: Link
@@ -74,9 +75,12 @@ class IPhone:
         name = uuid.uuid4().hex
         with tempfile.TemporaryDirectory(prefix="cell-") as temporary:
             place = jobs.write(Path(temporary) / QUESTION, job, jobs.read_frames(job))
-            (place / "go.json").write_text(json.dumps({"job": name, "nominal_seconds": self.limits.nominal}))
+            go = Path(temporary) / "go.json"
+            go.write_text(json.dumps({"job": name, "nominal_seconds": self.limits.nominal}))
             self.link.push(place, QUESTION, self.limits.push)
             with self.link.started() as start:
+                # Last of all: launching an app that already measures would end it.
+                self.link.put(go, f"{QUESTION}/go.json", self.limits.push)
                 self._await(name, job, start, Path(temporary) / "status.json")
                 for file in ("masks.f32", "result.json"):
                     self._pull(file, place / file)

@@ -46,7 +46,7 @@ def available() -> str | None:
     """None when one of the two sets of programs is here; otherwise what is missing, in a sentence without its end."""
     if (shutil.which("idevice_id") and shutil.which("ideviceinfo") and imobiledevice.library()) or pymobiledevice3():
         return None
-    return "neither libimobiledevice (apt: libimobiledevice-utils; brew: libimobiledevice) nor pymobiledevice3 is installed"
+    return "neither libimobiledevice (apt: libimobiledevice-utils, brew: libimobiledevice) nor pymobiledevice3 is there"
 
 
 def attached() -> list[Listed]:
@@ -115,6 +115,9 @@ class Libimobiledevice:
     def push(self, folder: Path, remote: str, limit: float) -> None:
         self._call("push", self.bundle, str(folder.absolute()), remote, limit=limit)
 
+    def put(self, file: Path, remote: str, limit: float) -> None:
+        self._call("put", self.bundle, str(file.absolute()), remote, limit=limit)
+
     def pull(self, remote: str, local: Path, limit: float) -> None:
         self._call("pull", self.bundle, remote, str(local.absolute()), limit=limit)
 
@@ -165,6 +168,9 @@ class Pymobiledevice3:
             parent = f"/Documents/{Path(remote).parent}"
             self._call(["apps", "push", "--documents", self.bundle, str(copy), parent], limit)
 
+    def put(self, file: Path, remote: str, limit: float) -> None:
+        self._call(["apps", "push", "--documents", self.bundle, str(file), f"/Documents/{remote}"], limit)
+
     def pull(self, remote: str, local: Path, limit: float) -> None:
         self._call(["apps", "pull", "--documents", self.bundle, f"/Documents/{remote}", str(local)], limit)
 
@@ -173,7 +179,7 @@ class Pymobiledevice3:
         command = [self.program, "developer", "dvt", "launch", self.bundle, "--udid", self.udid]
         try:
             done = call(command, SECONDS)
-            yield Launched("pymobiledevice3", last(done.stderr + done.stdout) if done.returncode else None)
+            yield Launched("pymobiledevice3", _error(done.stderr + done.stdout) if done.returncode else None)
         except Unreachable as fault:
             yield Launched("pymobiledevice3", str(fault))
 
@@ -185,8 +191,14 @@ class Pymobiledevice3:
         said = done.stdout + done.stderr
         # Its exit code is 0 for some faults, which it logs as errors.
         if done.returncode or " ERROR " in said or "Traceback" in said:
-            raise _fault(_kind(said) + last(said))
+            raise _fault(_kind(said) + _error(said))
         return done.stdout
+
+
+def _error(said: str) -> str:
+    """What pymobiledevice3 logged as its error; hints follow it."""
+    lines = re.findall(r" ERROR (.*)", said)
+    return lines[-1][:300] if lines else last(said)
 
 
 def _kind(said: str) -> str:
