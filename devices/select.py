@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from converters.artifact import FORMATS
-from devices.catalog import Phone, phones
+from devices.catalog import phones
 from devices.contract import CellFailed, Runner
 from devices.plan import BASELINE
 
@@ -33,7 +34,7 @@ class NotAttached:
 
 
 def names() -> list[str]:
-    """Every name that `select` knows, adb:SERIAL aside."""
+    """Every name that `select` knows, those of single phones (adb:SERIAL, ios:UDID) aside."""
     return ["desktop", "arm64-emulator", *phones()]
 
 
@@ -43,11 +44,13 @@ def select(name: str) -> Attached | NotAttached:
         return _desktop()
     if name == "arm64-emulator":
         return _emulator()
-    if name.startswith("adb:"):
-        return _android(name, f"an Android device with the serial {name.removeprefix('adb:')}")
-    if phone := phones().get(name):
-        return _iphone(phone) if phone.system == "ios" else _android(name, _description(phone))
-    raise ValueError(f"no device {name!r}; there are: {', '.join(names())}, and adb:SERIAL")
+    phone = phones().get(name)
+    what = f"{phone.name} (known by {', '.join(phone.recognise)})" if phone else name
+    if name.startswith("adb:") or (phone and phone.system == "android"):
+        return _android(name, what)
+    if name.startswith("ios:") or phone:
+        return _iphone(name, what)
+    raise ValueError(f"no device {name!r}; there are: {', '.join(names())}, adb:SERIAL, ios:UDID")
 
 
 def _desktop() -> Attached:
@@ -72,28 +75,54 @@ def _android(name: str, what: str) -> Attached | NotAttached:
     from devices.android.attached import find_all, find_one
 
     try:
-        found, seen = find_one(name), find_all()
+        seen, found = find_all(), find_one(name)
     except (NoAdb, CellFailed) as reason:
         return NotAttached(name, f"Looked for {what}, but {reason}.", "With adb in place, attach the phone by USB.")
+    advice = "Attach it by USB, switch on USB debugging in its developer options, accept the prompt on its screen."
+    return _phone(name, what, seen, found, "adb", advice, ("tflite",))
+
+
+def _iphone(name: str, what: str) -> Attached | NotAttached:
+    from devices.ios.attached import find_all, find_one
+    from devices.ios.link import NoTool
+
+    try:
+        seen, found = find_all(), find_one(name)
+    except (NoTool, CellFailed) as reason:
+        return NotAttached(name, f"Looked for {what}, but {reason}.", "devices/ios/README.md tells what is needed.")
+    advice = "Attach it by USB, unlock it, trust this computer; devices/ios/README.md tells the rest."
+    return _phone(name, what, seen, found, "devicectl and usbmuxd", advice, ("coreml",))
+
+
+class Found(Protocol):
+    """A phone that was seen, of either system."""
+
+    @property
+    def description(self) -> str: ...
+
+    @property
+    def listed(self) -> Listed: ...
+
+    def runner(self) -> Runner: ...
+
+
+class Listed(Protocol):
+    @property
+    def advice(self) -> str | None: ...
+
+
+def _phone(
+    name: str,
+    what: str,
+    seen: Sequence[Found],
+    found: Found | None,
+    where: str,
+    advice: str,
+    formats: tuple[str, ...],
+) -> Attached | NotAttached:
     if found is None:
-        others = ", ".join(other.description for other in seen) or "none at all"
-        return NotAttached(
-            name,
-            f"Looked for {what} among the devices of adb: {others}.",
-            "Attach it by USB, switch on USB debugging in its developer options, accept the prompt on its screen.",
-        )
-    if advice := found.listed.advice:
-        return NotAttached(name, f"Found {found.description}.", f"{advice}.")
-    return Attached(name, found.description, ("tflite",), found.runner)
-
-
-def _iphone(phone: Phone) -> NotAttached:
-    return NotAttached(
-        phone.key,
-        f"Looked for {_description(phone)}: iPhones cannot be reached yet.",
-        "Its Core ML artifacts can be checked without it: --device desktop --formats coreml.",
-    )
-
-
-def _description(phone: Phone) -> str:
-    return f"{phone.name} (known by {', '.join(phone.recognise)})"
+        others = "; ".join(other.description for other in seen) or "none at all"
+        return NotAttached(name, f"Looked for {what} among the devices of {where}: {others}.", advice)
+    if found.listed.advice:
+        return NotAttached(name, f"Found {found.description}.", f"{found.listed.advice.rstrip('.')}.")
+    return Attached(name, found.description, formats, found.runner)
