@@ -6,7 +6,7 @@
     python -m devices.ios.imobiledevice UDID pull BUNDLE REMOTE FILE
 
 The library (LGPL-2.1, Debian's libimobiledevice6, Homebrew's libimobiledevice) is loaded when this runs, by ctypes.
-`apps` prints one identifier a line; the others print DONE. A fault is one line on stderr: its kind, a colon, words.
+`apps` prints one identifier a line; the others print nothing. A fault is one line on stderr: its kind, a colon, words.
 """
 
 from __future__ import annotations
@@ -14,13 +14,11 @@ from __future__ import annotations
 import ctypes
 import plistlib
 import sys
-from collections.abc import Callable
 from ctypes import POINTER, byref, c_char_p, c_int, c_uint32, c_uint64, c_void_p
 from ctypes.util import find_library
 from pathlib import Path
 from typing import Any
 
-DONE = "done"
 USBMUX = 2
 """IDEVICE_LOOKUP_USBMUX"""
 READ, WRITE = 1, 3
@@ -173,22 +171,22 @@ def _fault(code: int, what: str) -> Fault:
 
 def main(arguments: list[str]) -> int:
     udid, verb, *rest = arguments
-    verbs: dict[str, Callable[..., str]] = {
-        "apps": lambda: "\n".join(Device(udid).apps()),
-        "push": lambda bundle, folder, remote: _done(Device(udid).documents(bundle).push(Path(folder), remote)),
-        "put": lambda bundle, file, remote: _done(Device(udid).documents(bundle).put(Path(file), remote)),
-        "pull": lambda bundle, remote, file: _done(Device(udid).documents(bundle).pull(remote, Path(file))),
-    }
     try:
-        print(verbs[verb](*rest))
+        match verb, *rest:
+            case ["apps"]:
+                print("\n".join(Device(udid).apps()))
+            case "push", bundle, folder, remote:
+                Device(udid).documents(bundle).push(Path(folder), remote)
+            case "put", bundle, file, remote:
+                Device(udid).documents(bundle).put(Path(file), remote)
+            case "pull", bundle, remote, file:
+                Device(udid).documents(bundle).pull(remote, Path(file))
+            case _:
+                raise Fault("refused", f"there is no command {verb} with {len(rest)} arguments")
     except Fault as fault:
         print(fault, file=sys.stderr)
         return 1
     return 0
-
-
-def _done(_: None) -> str:
-    return DONE
 
 
 if __name__ == "__main__":

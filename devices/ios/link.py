@@ -74,8 +74,10 @@ class Link(Protocol):
 class Start(Protocol):
     """One launch of the app."""
 
-    how: str
-    """The tool, in the words of the row."""
+    @property
+    def how(self) -> str:
+        """The tool, in the words of the row."""
+        ...
 
     def failure(self) -> str | None:
         """Why the app could not be launched, in the launcher's words; None while nothing speaks against it."""

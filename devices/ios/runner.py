@@ -84,6 +84,7 @@ class IPhone:
                 self._await(name, job, start, Path(temporary) / "status.json")
                 for file in ("masks.f32", "result.json"):
                     self._pull(file, place / file)
+                how = "opened by hand" if start.failure() else start.how
             try:
                 result = jobs.read_result(place)
             except CellFailed as failure:
@@ -91,7 +92,7 @@ class IPhone:
         facts = result.environment.facts
         if facts.pop("job", None) != name:
             raise Unreachable("the harness left the answer to another job")
-        return replace(result, environment=environment(facts | {"launch": start.how}))
+        return replace(result, environment=environment(facts | {"launch": how}))
 
     def _await(self, name: str, job: Job, start: Start, file: Path) -> None:
         """Until the app says that it is done; asked seldom, and not at all while it times."""

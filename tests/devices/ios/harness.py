@@ -34,6 +34,8 @@ class Harness:
     """It is never started, whatever the launcher says."""
     spoil: Callable[[Path], None] | None = None
     """Called with the answer's folder before it is said to be done."""
+    patience = 30.0
+    """Seconds for which it looks for a job once it was launched."""
     launches = 0
     jobs: list[str] = field(default_factory=list)
 
@@ -44,7 +46,8 @@ class Harness:
 
     def _look(self) -> None:
         go = self.documents / "job" / "go.json"
-        for _ in range(1000):
+        end = time.monotonic() + self.patience
+        while time.monotonic() < end:
             if go.exists():
                 try:
                     name = json.loads(go.read_text())["job"]

@@ -1,4 +1,4 @@
-"""The real libimobiledevice against an iPhone on the loopback: list, push, launch, pull, score, and what can go wrong."""
+"""The real libimobiledevice against an iPhone on the loopback: list, push, launch, pull, score, all that can fail."""
 
 from __future__ import annotations
 
