@@ -14,7 +14,6 @@ import shutil
 import socket
 import struct
 import threading
-from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Protocol
@@ -22,6 +21,7 @@ from typing import Any, Protocol
 UDID = "0123456789abcdef0123456789abcdef01234567"
 BUNDLE = "org.example.test.SegmentationHarness"
 LOCKDOWN = 62078
+SERVICES = ("com.apple.mobile.installation_proxy", "com.apple.mobile.house_arrest", "com.apple.debugserver")
 
 AFC = struct.Struct("<8s4Q")
 MAGIC = b"CFA6LPAA"
@@ -150,12 +150,8 @@ class Usbmuxd:
             return
         name = self.services[port]
         self.started.append(name)
-        services: dict[str, Callable[[socket.socket], None]] = {
-            "com.apple.mobile.installation_proxy": self._installation_proxy,
-            "com.apple.mobile.house_arrest": self._house_arrest,
-            "com.apple.debugserver": self._debugserver,
-        }
-        services[name](peer)
+        serve = dict(zip(SERVICES, (self._installation_proxy, self._house_arrest, self._debugserver), strict=True))
+        serve[name](peer)
 
     def _lockdownd(self, peer: socket.socket) -> None:
         while True:
@@ -174,7 +170,7 @@ class Usbmuxd:
                     answer |= {"SessionID": "1", "EnableSessionSSL": False}
             elif asked["Request"] == "StartService":
                 name = asked["Service"]
-                if name.startswith("com.apple.debugserver.DVT"):
+                if name not in SERVICES:
                     answer["Error"] = "InvalidService"
                 else:
                     port = 50000 + len(self.services)
