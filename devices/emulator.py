@@ -35,7 +35,7 @@ class Arm64Emulator:
     """Runs TFLite cells under qemu-user on one emulated thread.
 
     `cpu` is qemu's name of the core, whose features choose the kernels: cortex-a57 has no dot product, as the Pixel 2
-    has none. `seconds_a_frame` bounds a run: a network of 135 M instructions takes about two.
+    has none. `seconds_a_frame` bounds a run: a network of 50 M instructions takes about one on an idle machine.
     """
 
     cpu: str = "cortex-a57"

@@ -1,6 +1,6 @@
 /* Measures one network on the device it runs on: `runner JOBFOLDER`.
  *
- * The job is job.txt, "name value" lines that devices/runner/job.py writes, beside the model and frames.u8
+ * The job is job.txt, "name value" lines that devices/runner/folder.py writes, beside the model and frames.u8
  * (N, H, W, 3) uint8 RGB. The answer is masks.f32 (N, H, W) and, renamed into place last, result.json as
  * devices/contract.py describes it. A fault is one line on stderr and no result.json.
  *
