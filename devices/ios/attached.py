@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from devices.catalog import Phone, find
+from devices.contract import CellFailed
 from devices.ios import devicectl, usbmux
 from devices.ios.link import Link, Listed, NoTool
 from devices.ios.runner import IPhone
@@ -32,7 +33,7 @@ class Found:
 def find_all() -> list[Found]:
     """Every iPhone within reach, also one that cannot be used yet (see `Listed.advice`).
 
-    devicectl comes first, for iOS 17 and later; usbmuxd knows the others. NoTool when neither can be asked.
+    devicectl comes first, for iOS 17 and later; usbmuxd knows the others. NoTool when neither answers, with reasons.
     """
     found: dict[str, Found] = {}
     reasons = []
@@ -40,7 +41,7 @@ def find_all() -> list[Found]:
         try:
             for listed in ask():
                 found.setdefault(listed.udid, Found(listed, find([listed.product]), by_devicectl))
-        except NoTool as reason:
+        except (NoTool, CellFailed) as reason:
             reasons.append(str(reason))
     if len(reasons) == 2:
         raise NoTool("; ".join(reasons))

@@ -14,6 +14,7 @@ final class Bench: ObservableObject {
     private var left = false
 
     func start() {
+        guard timer == nil else { return }
         UIApplication.shared.isIdleTimerDisabled = true
         if let (job, phase) = Answer.last() {
             lastJob = job
