@@ -37,7 +37,7 @@ def tiny(tmp_path_factory: pytest.TempPathFactory, material: Material) -> Path:
 
     torch.manual_seed(0)
     network = Hourglass(TINY)
-    x = torch.from_numpy(material.clip[:4]).permute(0, 3, 1, 2).float() / 255
+    x = torch.from_numpy(material.clip[::8]).permute(0, 3, 1, 2).float() / 255
     with torch.no_grad():
         for module in network.modules():
             if isinstance(module, nn.BatchNorm2d):
@@ -50,9 +50,13 @@ def tiny(tmp_path_factory: pytest.TempPathFactory, material: Material) -> Path:
         final.weight.normal_()
         prev_mask = torch.rand(4, 1, *RESOLUTION)
         network.train()(x, prev_mask)
+        # The previous mask counts, but not so much that a rounding feeds itself until it is all there is.
+        network.stem[0].weight[:, 3] *= 0.1
+        network.head.layers[0][0].weight[:, 11] *= 0.1
+        final.weight[:, 11] *= 0.1
         logits = network.eval().logits(x, prev_mask)
-        final.weight *= 3 / logits.std()
-        final.bias -= 3 * logits.mean() / logits.std()
+        final.weight /= logits.std()
+        final.bias -= logits.mean() / logits.std()
     path = tmp_path_factory.mktemp("checkpoint") / "tiny.safetensors"
     checkpoint.save(path, "tiny", TINY, network.state_dict(), {})
     return path

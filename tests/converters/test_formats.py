@@ -50,7 +50,8 @@ def made(
 def test_parity(precision: Precision, format: Format, made: Made, reference: Floats, material: Material) -> None:
     ours = masks(converter(format).load(made[precision], precision=precision), material.clip)
     parity = compare(ours, reference, material.labels, precision)
-    assert parity.mean_difference <= {"fp32": 1e-5, "fp16": 1e-3, "int8": 0.03}[precision], parity
+    # Untrained, it is noisier than the networks that the tolerances are for; swapped channels differ by 0.1.
+    assert parity.mean_difference <= {"fp32": 1e-5, "fp16": 3e-3, "int8": 0.03}[precision], parity
 
 
 def test_half_the_precision_takes_less_room(made: Made) -> None:
