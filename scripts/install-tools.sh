@@ -1,9 +1,14 @@
 #!/usr/bin/env bash
-# Installs the native tools that some tests drive: a browser that looks at the page, an AArch64 emulator.
+# Installs the native tools that some tests drive: a browser that looks at the page, an AArch64 emulator with the
+# libraries of that processor, the clients of an iPhone.
 # Debian and Ubuntu; as root or under CI only, so that it never asks a laptop's owner for a password.
 set -euo pipefail
 
-tools=(chromium chromium-driver qemu-user)
+tools=(
+  chromium chromium-driver
+  qemu-user libc6-arm64-cross libgcc-s1-arm64-cross libstdc++6-arm64-cross
+  libimobiledevice-utils
+)
 
 missing=()
 for tool in "${tools[@]}"; do
