@@ -63,9 +63,26 @@ def _quantise(model: openvino.Model, names: list[str], calibration: Calibration)
         model,
         nncf.Dataset(samples),
         preset=nncf.QuantizationPreset.MIXED,
+        ignored_scope=nncf.IgnoredScope(names=_joins_to_the_picture(model)),
         subset_size=len(samples),
         advanced_parameters=careful,
     )
+
+
+def _joins_to_the_picture(model: openvino.Model) -> list[str]:
+    """Names of the concatenations that join features to the picture, which the stem reads too.
+
+    NNCF gives all that is concatenated one scale: the picture's 256 levels would become the few that features leave.
+    """
+    joins = [op for op in model.get_ordered_ops() if op.get_type_name() == "Concat"]
+    sources = {join.get_friendly_name(): [value.get_node() for value in join.input_values()] for join in joins}
+    picture = {node.get_friendly_name() for node in model.get_parameters()}
+    picture |= {join for join, nodes in sources.items() if all(n.get_friendly_name() in picture for n in nodes)}
+    return [
+        join
+        for join, nodes in sources.items()
+        if join not in picture and any(n.get_friendly_name() in picture for n in nodes)
+    ]
 
 
 class OpenVinoSession(Session):
