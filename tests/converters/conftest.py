@@ -51,8 +51,9 @@ def tiny(tmp_path_factory: pytest.TempPathFactory, material: Material) -> Path:
         prev_mask = torch.rand(4, 1, *RESOLUTION)
         network.train()(x, prev_mask)
         # The previous mask counts, but not so much that a rounding feeds itself until it is all there is.
-        network.stem[0].weight[:, 3] *= 0.1
-        network.head.layers[0][0].weight[:, 11] *= 0.1
+        weights = dict(network.named_parameters())
+        weights["stem.0.weight"][:, 3] *= 0.1
+        weights["head.layers.0.0.weight"][:, 11] *= 0.1
         final.weight[:, 11] *= 0.1
         logits = network.eval().logits(x, prev_mask)
         final.weight /= logits.std()
