@@ -324,13 +324,21 @@ def evaluate(
 def report(
     folders: Annotated[list[Path], typer.Argument(exists=True, metavar="DIR...")],
     out: Annotated[Path, typer.Option(dir_okay=False, metavar="PAGE", help="The page to write.")] = Path("report.html"),
+    csv: Annotated[
+        Path | None, typer.Option(dir_okay=False, metavar="FILE", help="The figures too, a line a cell.")
+    ] = None,
 ) -> None:
     """Make one page of the rows of one run or many, on one device or many."""
-    from reports.page import build
+    from reports.page import build, gather
 
     for words in build(folders, out):
         print(words, file=sys.stderr)
     print(out)
+    if csv:
+        from reports.dataframe import dataframe
+
+        dataframe(gather(folders)[0]).to_csv(csv, index=False)
+        print(csv)
 
 
 @app.command("devices")

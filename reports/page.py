@@ -26,6 +26,16 @@ TEMPLATES = Path(__file__).parent / "templates"
 def build(dirs: Sequence[Path], out: Path, title: str = TITLE, now: datetime | None = None) -> list[str]:
     """Make the page of all rows found in `dirs`; what had to be set aside on the way is returned, a sentence each.
 
+    ValueError as of `gather`.
+    """
+    rows, words = gather(dirs)
+    write(rows, out, title, now, words)
+    return words
+
+
+def gather(dirs: Sequence[Path]) -> tuple[list[Row], list[str]]:
+    """All rows found in `dirs`, and a sentence for each damaged line set aside.
+
     A folder holds `rows.jsonl`; the file itself may be named instead. ValueError when there is none.
     """
     rows: list[Row] = []
@@ -37,8 +47,7 @@ def build(dirs: Sequence[Path], out: Path, title: str = TITLE, now: datetime | N
         found, damaged = read(path)
         rows += found
         words += damaged
-    write(rows, out, title, now, words)
-    return words
+    return rows, words
 
 
 def write(
