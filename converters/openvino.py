@@ -54,8 +54,8 @@ def _quantise(model: openvino.Model, names: list[str], calibration: Calibration)
 
     nncf.set_log_level(logging.ERROR)
     samples = [dict(zip(names, (a.transpose(0, 3, 1, 2) for a in pair), strict=False)) for pair in calibration]
-    # NNCF's defaults, mean ranges and bias correction, multiply the mask's mean difference by four: measured on a
-    # trained network, with few calibration frames of which each is mostly background.
+    # On the three trained networks it was tried on, this leaves about a third of the mask's mean difference that NNCF's
+    # defaults do (0.0085 instead of 0.0241 after 30 frames); bias correction does most of the harm.
     careful = AdvancedQuantizationParameters(
         activations_range_estimator_params=RangeEstimatorParametersSet.MINMAX, disable_bias_correction=True
     )

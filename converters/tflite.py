@@ -77,8 +77,8 @@ def _quantise(model: bytes, previous_mask: bool, calibration: Calibration) -> by
     static = recipe.static_wi8_ai8()
     names = ("frame", "prev_mask") if previous_mask else ("frame",)
     samples = [dict(zip(names, pair, strict=False)) for pair in calibration]
-    # The quantizer's own calibration follows a moving average, which forgets all but the last ranges: measured on a
-    # trained network it doubles the mask's mean difference.
+    # The quantizer's own calibration follows a moving average, which leans on the last frames. Over the twelve trained
+    # networks, all ranges seen leave a mean difference of 0.0061 in 30 frames instead of 0.0076; one step is the same.
     recipes = RecipeManager()
     recipes.load_quantization_recipe(static)
     calibrator = Calibrator(model, num_threads=1, qsv_update_func=min_max_update)
