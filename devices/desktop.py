@@ -1,4 +1,4 @@
-"""This machine as a device: each cell is measured in a process of its own, its peak memory in a second one."""
+"""This machine as a device: each cell is measured in a process of its own."""
 
 from __future__ import annotations
 
@@ -23,11 +23,10 @@ class Desktop:
     """Runs cells on this machine.
 
     `time_limit` is in seconds for the process that measures; None takes a generous one from the job's counts.
-    `worker` is the command that starts one; a task and a job folder are added to it.
+    `worker` is the command that starts one; a job folder is added to it.
     """
 
     time_limit: float | None = None
-    memory_limit_seconds: float = 120.0
     worker: tuple[str, ...] = (sys.executable, "-m", "devices.worker")
     probe: DesktopProbe = field(default_factory=DesktopProbe)
 
@@ -42,26 +41,17 @@ class Desktop:
         limit = self.time_limit or generous_limit(job)
         with tempfile.TemporaryDirectory(prefix="cell-") as temporary:
             folder = jobs.describe(Path(temporary), job)
-            said = self._work(folder, "measure", job.threads, limit)
+            said = self._work(folder, job.threads, limit)
             try:
                 result = jobs.read_result(folder)
             except CellFailed as failure:
                 raise CellFailed(f"{failure}; {said}") from None
-            if result.evidence == "measured":
-                result = replace(result, peak_memory_bytes=self._peak_memory(folder, job.threads))
         return replace(result, environment=environment(before.facts | result.environment.facts))
 
-    def _peak_memory(self, folder: Path, threads: int) -> int:
-        said = self._work(folder, "memory", threads, self.memory_limit_seconds)
-        try:
-            return int((folder / "peak_memory_bytes").read_text())
-        except (OSError, ValueError):
-            raise CellFailed(f"the pass that measures memory left no number; {said}") from None
-
-    def _work(self, folder: Path, task: str, threads: int, limit: float) -> str:
-        """Run the worker on one task to its end; return in words how it ended. CellFailed beyond `limit` seconds."""
+    def _work(self, folder: Path, threads: int, limit: float) -> str:
+        """Run the worker to its end; return in words how it ended. CellFailed beyond `limit` seconds."""
         process = subprocess.Popen(
-            [*self.worker, task, str(folder)],
+            [*self.worker, str(folder)],
             cwd=ROOT,
             env=os.environ | {"OMP_NUM_THREADS": str(threads), "PYTHONUNBUFFERED": "1"},
             stdin=subprocess.DEVNULL,

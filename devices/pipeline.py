@@ -1,7 +1,7 @@
-"""What is timed: the network alone, and the whole way from a camera picture to a mask that can be composited.
+"""The whole way from a camera picture to a mask that can be composited, as a loop of `devices.timing`.
 
-Both are loops of `devices.timing`: `prepare` hands over the next frame of a ring as a camera would, untimed; `run` is
-timed. In both the model's own last mask is its next previous mask.
+`prepare` hands over the next frame of a ring as a camera would, untimed. The model's own last mask is its next
+previous mask.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from converters.session import Array, Session
+from converters.session import Session
+from devices.model_loop import empty_mask, to_float
 
 CAMERA = (1280, 720)
 """Width and height in pixels of the camera's picture and of the finished mask."""
@@ -22,25 +23,6 @@ RING = 16
 
 Picture = NDArray[np.uint8]
 """(H, W, 3) uint8 RGB."""
-
-
-class ModelLoop:
-    """Native frame and mask in ordinary memory in, native mask in ordinary memory out.
-
-    The copies into and out of the runtime's own tensors are timed, as an application pays them; laying the frame out
-    in the model's layout and type is not.
-    """
-
-    def __init__(self, session: Session, frames: Sequence[Array]) -> None:
-        self.session = session
-        self.mask = session.encode_mask(empty_mask(session))
-        self.frames: Iterator[Array] = itertools.cycle(frames)
-
-    def prepare(self) -> None:
-        self.frame = next(self.frames)
-
-    def run(self) -> None:
-        self.mask = self.session.native(self.frame, self.mask)
 
 
 class PipelineLoop:
@@ -61,28 +43,12 @@ class PipelineLoop:
     def run(self) -> None:
         height, width = self.session.resolution
         small = cv2.resize(self.picture, (width, height), interpolation=cv2.INTER_LINEAR)
-        frame = self.session.encode_frame(to_float(small))
+        frame = self.session.encode_frame(to_float(np.asarray(small, np.uint8)))
         self.mask = self.session.native(frame, self.mask)
         small_alpha = cv2.convertScaleAbs(self.session.decode_mask(self.mask)[0, :, :, 0], alpha=255)
         self.alpha = cv2.resize(small_alpha, CAMERA, interpolation=cv2.INTER_LINEAR)
 
 
-def ring_of(frames: NDArray[np.uint8]) -> list[Picture]:
-    """The first frames of (N, H, W, 3), in order; a single one is joined by its mirror image: no input repeats."""
-    ring = [np.array(frame) for frame in frames[:RING]]
-    return ring if len(ring) > 1 else [ring[0], np.ascontiguousarray(ring[0][:, ::-1])]
-
-
-def camera_pictures(ring: Sequence[Picture]) -> list[Picture]:
-    """The same frames enlarged to the camera's size."""
-    return [np.asarray(cv2.resize(frame, CAMERA, interpolation=cv2.INTER_LINEAR), np.uint8) for frame in ring]
-
-
-def to_float(picture: Picture | cv2.typing.MatLike) -> NDArray[np.float32]:
-    """(H, W, 3) uint8 to (1, H, W, 3) float32 in [0, 1]."""
-    return np.multiply(picture, np.float32(1 / 255), dtype=np.float32)[None]
-
-
-def empty_mask(session: Session) -> NDArray[np.float32]:
-    """The previous mask of a first frame: zeros (1, H, W, 1)."""
-    return np.zeros((1, *session.resolution, 1), np.float32)
+def camera_pictures(frames: NDArray[np.uint8]) -> list[Picture]:
+    """The ring: the first of `frames` (N, H, W, 3), in order, enlarged to the camera's size."""
+    return [np.asarray(cv2.resize(f, CAMERA, interpolation=cv2.INTER_LINEAR), np.uint8) for f in frames[:RING]]

@@ -1,9 +1,9 @@
-"""The timed process: `python -m devices.worker measure|memory JOBFOLDER`.
+"""The timed process: `python -m devices.worker JOBFOLDER`.
 
-`measure` loads the model, runs it once, scores every frame with the mask fed back, warms up until converged, and then
-times the two loops of `devices.pipeline`. `memory` loads, runs a few frames and notes the process's peak, untimed, so
-that neither disturbs the other. Both bind themselves to as many processors as the job has threads. Nothing else runs
-here: no progress, no monitor.
+It loads the model, runs it once, runs it some more and notes the process's peak memory, warms up until converged, and
+then times the two loops: the model's, which passes every frame at least once and keeps its mask, and the pipeline's.
+What is scored is therefore what was timed. It binds itself to as many processors as the job has threads, and nothing
+else runs here: no progress, no monitor.
 """
 
 from __future__ import annotations
@@ -11,16 +11,15 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-import numpy as np
-
 from devices import environment, timing
 from devices import job as jobs
 from devices.contract import Environment, Job, Result
+from devices.model_loop import ModelLoop, unrepeated
 from devices.placement import placement
 
 if TYPE_CHECKING:
@@ -35,63 +34,61 @@ RUNTIMES = {
 }
 """What is imported before loading is timed; Core ML has a way of its own."""
 MEMORY_INFERENCES = 20
+"""After as many, a runtime has allocated what it will. Nothing that only the bench needs has been imported by then."""
 
 
 def measure(job: Job) -> Result:
-    """Everything a cell's row needs but its peak memory. An emulated format gets its masks and no times.
+    """Everything a cell's row needs. An emulated format gets its masks and no times.
 
     `load_ns` is reading and preparing the model, its file in the system's cache, its runtime already imported:
     importing is Python's time. `first_ns` is the inference after it, tensors in and out.
     """
-    import cv2
-
-    from devices.pipeline import ModelLoop, PipelineLoop, camera_pictures, ring_of, to_float
-    from frames.score import predict
-
     cpus = environment.pin(job.threads)
-    cv2.setNumThreads(job.threads)
-    frames = jobs.read_frames(job)
-    ring = ring_of(frames)
+    frames, sequences = unrepeated(jobs.read_frames(job), job.sequences)
+    scored = sum(job.sequences)
     import_runtime(job.format)
 
     session, load_ns = timed(lambda: open_session(job))
-    model = ModelLoop(session, [session.encode_frame(to_float(frame)) for frame in ring])
+    model = ModelLoop(session, frames, sequences)
     model.prepare()
     _, first_ns = timed(model.run)
-    masks = np.asarray(predict(session, frames, job.sequences), np.float32)
     if emulated(job.format):
-        return Result(masks=masks, evidence="emulated", placement={"requested": job.unit, **placement(session)})
+        for _ in range(scored - 1):
+            model.prepare()
+            model.run()
+        model.note()
+        placed = {"requested": job.unit, **placement(session)}
+        return Result(masks=model.masks[:scored], evidence="emulated", placement=placed)
+    for _ in range(MEMORY_INFERENCES):
+        model.run()
+    peak = environment.peak_memory_bytes()
 
-    pipeline = PipelineLoop(session, camera_pictures(ring))
+    import cv2
+
+    from devices.pipeline import PipelineLoop, camera_pictures
+
+    cv2.setNumThreads(job.threads)
+    pipeline = PipelineLoop(session, camera_pictures(frames))
     pipeline.prepare()
     pipeline.run()  # Its first resize allocates what the later ones use.
     warm = timing.warm_up(model, job.counts)
     watch = environment.Watch(cpus)
-    model_ns = timing.sample(model, job.counts)
+    model.rewind()
+    model_ns = timing.sample(model, replace(job.counts, samples=max(job.counts.samples, scored)))
+    model.note()
     pipeline_ns = timing.sample(pipeline, job.counts)
     return Result(
-        masks=masks,
+        masks=model.masks[:scored],
         evidence="measured",
         model_ns=model_ns,
         pipeline_ns=pipeline_ns,
         load_ns=load_ns,
         first_ns=first_ns,
-        warm_up=asdict(warm) | {"ring": len(ring)},
+        warm_up=asdict(warm),
+        peak_memory_bytes=peak,
         placement={"requested": job.unit, "cpus": cpus, **placement(session)},
         environment=Environment(facts={"pinned": cpus is not None, **watch.facts()}),
     )
-
-
-def peak_memory(job: Job) -> int:
-    """Peak resident bytes of a process that loads the model and runs it on MEMORY_INFERENCES frames, unwarmed."""
-    environment.pin(job.threads)
-    session = open_session(job)
-    mask = session.encode_mask(np.zeros((1, *job.resolution, 1), np.float32))
-    frames = jobs.read_frames(job)
-    for i in range(MEMORY_INFERENCES):
-        frame = np.multiply(frames[i % len(frames)], np.float32(1 / 255), dtype=np.float32)[None]
-        mask = session.native(session.encode_frame(frame), mask)
-    return environment.peak_memory_bytes()
 
 
 def open_session(job: Job) -> Session:
@@ -129,13 +126,9 @@ def timed(work: Callable[[], Any]) -> tuple[Any, int]:
     return made, time.perf_counter_ns() - start
 
 
-def main(task: str, folder: Path) -> None:
-    job = jobs.read(folder)
-    if task == "measure":
-        jobs.write_result(folder, measure(job))
-    else:
-        (folder / "peak_memory_bytes").write_text(str(peak_memory(job)))
+def main(folder: Path) -> None:
+    jobs.write_result(folder, measure(jobs.read(folder)))
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], Path(sys.argv[2]))
+    main(Path(sys.argv[1]))

@@ -58,7 +58,7 @@ def job(tmp_path_factory: pytest.TempPathFactory, frames: np.ndarray) -> Job:
 
 
 def desktop(script: str = "", time_limit: float | None = None) -> Desktop:
-    """A Desktop whose worker runs `script` with the task as sys.argv[1] and the folder as sys.argv[2]."""
+    """A Desktop whose worker runs `script` with the job folder as sys.argv[1]."""
     probe = DesktopProbe(look_seconds=0.01)
     if not script:
         return Desktop(time_limit, probe=probe)
@@ -135,7 +135,7 @@ def test_a_worker_killed_on_its_way_fails_its_cell(job: Job) -> None:
         import os, sys
         sys.path.insert(0, "")
         from pathlib import Path
-        Path(sys.argv[2], "result.json.part").write_text('{"evidence": "measured"')
+        Path(sys.argv[1], "result.json.part").write_text('{"evidence": "measured"')
         print("measuring", file=sys.stderr, flush=True)
         os.kill(os.getpid(), 9)
     """
@@ -152,8 +152,8 @@ def test_a_worker_that_leaves_half_its_masks_is_not_believed(job: Job) -> None:
     script = """
         import sys
         from pathlib import Path
-        Path(sys.argv[2], "masks.f32").write_bytes(bytes(100))
-        Path(sys.argv[2], "result.json").write_text('{"evidence": "measured", "end": "done"}')
+        Path(sys.argv[1], "masks.f32").write_bytes(bytes(100))
+        Path(sys.argv[1], "result.json").write_text('{"evidence": "measured", "end": "done"}')
     """
     with pytest.raises(CellFailed, match=r"masks\.f32 holds 100 bytes"):
         desktop(script).run(CELL, job)
@@ -165,22 +165,10 @@ def test_a_result_is_believed_whatever_the_exit_code(job: Job) -> None:
         sys.path.insert(0, "")
         from pathlib import Path
         from devices.worker import main
-        main(sys.argv[1], Path(sys.argv[2]))
+        main(Path(sys.argv[1]))
         os._exit(7)
     """
     assert desktop(script).run(CELL, job).evidence == "measured"
-
-
-def test_a_memory_pass_that_dies_fails_the_cell(job: Job) -> None:
-    script = """
-        import sys
-        sys.path.insert(0, "")
-        from pathlib import Path
-        from devices.worker import main
-        sys.exit("out of memory") if sys.argv[1] == "memory" else main(sys.argv[1], Path(sys.argv[2]))
-    """
-    with pytest.raises(CellFailed, match=r"memory left no number; .* out of memory"):
-        desktop(script).run(CELL, job)
 
 
 FORKING = """

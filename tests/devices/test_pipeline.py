@@ -9,7 +9,8 @@ import pytest
 
 from converters.session import Array, Quantisation, Session
 from devices.contract import Counts
-from devices.pipeline import CAMERA, RING, ModelLoop, PipelineLoop, camera_pictures, ring_of, to_float
+from devices.model_loop import ModelLoop, to_float, unrepeated
+from devices.pipeline import CAMERA, RING, PipelineLoop, camera_pictures
 from devices.timing import sample
 
 H, W = 32, 64
@@ -44,12 +45,9 @@ def frames() -> np.ndarray:
     return np.random.default_rng(0).integers(0, 256, (RING + 4, H, W, 3), np.uint8)
 
 
-@pytest.mark.parametrize("kind", [ModelLoop, PipelineLoop])
-def test_each_iteration_has_the_next_frame_and_the_last_mask(kind: type, frames: np.ndarray) -> None:
+def test_the_pipeline_has_the_next_frame_and_the_last_mask_each_time(frames: np.ndarray) -> None:
     session = Recorder()
-    ring = ring_of(frames)
-    given = [to_float(frame) for frame in ring] if kind is ModelLoop else camera_pictures(ring)
-    sample(kind(session, given), Counts(samples=2 * RING + 1, seconds=0))
+    sample(PipelineLoop(session, camera_pictures(frames)), Counts(samples=2 * RING + 1, seconds=0))
     assert len(session.frames) == 2 * RING + 1
     for before, now in zip(session.frames, session.frames[1:], strict=False):
         assert not np.array_equal(before, now)
@@ -59,14 +57,43 @@ def test_each_iteration_has_the_next_frame_and_the_last_mask(kind: type, frames:
     assert all(mask is last for mask, last in zip(session.given[1:], session.returned, strict=False))
 
 
-def test_a_single_frame_is_joined_by_its_mirror_image(frames: np.ndarray) -> None:
-    ring = ring_of(frames[:1])
-    assert len(ring) == 2
-    assert np.array_equal(ring[0][:, ::-1], ring[1])
+def test_the_model_has_every_frame_in_order_and_the_last_mask_except_where_a_sequence_begins(
+    frames: np.ndarray,
+) -> None:
+    session = Recorder()
+    count, first = len(frames), 7
+    sample(ModelLoop(session, frames, (first, count - first)), Counts(samples=2 * count + 1, seconds=0))
+    assert len(session.frames) == 2 * count + 1
+    for i, (frame, given) in enumerate(zip(session.frames, session.given, strict=True)):
+        assert np.array_equal(frame, to_float(frames[i % count]))
+        if i % count in (0, first):
+            assert not given.any()
+        else:
+            assert given is session.returned[i - 1]
+
+
+def test_the_masks_that_are_scored_are_those_of_the_timed_frames(frames: np.ndarray) -> None:
+    session = Recorder()
+    loop = ModelLoop(session, frames, (len(frames),))
+    sample(loop, Counts(samples=5, seconds=0))
+    loop.rewind()
+    sample(loop, Counts(samples=len(frames), seconds=0))
+    loop.note()
+    # The n-th call returns a mask of 1/n throughout; five calls came before the rewinding.
+    expected = [1 / (5 + n) for n in range(1, len(frames) + 1)]
+    assert np.allclose(loop.masks.mean((1, 2)), expected)
+
+
+def test_a_single_frame_is_joined_by_its_mirror_image_as_a_sequence_of_its_own(frames: np.ndarray) -> None:
+    shown, sequences = unrepeated(frames[:1], (1,))
+    assert sequences == (1, 1)
+    assert np.array_equal(shown[0], frames[0])
+    assert np.array_equal(shown[0][:, ::-1], shown[1])
+    assert unrepeated(frames, (3, 17))[0] is frames
 
 
 def test_the_pipeline_gives_an_eight_bit_mask_of_the_camera_size(frames: np.ndarray) -> None:
-    loop = PipelineLoop(Recorder(), camera_pictures(ring_of(frames)))
+    loop = PipelineLoop(Recorder(), camera_pictures(frames))
     for expected in (255, 128, 85):
         loop.prepare()
         loop.run()
@@ -76,7 +103,7 @@ def test_the_pipeline_gives_an_eight_bit_mask_of_the_camera_size(frames: np.ndar
 
 
 def test_the_pipeline_shows_the_model_the_picture_in_its_layout(frames: np.ndarray) -> None:
-    pictures = camera_pictures(ring_of(frames))
+    pictures = camera_pictures(frames)
     assert all(picture.shape == (*CAMERA[::-1], 3) for picture in pictures)
     upright, turned = Recorder(), Recorder(layout="NCHW")
     for session in (upright, turned):
@@ -93,7 +120,7 @@ def test_the_pipeline_shows_the_model_the_picture_in_its_layout(frames: np.ndarr
 
 def test_a_model_in_integers_gets_integers(frames: np.ndarray) -> None:
     session = Recorder(frame_quantisation=Quantisation(1 / 255, -128), mask_quantisation=Quantisation(1 / 256, -128))
-    loop = PipelineLoop(session, camera_pictures(ring_of(frames)))
+    loop = PipelineLoop(session, camera_pictures(frames))
     for _ in range(2):
         loop.prepare()
         loop.run()
