@@ -83,8 +83,13 @@ def _reference() -> dict[str, Variant]:
 REFERENCE: dict[str, Variant] = _reference()
 """The twelve: squeeze 4, 16 or 32; skips or none; dense head or none."""
 
+LIVE = Variant(squeeze=4, head="half", widths=(64, 128, 256), decoder=(64, 32, 16))
+"""The network to ship: narrow where pixels are many, hardly squeezed where they are few (costs: training/PLAN.md)."""
+
 VARIANTS: dict[str, Variant] = {
     **REFERENCE,
+    "live": LIVE,
+    "live-plain": replace(LIVE, head="plain"),
     "s16-skip-half": Variant(head="half"),
     "s16-skip-plain-noprev": Variant(head="plain", previous_mask=False),
 }
