@@ -112,7 +112,8 @@ class OpenVinoSession(Session):
         self.request = compiled.create_infer_request()
         shape = compiled.input("frame").shape
         self.resolution = (shape[2], shape[3])
-        self.recurrent = len(compiled.inputs) == 2
+        self.inputs = [self.request.get_tensor(n).data for n in ("frame", "prev_mask")[: len(compiled.inputs)]]
+        self.mask = self.request.get_tensor("mask").data
         self.facts = {
             "runtime": f"OpenVINO {version('openvino')}",
             "compute_precision": compiled.get_property(hints.inference_precision).get_type_name(),
@@ -120,8 +121,11 @@ class OpenVinoSession(Session):
         }
 
     def native(self, frame: Array, prev_mask: Array) -> Array:
-        feed = {"frame": frame, "prev_mask": prev_mask} if self.recurrent else {"frame": frame}
-        return self.request.infer(feed, share_inputs=True)["mask"]
+        # Copies into the request's own tensors: a dictionary of arrays costs the Python binding 0.2 ms an inference.
+        for tensor, array in zip(self.inputs, (frame, prev_mask), strict=False):
+            tensor[...] = array
+        self.request.infer()
+        return self.mask.copy()
 
 
 def load(path: Path, threads: int = 1, precision: Precision = "fp32") -> Session:
