@@ -29,12 +29,12 @@ class Counts:
     """
 
     warm_up_least: int = 30
-    warm_up_seconds: float = 1.5
+    warm_up_seconds: float = 1.0
     samples: int = 50
     seconds: float = 0.5
 
 
-QUICK = Counts(warm_up_seconds=1.0, samples=30, seconds=0.3)
+QUICK = Counts(warm_up_seconds=0.7, samples=30, seconds=0.3)
 FULL = Counts(warm_up_seconds=8.0, samples=1024, seconds=60.0)
 
 

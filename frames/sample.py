@@ -39,7 +39,7 @@ CREDITS = (
 )
 """Where the photographs come from."""
 
-LENGTH = 30
+LENGTH = 18
 LANDSCAPE, PORTRAIT = (360, 480), (480, 360)
 HERE = Path(__file__).parent / "astronaut"
 
@@ -105,7 +105,7 @@ STILLS: tuple[Shot, ...] = (
 def embedded(seed: int = 0) -> Footage:
     """The sample: four clips (`talk`, `walk`, `entry`, `cut`) and the stills, the same to the byte for one seed.
 
-    Frames are made when they are first read and then kept, about 90 MB in all.
+    Frames are made when they are first read and then kept, about 60 MB in all.
     """
     clips = [_clip(name, tuple(replace(s, seed=s.seed + 100 * seed) for s in shots)) for name, shots in CLIPS.items()]
     stills = [_clip(f"{s.scene}-{i:02}", (replace(s, seed=s.seed + 100 * seed),)) for i, s in enumerate(STILLS, 1)]
