@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from devices.plan import Plan, Weights
     from devices.select import Attached
     from frames.clip import Footage
+    from models.peer import Peer
     from models.variant import Resolution
 
 WRONG_USAGE, NOT_MEASURED, INTERRUPTED = 2, 3, 130
@@ -53,6 +54,12 @@ def parse_variants(text: str) -> str:
 
     match(text)
     return text
+
+
+def parse_peers(text: str) -> tuple[Peer, ...]:
+    from models.peer import match
+
+    return match(text)
 
 
 def parse_variant(text: str) -> str:
@@ -174,6 +181,15 @@ def bench(
     precisions: Annotated[
         Any, typer.Option(parser=option(parse_precisions), metavar="P,P", help="Of fp32, fp16, int8.")
     ] = "fp32",
+    peers: Annotated[
+        Any,
+        typer.Option(
+            parser=option(parse_peers),
+            metavar="GLOB",
+            help="Other people's models to measure beside ours, of peers.toml; none is none.",
+            show_default="all on the desktop, else none",
+        ),
+    ] = None,
     resolution: ResolutionOption = "256x256",
     threads: Annotated[int, typer.Option(min=1, metavar="N", help="Processors that a cell may use.")] = 1,
     data: DataOption = None,
@@ -215,6 +231,7 @@ def bench(
         resolution=resolution,
         threads=threads,
         counts=QUICK if quick else FULL if full else Counts(),
+        peers=parse_peers("*" if device == "desktop" else "none") if peers is None else peers,
         shard=shard,
     )
     plan = make(options, trained(checkpoints))
@@ -289,7 +306,12 @@ def convert(
 @app.command()
 def evaluate(
     ctx: typer.Context,
-    model: Annotated[Path, typer.Argument(exists=True, metavar="ARTIFACT_OR_CHECKPOINT")],
+    model: Annotated[
+        str,
+        typer.Argument(
+            metavar="MODEL", help="An artifact, a checkpoint, or the name of somebody else's model in peers.toml."
+        ),
+    ],
     data: DataOption = None,
     prev: Annotated[
         Previous, typer.Option(help="Whether a clip's frames get the mask of the one before. Stills never do.")
@@ -298,7 +320,7 @@ def evaluate(
     threads: Annotated[int, typer.Option(min=1, metavar="N", help="Processors it may use.")] = 1,
     as_json: JsonOption = False,
 ) -> None:
-    """Judge one artifact or checkpoint: IOU, boundary F and, for clips, dtSSD, with 95 % intervals."""
+    """Judge one model: IOU, boundary F and, for clips, dtSSD, with 95 % intervals."""
     from devices.open_model import open_model
     from frames import evaluate as judging
     from reports.live import Live
@@ -307,7 +329,7 @@ def evaluate(
     step, size = open_model(model, resolution=resolution, threads=threads)
     with Live() as live:
         live.stage("judge", footage.frames)
-        score = judging.evaluate(step, size, footage, prev.value, on_frame=live.done)
+        score = judging.evaluate(step, size, footage, prev.value, on_frame=live.done, fit=step.fit)
     told = judging.report(score, footage, prev.value)
     if or_before(ctx, "as_json", as_json):
         print_json(told)
@@ -406,6 +428,7 @@ def read_footage(data: Path | None) -> Footage:
 def measure(plan: Plan, target: Attached, footage: Footage, out: Path, seed: int | None, as_json: bool) -> None:
     """Convert, measure what has not been measured yet, append a row a cell, and make the page."""
     from converters.build import build
+    from converters.peer import bring
     from devices import run
     from devices.plan import shuffled
     from reports import page, rows, table
@@ -419,9 +442,10 @@ def measure(plan: Plan, target: Attached, footage: Footage, out: Path, seed: int
             for words in damaged:
                 live.say(words)
             session = Session.taken_up(known, seed)
-            data = run.prepare(footage, plan.options.resolution)
+            data = run.prepare(footage, plan.options.resolution, plan.peers)
             live.stage("convert", len(plan.specs))
             made = build(plan.specs, live.convert)
+            made |= {task.spec: bring(task.cell.peer, task.spec) for task in plan.tasks if task.cell.peer and task.spec}
             todo = run.left(plan, made, data, set(map(identity, rows.latest(known))))
             live.stage("measure", len(todo))
             order = shuffled(todo, session.seed)
@@ -456,7 +480,7 @@ def show(plan: Plan, as_json: bool) -> None:
     from devices.plan import seconds
 
     converting, measuring = seconds(plan)
-    absent = sorted({task.cell.variant for task in plan.tasks if task.cell.checkpoint is None})
+    absent = sorted({task.cell.variant for task in plan.tasks if not task.possible})
     if as_json:
         print_json(
             {

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from converters.artifact import Artifact
+from models.peer import Peer
 from models.variant import Resolution
 
 Evidence = Literal["measured", "emulated", "estimated"]
@@ -51,6 +52,8 @@ class Cell:
     threads: int = 1
     artifact: Artifact | None = None
     checkpoint: Path | None = None
+    peer: Peer | None = None
+    """Whose model it is when it is not one of ours; `variant` is then the peer's name."""
 
     @property
     def name(self) -> str:
@@ -72,6 +75,7 @@ class Job:
     threads: int = 1
     counts: Counts = Counts()
     variant: str = ""
+    peer: Peer | None = None
 
 
 @dataclass(frozen=True)

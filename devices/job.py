@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from devices.contract import CellFailed, Counts, Environment, Job, Result
+from models.peer import Peer
 
 END = {"end": "done"}
 
@@ -54,6 +55,7 @@ def read(folder: Path) -> Job:
             "resolution": (height, width),
             "sequences": tuple(values["sequences"]),
             "counts": Counts(**values["counts"]),
+            "peer": Peer.from_dict(values["peer"]) if values.get("peer") else None,
         }
     )
 

@@ -6,9 +6,11 @@ from pathlib import Path
 
 import numpy as np
 
+import models.peer
 from converters.artifact import Precision
 from converters.registry import converter, format_of
 from converters.session import Session
+from models.peer import Peer
 from models.segmenter import no_mask
 from models.variant import DEFAULT_RESOLUTION, Resolution
 
@@ -20,10 +22,13 @@ def open_model(
 ) -> tuple[Session, Resolution]:
     """A `models.segmenter.Step` and its (height, width), by the path's suffix.
 
-    An artifact has one resolution; a checkpoint runs at `resolution`, 256x256 without one. ValueError, one sentence,
-    when there is nothing at the path, its format is not known or cannot run here, or it breaks the contract
+    A name in peers.toml, or the very file that an entry pins, is that peer with all its entry says. An artifact has one
+    resolution; a checkpoint runs at `resolution`, 256x256 without one. ValueError, one sentence, when there is nothing
+    at the path, its format is not known or cannot run here, or it breaks the contract
     `(frame, prev_mask) -> mask`: shapes alike, values in [0, 1].
     """
+    if peer := _peer(path):
+        return _open_peer(*peer, resolution, threads)
     path = Path(path)
     if not path.exists():
         raise ValueError(f"{path}: there is no such model")
@@ -34,6 +39,30 @@ def open_model(
         raise ValueError(f"{path}: was made for {_size(session.resolution)}, not {_size(resolution)}")
     _check(path, session)
     return session, session.resolution
+
+
+def _peer(path: Path | str) -> tuple[Peer, Path | None] | None:
+    """The peer of that name, or the one whose file this is, with the file."""
+    peers = models.peer.read()
+    if found := peers.get(str(path)):
+        return found, None
+    path = Path(path)
+    if not path.is_file() or path.suffix not in models.peer.FORMATS:
+        return None
+    from converters.peer import hash_of
+
+    digest = hash_of(path)
+    return next(((peer, path) for peer in peers.values() if peer.sha256 == digest), None)
+
+
+def _open_peer(
+    peer: Peer, path: Path | None, resolution: Resolution | None, threads: int
+) -> tuple[Session, Resolution]:
+    from converters.peer import fetch, open_peer
+
+    if resolution not in (None, peer.resolution):
+        raise ValueError(f"{peer.name}: was made for {_size(peer.resolution)}, not {_size(resolution)}")
+    return open_peer(peer, path or fetch(peer), threads), peer.resolution
 
 
 def _checkpoint(path: Path, resolution: Resolution | None, threads: int) -> Session:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from converters.session import Session
 from devices.model_loop import empty_mask, to_float
+from models.segmenter import box
 
 CAMERA = (1280, 720)
 """Width and height in pixels of the camera's picture and of the finished mask."""
@@ -36,16 +37,22 @@ class PipelineLoop:
         self.session = session
         self.mask = session.encode_mask(empty_mask(session))
         self.pictures: Iterator[Picture] = itertools.cycle(pictures)
+        # Beside the picture lie the black bars of a model that keeps its aspect.
+        self.small = np.zeros((*session.resolution, 3), np.uint8)
+        whole = slice(None), slice(None)
+        self.rows, self.columns = whole if session.fit == "stretch" else box(CAMERA[::-1], session.resolution)
+        self.inside = self.small[self.rows, self.columns]
+        self.size = self.inside.shape[1], self.inside.shape[0]
 
     def prepare(self) -> None:
         self.picture = next(self.pictures)
 
     def run(self) -> None:
-        height, width = self.session.resolution
-        small = cv2.resize(self.picture, (width, height), interpolation=cv2.INTER_LINEAR)
-        frame = self.session.encode_frame(to_float(np.asarray(small, np.uint8)))
+        cv2.resize(self.picture, self.size, dst=self.inside, interpolation=cv2.INTER_LINEAR)
+        frame = self.session.encode_frame(to_float(self.small))
         self.mask = self.session.native(frame, self.mask)
-        small_alpha = cv2.convertScaleAbs(self.session.decode_mask(self.mask)[0, :, :, 0], alpha=255)
+        mask = self.session.decode_mask(self.mask)[0, self.rows, self.columns, 0]
+        small_alpha = cv2.convertScaleAbs(mask, alpha=255)
         self.alpha = cv2.resize(small_alpha, CAMERA, interpolation=cv2.INTER_LINEAR)
 
 

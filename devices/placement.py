@@ -16,7 +16,7 @@ def placement(session: Session) -> dict[str, Any]:
     and how many layers compute in which type.
     """
     kind = type(session).__name__
-    told = {"TfliteSession": _litert, "OnnxSession": _onnx, "OpenVinoSession": _openvino}.get(kind)
+    told = TOLD.get(kind)
     return {**session.facts, **(told(session) if told else {})}
 
 
@@ -62,3 +62,13 @@ def _openvino(session: Any) -> dict[str, Any]:
         "ops": len(layers),
         "layer_types": dict(types.most_common()),
     }
+
+
+TOLD = {
+    "TfliteSession": _litert,
+    "LiteRtPeer": _litert,
+    "OnnxSession": _onnx,
+    "OnnxPeer": _onnx,
+    "OpenVinoSession": _openvino,
+    "OpenVinoPeer": _openvino,
+}

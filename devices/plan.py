@@ -11,6 +11,7 @@ from pathlib import Path
 
 from converters.artifact import FORMATS, Precision, Spec
 from devices.contract import Cell, Counts, Unit
+from models.peer import Peer
 from models.variant import DEFAULT_RESOLUTION, Resolution, get, match
 
 BASELINE = "pytorch"
@@ -35,6 +36,8 @@ class Options:
     resolution: Resolution = DEFAULT_RESOLUTION
     threads: int = 1
     counts: Counts = Counts()
+    peers: tuple[Peer, ...] = ()
+    """Measured beside the variants, each at its own resolution and precision, if its format is among `formats`."""
     shard: tuple[int, int] = (1, 1)
     """(i, n): the i-th of n machines, from 1, takes every n-th cell."""
 
@@ -58,7 +61,7 @@ class Task:
     @property
     def possible(self) -> bool:
         """False when the variant has no checkpoint: such a cell fails with that reason."""
-        return self.cell.checkpoint is not None
+        return self.cell.checkpoint is not None or self.cell.peer is not None
 
 
 @dataclass(frozen=True)
@@ -70,7 +73,13 @@ class Plan:
 
     @property
     def specs(self) -> tuple[Spec, ...]:
-        return tuple(task.spec for task in self.tasks if task.spec)
+        """What is to be converted."""
+        return tuple(task.spec for task in self.tasks if task.spec and not task.cell.peer)
+
+    @property
+    def peers(self) -> tuple[Peer, ...]:
+        """What is to be brought."""
+        return tuple(task.cell.peer for task in self.tasks if task.cell.peer)
 
 
 def make(options: Options, checkpoints: Mapping[str, Weights]) -> Plan:
@@ -93,7 +102,23 @@ def make(options: Options, checkpoints: Mapping[str, Weights]) -> Plan:
         for format in options.formats
         for precision in (("fp32",) if format == BASELINE else options.precisions)
     ]
+    tasks += [_peer_task(options, peer) for peer in options.peers if peer.format in options.formats]
     return Plan(options, tuple(tasks[index - 1 :: shards]))
+
+
+def _peer_task(options: Options, peer: Peer) -> Task:
+    cell = Cell(
+        variant=peer.name,
+        format=peer.format,
+        precision=peer.precision,
+        resolution=peer.resolution,
+        device=options.device,
+        unit=options.unit,
+        threads=options.threads,
+        peer=peer,
+    )
+    spec = Spec(peer.name, Path(peer.file), peer.sha256, peer.format, peer.precision, peer.resolution)
+    return Task(cell, spec, peer.sha256)
 
 
 def _task(options: Options, variant: str, format: str, precision: Precision, weights: Weights | None) -> Task:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import hashlib
 import os
 import tempfile
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 import psutil
@@ -17,8 +17,10 @@ from numpy.typing import NDArray
 
 from converters.artifact import Artifact, Failure, Spec
 from devices import job as jobs
-from devices.contract import CellFailed, Job, Result, Runner
+from devices.contract import Cell, CellFailed, Job, Result, Runner
 from devices.plan import Plan, Task, identity
+from models.peer import Peer
+from models.segmenter import Fit
 from models.variant import Resolution
 
 if TYPE_CHECKING:
@@ -39,6 +41,14 @@ class Data:
     """Clip lengths; they add up to N."""
     sha256: str
     """Of the frames and of their truth."""
+    fit: Fit = "stretch"
+    beside: tuple[Data, ...] = field(default=(), repr=False)
+    """The same footage as models of other inputs take it."""
+
+    def for_cell(self, cell: Cell) -> Data:
+        """What `cell` takes."""
+        fit = cell.peer.fit if cell.peer else "stretch"
+        return next((d for d in self.beside if (d.frames.shape[1:3], d.fit) == (cell.resolution, fit)), self)
 
 
 @dataclass(frozen=True)
@@ -61,17 +71,23 @@ class Outcome:
     """How many cells were measured before it, in this process."""
 
 
-def prepare(footage: Footage, resolution: Resolution) -> Data:
-    """Read all of `footage`, stretched to `resolution`."""
+def prepare(footage: Footage, resolution: Resolution, peers: Iterable[Peer] = ()) -> Data:
+    """Read all of `footage`, stretched to `resolution`, and beside it as `peers` take it."""
+    others: set[tuple[Resolution, Fit]] = {(peer.resolution, peer.fit) for peer in peers} - {(resolution, "stretch")}
+    beside = tuple(_prepare(footage, *other) for other in sorted(others))
+    return replace(_prepare(footage, resolution, "stretch"), beside=beside)
+
+
+def _prepare(footage: Footage, resolution: Resolution, fit: Fit) -> Data:
     from frames import score
 
-    frames, sequences = score.prepare(footage, resolution)
+    frames, sequences = score.prepare(footage, resolution, fit)
     digest = hashlib.sha256(frames.tobytes())
     for clip in footage.clips:
         for index, name in enumerate(clip.frame_names):
             digest.update(f"{clip.name}/{name}".encode())
             digest.update(clip.label(index).tobytes())
-    return Data(footage, frames, sequences, digest.hexdigest())
+    return Data(footage, frames, sequences, digest.hexdigest(), fit)
 
 
 def left(plan: Plan, made: Made, data: Data, finished: Collection[str | None]) -> list[Task]:
@@ -82,7 +98,7 @@ def left(plan: Plan, made: Made, data: Data, finished: Collection[str | None]) -
         cell, artifact = task.cell, made[task.spec] if task.spec else None
         measured = artifact.key if isinstance(artifact, Artifact) else "" if task.spec else task.checkpoint_sha
         where = cell.device, cell.unit, cell.threads
-        return identity(measured, cell.format, *where, cell.resolution, counts, data.sha256)
+        return identity(measured, cell.format, *where, cell.resolution, counts, data.for_cell(cell).sha256)
 
     return [task for task in plan.tasks if known(task) not in finished]
 
@@ -98,10 +114,12 @@ def measure(
     timed = [task for task in tasks if task.cell.format not in emulated]
     untimed = [task for task in tasks if task.cell.format in emulated]
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
-        frames = jobs.write_frames(Path(folder) / "frames.u8", data.frames)
+        every = (data, *data.beside)
+        frames = {d.sha256: jobs.write_frames(Path(folder) / f"frames-{i}.u8", d.frames) for i, d in enumerate(every)}
 
         def one(position: int, task: Task) -> Outcome:
-            return replace(_measure(task, plan, made, runner, data, frames), position=position)
+            its = data.for_cell(task.cell)
+            return replace(_measure(task, plan, made, runner, its, frames[its.sha256]), position=position)
 
         for position, task in enumerate(timed):
             yield Started(task)
@@ -128,10 +146,10 @@ def _side_by_side(one: Callable[[int, Task], Outcome], waiting: list[tuple[int, 
 
 
 def _measure(task: Task, plan: Plan, made: Made, runner: Runner, data: Data, frames: Path) -> Outcome:
-    from frames.score import score
+    from frames.score import score, without_bars
 
     cell = task.cell
-    if cell.checkpoint is None:
+    if not task.possible:
         return Outcome(task, reason=f"{cell.variant} has no checkpoint yet; train.py makes one")
     artifact = made[task.spec] if task.spec else None
     if isinstance(artifact, Failure):
@@ -139,7 +157,7 @@ def _measure(task: Task, plan: Plan, made: Made, runner: Runner, data: Data, fra
     if artifact and artifact.parity and artifact.parity.breach:
         return Outcome(task, artifact, reason=artifact.parity.breach)
     job = Job(
-        model=artifact.path if artifact else cell.checkpoint,
+        model=artifact.path if artifact else cast(Path, cell.checkpoint),
         format=cell.format,
         precision=cell.precision,
         resolution=cell.resolution,
@@ -149,9 +167,12 @@ def _measure(task: Task, plan: Plan, made: Made, runner: Runner, data: Data, fra
         threads=cell.threads,
         counts=plan.options.counts,
         variant=cell.variant,
+        peer=cell.peer,
     )
     try:
         result = runner.run(replace(cell, artifact=artifact), job)
     except CellFailed as failure:
         return Outcome(task, artifact, reason=str(failure))
+    if data.fit == "letterbox":
+        result = replace(result, masks=without_bars(result.masks, data.footage))
     return Outcome(task, artifact, result, score(result.masks, data.footage))

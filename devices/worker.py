@@ -96,6 +96,10 @@ def open_session(job: Job) -> Session:
         from devices.baseline import Eager
 
         return Eager(job.model, job.threads, job.resolution)
+    if job.peer:
+        from converters.peer import open_peer
+
+        return open_peer(job.peer, job.model, job.threads)
     from converters.registry import converter
 
     return converter(cast("Format", job.format)).load(job.model, job.threads, cast("Precision", job.precision))

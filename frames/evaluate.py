@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from frames.clip import Footage
-from frames.score import Previous, Score, judge, predict, prepare_clip, summarise
-from models.segmenter import Step
+from frames.score import Previous, Score, judge, predict, prepare_clip, summarise, without_bars
+from models.segmenter import Fit, Step
 from models.variant import Resolution
 
 
@@ -18,16 +19,19 @@ def evaluate(
     prev: Previous = "recurrent",
     seed: int = 0,
     on_frame: Callable[[], object] | None = None,
+    fit: Fit = "stretch",
 ) -> Score:
     """Run and judge clip by clip, so that only one clip's small frames are in memory.
 
     Stills always start from an empty previous mask; `prev="empty"` does so for every frame of the clips too.
-    `on_frame` is called after each frame.
+    `on_frame` is called after each frame; `fit` is how the model wants its pictures.
     """
     judged = []
     for clip in footage.clips:
-        frames = prepare_clip(clip, resolution)
-        judged.append(judge(predict(step, frames, [len(clip)], prev, on_frame), clip))
+        masks = predict(step, prepare_clip(clip, resolution, fit), [len(clip)], prev, on_frame)
+        if fit == "letterbox":
+            masks = without_bars(masks, replace(footage, clips=[clip]))
+        judged.append(judge(masks, clip))
     return summarise(judged, seed)
 
 

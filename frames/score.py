@@ -1,6 +1,7 @@
 """The one protocol by which masks are made and judged, whoever makes them.
 
-The whole picture is stretched to the network's input; its mask is resized bilinearly to the label's own size and cut
+The whole picture is stretched to the network's input (or, for a model that was made so, put into it with black bars,
+which are then taken off its mask); its mask is resized bilinearly to the label's own size and cut
 at 0.5; a still starts from an empty previous mask, a clip feeds its own mask back.
 """
 
@@ -18,7 +19,7 @@ from metrics.boundary import boundary_f
 from metrics.interval import bootstrap
 from metrics.iou import iou
 from metrics.temporal import dtssd_step
-from models.segmenter import Floats, Step, enlarge, no_mask, stretch, to_input
+from models.segmenter import Fit, Floats, Step, enlarge, fitted, no_mask, to_input, unfitted
 from models.variant import Resolution
 
 Previous = Literal["empty", "recurrent"]
@@ -57,19 +58,28 @@ class Score:
         return asdict(self)
 
 
-def prepare(footage: Footage, resolution: Resolution) -> tuple[NDArray[np.uint8], tuple[int, ...]]:
+def prepare(
+    footage: Footage, resolution: Resolution, fit: Fit = "stretch"
+) -> tuple[NDArray[np.uint8], tuple[int, ...]]:
     """Every frame as a network takes it, (N, H, W, 3) uint8 RGB, and the lengths of its clips in order."""
     frames = np.empty((footage.frames, *resolution, 3), np.uint8)
     at = 0
     for clip in footage.clips:
-        frames[at : at + len(clip)] = prepare_clip(clip, resolution)
+        frames[at : at + len(clip)] = prepare_clip(clip, resolution, fit)
         at += len(clip)
     return frames, tuple(len(clip) for clip in footage.clips)
 
 
-def prepare_clip(clip: Clip, resolution: Resolution) -> NDArray[np.uint8]:
+def prepare_clip(clip: Clip, resolution: Resolution, fit: Fit = "stretch") -> NDArray[np.uint8]:
     """`prepare` for one clip: (len(clip), H, W, 3) uint8 RGB."""
-    return np.stack([stretch(clip.read(i)[0], resolution) for i in range(len(clip))])
+    return np.stack([fitted(clip.read(i)[0], resolution, fit) for i in range(len(clip))])
+
+
+def without_bars(masks: Floats, footage: Footage) -> Floats:
+    """Masks (N, H, W) of letterboxed frames as if the pictures had been stretched to (H, W)."""
+    labels = (clip.label(i) for clip in footage.clips for i in range(len(clip)))
+    pairs = zip(masks, labels, strict=True)
+    return np.stack([enlarge(unfitted(mask, label.shape, "letterbox"), mask.shape) for mask, label in pairs])
 
 
 def predict(

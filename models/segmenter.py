@@ -8,6 +8,7 @@ for picture in video:
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,17 +21,22 @@ Step = Callable[[Floats, Floats], Floats]
 """One frame through a network: frame (1, H, W, 3) RGB in [0, 1] and previous mask (1, H, W, 1) to mask (1, H, W, 1)."""
 
 
+Fit = Literal["stretch", "letterbox"]
+"""How a picture is brought to an input: its aspect not kept, or in the middle with black bars."""
+
+
 class Segmenter:
-    """A `Step` at `resolution` with the mask fed back.
+    """A `Step` at `resolution` with the mask fed back; `fit` is how it wants its pictures.
 
     `smoothing` in [0, 1] leans the mask on the previous one where the network is unsure, as MediaPipe's hair
     segmentation does (0.9 there); 0 feeds back what the network said.
     """
 
-    def __init__(self, step: Step, resolution: Resolution, smoothing: float = 0.0) -> None:
+    def __init__(self, step: Step, resolution: Resolution, smoothing: float = 0.0, fit: Fit = "stretch") -> None:
         self.step = step
         self.resolution = resolution
         self.smoothing = smoothing
+        self.fit = fit
         self.reset()
 
     def reset(self) -> None:
@@ -39,10 +45,10 @@ class Segmenter:
 
     def segment(self, picture: NDArray[np.uint8]) -> Floats:
         """The mask (H, W) float32 in [0, 1] of a picture (H, W, 3) uint8 RGB."""
-        mask = self.step(to_input(stretch(picture, self.resolution)), self.previous)
+        mask = self.step(to_input(fitted(picture, self.resolution, self.fit)), self.previous)
         # A copy, because a runtime may write its next answer into the same memory.
         self.previous = smooth(mask, self.previous, self.smoothing) if self.smoothing else mask.copy()
-        return enlarge(self.previous[0, :, :, 0], picture.shape[:2])
+        return enlarge(unfitted(self.previous[0, :, :, 0], picture.shape[:2], self.fit), picture.shape[:2])
 
 
 def no_mask(resolution: Resolution) -> Floats:
@@ -58,6 +64,30 @@ def stretch(picture: NDArray[np.uint8], resolution: Resolution) -> NDArray[np.ui
     shrinks = picture.shape[0] >= height and picture.shape[1] >= width
     how = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
     return np.asarray(cv2.resize(picture, (width, height), interpolation=how), np.uint8)
+
+
+def fitted(picture: NDArray[np.uint8], resolution: Resolution, fit: Fit) -> NDArray[np.uint8]:
+    """The whole picture (h, w, 3) at (H, W), brought there as `fit` says."""
+    if fit == "stretch":
+        return stretch(picture, resolution)
+    canvas = np.zeros((*resolution, 3), np.uint8)
+    rows, columns = box(picture.shape[:2], resolution)
+    canvas[rows, columns] = stretch(picture, (rows.stop - rows.start, columns.stop - columns.start))
+    return canvas
+
+
+def unfitted(mask: Floats, size: tuple[int, ...], fit: Fit) -> Floats:
+    """The part of a mask (H, W) that shows a picture of `size` (h, w): without the bars of a letterbox."""
+    return mask if fit == "stretch" else mask[box(size, mask.shape)]
+
+
+def box(size: tuple[int, ...], resolution: tuple[int, ...]) -> tuple[slice, slice]:
+    """Rows and columns of (H, W) = `resolution` that a letterboxed picture of `size` (h, w) takes."""
+    scale = min(whole / part for whole, part in zip(resolution, size, strict=True))
+    inside = [max(1, round(part * scale)) for part in size]
+    starts = [(whole - part) // 2 for whole, part in zip(resolution, inside, strict=True)]
+    rows, columns = (slice(start, start + part) for start, part in zip(starts, inside, strict=True))
+    return rows, columns
 
 
 def to_input(frame: NDArray[np.uint8]) -> Floats:

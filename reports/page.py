@@ -14,7 +14,7 @@ from devices.environment import HAZARDS
 from models.variant import REFERENCE, VARIANTS
 from reports import plots
 from reports.ablation import CHANGES, Change, Effect, Grid, ablation
-from reports.pareto import FIT_IOU, TOLERABLE_LOSS, Choice, Point, choose, fronts, points, scopes
+from reports.pareto import FIT_IOU, TOLERABLE_LOSS, Choice, Point, Rival, choose, fronts, points, rivals, scopes
 from reports.rows import Row, latest, read
 from reports.statistics import FRAME_MS, Interval
 from reports.summary import EVIDENCE, RUNTIMES, Scope, Summary, newest, summaries
@@ -90,6 +90,7 @@ class Place:
     latencies: Mapping[str, Any]
     verdicts: Mapping[int, Point]
     """id of a summary -> its point, with the dominator among all that could run there."""
+    rivals: Sequence[Rival]
 
 
 @dataclass(frozen=True)
@@ -115,7 +116,7 @@ def view(seen: Sequence[Summary]) -> dict[str, Any]:
     race = points(now)
     groups = fronts(race)
     verdicts = {id(p.summary): p for members in groups.values() for p in members}
-    places = [_place(scope, members, groups.values()) for scope, members in scopes(race).items()]
+    places = [_place(scope, members, groups.values(), race) for scope, members in scopes(race).items()]
     verdicts |= {key: point for place in places for key, point in place.verdicts.items()}
     chosen = [place.choice.ship.summary for place in places]
     return {
@@ -152,23 +153,31 @@ def view(seen: Sequence[Summary]) -> dict[str, Any]:
     }
 
 
-def _place(scope: Scope, members: Sequence[Point], groups: Iterable[Sequence[Point]]) -> Place:
+def _place(scope: Scope, members: Sequence[Point], groups: Iterable[Sequence[Point]], race: Sequence[Point]) -> Place:
     own: dict[str, list[Sequence[Point]]] = defaultdict(list)
     for group in groups:
         if group[0].summary.scope == scope:
             own[group[0].summary.runtime].append(group)
     flat = {runtime: [p for group in found for p in group] for runtime, found in own.items()}
-    shared = plots.limits([p for found in flat.values() for p in found])
+    choice = choose(scope, members)
+    beside = rivals(choice, race)
+    peers = [rival.point for rival in beside]
+    shared = plots.limits([*(p for found in flat.values() for p in found), *peers])
     longest = max(s.model.p99 for found in flat.values() for s in (p.summary for p in found) if s.model)
-    hero = plots.limits(members)
+    hero = plots.limits([*members, *peers])
+    theirs = {runtime: [p for p in peers if p.summary.runtime == runtime] for runtime in own}
     return Place(
         scope,
-        choose(scope, members),
-        _safe(plots.pareto(f"{scope} all", [members], 1040, 470, hero)),
-        _safe(plots.pareto(f"{scope} all narrow", [members], 480, 480, hero)),
-        {r: _safe(plots.pareto(f"{scope} {r}", found, plots.WIDTH, 340, shared)) for r, found in own.items()},
+        choice,
+        _safe(plots.pareto(f"{scope} all", [members], 1040, 470, hero, peers)),
+        _safe(plots.pareto(f"{scope} all narrow", [members], 480, 480, hero, peers)),
+        {
+            r: _safe(plots.pareto(f"{scope} {r}", found, plots.WIDTH, 340, shared, theirs[r]))
+            for r, found in own.items()
+        },
         {r: _safe(plots.latency(f"{scope} {r} ms", [p.summary for p in ps], longest)) for r, ps in flat.items()},
         {id(p.summary): p for p in members},
+        beside,
     )
 
 

@@ -82,20 +82,40 @@ def fronts(points: Iterable[Point]) -> dict[Group, list[Point]]:
     groups: dict[Group, list[Point]] = defaultdict(list)
     for point in points:
         s = point.summary
-        groups[Group(s.scope, s.runtime, s.row.precision)].append(point)
+        if not s.peer:
+            groups[Group(s.scope, s.runtime, s.row.precision)].append(point)
     return {group: dominance(members) for group, members in groups.items()}
 
 
 def scopes(points: Iterable[Point]) -> dict[Scope, list[Point]]:
     """Dominance across runtimes and precisions: what someone who may choose all of them looks at.
 
-    The baseline is left out; PyTorch is not what goes on a device.
+    The baseline is left out; PyTorch is not what goes on a device. So are peers: they are not ours to ship.
     """
     groups: dict[Scope, list[Point]] = defaultdict(list)
     for point in points:
-        if not point.summary.baseline:
+        if not point.summary.baseline and not point.summary.peer:
             groups[point.summary.scope].append(point)
     return {scope: dominance(members) for scope, members in groups.items()}
+
+
+@dataclass(frozen=True)
+class Rival:
+    """A peer beside the cell to ship."""
+
+    point: Point
+    gain: tuple[float, Interval] | None
+    """IOU points of ours over the peer's and their interval, paired by picture."""
+    speed: float
+    """Our FPS over the peer's."""
+
+
+def rivals(choice: Choice, points: Iterable[Point]) -> list[Rival]:
+    """The peers among `points` that ran where the choice was made, the most accurate first."""
+    ship = choice.ship
+    beside = [p for p in points if p.summary.peer and p.summary.scope == choice.scope]
+    beside.sort(key=lambda p: p.iou, reverse=True)
+    return [Rival(p, paired(p.summary.ious, ship.summary.ious), ship.fps / p.fps) for p in beside]
 
 
 def dominance(points: Sequence[Point]) -> list[Point]:

@@ -110,15 +110,25 @@ def shape(s: Summary) -> str:
     return SHAPES.get(s.row.precision, "D")
 
 
-def pareto(name: str, groups: Sequence[Sequence[Point]], width: int, height: int, limits: Limits) -> str:
-    """IOU against FPS with whiskers of both intervals; each group's front is joined and labelled, the rest hollow."""
+def pareto(
+    name: str,
+    groups: Sequence[Sequence[Point]],
+    width: int,
+    height: int,
+    limits: Limits,
+    peers: Sequence[Point] = (),
+) -> str:
+    """IOU against FPS with whiskers of both intervals; each group's front is joined and labelled, the rest hollow.
+
+    `peers` are labelled stars that belong to no front.
+    """
     from matplotlib.ticker import NullFormatter
 
     chart = Chart(name, width, height)
     ax = chart.axes
     ax.set_xscale("log")
     points = [p for group in groups for p in group]
-    for point in points:
+    for point in (*points, *peers):
         s = point.summary
         assert s.model is not None
         ax.errorbar(
@@ -131,6 +141,10 @@ def pareto(name: str, groups: Sequence[Sequence[Point]], width: int, height: int
             elinewidth=1,
             alpha=0.55 if point.on_front else 0.18,
         )
+        if s.peer:
+            tip = chart.tip(f"{s.name}, a peer: {point.fps:.0f} FPS, IOU {point.iou:.1f} %")
+            ax.plot([point.fps], [point.iou], "*", markersize=11, mfc=PAPER, mec=colour(s), zorder=4, gid=tip)
+            continue
         verdict = "on the front" if point.on_front else f"beaten by {point.dominator.name}" if point.dominator else ""
         ax.plot(
             [point.fps],
@@ -160,7 +174,9 @@ def pareto(name: str, groups: Sequence[Sequence[Point]], width: int, height: int
     best = [p for front in fronts for p in front]
     several = len({p.summary.row.precision for p in points}) > 1
     names = [f"{p.summary.row.variant} {p.summary.row.precision if several else ''}".strip() for p in best]
-    _label(ax, [(p.fps, p.iou, name) for p, name in zip(best, names, strict=True)], [(p.fps, p.iou) for p in points])
+    labels = [(p.fps, p.iou, name) for p, name in zip(best, names, strict=True)]
+    labels += [(p.fps, p.iou, p.summary.row.variant) for p in peers]
+    _label(ax, labels, [(p.fps, p.iou) for p in (*points, *peers)])
     return chart.svg(f"IOU against frames a second for {len(points)} cells; {len(best)} are on the Pareto front.")
 
 

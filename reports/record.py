@@ -58,7 +58,7 @@ def record(outcome: Outcome, counts: Counts, data: Data, session: Session) -> Ro
         evidence="measured",
         checkpoint=outcome.task.checkpoint_sha,
         artifact=_artifact(artifact) if artifact else {},
-        network=network(cell.variant, cell.resolution),
+        network=cell.peer.to_dict() | {"peer": True} if cell.peer else network(cell.variant, cell.resolution),
         environment={"order_seed": session.seed, "order_position": outcome.position},
     )
     if result is None or outcome.score is None:
@@ -68,7 +68,7 @@ def record(outcome: Outcome, counts: Counts, data: Data, session: Session) -> Ro
         status="ok",
         evidence=result.evidence,
         runtime=str(result.placement.get("runtime", "")),
-        accuracy=_accuracy(outcome.score, data),
+        accuracy=_accuracy(outcome.score, data.for_cell(cell)),
         timing=_timing(result, counts),
         placement=result.placement,
         environment=result.environment.facts | row.environment,

@@ -42,7 +42,7 @@ class Row:
     """key, sha256, bytes, graph, versions,
     parity {frames, max_difference, mean_difference, iou_loss_points, tolerance}."""
     network: dict[str, Any] = field(default_factory=dict)
-    """parameters, macs, squeeze, skips, head."""
+    """parameters, macs, squeeze, skips, head; of other people's models `peer: true` and their entry of peers.toml."""
     accuracy: dict[str, Any] = field(default_factory=dict)
     """data, description, images, iou, iou_ci, boundary_f, boundary_f_ci, dtssd,
     per_image [[name, iou, boundary_f], ...]."""

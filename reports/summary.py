@@ -134,6 +134,11 @@ class Summary:
         return self.row.format == "pytorch"
 
     @property
+    def peer(self) -> bool:
+        """Somebody else's model: what ours are held against, and nothing to ship."""
+        return bool(self.row.network.get("peer"))
+
+    @property
     def size_mb(self) -> float | None:
         size = self.row.artifact.get("bytes")
         return size / 1e6 if size else None

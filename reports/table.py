@@ -36,7 +36,7 @@ def _table(kind: str, found: Sequence[Summary], best: Collection[int]) -> Table:
     from rich.text import Text
 
     columns: dict[str, Callable[[Summary], str]] = {
-        "network": lambda s: s.row.variant,
+        "network": lambda s: s.row.variant + (" (peer)" if s.peer else ""),
         "runtime": lambda s: s.runtime,
         "precision": lambda s: s.row.precision,
     }
@@ -87,6 +87,7 @@ def _figures(s: Summary, on_front: bool) -> dict[str, Any]:
         "status": row.status,
         "reason": row.reason,
         "evidence": row.evidence,
+        "peer": s.peer,
         "model": _latency(s.model),
         "pipeline": _latency(s.pipeline),
         "load_ms": s.load_ms,

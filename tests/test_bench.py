@@ -91,7 +91,9 @@ def test_a_dry_run_tells_the_plan_and_touches_nothing(weights: Path, tmp_path: P
     out = tmp_path / "out"
     asked = ("--dry-run", "--variants", "s16-skip-plain,s4-skip-plain", "--checkpoints", weights, "--out", out)
     plan = json.loads(bench(*asked, "--json").stdout)
-    assert len(plan["measure"]) == 10
+    assert len(plan["measure"]) == 12
+    assert "mediapipe-selfie-landscape/tflite/fp16/144x256/desktop/cpu1" in plan["measure"]
+    assert len(json.loads(bench(*asked, "--peers", "none", "--json").stdout)["measure"]) == 10
     assert len(plan["convert"]) == 4
     assert plan["without_checkpoint"] == ["s4-skip-plain"]
     assert plan["seconds"]["measuring"] > 0
@@ -106,6 +108,7 @@ def test_a_dry_run_tells_the_plan_and_touches_nothing(weights: Path, tmp_path: P
     [
         (["--variants", "s5-*"], "no variant matches 's5-*'"),
         (["--formats", "onnx,ncnn"], "'ncnn' is none of pytorch, onnx, tflite, openvino, coreml"),
+        (["--peers", "mediapipe"], "no peer matches 'mediapipe'; there are: mediapipe-selfie"),
         (["--precisions", "fp8"], "'fp8' is none of fp32, fp16, int8"),
         (["--resolution", "250x256"], "both sides must be multiples of 32"),
         (["--resolution", "big"], "'big' is no size"),
