@@ -100,6 +100,12 @@ def parse_shard(text: str) -> tuple[int, int]:
     return int(index), int(shards)
 
 
+def parse_unit(text: str) -> str:
+    from devices.contract import UNITS
+
+    return _one(text, UNITS)
+
+
 def _one(text: str, known: tuple[str, ...]) -> str:
     if text not in known:
         raise ValueError(f"{text!r} is none of {', '.join(known)}")
@@ -160,7 +166,14 @@ app = typer.Typer(
 @app.callback()
 def bench(
     ctx: typer.Context,
-    device: Annotated[str, typer.Option(metavar="NAME", help="See `bench.py devices`.")] = "desktop",
+    device: Annotated[
+        list[str],
+        typer.Option(
+            metavar="NAME",
+            help="See `bench.py devices`. Several, separated by commas or given again, are measured at once.",
+            show_default="desktop",
+        ),
+    ] = ["desktop"],  # noqa: B006 - typer copies it
     variants: Annotated[
         Any,
         typer.Option(
@@ -191,8 +204,15 @@ def bench(
         ),
     ] = None,
     resolution: ResolutionOption = "256x256",
+    unit: Annotated[
+        Any, typer.Option(parser=option(parse_unit), metavar="U", help="What computes: cpu, gpu or npu.")
+    ] = "cpu",
     threads: Annotated[int, typer.Option(min=1, metavar="N", help="Processors that a cell may use.")] = 1,
     data: DataOption = None,
+    frames: Annotated[
+        int | None,
+        typer.Option(min=2, metavar="N", help="Judge only so many.", show_default="all; arm64-emulator: 4"),
+    ] = None,
     checkpoints: CheckpointsOption = None,
     out: Annotated[Path, typer.Option(file_okay=False, metavar="DIR", help="Where the rows and the page go.")] = Path(
         "results"
@@ -220,25 +240,34 @@ def bench(
     from devices.contract import FULL, QUICK, Counts
     from devices.plan import Options, make
 
-    target = attached(device)
-    if formats and (strange := [name for name in formats if name not in target.formats]):
-        fail(f"{device} takes {', '.join(target.formats)}, not {strange[0]}.", WRONG_USAGE)
-    options = Options(
-        device=device,
-        variants=variants,
-        formats=formats or target.formats,
-        precisions=precisions,
-        resolution=resolution,
-        threads=threads,
-        counts=QUICK if quick else FULL if full else Counts(),
-        peers=parse_peers("*" if device == "desktop" else "none") if peers is None else peers,
-        shard=shard,
-    )
-    plan = make(options, trained(checkpoints))
+    targets = attached(device)
+    weights = trained(checkpoints)
+    parts = []
+    for target in targets:
+        taken = tuple(name for name in formats or target.formats if name in target.formats)
+        # One device must take all that was asked for, several share it out.
+        if not taken or (formats and len(targets) == 1 and taken != formats):
+            strange = next(name for name in formats if name not in target.formats)
+            fail(f"{target.name} takes {', '.join(target.formats)}, not {strange}.", WRONG_USAGE)
+        if unit not in target.units:
+            fail(f"{target.name} has {', '.join(target.units)}, not {unit}.", WRONG_USAGE)
+        options = Options(
+            device=target.name,
+            unit=unit,
+            variants=variants,
+            formats=taken,
+            precisions=precisions,
+            resolution=resolution,
+            threads=threads,
+            counts=QUICK if quick else FULL if full else Counts(),
+            peers=parse_peers("*" if target.name == "desktop" else "none") if peers is None else peers,
+            shard=shard,
+        )
+        parts.append((make(options, weights), target))
     if dry_run:
-        show(plan, as_json)
+        show([plan for plan, _ in parts], as_json)
     else:
-        measure(plan, target, read_footage(data), out, seed, as_json)
+        measure(parts, read_footage(data), frames, out, seed, as_json)
 
 
 @app.command("variants")
@@ -374,7 +403,13 @@ def list_devices(ctx: typer.Context, as_json: JsonOption = False) -> None:
             [
                 {"device": d.name, "attached": False, "looked_for": d.looked_for, "advice": d.advice}
                 if isinstance(d, NotAttached)
-                else {"device": d.name, "attached": True, "description": d.description, "formats": list(d.formats)}
+                else {
+                    "device": d.name,
+                    "attached": True,
+                    "description": d.description,
+                    "formats": list(d.formats),
+                    "units": list(d.units),
+                }
                 for d in found
             ]
         )
@@ -384,7 +419,7 @@ def list_devices(ctx: typer.Context, as_json: JsonOption = False) -> None:
         [
             [d.name, "not attached", f"{d.looked_for} {d.advice}"]
             if isinstance(d, NotAttached)
-            else [d.name, "attached", f"{d.description}: {', '.join(d.formats)}"]
+            else [d.name, "attached", f"{d.description}: {', '.join(d.formats)} on {', '.join(d.units)}"]
             for d in found
         ],
     )
@@ -395,13 +430,22 @@ def or_before(ctx: typer.Context, name: str, value: Any) -> Any:
     return value or (ctx.parent.params[name] if ctx.parent else None)
 
 
-def attached(name: str) -> Attached:
-    from devices.select import NotAttached, select
+def attached(asked: list[str]) -> list[Attached]:
+    """The devices asked for that are there; of the others it is said what was looked for. Fails when none is."""
+    from devices.select import Attached, select
 
-    device = select(name)
-    if isinstance(device, NotAttached):
-        fail(f"{name}: not attached. {device.looked_for} {device.advice}", NOT_MEASURED)
-    return device
+    found = [select(name.strip()) for name in dict.fromkeys(",".join(asked).split(","))]
+    there = [device for device in found if isinstance(device, Attached)]
+    absent = [
+        f"{device.name}: not attached. {device.looked_for} {device.advice}"
+        for device in found
+        if not isinstance(device, Attached)
+    ]
+    if not there:
+        fail("\n".join(absent), NOT_MEASURED)
+    for words in absent:
+        print(f"bench.py: {words} The others are measured.", file=sys.stderr)
+    return there
 
 
 def trained(folder: Path | None) -> dict[str, Weights]:
@@ -425,11 +469,14 @@ def read_footage(data: Path | None) -> Footage:
     return footage
 
 
-def measure(plan: Plan, target: Attached, footage: Footage, out: Path, seed: int | None, as_json: bool) -> None:
+def measure(
+    parts: list[tuple[Plan, Attached]], footage: Footage, frames: int | None, out: Path, seed: int | None, as_json: bool
+) -> None:
     """Convert, measure what has not been measured yet, append a row a cell, and make the page."""
     from converters.build import build
     from converters.peer import bring
     from devices import run
+    from devices.excerpt import excerpt
     from devices.plan import shuffled
     from reports import page, rows, table
     from reports.live import Live, line
@@ -442,18 +489,24 @@ def measure(plan: Plan, target: Attached, footage: Footage, out: Path, seed: int
             for words in damaged:
                 live.say(words)
             session = Session.taken_up(known, seed)
-            data = run.prepare(footage, plan.options.resolution, plan.peers)
-            live.stage("convert", len(plan.specs))
-            made = build(plan.specs, live.convert)
-            made |= {task.spec: bring(task.cell.peer, task.spec) for task in plan.tasks if task.cell.peer and task.spec}
-            todo = run.left(plan, made, data, set(map(identity, rows.latest(known))))
-            live.stage("measure", len(todo))
-            order = shuffled(todo, session.seed)
-            for event in run.measure(order, plan, made, target.runner(), data, target.emulated):
+            finished = set(map(identity, rows.latest(known)))
+            specs = list(dict.fromkeys(spec for plan, _ in parts for spec in plan.specs))
+            live.stage("convert", len(specs))
+            made = build(specs, live.convert)
+            tasks = [task for plan, _ in parts for task in plan.tasks]
+            made |= {task.spec: bring(task.cell.peer, task.spec) for task in tasks if task.cell.peer and task.spec}
+            shares = []
+            for plan, target in parts:
+                few = frames or target.frames
+                data = run.prepare(excerpt(footage, few) if few else footage, plan.options.resolution, plan.peers)
+                todo = shuffled(run.left(plan, made, data, finished), session.seed)
+                shares.append(run.Share(plan, todo, target.runner, data, target.emulated, target.here))
+            live.stage("measure", sum(len(share.tasks) for share in shares))
+            for share, event in run.everywhere(shares, made):
                 if isinstance(event, run.Started):
                     live.step(event.task.cell.name)
                 else:
-                    row = record(event, plan.options.counts, data, session)
+                    row = record(event, share.plan.options.counts, share.data, session)
                     rows.append(ledger, row)
                     live.done(line(row))
         except KeyboardInterrupt:
@@ -462,40 +515,43 @@ def measure(plan: Plan, target: Attached, footage: Footage, out: Path, seed: int
 
     everything, _ = rows.read(ledger)
     page.write(everything, report)
-    cells = {task.cell.name for task in plan.tasks}
+    cells = {task.cell.name for plan, _ in parts for task in plan.tasks}
     mine = [row for row in rows.latest(everything) if row.cell in cells]
     if as_json:
         print_json({"rows": str(ledger), "page": str(report), "cells": table.figures(mine)})
     else:
         print_rich(table.summary(mine))
         print(f"The page: {report}")
-    if not todo:
+    if not any(share.tasks for share in shares):
         live.say("All of this was measured before; give another --out to measure it once more.")
     if not any(row.status == "ok" for row in mine):
         fail("no cell could be measured; each row says why.", NOT_MEASURED)
 
 
-def show(plan: Plan, as_json: bool) -> None:
-    """Print what `plan` would do."""
+def show(plans: list[Plan], as_json: bool) -> None:
+    """Print what `plans` would do."""
     from devices.plan import seconds
 
-    converting, measuring = seconds(plan)
-    absent = sorted({task.cell.variant for task in plan.tasks if not task.possible})
+    specs = list(dict.fromkeys(spec for plan in plans for spec in plan.specs))
+    tasks = [task for plan in plans for task in plan.tasks]
+    converting = max(seconds(plan)[0] for plan in plans)
+    measuring = sum(seconds(plan)[1] for plan in plans)
+    absent = sorted({task.cell.variant for task in tasks if not task.possible})
     if as_json:
         print_json(
             {
-                "convert": [spec.name for spec in plan.specs],
-                "measure": [task.cell.name for task in plan.tasks],
+                "convert": [spec.name for spec in specs],
+                "measure": [task.cell.name for task in tasks],
                 "without_checkpoint": absent,
                 "seconds": {"converting": round(converting), "measuring": round(measuring)},
             }
         )
         return
-    for task in plan.tasks:
+    for task in tasks:
         print(task.cell.name)
     print(
-        f"{len(plan.specs)} artifacts to convert, about {converting / 60:.1f} min when none is in the cache; "
-        f"{len(plan.tasks)} cells to measure, about {measuring / 60:.1f} min when none is in the rows."
+        f"{len(specs)} artifacts to convert, about {converting / 60:.1f} min when none is in the cache; "
+        f"{len(tasks)} cells to measure, about {measuring / 60:.1f} min when none is in the rows."
     )
     if absent:
         print(f"No checkpoint yet, so their cells fail: {', '.join(absent)}.")

@@ -20,6 +20,7 @@ from models.variant import Resolution
 
 Evidence = Literal["measured", "emulated", "estimated"]
 Unit = Literal["cpu", "gpu", "npu"]
+UNITS: tuple[Unit, ...] = ("cpu", "gpu", "npu")
 
 
 @dataclass(frozen=True)
@@ -103,6 +104,9 @@ class Result:
     warm_up: dict[str, Any] = field(default_factory=dict)
     peak_memory_bytes: int | None = None
     instructions_per_frame: int | None = None
+    from_host: dict[str, Any] = field(default_factory=dict)
+    """How far the masks are from those this machine makes of the same artifact and frames, where that was looked at:
+    {"runtime": "LiteRT 2.3.0", "max_difference": 3e-6, "mean_difference": 1e-7}."""
     placement: dict[str, Any] = field(default_factory=dict)
     """{"runtime": "LiteRT 2.3.0", "requested": "cpu", "actual": "XNNPACK", "delegated": 61, "ops": 61, ...}"""
     environment: Environment = Environment()
@@ -111,6 +115,9 @@ class Result:
 
 class CellFailed(Exception):
     """A cell that could not be measured; its text is the row's reason, one sentence."""
+
+    retries: int = 0
+    """How often it was tried again before it was given up."""
 
 
 class Runner(Protocol):

@@ -13,12 +13,20 @@ import subprocess
 import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
 
 from devices import job as jobs
 from devices.contract import Cell, CellFailed, Environment, Job, Result
 from devices.runner import build, folder
 
+if TYPE_CHECKING:
+    from converters.artifact import Precision
+
 QEMU = "qemu-aarch64"
+FRAMES = 4
+"""How many frames are judged by default: one takes a second or two, and the instructions are the same in each."""
 START_SECONDS = 120.0
 """For loading under emulation, on a busy machine, whatever the frames take."""
 
@@ -57,6 +65,7 @@ class Arm64Emulator:
             self._emulate(kit, plugin, place, counts, limit=START_SECONDS + self.seconds_a_frame * sum(job.sequences))
             result = jobs.read_result(place)
             instructions, spread = per_frame(counts.read_text(), sum(job.sequences))
+        compared = _compare(job, result)
         facts = {
             "emulator": _version(),
             "emulated_cpu": self.cpu,
@@ -67,6 +76,7 @@ class Arm64Emulator:
         return replace(
             result,
             instructions_per_frame=instructions,
+            from_host=compared,
             environment=Environment(facts=facts, hazards=("emulator",)),
         )
 
@@ -103,6 +113,24 @@ def per_frame(text: str, frames: int) -> tuple[int, int]:
     if len(counts) != frames:
         raise CellFailed(f"instructions were counted for {len(counts)} of {frames} frames")
     return counts[(len(counts) - 1) // 2], counts[-1] - counts[0]
+
+
+def _compare(job: Job, result: Result) -> dict[str, Any]:
+    """`from_host` of the emulated masks. CellFailed when they stray further than an artifact of that precision may."""
+    from converters import tflite
+    from converters.parity import TOLERANCE
+    from frames.score import predict
+
+    precision = cast("Precision", job.precision)
+    session = tflite.load(job.model, precision=precision)
+    difference = np.abs(result.masks - predict(session, jobs.read_frames(job), job.sequences))
+    found = {"max_difference": float(difference.max()), "mean_difference": float(difference.mean())}
+    if over := [name for name in found if found[name] > TOLERANCE[precision][name]]:
+        words = " and ".join(f"{name.replace('_', ' ')} {found[name]:.2g}" for name in over)
+        raise CellFailed(
+            f"AArch64 kernels give other masks than this machine's: {words} where {precision} may show less"
+        )
+    return {"runtime": session.facts["runtime"], **found}
 
 
 def _version() -> str:

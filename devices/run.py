@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import os
+import queue
 import tempfile
+import threading
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, TypeVar, cast
 
 import numpy as np
 import psutil
@@ -26,6 +29,8 @@ from models.variant import Resolution
 if TYPE_CHECKING:
     from frames.clip import Footage
     from frames.score import Score
+
+T = TypeVar("T")
 
 Made = Mapping[Spec, Artifact | Failure]
 
@@ -69,6 +74,11 @@ class Outcome:
     reason: str | None = None
     position: int = 0
     """How many cells were measured before it, in this process."""
+    retries: int = 0
+    """How often its device was tried again."""
+
+
+Event = Started | Outcome
 
 
 def prepare(footage: Footage, resolution: Resolution, peers: Iterable[Peer] = ()) -> Data:
@@ -103,9 +113,73 @@ def left(plan: Plan, made: Made, data: Data, finished: Collection[str | None]) -
     return [task for task in plan.tasks if known(task) not in finished]
 
 
+@dataclass(frozen=True)
+class Share:
+    """One device's part of a run; `here` is a device that computes on this machine."""
+
+    plan: Plan
+    tasks: Sequence[Task]
+    runner: Callable[[], Runner]
+    data: Data
+    emulated: Collection[str] = ()
+    here: bool = False
+
+
+def everywhere(shares: Sequence[Share], made: Made) -> Iterator[tuple[Share, Event]]:
+    """The events of several devices. Those that compute elsewhere go on at once, each by itself; then those here, in
+    turn: judging the others' masks would disturb what is timed here."""
+
+    def one(share: Share) -> Iterator[tuple[Share, Event]]:
+        if share.tasks:
+            events = measure(share.tasks, share.plan, made, share.runner(), share.data, share.emulated)
+            yield from ((share, event) for event in events)
+
+    yield from _together([one(share) for share in shares if not share.here])
+    for share in shares:
+        if share.here:
+            yield from one(share)
+
+
+def _together(devices: Sequence[Iterator[T]]) -> Iterator[T]:
+    """What several iterators give, as it comes; each goes on by itself, in a thread of its own.
+
+    What one does, or fails to do, holds up none of the others. A fault of ours in one of them ends them all.
+    """
+    told: queue.SimpleQueue[T | BaseException | None] = queue.SimpleQueue()
+    stopped = threading.Event()
+
+    def follow(events: Iterator[T]) -> None:
+        try:
+            for event in events:
+                told.put(event)
+                if stopped.is_set():
+                    break
+        except BaseException as fault:
+            told.put(fault)
+        finally:
+            told.put(None)
+
+    for events in devices:
+        threading.Thread(target=follow, args=(events,), daemon=True).start()
+    try:
+        going = len(devices)
+        while going:
+            event = told.get()
+            if isinstance(event, BaseException):
+                raise event
+            if event is None:
+                going -= 1
+            else:
+                yield event
+    finally:
+        stopped.set()
+        if going:
+            _end_children()
+
+
 def measure(
     tasks: Sequence[Task], plan: Plan, made: Made, runner: Runner, data: Data, emulated: Collection[str] = ()
-) -> Iterator[Started | Outcome]:
+) -> Iterator[Event]:
     """Measure `tasks` in the order given, those in `emulated` formats last; what goes wrong costs its cell alone.
 
     Each cell gives Started, and later its Outcome. A cell that is timed has the machine to itself: what the consumer
@@ -127,7 +201,7 @@ def measure(
         yield from _side_by_side(one, list(enumerate(untimed, len(timed))))
 
 
-def _side_by_side(one: Callable[[int, Task], Outcome], waiting: list[tuple[int, Task]]) -> Iterator[Started | Outcome]:
+def _side_by_side(one: Callable[[int, Task], Outcome], waiting: list[tuple[int, Task]]) -> Iterator[Event]:
     running: set[Future[Outcome]] = set()
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         try:
@@ -139,10 +213,16 @@ def _side_by_side(one: Callable[[int, Task], Outcome], waiting: list[tuple[int, 
                 done, running = wait(running, return_when=FIRST_COMPLETED)
                 yield from (future.result() for future in done)
         except BaseException:
-            # The pool waits for its threads, and they for their workers: end those, so that Ctrl-C ends at once.
-            for child in psutil.Process().children(recursive=True):
-                child.kill()
+            # The pool waits for its threads, and they for their workers.
+            _end_children()
             raise
+
+
+def _end_children() -> None:
+    """Kill the processes that threads of this one wait for, so that Ctrl-C ends at once."""
+    for child in psutil.Process().children(recursive=True):
+        with suppress(psutil.NoSuchProcess):
+            child.kill()
 
 
 def _measure(task: Task, plan: Plan, made: Made, runner: Runner, data: Data, frames: Path) -> Outcome:
@@ -172,7 +252,7 @@ def _measure(task: Task, plan: Plan, made: Made, runner: Runner, data: Data, fra
     try:
         result = runner.run(replace(cell, artifact=artifact), job)
     except CellFailed as failure:
-        return Outcome(task, artifact, reason=str(failure))
+        return Outcome(task, artifact, reason=str(failure), retries=failure.retries)
     if data.fit == "letterbox":
         result = replace(result, masks=without_bars(result.masks, data.footage))
-    return Outcome(task, artifact, result, score(result.masks, data.footage))
+    return Outcome(task, artifact, result, score(result.masks, data.footage), retries=result.retries)

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from converters.artifact import FORMATS
-from devices.catalog import phones
-from devices.contract import CellFailed, Runner
+from devices.catalog import Phone, phones
+from devices.contract import UNITS, CellFailed, Runner, Unit
 from devices.plan import BASELINE
 
 
@@ -22,6 +22,12 @@ class Attached:
     runner: Callable[[], Runner]
     emulated: tuple[str, ...] = ()
     """Formats whose masks it gives and whose times it does not: their cells disturb each other in nothing."""
+    units: tuple[Unit, ...] = ("cpu",)
+    """What can be asked of it; whether it can do that is for its runner to say."""
+    here: bool = False
+    """It computes on this machine, so nothing else may go on here meanwhile."""
+    frames: int | None = None
+    """How many frames it is given when nobody says; None: all."""
 
 
 @dataclass(frozen=True)
@@ -58,16 +64,16 @@ def _desktop() -> Attached:
     from devices.worker import emulated
 
     formats = (BASELINE, *FORMATS)
-    return Attached("desktop", "this machine", formats, Desktop, tuple(filter(emulated, formats)))
+    return Attached("desktop", "this machine", formats, Desktop, tuple(filter(emulated, formats)), here=True)
 
 
 def _emulator() -> Attached | NotAttached:
-    from devices.emulator import Arm64Emulator, available
+    from devices.emulator import FRAMES, Arm64Emulator, available
 
     if reason := available():
         return NotAttached("arm64-emulator", f"{reason}.", "Install it, and the same command goes on.")
     what = "AArch64 under qemu: masks and instructions a frame, no times"
-    return Attached("arm64-emulator", what, ("tflite",), Arm64Emulator, ("tflite",))
+    return Attached("arm64-emulator", what, ("tflite",), Arm64Emulator, ("tflite",), here=True, frames=FRAMES)
 
 
 def _android(name: str, what: str) -> Attached | NotAttached:
@@ -103,6 +109,9 @@ class Found(Protocol):
     @property
     def listed(self) -> Listed: ...
 
+    @property
+    def phone(self) -> Phone | None: ...
+
     def runner(self) -> Runner: ...
 
 
@@ -125,4 +134,5 @@ def _phone(
         return NotAttached(name, f"Looked for {what} among the devices of {where}: {others}.", advice)
     if found.listed.advice:
         return NotAttached(name, f"Found {found.description}.", f"{found.listed.advice.rstrip('.')}.")
-    return Attached(name, found.description, formats, found.runner)
+    units = found.phone.units if found.phone else UNITS
+    return Attached(name, found.description, formats, found.runner, units=units)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
-from devices.contract import CellFailed
+from devices.contract import CellFailed, Result
 
 
 class Unreachable(CellFailed):
@@ -31,3 +32,22 @@ class Transport(Protocol):
     def wait(self, limit: float) -> None:
         """Return once the device can be reached; Unreachable when it cannot within `limit`."""
         ...
+
+
+def persevere(attempts: int, attempt: Callable[[], Result], come_back: Callable[[], None]) -> Result:
+    """The result of the first of `attempts` that the device does not break off; before each further one, `come_back`.
+
+    Retries are counted in the result. Otherwise CellFailed with the last attempt's reason, counting them too.
+    """
+    for retries in range(attempts):
+        try:
+            if retries:
+                come_back()
+            return replace(attempt(), retries=retries)
+        except Unreachable as reason:
+            fault = CellFailed(f"{reason} (tried {attempts} times)" if attempts > 1 else str(reason))
+            fault.retries = retries
+        except CellFailed as reason:
+            reason.retries = retries
+            raise
+    raise fault

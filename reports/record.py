@@ -60,6 +60,7 @@ def record(outcome: Outcome, counts: Counts, data: Data, session: Session) -> Ro
         artifact=_artifact(artifact) if artifact else {},
         network=cell.peer.to_dict() | {"peer": True} if cell.peer else network(cell.variant, cell.resolution),
         environment={"order_seed": session.seed, "order_position": outcome.position},
+        retries=outcome.retries,
     )
     if result is None or outcome.score is None:
         return row
@@ -68,13 +69,13 @@ def record(outcome: Outcome, counts: Counts, data: Data, session: Session) -> Ro
         status="ok",
         evidence=result.evidence,
         runtime=str(result.placement.get("runtime", "")),
-        accuracy=_accuracy(outcome.score, data.for_cell(cell)),
+        accuracy=_accuracy(outcome.score, data.for_cell(cell))
+        | ({"from_host": result.from_host} if result.from_host else {}),
         timing=_timing(result, counts),
         placement=result.placement,
         environment=result.environment.facts | row.environment,
         hazards=result.environment.hazards,
         examples=examples(result.masks, data.footage, outcome.score),
-        retries=result.retries,
     )
 
 

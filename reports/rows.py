@@ -45,7 +45,7 @@ class Row:
     """parameters, macs, squeeze, skips, head; of other people's models `peer: true` and their entry of peers.toml."""
     accuracy: dict[str, Any] = field(default_factory=dict)
     """data, description, images, iou, iou_ci, boundary_f, boundary_f_ci, dtssd,
-    per_image [[name, iou, boundary_f], ...]."""
+    per_image [[name, iou, boundary_f], ...], from_host {runtime, max_difference, mean_difference}."""
     timing: dict[str, Any] = field(default_factory=dict)
     """model_ns [...], pipeline_ns [...], load_ns, first_ns, warm_up, peak_memory_bytes, instructions_per_frame."""
     placement: dict[str, Any] = field(default_factory=dict)

@@ -18,7 +18,7 @@ from devices.android.adb import HOME
 from devices.android.probe import AndroidProbe, big_cores, merge, wait_for_nominal
 from devices.contract import Cell, CellFailed, Counts, Environment, Job, Result
 from devices.runner import build, folder
-from devices.transport import Transport, Unreachable
+from devices.transport import Transport, Unreachable, persevere
 
 ENDED = "== the runner ended with"
 
@@ -51,15 +51,7 @@ class AndroidPhone:
 
     def run(self, cell: Cell, job: Job) -> Result:
         """Measure one cell, or raise CellFailed with the last attempt's reason; retries are counted in the result."""
-        for attempt in range(self.attempts):
-            try:
-                if attempt:
-                    self.transport.wait(self.limits.come_back)
-                return replace(self._attempt(job), retries=attempt)
-            except Unreachable as reason:
-                fault = reason
-        tries = f" (tried {self.attempts} times)" if self.attempts > 1 else ""
-        raise CellFailed(f"{fault}{tries}")
+        return persevere(self.attempts, lambda: self._attempt(job), lambda: self.transport.wait(self.limits.come_back))
 
     def _attempt(self, job: Job) -> Result:
         measure = _measure_cpu if job.unit == "cpu" else benchmark_model.measure

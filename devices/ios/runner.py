@@ -17,7 +17,7 @@ from devices import job as jobs
 from devices.contract import Cell, CellFailed, Job, Result
 from devices.ios.link import Link, Missing, Start
 from devices.ios.probe import environment
-from devices.transport import Unreachable
+from devices.transport import Unreachable, persevere
 
 QUESTION, ANSWER = "job", "answer"
 """Folders of the app's Documents: what is pushed, what the app writes."""
@@ -61,15 +61,7 @@ class IPhone:
             raise CellFailed(
                 f"int8 weights in an ML program need iOS {INT8_SINCE}, and this iPhone has iOS {self.major}"
             )
-        for attempt in range(self.attempts):
-            try:
-                if attempt:
-                    self.link.wait(self.limits.come_back)
-                return replace(self._attempt(job), retries=attempt)
-            except Unreachable as reason:
-                fault = reason
-        tries = f" (tried {self.attempts} times)" if self.attempts > 1 else ""
-        raise CellFailed(f"{fault}{tries}")
+        return persevere(self.attempts, lambda: self._attempt(job), lambda: self.link.wait(self.limits.come_back))
 
     def _attempt(self, job: Job) -> Result:
         name = uuid.uuid4().hex
