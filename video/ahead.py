@@ -1,0 +1,82 @@
+"""A pipeline of threads: each stage is an iterator, and `ahead` lets it run before its reader asks."""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from typing import TypeVar
+
+T = TypeVar("T")
+
+DEPTH = 3
+"""Items between two stages: enough to even out their times, few enough that memory stays flat."""
+
+
+def ahead(items: Iterable[T], depth: int = DEPTH) -> Iterator[T]:
+    """The same items in the same order, made in a thread of their own, at most `depth` of them waiting.
+
+    What the thread raises is raised here, after the items before it. Closing the iterator ends the thread.
+    """
+    waiting: queue.Queue[tuple[T] | BaseException | None] = queue.Queue(depth)
+    stopped = threading.Event()
+
+    def hand_over(item: tuple[T] | BaseException | None) -> None:
+        while not stopped.is_set():
+            with suppress(queue.Full):
+                waiting.put(item, timeout=0.1)
+                return
+
+    def make() -> None:
+        try:
+            for item in items:
+                hand_over((item,))
+                if stopped.is_set():
+                    break
+            hand_over(None)
+        except BaseException as error:  # To be raised where it can be dealt with.
+            hand_over(error)
+        finally:
+            if isinstance(items, Generator):
+                items.close()
+
+    thread = threading.Thread(target=make, daemon=True)
+    thread.start()
+    try:
+        while (got := waiting.get()) is not None:
+            if isinstance(got, BaseException):
+                raise got
+            yield got[0]
+    finally:
+        stopped.set()
+        thread.join()
+
+
+class Stopwatch:
+    """Wall-clock seconds spent in each named stage, and how often; sums alone, so that memory stays flat."""
+
+    def __init__(self) -> None:
+        self.seconds: defaultdict[str, float] = defaultdict(float)
+        self.times: defaultdict[str, int] = defaultdict(int)
+
+    @contextmanager
+    def __call__(self, stage: str) -> Iterator[None]:
+        start = time.perf_counter()
+        yield
+        self.seconds[stage] += time.perf_counter() - start
+        self.times[stage] += 1
+
+    def timed(self, stage: str, items: Iterable[T]) -> Iterator[T]:
+        """The items, the making of each counted as the stage's."""
+        made = iter(items)
+        while True:
+            start = time.perf_counter()
+            item = next(made, None)
+            if item is None:
+                return
+            self.seconds[stage] += time.perf_counter() - start
+            self.times[stage] += 1
+            yield item

@@ -1,0 +1,242 @@
+"""Video in: a file or a camera as upright RGB frames with their times, its sound as packets.
+
+What phones and recorders do is undone here: pictures are turned as the file's display matrix says, 10-bit and
+full-range pictures become 8-bit RGB by the matrix they were made with, times start at zero and always rise, and a file
+that was cut short gives what is left of it.
+"""
+
+from __future__ import annotations
+
+import itertools
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, TypeAlias, cast
+
+import av
+import numpy as np
+from av.sidedata.sidedata import Type as SideData
+from numpy.typing import NDArray
+
+Picture = NDArray[np.uint8]
+
+CAMERA = "camera"
+CAMERAS = {"linux": ("v4l2", "/dev/video{}"), "darwin": ("avfoundation", "{}:none"), "win32": ("dshow", "video={}")}
+"""How FFmpeg calls a camera: its input format, and its name of number N (on Windows a name is given instead)."""
+
+UNSPECIFIED = 2
+"""What FFmpeg's colour enumerations say where the file says nothing."""
+FULL_RANGE = 2
+BT709, BT601 = 1, 6
+
+Sound: TypeAlias = av.Packet
+
+
+@dataclass(frozen=True)
+class Frame:
+    """A picture (H, W, 3) uint8 RGB, upright, and its time in units of `Source.time_base`, the first about 0."""
+
+    picture: Picture
+    pts: int
+
+
+@dataclass(frozen=True)
+class Colours:
+    """What the numbers of a YUV picture mean, in FFmpeg's enumerations; `matrix` is never left unspecified."""
+
+    matrix: int
+    primaries: int = UNSPECIFIED
+    transfer: int = UNSPECIFIED
+
+    @classmethod
+    def of(cls, frame: av.VideoFrame) -> Colours:
+        """As tagged; without a tag high definition is BT.709 and the rest BT.601, as players take it."""
+        # 0 is RGB, which has no matrix of its own to keep.
+        guess = BT709 if min(frame.width, frame.height) >= 720 else BT601
+        matrix = guess if frame.colorspace in (0, UNSPECIFIED) else frame.colorspace
+        return cls(matrix, frame.color_primaries, frame.color_trc)
+
+
+class Unreadable(ValueError):
+    """An input that is no video, or holds none; its text is one sentence."""
+
+
+class Source:
+    """An opened video. Iterate over `items()` once; `damaged` then counts what could not be decoded, or not whole.
+
+    `size` is (height, width) of the upright picture, `rate` the average frames a second, `frames` how many the file
+    says it has (0: it does not say), `aspect` the width of a pixel over its height.
+    """
+
+    def __init__(self, name: str, container: av.container.InputContainer) -> None:
+        self.name = name
+        self.container = container
+        self.stream = _video(name, container)
+        self.stream.thread_type = "AUTO"
+        self.sounds = list(container.streams.audio)
+        self.time_base = self.stream.time_base or Fraction(1, 90_000)
+        self.rate = self.stream.average_rate or self.stream.guessed_rate or Fraction(30)
+        self.frames = self.stream.frames
+        self.damaged = 0
+        self.read = 0
+        self._decoded = self._decode()
+        self._begun: list[Frame | Sound] = []
+        for item in self._decoded:
+            self._begun.append(item)
+            if isinstance(item, Frame):
+                break
+        else:
+            raise Unreadable(f"{name}: its video stream has no frame that can be decoded")
+        height, width = item.picture.shape[:2]
+        self.size = (height, width)
+
+    @property
+    def seconds(self) -> float | None:
+        """How long the file says it is; None for a camera and where it does not say."""
+        return self.container.duration / av.time_base if self.container.duration else None
+
+    @property
+    def cut_short(self) -> bool:
+        """After the last item: whether frames that the file announced were not there."""
+        return self.damaged > 0 or self.read < self.frames
+
+    def items(self) -> Iterator[Frame | Sound]:
+        """Frames and packets of sound, in the order of the file; times of both start where the file does."""
+        return itertools.chain(self._begun, self._decoded)
+
+    def close(self) -> None:
+        self.container.close()
+
+    def _decode(self) -> Iterator[Frame | Sound]:
+        start = Fraction(self.container.start_time or 0, av.time_base)
+        step = max(1, round(1 / (self.rate * self.time_base)))
+        last = -step
+        for packet in self._packets():
+            if packet.stream.type == "audio":
+                if packet.size:
+                    yield _shifted(packet, start)
+                continue
+            for frame in self._frames(packet):
+                if not self.read:
+                    self.colours = Colours.of(frame)
+                    self.aspect = _aspect(self.stream, frame)
+                pts = last + step if frame.pts is None else frame.pts - round(start / self.time_base)
+                last = max(pts, last + 1)
+                self.read += 1
+                self.damaged += frame.is_corrupt
+                yield Frame(upright(to_rgb(frame, self.colours.matrix), display_matrix(frame)), last)
+
+    def _packets(self) -> Iterator[av.Packet]:
+        """Packets of the video and of all sound; an empty one of each stream at the end flushes its decoder."""
+        packets = self.container.demux([self.stream, *self.sounds])
+        while True:
+            try:
+                yield next(packets)
+            except StopIteration:
+                return
+            except av.error.BlockingIOError:  # A camera that has no new picture yet.
+                time.sleep(0.002)
+                packets = self.container.demux([self.stream, *self.sounds])
+            except av.error.FFmpegError:
+                self.damaged += 1
+                return
+
+    def _frames(self, packet: av.Packet) -> list[av.VideoFrame]:
+        try:
+            return packet.decode()  # type: ignore[return-value]
+        except av.error.FFmpegError:
+            self.damaged += 1
+            return []
+
+
+def open_source(name: str) -> Source:
+    """A video file by its path, or a camera: `camera`, `camera:1`. Unreadable says in one sentence why not."""
+    camera = name == CAMERA or name.startswith(CAMERA + ":")
+    try:
+        container = _camera(name) if camera else av.open(name, metadata_errors="replace")
+    except FileNotFoundError:
+        raise Unreadable(f"{name}: there is no such {'camera' if camera else 'file'}") from None
+    except (OSError, av.error.FFmpegError) as error:
+        raise Unreadable(f"{name}: cannot be read as a video ({error.strerror})") from None
+    try:
+        return Source(name, container)
+    except BaseException:
+        container.close()
+        raise
+
+
+def _camera(name: str) -> av.container.InputContainer:
+    format, device = CAMERAS[sys.platform]
+    which = name.partition(":")[2] or "0"
+    if Path(which).is_absolute():
+        device = "{}"
+    return av.open(device.format(which), format=format, options={"framerate": "30", "video_size": "1280x720"})
+
+
+def _video(name: str, container: av.container.InputContainer) -> av.VideoStream:
+    """The main video stream; a cover picture is none."""
+    moving = [s for s in container.streams.video if not s.disposition & av.stream.Disposition.attached_pic]
+    if not moving:
+        raise Unreadable(f"{name}: has no video stream")
+    best = container.streams.best("video")
+    return best if best in moving else moving[0]
+
+
+def _shifted(packet: av.Packet, start: Fraction) -> av.Packet:
+    ticks = round(start / packet.time_base)
+    packet.pts = None if packet.pts is None else packet.pts - ticks
+    packet.dts = None if packet.dts is None else packet.dts - ticks
+    return packet
+
+
+def _aspect(stream: av.VideoStream, frame: av.VideoFrame) -> Fraction:
+    aspect = stream.sample_aspect_ratio or Fraction(1)
+    (a, _), _ = display_matrix(frame)
+    return aspect if a else 1 / aspect
+
+
+# Pictures.
+
+
+def to_rgb(frame: av.VideoFrame, matrix: int) -> Picture:
+    """(H, W, 3) uint8 RGB of a decoded frame, by the YUV matrix given (FFmpeg's enumeration)."""
+    return frame.reformat(format="rgb24", src_colorspace=matrix, dst_color_range="JPEG").to_ndarray()  # type: ignore[return-value]
+
+
+Axes = tuple[tuple[int, int], tuple[int, int]]
+"""((a, b), (c, d)): a pixel at (x, y) is shown at (a x + c y, b x + d y), each -1, 0 or 1."""
+
+UPRIGHT: Axes = ((1, 0), (0, 1))
+
+
+def display_matrix(frame: av.VideoFrame) -> Axes:
+    """How a frame wants to be shown: a turn by quarters, mirrored or not."""
+    matrix = dict(_side_data(frame)).get(SideData.DISPLAYMATRIX)
+    if matrix is None:
+        return UPRIGHT
+    a, b, _, c, d = np.frombuffer(matrix, np.int32)[:5].tolist()
+    if abs(b) + abs(c) > abs(a) + abs(d):
+        return (0, _sign(b)), (_sign(c), 0)
+    return (_sign(a), 0), (0, _sign(d))
+
+
+def _side_data(frame: av.VideoFrame) -> list[tuple[SideData, bytes]]:
+    return [(side.type, bytes(side)) for side in cast(Iterable[Any], frame.side_data)]
+
+
+def _sign(value: int) -> int:
+    return -1 if value < 0 else 1
+
+
+def upright(picture: Picture, shown: Axes) -> Picture:
+    """The picture as it is to be seen."""
+    import cv2
+
+    (a, b), (c, d) = shown
+    if not a:
+        picture = np.asarray(cv2.transpose(picture), np.uint8)
+    flips = {(1, 1): None, (1, -1): 0, (-1, 1): 1, (-1, -1): -1}[(a or c, d or b)]
+    return picture if flips is None else np.asarray(cv2.flip(picture, flips), np.uint8)

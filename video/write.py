@@ -1,0 +1,191 @@
+"""Video out: RGB or RGBA pictures with their times into a file that plays up to where it was cut.
+
+| suffix | opaque | with alpha |
+|---|---|---|
+| .mp4, .m4v, .mov, .mkv | H.264 | .mov alone: ProRes 4444 |
+| .webm | VP9 | VP9 |
+| none: a folder | | PNG, a file a frame |
+
+MP4 and MOV are written in fragments and made into an ordinary file at the end; Matroska and WebM are streams anyway.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+from pathlib import Path
+from typing import Protocol, cast
+
+import av
+import numpy as np
+
+from video.read import Picture, Sound, Source
+
+LIMITED_RANGE = 1
+KEYFRAME_SECONDS = 2
+"""A fragment begins with a keyframe, so this is what a cut may cost."""
+
+
+@dataclass(frozen=True)
+class Kind:
+    """How pictures are encoded. `halves`: the picture's sides must be even."""
+
+    codec: str
+    pixels: str
+    options: dict[str, str] = field(default_factory=dict)
+    halves: bool = False
+
+
+# No B-frames: a picture is then decoded when it is shown, which a stream that may be cut wants.
+H264 = Kind("libx264", "yuv420p", {"preset": "veryfast", "crf": "18", "bf": "0"}, halves=True)
+VP9_SPEED = {"deadline": "realtime", "cpu-used": "7", "row-mt": "1", "crf": "24", "b": "0"}
+VP9 = Kind("libvpx-vp9", "yuv420p", VP9_SPEED)
+# libvpx encodes the alpha as a second stream, which must not have references of its own that are never shown.
+VP9_ALPHA = Kind("libvpx-vp9", "yuva420p", VP9_SPEED | {"auto-alt-ref": "0"})
+PRORES = Kind("prores_ks", "yuva444p10le", {"profile": "4444", "vendor": "apl0"})
+
+OPAQUE = {".mp4": H264, ".m4v": H264, ".mov": H264, ".mkv": H264, ".webm": VP9}
+ALPHA = {".mov": PRORES, ".webm": VP9_ALPHA}
+
+
+class Sink(Protocol):
+    def write(self, picture: Picture, pts: int) -> None:
+        """The next picture, (H, W, 3) RGB or (H, W, 4) RGBA uint8, at its time in units of the source's time base."""
+        ...
+
+    def sound(self, packet: Sound) -> None:
+        """The next packet of the source's sound."""
+        ...
+
+    def close(self) -> None: ...
+
+
+def check(path: Path, alpha: bool) -> None:
+    """ValueError unless `open_sink` can write to such a path."""
+    kinds = ALPHA if alpha else OPAQUE
+    if path.suffix.lower() not in kinds and (path.suffix or not alpha):
+        folder = " or no suffix, for a folder of PNG" if alpha else ""
+        what = "a cut-out" if alpha else "a video"
+        raise ValueError(f"{path}: {what} is written to {', '.join(kinds)}{folder}, not {path.suffix or 'a folder'!r}")
+
+
+def open_sink(path: Path, source: Source, alpha: bool = False) -> Sink:
+    """A video of the source's size, times and sound, its kind by the path's suffix; ValueError when there is none."""
+    check(path, alpha)
+    return VideoFile(path, source, (ALPHA if alpha else OPAQUE)[path.suffix.lower()]) if path.suffix else Pngs(path)
+
+
+class VideoFile:
+    """A container with one video stream, and the source's sound copied, or encoded anew where it must be."""
+
+    def __init__(self, path: Path, source: Source, kind: Kind) -> None:
+        self.kind = kind
+        self.colours = source.colours
+        self.time_base = source.time_base
+        movie = path.suffix.lower() in (".mp4", ".m4v", ".mov")
+        options = {"movflags": "hybrid_fragmented+frag_keyframe+delay_moov"} if movie else {}
+        self.container = av.open(str(path), "w", options=options | {"flush_packets": "1"})
+        self.stream = self._video(source, kind)
+        self.sounds = {sound.index: _sound(self.container, sound) for sound in source.sounds}
+
+    def _video(self, source: Source, kind: Kind) -> av.VideoStream:
+        height, width = (side // 2 * 2 if kind.halves else side for side in source.size)
+        if not (height and width):
+            raise ValueError(f"{source.name}: a picture of {source.size[1]}x{source.size[0]} is too small to encode")
+        added = self.container.add_stream(kind.codec, rate=_near(source.rate), options=kind.options)
+        stream = cast(av.VideoStream, added)
+        stream.width, stream.height, stream.pix_fmt = width, height, kind.pixels
+        context = stream.codec_context
+        context.time_base = self.time_base
+        context.gop_size = max(1, round(KEYFRAME_SECONDS * source.rate))
+        context.sample_aspect_ratio = source.aspect
+        context.colorspace, context.color_range = self.colours.matrix, LIMITED_RANGE
+        context.color_primaries, context.color_trc = self.colours.primaries, self.colours.transfer
+        if kind.pixels.startswith("yuva"):
+            stream.metadata["alpha_mode"] = "1"
+        return stream
+
+    def write(self, picture: Picture, pts: int) -> None:
+        # An odd last row or column is left out where the encoder takes none.
+        picture = np.ascontiguousarray(picture[: self.stream.height, : self.stream.width])
+        rgb = av.VideoFrame.from_ndarray(picture, "rgba" if picture.shape[2] == 4 else "rgb24")
+        frame = rgb.reformat(format=self.kind.pixels, dst_colorspace=self.colours.matrix, dst_color_range=LIMITED_RANGE)
+        frame.pts, frame.time_base = pts, self.time_base
+        self.container.mux(self.stream.encode(frame))
+
+    def sound(self, packet: Sound) -> None:
+        self.container.mux(self.sounds[packet.stream.index](packet))
+
+    def close(self) -> None:
+        self.container.mux(self.stream.encode(None))
+        for sound in self.sounds.values():
+            self.container.mux(sound(None))
+        self.container.close()
+
+
+class Pngs:
+    """A folder of 000000.png, 000001.png, ...; it has neither times nor sound."""
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self.folder = folder
+        self.count = 0
+
+    def write(self, picture: Picture, pts: int) -> None:
+        import cv2
+
+        path = self.folder / f"{self.count:06}.png"
+        if not cv2.imwrite(str(path), cv2.cvtColor(picture, cv2.COLOR_RGBA2BGRA)):
+            raise OSError(f"{path}: cannot be written")
+        self.count += 1
+
+    def sound(self, packet: Sound) -> None:
+        pass
+
+    def close(self) -> None:
+        pass
+
+
+class Copied:
+    """Packets as they are."""
+
+    def __init__(self, stream: av.AudioStream) -> None:
+        self.stream = stream
+
+    def __call__(self, packet: Sound | None) -> list[av.Packet]:
+        if packet is None:
+            return []
+        packet.stream = self.stream
+        return [packet]
+
+
+class Encoded:
+    """Packets decoded and encoded anew, for a container that does not take them as they are."""
+
+    def __init__(self, stream: av.AudioStream) -> None:
+        self.stream = stream
+        context = stream.codec_context
+        self.resampler = av.AudioResampler(context.format, context.layout, context.rate, context.frame_size or None)
+
+    def __call__(self, packet: Sound | None) -> list[av.Packet]:
+        try:
+            frames: Sequence[av.AudioFrame | None] = packet.decode() if packet else [None]  # type: ignore[assignment]
+        except av.error.FFmpegError:
+            return []
+        made = [p for frame in frames for f in self.resampler.resample(frame) for p in self.stream.encode(f)]
+        return made if packet else [*made, *self.stream.encode(None)]
+
+
+def _sound(container: av.container.OutputContainer, sound: av.AudioStream) -> Copied | Encoded:
+    if sound.codec_context.name in container.supported_codecs:
+        return Copied(container.add_stream_from_template(sound))
+    name = {"vorbis": "libopus", "opus": "libopus"}.get(container.default_audio_codec, container.default_audio_codec)
+    stream = cast(av.AudioStream, container.add_stream(name, rate=48_000, layout=sound.codec_context.layout))
+    stream.codec_context.open()
+    return Encoded(stream)
+
+
+def _near(rate: Fraction) -> Fraction:
+    """A rate as an encoder takes it: odd averages have terms too long for it."""
+    return rate.limit_denominator(1001)
