@@ -93,6 +93,12 @@ def parse_precisions(text: str) -> tuple[str, ...]:
     return _listed(text, PRECISIONS)
 
 
+def parse_share(text: str) -> float:
+    from reports.gate.declared import share
+
+    return share(text)
+
+
 def parse_shard(text: str) -> tuple[int, int]:
     index, _, shards = text.partition("/")
     if not (index.isdecimal() and shards.isdecimal() and 1 <= int(index) <= int(shards)):
@@ -390,6 +396,72 @@ def report(
 
         dataframe(gather(folders)[0]).to_csv(csv, index=False)
         print(csv)
+
+
+@app.command()
+def gate(
+    ctx: typer.Context,
+    baseline: Annotated[
+        str | None,
+        typer.Option(metavar="REF", help="A git ref, a folder of --save, or the folder of an earlier run."),
+    ] = None,
+    max_slowdown: Annotated[
+        Any,
+        typer.Option(
+            parser=option(parse_share), metavar="P", help="Tolerated, such as 3%.", show_default="gate.toml's"
+        ),
+    ] = None,
+    cells: Annotated[
+        Path,
+        typer.Option(
+            dir_okay=False,
+            metavar="FILE",
+            help="Which cells are gated, and their tolerances.",
+            show_default="gate.toml",
+        ),
+    ] = ROOT / "gate.toml",
+    save: Annotated[
+        Path | None, typer.Option(file_okay=False, metavar="DIR", help="Only keep this checkout's artifacts there.")
+    ] = None,
+    baseline_artifact: Annotated[Path | None, typer.Option(metavar="A", help="Compare this file ...")] = None,
+    candidate_artifact: Annotated[Path | None, typer.Option(metavar="B", help="... with this one.")] = None,
+    runtime: Annotated[
+        str | None, typer.Option(metavar="R", help="What runs the two: litert, onnxruntime, openvino.")
+    ] = None,
+    self_test: Annotated[bool, typer.Option("--self-test", help="Test the gate itself, on random numbers.")] = False,
+    real: Annotated[
+        int, typer.Option(min=0, metavar="N", help="With --self-test: N gates of each kind on this machine.")
+    ] = 0,
+    noisy_neighbour: Annotated[
+        bool, typer.Option("--noisy-neighbour", help="With --real: beside a process that works by fits and starts.")
+    ] = False,
+    seconds: Annotated[float, typer.Option(min=1, metavar="S", help="Of measuring, for one cell.")] = 60.0,
+    data: DataOption = None,
+    checkpoints: CheckpointsOption = None,
+    out: Annotated[
+        Path, typer.Option(file_okay=False, metavar="DIR", help="Where gate.json, gate.md, gate.xml and the page go.")
+    ] = Path("results"),
+    as_json: JsonOption = False,
+) -> None:
+    """Tell whether this checkout is slower, larger or less accurate than a baseline.
+
+    Exits with 0 for a pass, 1 for a regression, 2 when in doubt, 3 when something could not be measured.
+    """
+    from reports.gate import command
+
+    weights = trained(or_before(ctx, "checkpoints", checkpoints))
+    asked = command.Asked(baseline, baseline_artifact, candidate_artifact, runtime, cells, max_slowdown, seconds)
+    try:
+        if self_test:
+            code = command.self_test(weights, out, real, noisy_neighbour, seconds)
+        elif save:
+            code = command.save(asked, weights, save)
+        else:
+            footage = read_footage(or_before(ctx, "data", data))
+            code = command.gate(asked, weights, footage, out, or_before(ctx, "as_json", as_json))
+    except KeyboardInterrupt:
+        raise typer.Exit(INTERRUPTED) from None
+    raise typer.Exit(code)
 
 
 @app.command("devices")

@@ -1,0 +1,278 @@
+"""Two artifacts timed side by side in one process, in blocks that a slow minute of the machine hits alike.
+
+A block loads three sessions afresh: the baseline, the candidate, and the control, which is the baseline once more. It
+visits them in short bursts, control A B control B A control, A and B being baseline and candidate in an order that is
+random and balanced over each two blocks. A drift that is linear in time cancels inside such a block, and loading anew
+draws the sessions' places in memory again, which otherwise favour one arm for the life of a process.
+
+`opened` starts the process (`python -m devices.paired FOLDER`): requests on its stdin, answers on its stdout, a JSON
+line each. It decides nothing: whether more blocks are needed is the caller's business, between two requests.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from devices import job as jobs
+from devices.contract import Cell, CellFailed, Counts, Job, Runner
+
+if TYPE_CHECKING:
+    from converters.session import Session
+
+Arm = Literal["baseline", "candidate", "control"]
+BASELINE, CANDIDATE, CONTROL = "baseline", "candidate", "control"
+SOURCE: dict[str, str] = {BASELINE: BASELINE, CANDIDATE: CANDIDATE, CONTROL: BASELINE}
+"""Which artifact an arm runs."""
+
+ROOT = Path(__file__).resolve().parent.parent
+WORKER = (sys.executable, "-m", "devices.paired")
+BURST = Counts(samples=5, seconds=0.06)
+"""A visit: long enough for a median, short enough that seven of them meet the same machine."""
+LEAD_IN = 2
+"""Runs at the start of a visit that are not kept: they fetch into the caches what the other arms pushed out."""
+VISIT = Counts(warm_up_seconds=1.0, samples=20, seconds=0.3)
+"""A visit by a device's own runner, which is paid for by pushing and loading."""
+SETTLE = Counts(warm_up_least=10, warm_up_seconds=2.0)
+START_SECONDS = 120.0
+BLOCK_SECONDS = 60.0
+"""Bounds after which a process is surely stuck."""
+
+
+@dataclass(frozen=True)
+class Block:
+    """One paired visit: the arms in the order visited, and each visit's raw nanoseconds."""
+
+    order: tuple[str, ...]
+    ns: tuple[tuple[int, ...], ...]
+
+
+@dataclass(frozen=True)
+class Looked:
+    """What needs no clock: each artifact's masks (N, H, W) in [0, 1] of all frames, and where it runs."""
+
+    masks: Mapping[str, NDArray[np.float32]]
+    placement: Mapping[str, Mapping[str, Any]]
+
+
+def order(first: str, second: str) -> tuple[str, ...]:
+    """The visits of a block; mirrored around its middle, so that each arm's mean time of visit is the same."""
+    return (CONTROL, first, second, CONTROL, second, first, CONTROL)
+
+
+def order_of(index: int, seed: int) -> tuple[str, ...]:
+    """The visits of the index-th block: of each two blocks one begins with either arm, a coin saying which."""
+    heads = random.Random(f"{seed}/{index // 2}").random() < 0.5
+    return order(BASELINE, CANDIDATE) if heads == (index % 2 == 0) else order(CANDIDATE, BASELINE)
+
+
+class Pair:
+    """A running process, from outside. CellFailed for whatever goes wrong in it."""
+
+    def __init__(self, process: subprocess.Popen[str], stderr: IO[str], folder: Path, job: Job) -> None:
+        self.process = process
+        self.stderr = stderr
+        self.folder = folder
+        self.job = job
+        self.taken = 0
+
+    def look(self) -> Looked:
+        """Run every frame once through each artifact, untimed."""
+        said = self._ask({"do": "look"}, START_SECONDS + 4.0 * sum(self.job.sequences))
+        shape = (sum(self.job.sequences), *self.job.resolution)
+        masks = {name: np.load(self.folder / f"{name}.npy").reshape(shape) for name in (BASELINE, CANDIDATE)}
+        return Looked(masks, said["placement"])
+
+    def blocks(self, count: int) -> list[Block]:
+        """Measure `count` more blocks."""
+        asked = {"do": "blocks", "first": self.taken, "count": count}
+        said = self._ask(asked, START_SECONDS + BLOCK_SECONDS * count)
+        self.taken += count
+        return [Block(tuple(b["order"]), tuple(tuple(ns) for ns in b["ns"])) for b in said["blocks"]]
+
+    def _ask(self, what: Mapping[str, Any], limit: float) -> dict[str, Any]:
+        assert self.process.stdin
+        assert self.process.stdout
+        # Sleeps on the pipe meanwhile: a parent that polls would disturb what it waits for.
+        timer = threading.Timer(limit, _kill, [self.process])
+        timer.start()
+        try:
+            with suppress(BrokenPipeError):
+                self.process.stdin.write(json.dumps(what) + "\n")
+                self.process.stdin.flush()
+            line = self.process.stdout.readline()
+        finally:
+            timer.cancel()
+        if not line:
+            raise CellFailed(self._how_it_died())
+        return json.loads(line)
+
+    def _how_it_died(self) -> str:
+        code = self.process.wait()
+        self.stderr.seek(0)
+        lines = [line.strip() for line in self.stderr.read().splitlines() if line.strip()]
+        ended = f"died of {signal.Signals(-code).name}" if code < 0 else f"ended with code {code}"
+        return f"the process that measures both arms {ended}" + (f" after saying: {lines[-1][:300]}" if lines else "")
+
+
+@contextmanager
+def opened(baseline: Path, candidate: Job, seed: int, worker: tuple[str, ...] = WORKER) -> Iterator[Pair]:
+    """A process that holds both arms: `candidate` as its job says, `baseline` an artifact to be run just like it.
+
+    The process is bound to as many processors as the job has threads, and ends with the `with`.
+    """
+    if candidate.unit != "cpu":
+        raise CellFailed(f"two arms are measured on the cpu only, not on the unit {candidate.unit!r}")
+    with tempfile.TemporaryDirectory(prefix="pair-") as temporary, tempfile.TemporaryFile("w+") as stderr:
+        folder = jobs.describe(Path(temporary), candidate)
+        (folder / "pair.json").write_text(json.dumps({"baseline": str(baseline.absolute()), "seed": seed}))
+        process = subprocess.Popen(
+            [*worker, str(folder)],
+            cwd=ROOT,
+            env=os.environ | {"OMP_NUM_THREADS": str(candidate.threads), "PYTHONUNBUFFERED": "1"},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=stderr,
+            text=True,
+            # A group of its own, so that Ctrl-C reaches it through us alone and all of it ends with us.
+            start_new_session=True,
+        )
+        try:
+            yield Pair(process, stderr, folder, candidate)
+        finally:
+            _kill(process)
+            process.wait()
+            for pipe in (process.stdin, process.stdout):
+                with suppress(BrokenPipeError):
+                    if pipe:
+                        pipe.close()
+
+
+class OnDevice:
+    """The same for a device that runs one job at a time: every visit is a job, in the same orders. Not yet run on one.
+
+    Its blocks are minutes apart rather than seconds, and each visit loads its artifact anew.
+    """
+
+    def __init__(self, runner: Runner, cell: Cell, baseline: Path, candidate: Job, seed: int) -> None:
+        self.runner, self.cell, self.seed = runner, cell, seed
+        self.jobs = {BASELINE: replace(candidate, model=baseline), CANDIDATE: candidate}
+        self.taken = 0
+
+    def look(self) -> Looked:
+        results = {name: self.runner.run(self.cell, job) for name, job in self.jobs.items()}
+        return Looked({n: r.masks for n, r in results.items()}, {n: r.placement for n, r in results.items()})
+
+    def blocks(self, count: int) -> list[Block]:
+        made = [self._block(order_of(index, self.seed)) for index in range(self.taken, self.taken + count)]
+        self.taken += count
+        return made
+
+    def _block(self, visits: tuple[str, ...]) -> Block:
+        return Block(visits, tuple(self.runner.run(self.cell, self.jobs[SOURCE[arm]]).model_ns for arm in visits))
+
+
+@contextmanager
+def on_device(runner: Runner, cell: Cell, baseline: Path, candidate: Job, seed: int) -> Iterator[OnDevice]:
+    """As `opened`, through a device's own runner."""
+    yield OnDevice(runner, cell, baseline, replace(candidate, counts=VISIT), seed)
+
+
+def _kill(process: subprocess.Popen[str]) -> None:
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+
+
+class Bench:
+    """The process's inside: the jobs of both artifacts, the frames, and sessions that live for one block."""
+
+    def __init__(self, folder: Path) -> None:
+        from devices import environment
+        from devices.model_loop import unrepeated
+        from devices.worker import emulated, import_runtime
+
+        self.folder = folder
+        candidate = jobs.read(folder)
+        if emulated(candidate.format):
+            raise SystemExit(f"{candidate.format} is emulated here: it has masks and no time to compare")
+        pair = json.loads((folder / "pair.json").read_text())
+        self.jobs = {CANDIDATE: candidate, BASELINE: replace(candidate, model=Path(pair["baseline"]))}
+        self.seed = int(pair["seed"])
+        self.settled = False
+        self.cpus = environment.pin(candidate.threads)
+        self.frames, self.sequences = unrepeated(jobs.read_frames(candidate), candidate.sequences)
+        import_runtime(candidate.format)
+
+    def look(self) -> dict[str, Any]:
+        from devices.placement import placement
+        from devices.worker import open_session
+
+        placed = {}
+        for name, job in self.jobs.items():
+            session = open_session(job)
+            loop = self._loop(session)
+            for _ in range(sum(job.sequences)):
+                loop.prepare()
+                loop.run()
+            loop.note()
+            np.save(self.folder / f"{name}.npy", loop.masks[: sum(job.sequences)])
+            placed[name] = {"cpus": self.cpus, **placement(session)}
+        return {"placement": placed}
+
+    def blocks(self, first: int, count: int) -> dict[str, Any]:
+        return {"blocks": [asdict(self.block(index)) for index in range(first, first + count)]}
+
+    def block(self, index: int) -> Block:
+        from devices import timing
+        from devices.worker import open_session
+
+        arms = list(SOURCE)
+        random.Random(f"{self.seed}/{index}").shuffle(arms)
+        loops = {arm: self._loop(open_session(self.jobs[SOURCE[arm]])) for arm in arms}
+        if not self.settled:
+            timing.warm_up(loops[CONTROL], SETTLE)
+            self.settled = True
+        for loop in loops.values():
+            timing.sample(loop, BURST)
+        visits = order_of(index, self.seed)
+        ns = []
+        for arm in visits:
+            for _ in range(LEAD_IN):
+                loops[arm].prepare()
+                loops[arm].run()
+            ns.append(timing.sample(loops[arm], BURST))
+        return Block(visits, tuple(ns))
+
+    def _loop(self, session: Session) -> Any:
+        from devices.model_loop import ModelLoop
+
+        return ModelLoop(session, self.frames, self.sequences)
+
+
+def main(folder: Path) -> None:
+    # Runtimes talk on stdout as they please: the protocol keeps the real one to itself.
+    answers = os.fdopen(os.dup(1), "w", buffering=1)
+    os.dup2(2, 1)
+    bench = Bench(folder)
+    for line in sys.stdin:
+        asked = json.loads(line)
+        said = bench.look() if asked["do"] == "look" else bench.blocks(asked["first"], asked["count"])
+        answers.write(json.dumps(said) + "\n")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

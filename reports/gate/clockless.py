@@ -1,0 +1,108 @@
+"""What needs no clock is gated first: it costs nothing and is never in doubt, accuracy aside."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from converters.artifact import Parity
+from frames.score import Score
+from reports.gate.decision import Outcome
+from reports.gate.declared import Tolerance
+from reports.gate.verdict import Finding, percent
+from reports.statistics import paired
+
+
+def size(before: int, now: int, tolerance: Tolerance) -> Finding:
+    return _share("size", before, now, tolerance.size, f"{now / 1e6:.3f} MB on disk, {before / 1e6:.3f} before")
+
+
+def macs(before: int | None, now: int | None, tolerance: Tolerance) -> Finding:
+    if before is None or now is None:
+        return Finding(
+            "macs", None, "Multiply-accumulates were not compared: an artifact by itself does not tell them."
+        )
+    return _share(
+        "macs", before, now, tolerance.macs, f"{now / 1e6:.1f} M multiply-accumulates, {before / 1e6:.1f} M before"
+    )
+
+
+def instructions(before: int, now: int, tolerance: Tolerance) -> Finding:
+    said = f"{now / 1e6:.2f} M ARM instructions a frame, {before / 1e6:.2f} M before"
+    return _share("instructions", before, now, tolerance.instructions, said)
+
+
+def graph(before: Mapping[str, Any], now: Mapping[str, Any]) -> Finding:
+    """A kind of leftover that grew is a regression; any other change of the operators is told and passes."""
+    left_before, left_now = before.get("leftovers", {}), now.get("leftovers", {})
+    grown = [f"{n - left_before.get(kind, 0)} {kind}" for kind, n in left_now.items() if n > left_before.get(kind, 0)]
+    ops_before, ops_now = before.get("ops", {}), now.get("ops", {})
+    changes = [
+        f"{name} {ops_before.get(name, 0)} to {ops_now.get(name, 0)}"
+        for name in sorted({*ops_before, *ops_now})
+        if ops_before.get(name, 0) != ops_now.get(name, 0)
+    ]
+    listed = f"operators changed: {', '.join(changes)}" if changes else "the operators are the same"
+    if grown:
+        return Finding("graph", Outcome.FAIL, f"FAIL; {', '.join(grown)} crept into the graph; {listed}.")
+    return Finding("graph", Outcome.PASS, f"{listed[0].upper()}{listed[1:]}.")
+
+
+def placement(before: Mapping[str, Any], now: Mapping[str, Any]) -> Finding:
+    """Operators that the delegate no longer takes, or another unit, are a regression."""
+    left = [p["ops"] - p["delegated"] if "delegated" in p else 0 for p in (before, now)]
+    where = [str(p.get("actual", "")) for p in (before, now)]
+    said = f"it runs on {where[1] or 'its runtime'}"
+    if "delegated" in now:
+        said += f", which took {now['delegated']} of {now['ops']} operators"
+    if left[1] > left[0]:
+        return Finding(
+            "placement", Outcome.FAIL, f"FAIL; {left[1] - left[0]} operators more are left to slow kernels: {said}."
+        )
+    if where[0] != where[1]:
+        return Finding("placement", Outcome.FAIL, f"FAIL; {said}, and on {where[0]} before.")
+    return Finding("placement", Outcome.PASS, f"{said[0].upper()}{said[1:]}, as before.")
+
+
+def parity(now: Parity | None) -> Finding:
+    """The candidate against its own checkpoint."""
+    if now is None:
+        return Finding("parity", None, "Parity was not compared: an artifact by itself does not name its checkpoint.")
+    if now.breach:
+        return Finding("parity", Outcome.FAIL, f"FAIL; {now.breach}.")
+    return Finding(
+        "parity",
+        Outcome.PASS,
+        f"It strays from its checkpoint by {now.mean_difference:.1g} on average, which is tolerated.",
+    )
+
+
+def accuracy(before: Score, now: Score, tolerance: Tolerance) -> list[Finding]:
+    """IOU and boundary F, paired over the frames with a bootstrap: three-way, like the speed."""
+    points = {"IOU": (1, tolerance.iou_points), "boundary F": (2, tolerance.boundary_points)}
+    found = []
+    for metric, (column, allowed) in points.items():
+        pairs = [{row[0]: float(row[column]) for row in score.per_image} for score in (before, now)]
+        compared = paired(*pairs)
+        if compared is None:
+            found.append(Finding(metric, None, f"{metric} was not compared: there are fewer than two frames."))
+            continue
+        change, low, high = (100 * value for value in (compared[0], *compared[1]))
+        said = f"{metric} {change:+.2f} points, between {low:+.2f} and {high:+.2f}, over {len(pairs[1])} frames"
+        said += f"; {allowed:g} may be lost"
+        if high < -allowed:
+            found.append(Finding(metric, Outcome.FAIL, f"FAIL; {said}."))
+        elif low >= -allowed:
+            found.append(Finding(metric, Outcome.PASS, f"{said}."))
+        else:
+            found.append(Finding(metric, Outcome.INCONCLUSIVE, f"INCONCLUSIVE; {said}, and these frames do not tell."))
+    return found
+
+
+def _share(metric: str, before: float, now: float, allowed: float, said: str) -> Finding:
+    growth = now / before - 1
+    if growth > allowed:
+        return Finding(
+            metric, Outcome.FAIL, f"FAIL; {said}: {100 * growth:+.1f} %, and {percent(allowed)} is tolerated."
+        )
+    return Finding(metric, Outcome.PASS, f"{said[0].upper()}{said[1:]}.")

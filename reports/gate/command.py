@@ -1,0 +1,160 @@
+"""What `bench.py gate` does, given its options: find the arms, run the gate, write and tell the verdict."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from converters.artifact import Format
+from reports.gate import arms, output
+from reports.gate.declared import Gated, Tolerance, read
+from reports.gate.run import SECONDS, Comparison, run
+from reports.gate.verdict import NOT_MEASURED, Result, headline, words
+
+if TYPE_CHECKING:
+    from devices.plan import Weights
+    from frames.clip import Footage
+    from reports.live import Live
+
+RUNTIMES: dict[str, Format] = {"litert": "tflite", "onnxruntime": "onnx", "openvino": "openvino"}
+SELF_TEST_CELL: tuple[str, Format] = ("s16-skip-plain", "tflite")
+
+
+@dataclass(frozen=True)
+class Asked:
+    """The options of `bench.py gate`."""
+
+    baseline: str | None
+    baseline_artifact: Path | None
+    candidate_artifact: Path | None
+    runtime: str | None
+    cells: Path
+    max_slowdown: float | None
+    seconds: float = SECONDS
+
+
+def gate(asked: Asked, weights: Mapping[str, Weights], footage: Footage, out: Path, as_json: bool) -> int:
+    """Run the gate, leave its files and the page in `out`, tell the verdict, and return the exit code.
+
+    ValueError for options that mean nothing.
+    """
+    from reports import page
+    from reports.live import Live
+
+    files = asked.baseline_artifact, asked.candidate_artifact, asked.runtime
+    if bool(asked.baseline) == any(files):
+        raise ValueError("name --baseline, or else --baseline-artifact, --candidate-artifact and --runtime")
+    with Live() as live:
+        if asked.baseline:
+            result = _against(asked, asked.baseline, weights, footage, live)
+        else:
+            result = _files(asked, footage, live)
+    output.write(result, out)
+    page.build([out], out / "report.html")
+    if as_json:
+        print(output.to_json(result), end="")
+        return result.exit_code
+    print(headline(result))
+    for cell in result.cells:
+        print(f"\n{cell.cell}")
+        for sentence in words(cell):
+            print(f"  {sentence}")
+    print(f"\nThe page: {out / 'report.html'}")
+    return result.exit_code
+
+
+def save(asked: Asked, weights: Mapping[str, Weights], folder: Path) -> int:
+    """Keep this checkout's artifacts of the declared cells in `folder`; 3 when one of them cannot be made."""
+    from reports.live import Live
+
+    cells = _declared(asked)
+    with Live() as live:
+        live.stage("convert", len(cells))
+        made = arms.of_checkout(cells, weights, live.convert)
+    arms.save(made, folder)
+    absent = {cell.name: arm.reason for cell, arm in made.items() if isinstance(arm, arms.Absent)}
+    for name, reason in absent.items():
+        print(f"bench.py: {name}: {reason}.", file=sys.stderr)
+    print(f"{len(made) - len(absent)} of {len(made)} artifacts are in {folder}")
+    return NOT_MEASURED if absent else 0
+
+
+def self_test(weights: Mapping[str, Weights], out: Path, real: int, neighbour: bool, seconds: float) -> int:
+    """Test the gate on random numbers, or with `real` on this machine; 1 when its aims are not reached."""
+    from reports.gate import selftest
+
+    variant, format = SELF_TEST_CELL
+    if not real:
+        missed = selftest.simulated()
+    elif variant not in weights:
+        raise ValueError(f"{variant} has no checkpoint, and the self-test needs it")
+    else:
+        missed = selftest.real(variant, format, weights[variant], real, out, neighbour, seconds)
+    for sentence in missed:
+        print(f"Not reached: {sentence}.")
+    return 1 if missed else 0
+
+
+def _declared(asked: Asked) -> list[Gated]:
+    cells = read(asked.cells)
+    if asked.max_slowdown is None:
+        return cells
+    return [replace(cell, tolerance=replace(cell.tolerance, slowdown=asked.max_slowdown)) for cell in cells]
+
+
+def _against(asked: Asked, baseline: str, weights: Mapping[str, Weights], footage: Footage, live: Live) -> Result:
+    cells = _declared(asked)
+    live.stage("baseline", len(cells))
+    name, before = arms.find(baseline, cells, live.step)
+    live.stage("convert", len(cells))
+    now = arms.of_checkout(cells, weights, live.convert)
+    comparisons = [Comparison.of(cell, before[cell], now[cell]) for cell in cells]
+    return _result(name, arms.checkout_words(), comparisons, footage, live, asked.seconds)
+
+
+def _files(asked: Asked, footage: Footage, live: Live) -> Result:
+    from converters.registry import format_of
+    from devices.open_model import open_model
+
+    baseline, candidate = asked.baseline_artifact, asked.candidate_artifact
+    if not (baseline and candidate and asked.runtime):
+        raise ValueError("two files are compared by --baseline-artifact, --candidate-artifact and --runtime together")
+    if asked.runtime not in RUNTIMES:
+        raise ValueError(f"{asked.runtime!r} is none of {', '.join(RUNTIMES)}")
+    format = RUNTIMES[asked.runtime]
+    sizes = []
+    for path in (baseline, candidate):
+        if not path.exists():
+            raise ValueError(f"{path}: there is no such file")
+        if format_of(path) != format:
+            raise ValueError(f"{path}: {asked.runtime} does not run it; its format is {format_of(path)}")
+        sizes.append(open_model(path)[1])
+    if sizes[0] != sizes[1]:
+        (h0, w0), (h1, w1) = sizes
+        raise ValueError(f"the two take pictures of different sizes, {h0}x{w0} and {h1}x{w1}")
+    one = Comparison(
+        name=f"{candidate.name} ({asked.runtime})",
+        format=format,
+        precision="fp32",
+        resolution=sizes[0],
+        baseline=arms.of_file(baseline, format),
+        candidate=arms.of_file(candidate, format),
+        tolerance=Tolerance() if asked.max_slowdown is None else Tolerance(slowdown=asked.max_slowdown),
+    )
+    return _result(str(baseline), str(candidate), [one], footage, live, asked.seconds)
+
+
+def _result(
+    baseline: str, candidate: str, comparisons: Sequence[Comparison], footage: Footage, live: Live, seconds: float
+) -> Result:
+    from devices.environment import DesktopProbe
+
+    machine = DesktopProbe().read()
+    live.stage("gate", len(comparisons))
+    cells = run(comparisons, footage, seconds, say=live.step)
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    return Result(baseline, candidate, now, cells, machine.facts | {"hazards": list(machine.hazards)})

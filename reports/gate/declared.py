@@ -1,0 +1,104 @@
+"""gate.toml: which cells are gated, and how much worse each may become."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any
+
+from converters.artifact import FORMATS, PRECISIONS, Format, Precision
+from models.variant import DEFAULT_RESOLUTION, Resolution, get
+
+
+@dataclass(frozen=True)
+class Tolerance:
+    """How much worse a candidate may be. Shares (0.03 for 3 %), and points of IOU and boundary F (0 to 100)."""
+
+    slowdown: float = 0.03
+    size: float = 0.02
+    macs: float = 0.0
+    instructions: float = 0.01
+    iou_points: float = 0.3
+    boundary_points: float = 1.0
+
+
+@dataclass(frozen=True)
+class Gated:
+    """One declared cell."""
+
+    variant: str
+    format: Format
+    precision: Precision = "fp32"
+    device: str = "desktop"
+    resolution: Resolution = DEFAULT_RESOLUTION
+    threads: int = 1
+    tolerance: Tolerance = field(default=Tolerance(), compare=False)
+
+    @property
+    def name(self) -> str:
+        height, width = self.resolution
+        return f"{self.variant}/{self.format}/{self.precision}/{height}x{width}/{self.device}/cpu{self.threads}"
+
+
+def read(path: Path) -> list[Gated]:
+    """The declared cells. ValueError, one sentence, for a file that declares none or says what cannot be meant."""
+    try:
+        values = tomllib.loads(path.read_text())
+    except tomllib.TOMLDecodeError as error:
+        raise ValueError(f"{path}: not TOML: {error}") from None
+    try:
+        cells = parse(values)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from None
+    if not cells:
+        raise ValueError(f"{path}: declares no cell, and a gate of no cells would pass whatever happens")
+    return cells
+
+
+def parse(values: Mapping[str, Any]) -> list[Gated]:
+    """The cells of a parsed gate.toml, each cell's own tolerances over the common ones."""
+    _known(values, {"tolerance", "cell"}, "the file")
+    common = tolerance(values.get("tolerance", {}), Tolerance())
+    cells = [_cell(cell, common) for cell in values.get("cell", [])]
+    if len(set(cells)) < len(cells):
+        raise ValueError("a cell is declared twice")
+    return cells
+
+
+def tolerance(values: Mapping[str, Any], common: Tolerance) -> Tolerance:
+    names = {f.name for f in fields(Tolerance)}
+    _known(values, names, "a tolerance")
+    return replace(common, **{name: share(value) for name, value in values.items()})
+
+
+def share(value: object) -> float:
+    """0.03 from "3 %", "3%" or 0.03. ValueError for what is no share or below zero."""
+    text = str(value).strip()
+    try:
+        number = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
+    except ValueError:
+        raise ValueError(f"{text!r} is no share: write it 3% or 0.03") from None
+    if not 0 <= number < float("inf"):
+        raise ValueError(f"{text!r} is no tolerance: it must be 0 or more")
+    return number
+
+
+def _cell(values: Mapping[str, Any], common: Tolerance) -> Gated:
+    _known(values, {f.name for f in fields(Gated)}, "a cell")
+    if absent := [name for name in ("variant", "format") if name not in values]:
+        raise ValueError(f"a cell lacks its {absent[0]}")
+    if values["format"] not in FORMATS:
+        raise ValueError(f"{values['format']!r} is none of {', '.join(FORMATS)}")
+    if values.get("precision", "fp32") not in PRECISIONS:
+        raise ValueError(f"{values['precision']!r} is none of {', '.join(PRECISIONS)}")
+    height, width = values.get("resolution", DEFAULT_RESOLUTION)
+    get(values["variant"]).check_resolution((height, width))
+    given = {**values, "resolution": (height, width), "tolerance": tolerance(values.get("tolerance", {}), common)}
+    return Gated(**given)
+
+
+def _known(values: Mapping[str, Any], names: set[str], where: str) -> None:
+    if unknown := sorted(set(values) - names):
+        raise ValueError(f"{where} has no {unknown[0]!r}; there are: {', '.join(sorted(names))}")

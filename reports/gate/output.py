@@ -1,0 +1,119 @@
+"""A gate's result as JSON, Markdown for a pull request, and JUnit XML."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+from devices.paired import Block
+from reports.gate.decision import Outcome
+from reports.gate.verdict import CellVerdict, Finding, Result, Speed, headline, words
+
+FILE = "gate.json"
+_MARK = {Outcome.PASS: "✅", Outcome.FAIL: "❌", Outcome.INCONCLUSIVE: "❔", Outcome.NOT_MEASURED: "⚠️"}
+
+
+def write(result: Result, folder: Path) -> None:
+    """gate.json (raw samples included), gate.md and gate.xml in `folder`, each whole or not at all."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, text in ((FILE, to_json(result)), ("gate.md", markdown(result)), ("gate.xml", junit(result))):
+        fresh = folder / f"{name}.fresh"
+        fresh.write_text(text, encoding="utf-8")
+        os.replace(fresh, folder / name)
+
+
+def to_json(result: Result) -> str:
+    """Everything, so that every figure can be recomputed, and for who reads the file the words and the exit code."""
+    values = asdict(result)
+    for cell, made in zip(values["cells"], result.cells, strict=True):
+        estimate = made.speed.estimate if made.speed else None
+        cell |= {"outcome": made.outcome, "words": words(made)}
+        if estimate:
+            shares = {k: math.expm1(getattr(estimate, k)) for k in ("effect", "low", "high")}
+            cell["change"] = {k: v if math.isfinite(v) else None for k, v in shares.items()}
+    values |= {"outcome": result.outcome, "exit_code": result.exit_code, "words": headline(result)}
+    return json.dumps(values) + "\n"
+
+
+def from_json(text: str) -> Result:
+    """The inverse of `to_json`."""
+    values = json.loads(text)
+    cells = tuple(_cell(cell) for cell in values["cells"])
+    return Result(values["baseline"], values["candidate"], values["time"], cells, values["machine"])
+
+
+def _cell(values: Mapping[str, Any]) -> CellVerdict:
+    findings = tuple(
+        Finding(f["metric"], Outcome(f["outcome"]) if f["outcome"] else None, f["words"]) for f in values["findings"]
+    )
+    speed = None
+    if s := values["speed"]:
+        first, second = (
+            tuple(Block(tuple(b["order"]), tuple(map(tuple, b["ns"]))) for b in s[k]) for k in ("first", "second")
+        )
+        speed = Speed(s["tolerance"], Outcome(s["outcome"]), first, second, s["seconds"], tuple(s["hazards"]))
+    return CellVerdict(values["cell"], findings, speed, values["equal"], values["reason"])
+
+
+def markdown(result: Result) -> str:
+    """A table a reviewer takes in at a glance, the worst cells first open and the rest folded."""
+    lines = [f"### {_MARK[result.outcome]} FPS gate: {headline(result)}", ""]
+    lines += ["| | cell | frame time | interval | blocks |", "|---|---|---|---|---|"]
+    for cell in result.cells:
+        found = cell.speed.estimate if cell.speed else None
+        if found:
+            change, interval = _change(found.effect), f"{_change(found.low)} to {_change(found.high)}"
+            lines.append(
+                f"| {_MARK[cell.outcome]} | `{cell.cell}` | {change} | {interval} | {found.used} of {found.blocks} |"
+            )
+        else:
+            said = "same artifact" if cell.equal else "–"
+            lines.append(f"| {_MARK[cell.outcome]} | `{cell.cell}` | {said} | | |")
+    for cell in result.cells:
+        told = "".join(f"\n- {_escape(sentence)}" for sentence in words(cell))
+        body = f"{told}\n"
+        if cell.outcome is Outcome.PASS:
+            lines += [
+                "",
+                f"<details><summary>{_MARK[cell.outcome]} <code>{cell.cell}</code></summary>",
+                body,
+                "</details>",
+            ]
+        else:
+            lines += ["", f"{_MARK[cell.outcome]} `{cell.cell}`", body]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _escape(text: str) -> str:
+    return text.replace("<", "&lt;").replace("_", "\\_").replace("*", "\\*").replace("`", "'")
+
+
+def _change(log: float) -> str:
+    return f"{100 * math.expm1(log):+.1f} %" if math.isfinite(log) else "?"
+
+
+def junit(result: Result) -> str:
+    """A test case a cell: a regression is a failure, what could not be measured an error, doubt a skipped test."""
+    suite = ElementTree.Element("testsuite", name="fps-gate", tests=str(len(result.cells)), timestamp=result.time)
+    count = {outcome: sum(cell.outcome is outcome for cell in result.cells) for outcome in Outcome}
+    suite.set("failures", str(count[Outcome.FAIL]))
+    suite.set("errors", str(count[Outcome.NOT_MEASURED]))
+    suite.set("skipped", str(count[Outcome.INCONCLUSIVE]))
+    for cell in result.cells:
+        seconds = cell.speed.seconds if cell.speed else 0.0
+        case = ElementTree.SubElement(suite, "testcase", classname="gate", name=cell.cell, time=f"{seconds:.1f}")
+        said = words(cell)
+        tag = {Outcome.FAIL: "failure", Outcome.NOT_MEASURED: "error", Outcome.INCONCLUSIVE: "skipped"}.get(
+            cell.outcome
+        )
+        if tag:
+            ElementTree.SubElement(case, tag, message=said[0] if said else "").text = "\n".join(said)
+        else:
+            ElementTree.SubElement(case, "system-out").text = "\n".join(said)
+    return ElementTree.tostring(suite, encoding="unicode", xml_declaration=True) + "\n"

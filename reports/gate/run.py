@@ -1,0 +1,299 @@
+"""A whole gate: what needs no clock, paired blocks until decided, Holm over the cells, each FAIL confirmed afresh."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from converters.artifact import Format, Precision
+from devices import job as jobs
+from devices import paired
+from devices.contract import Cell, CellFailed, Job, Runner
+from devices.paired import BASELINE, CANDIDATE, Block, Looked
+from models.variant import Resolution
+from reports.gate import clockless, decision
+from reports.gate.arms import Absent, Arm
+from reports.gate.blocks import effects
+from reports.gate.decision import ALPHA, FIRST, MOST, Outcome
+from reports.gate.declared import Gated, Tolerance
+from reports.gate.verdict import CellVerdict, Finding, Speed
+
+if TYPE_CHECKING:
+    from frames.clip import Footage
+
+SECONDS = 60.0
+"""For the blocks of one cell, both processes together."""
+FIRST_SHARE = 0.6
+"""Of those seconds, what the first process may use; the rest is for confirming a FAIL."""
+COUNTED_FRAMES = 2
+"""Frames whose ARM instructions are counted: every frame takes the same."""
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Two artifacts to be told apart, and what runs them."""
+
+    name: str
+    format: Format
+    precision: Precision
+    resolution: Resolution
+    baseline: Arm | Absent
+    candidate: Arm | Absent
+    tolerance: Tolerance = field(default=Tolerance())
+    device: str = "desktop"
+    threads: int = 1
+    variant: str = ""
+
+    @classmethod
+    def of(cls, cell: Gated, baseline: Arm | Absent, candidate: Arm | Absent) -> Comparison:
+        return cls(
+            name=cell.name,
+            format=cell.format,
+            precision=cell.precision,
+            resolution=cell.resolution,
+            baseline=baseline,
+            candidate=candidate,
+            tolerance=cell.tolerance,
+            device=cell.device,
+            threads=cell.threads,
+            variant=cell.variant,
+        )
+
+
+@dataclass(frozen=True)
+class _Ready:
+    """A comparison whose arms are both there and differ, with the job that runs its candidate."""
+
+    asked: Comparison
+    baseline: Arm
+    candidate: Arm
+    job: Job
+    seed: int
+
+    def pair(self, again: bool = False) -> AbstractContextManager[paired.Pair | paired.OnDevice]:
+        if self.asked.device == "desktop":
+            return paired.opened(self.baseline.path, self.job, self.seed + again)
+        return paired.on_device(_runner(self.asked.device), self.cell, self.baseline.path, self.job, self.seed + again)
+
+    @property
+    def cell(self) -> Cell:
+        asked = self.asked
+        return Cell(asked.variant, asked.format, asked.precision, asked.resolution, asked.device, "cpu", asked.threads)
+
+
+@dataclass(frozen=True)
+class _Measured:
+    ready: _Ready
+    findings: tuple[Finding, ...]
+    blocks: tuple[Block, ...]
+    seconds: float
+    hazards: tuple[str, ...]
+    reason: str | None = None
+
+
+def run(
+    comparisons: Sequence[Comparison],
+    footage: Footage,
+    seconds: float = SECONDS,
+    seed: int = 0,
+    say: Say = lambda _: None,
+    speed_only: bool = False,
+) -> tuple[CellVerdict, ...]:
+    """The verdict of every comparison, in their order; what goes wrong with one costs that one alone.
+
+    `speed_only` measures the speed and nothing else, also of equal artifacts: so the gate tests itself.
+    """
+    verdicts: dict[str, CellVerdict] = {}
+    with tempfile.TemporaryDirectory(prefix="gate-") as temporary:
+        ready = []
+        for asked in comparisons:
+            verdict = _without_measuring(asked, speed_only)
+            if verdict:
+                verdicts[asked.name] = verdict
+            else:
+                assert isinstance(asked.baseline, Arm)
+                assert isinstance(asked.candidate, Arm)
+                job = job_of(asked, asked.candidate, footage, Path(temporary))
+                ready.append(_Ready(asked, asked.baseline, asked.candidate, job, seed))
+        timed = [r for r in ready if r.asked.device != "arm64-emulator"]
+        measured = []
+        for r in ready:
+            say(r.asked.name)
+            measured.append(_measure(r, footage, seconds * FIRST_SHARE, ALPHA / max(1, len(timed)), speed_only))
+        verdicts |= _judge(measured, seconds * (1 - FIRST_SHARE), say)
+    return tuple(verdicts[asked.name] for asked in comparisons)
+
+
+def _without_measuring(asked: Comparison, even_equal: bool) -> CellVerdict | None:
+    """The verdict of a comparison that cannot have a measurement, or whose arms are equal and need none."""
+    for who, arm in (("baseline", asked.baseline), ("candidate", asked.candidate)):
+        if isinstance(arm, Absent):
+            return CellVerdict(asked.name, reason=f"its {who} is absent: {arm.reason}")
+    assert isinstance(asked.baseline, Arm)
+    assert isinstance(asked.candidate, Arm)
+    if asked.baseline.sha256 == asked.candidate.sha256 and not even_equal:
+        return CellVerdict(asked.name, equal=True)
+    return None
+
+
+def job_of(asked: Comparison, arm: Arm, footage: Footage, folder: Path) -> Job:
+    """The job that runs `arm` over all of `footage`, whose frames are written into `folder` once a resolution."""
+    from frames import score
+
+    height, width = asked.resolution
+    frames = folder / f"{height}x{width}.u8"
+    if not frames.exists():
+        jobs.write_frames(frames, score.prepare(footage, asked.resolution)[0])
+    lengths = tuple(len(clip) for clip in footage.clips)
+    return Job(
+        arm.path,
+        asked.format,
+        asked.precision,
+        asked.resolution,
+        frames,
+        lengths,
+        "cpu",
+        asked.threads,
+        variant=asked.variant,
+    )
+
+
+def _runner(device: str) -> Runner:
+    from devices.select import NotAttached, select
+
+    found = select(device)
+    if isinstance(found, NotAttached):
+        raise CellFailed(f"{device} is not attached. {found.looked_for} {found.advice}".rstrip("."))
+    return found.runner()
+
+
+def _measure(ready: _Ready, footage: Footage, seconds: float, fail_at: float, speed_only: bool) -> _Measured:
+    from devices.environment import DesktopProbe
+
+    findings = [] if speed_only else _on_paper(ready)
+    hazards = DesktopProbe().read().hazards if ready.asked.device == "desktop" else ()
+    start = time.monotonic()
+    blocks: list[Block] = []
+    try:
+        with ready.pair() as pair:
+            if not speed_only:
+                findings += _seen(ready, pair.look(), footage)
+            start = time.monotonic()
+            if ready.asked.device != "arm64-emulator":
+                blocks = until_decided(pair, ready.asked.tolerance.slowdown, seconds, fail_at)
+    except CellFailed as failure:
+        return _Measured(ready, tuple(findings), (), 0.0, hazards, str(failure).removesuffix("."))
+    return _Measured(ready, tuple(findings), tuple(blocks), time.monotonic() - start, hazards)
+
+
+def until_decided(
+    pair: paired.Pair | paired.OnDevice, tolerance: float, seconds: float, fail_at: float = ALPHA
+) -> list[Block]:
+    """Blocks of one process, looked at every few, until they decide or the time is up."""
+    end = time.monotonic() + seconds
+    blocks: list[Block] = []
+    while step := decision.more(len(blocks), MOST):
+        blocks += pair.blocks(step)
+        found = effects(blocks)
+        if (
+            len(found[0]) >= FIRST
+            and decision.decide(decision.estimate(*found, tolerance), fail_at) is not Outcome.INCONCLUSIVE
+        ):
+            break
+        if time.monotonic() > end:
+            break
+    return blocks
+
+
+def _on_paper(ready: _Ready) -> list[Finding]:
+    before, now, tolerance = ready.baseline, ready.candidate, ready.asked.tolerance
+    return [
+        clockless.size(before.bytes, now.bytes, tolerance),
+        clockless.macs(before.macs, now.macs, tolerance),
+        clockless.graph(before.graph, now.graph),
+        clockless.parity(now.parity),
+        _instructions(ready),
+    ]
+
+
+def _instructions(ready: _Ready) -> Finding:
+    """ARM instructions of a frame where they can be counted here."""
+    if ready.asked.format != "tflite" or ready.job.threads != 1:
+        return Finding("instructions", None, "ARM instructions are counted for TFLite on one thread only.")
+    from devices.emulator import Arm64Emulator, available
+
+    if reason := available():
+        return Finding("instructions", None, f"ARM instructions were not counted: {reason}.")
+    with tempfile.TemporaryDirectory(prefix="gate-") as temporary:
+        few = jobs.read_frames(ready.job)[:COUNTED_FRAMES]
+        short = replace(ready.job, frames=jobs.write_frames(Path(temporary) / "frames.u8", few), sequences=(len(few),))
+        try:
+            before, now = (
+                Arm64Emulator().run(ready.cell, replace(short, model=arm.path)).instructions_per_frame
+                for arm in (ready.baseline, ready.candidate)
+            )
+        except CellFailed as failure:
+            why = str(failure).removesuffix(".")
+            return Finding("instructions", None, f"ARM instructions were not counted: {why}.")
+    assert before
+    assert now
+    return clockless.instructions(before, now, ready.asked.tolerance)
+
+
+def _seen(ready: _Ready, looked: Looked, footage: Footage) -> list[Finding]:
+    """Accuracy and placement. CellFailed when the arms were not run alike."""
+    from frames.score import score
+
+    before, now = (looked.placement[arm] for arm in (BASELINE, CANDIDATE))
+    if before.get("runtime") != now.get("runtime"):
+        raise CellFailed(f"the arms were run by different runtimes, {before.get('runtime')} and {now.get('runtime')}")
+    old, new = (score(looked.masks[arm], footage) for arm in (BASELINE, CANDIDATE))
+    return [clockless.placement(before, now), *clockless.accuracy(old, new, ready.asked.tolerance)]
+
+
+def _judge(measured: Sequence[_Measured], seconds: float, say: Say) -> dict[str, CellVerdict]:
+    timed = [m for m in measured if m.blocks]
+    estimates = {m.ready.asked.name: _estimate(m.blocks, m.ready.asked.tolerance.slowdown) for m in timed}
+    known = {name: found for name, found in estimates.items() if found}
+    slower = dict(zip(known, decision.holm([found.p_slower for found in known.values()]), strict=True))
+    verdicts = {}
+    for m in measured:
+        name, tolerance = m.ready.asked.name, m.ready.asked.tolerance.slowdown
+        speed, reason = None, m.reason
+        if name in known:
+            # What Holm does not let stand as slower is at most in doubt.
+            outcome = decision.decide(known[name], fail_at=0.0)
+            speed = Speed(tolerance, outcome, m.blocks, seconds=m.seconds, hazards=m.hazards)
+            if slower[name]:
+                say(f"{name}, once more in a fresh process")
+                speed, reason = _confirm(m, speed, seconds)
+        elif name in estimates:
+            reason = f"only {len(effects(m.blocks)[0])} whole blocks were measured"
+        verdicts[name] = CellVerdict(name, m.findings, speed, reason=reason)
+    return verdicts
+
+
+def _estimate(blocks: Sequence[Block], tolerance: float) -> decision.Estimate | None:
+    found = effects(blocks)
+    return decision.estimate(*found, tolerance) if len(found[0]) >= FIRST else None
+
+
+def _confirm(m: _Measured, speed: Speed, seconds: float) -> tuple[Speed | None, str | None]:
+    start = time.monotonic()
+    try:
+        with m.ready.pair(again=True) as pair:
+            second = tuple(until_decided(pair, speed.tolerance, seconds))
+    except CellFailed as failure:
+        return None, f"a regression was seen and could not be confirmed: {str(failure).removesuffix('.')}"
+    found, pooled = _estimate(second, speed.tolerance), _estimate(m.blocks + second, speed.tolerance)
+    if found is None or pooled is None:
+        return None, "a regression was seen, and the fresh process measured too few blocks to confirm it"
+    outcome = decision.confirmed(found, pooled, speed.tolerance)
+    return replace(speed, outcome=outcome, second=second, seconds=speed.seconds + time.monotonic() - start), None

@@ -1,0 +1,177 @@
+"""Verdicts as data and in words."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from devices.paired import BASELINE, CANDIDATE, Block
+from reports.gate import blocks as of_blocks
+from reports.gate.decision import FIRST, Estimate, Outcome, estimate, seeable, valid
+
+EXIT = {Outcome.PASS: 0, Outcome.FAIL: 1, Outcome.INCONCLUSIVE: 2, Outcome.NOT_MEASURED: 3}
+NOT_MEASURED = EXIT[Outcome.NOT_MEASURED]
+WORST_FIRST = (Outcome.FAIL, Outcome.NOT_MEASURED, Outcome.INCONCLUSIVE, Outcome.PASS)
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One comparison that needs no clock. `outcome` None: not compared, and `words` say why."""
+
+    metric: str
+    outcome: Outcome | None
+    words: str
+
+
+@dataclass(frozen=True)
+class Speed:
+    """The paired measurement of one cell. `second` are the blocks of the fresh process that a FAIL was given."""
+
+    tolerance: float
+    outcome: Outcome
+    first: tuple[Block, ...]
+    second: tuple[Block, ...] = ()
+    seconds: float = 0.0
+    hazards: tuple[str, ...] = ()
+
+    @property
+    def blocks(self) -> tuple[Block, ...]:
+        return self.first + self.second
+
+    @property
+    def effects(self) -> tuple[list[float], list[float]]:
+        """(effects, control movements) of the whole blocks of both processes."""
+        return of_blocks.effects(self.blocks)
+
+    @property
+    def estimate(self) -> Estimate | None:
+        """Of all whole blocks together; None with too few for any verdict."""
+        found, control = self.effects
+        return estimate(found, control, self.tolerance) if len(found) >= FIRST else None
+
+    @property
+    def used(self) -> list[bool]:
+        """Of each whole block, whether the control vouched for it."""
+        import numpy as np
+
+        _, control = self.effects
+        return valid(np.asarray(control)).tolist() if control else []
+
+
+@dataclass(frozen=True)
+class CellVerdict:
+    """One declared cell. `reason` is why it could not be measured, or why it need not be."""
+
+    cell: str
+    findings: tuple[Finding, ...] = ()
+    speed: Speed | None = None
+    equal: bool = False
+    reason: str | None = None
+
+    @property
+    def outcome(self) -> Outcome:
+        """The worst of its findings and its speed; a cell of which nothing is known was not measured."""
+        found = [f.outcome for f in self.findings if f.outcome] + ([self.speed.outcome] if self.speed else [])
+        if Outcome.FAIL in found:
+            return Outcome.FAIL
+        if self.reason or not (found or self.equal):
+            return Outcome.NOT_MEASURED
+        return worst([*found, Outcome.PASS])
+
+
+@dataclass(frozen=True)
+class Result:
+    """A whole gate."""
+
+    baseline: str
+    candidate: str
+    time: str
+    cells: tuple[CellVerdict, ...]
+    machine: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def outcome(self) -> Outcome:
+        return worst([cell.outcome for cell in self.cells])
+
+    @property
+    def exit_code(self) -> int:
+        return EXIT[self.outcome]
+
+
+def worst(outcomes: Sequence[Outcome]) -> Outcome:
+    """A regression first, then what was not measured, then doubt. Nothing at all was not measured."""
+    return min(outcomes, key=WORST_FIRST.index, default=Outcome.NOT_MEASURED)
+
+
+def headline(result: Result) -> str:
+    """The whole gate in one sentence."""
+    count = {o: sum(cell.outcome is o for cell in result.cells) for o in WORST_FIRST}
+    parts = [f"{n} {_SAID[o]}" for o, n in count.items() if n]
+    counted = ", ".join(parts) or "no cell is declared"
+    return f"{_WORD[result.outcome]}: {counted}, {result.candidate} against {result.baseline}"
+
+
+_WORD = {
+    Outcome.PASS: "PASS",
+    Outcome.FAIL: "REGRESSION",
+    Outcome.INCONCLUSIVE: "INCONCLUSIVE",
+    Outcome.NOT_MEASURED: "COULD NOT MEASURE",
+}
+_SAID = {
+    Outcome.PASS: "passed",
+    Outcome.FAIL: "regressed",
+    Outcome.INCONCLUSIVE: "left in doubt",
+    Outcome.NOT_MEASURED: "not measured",
+}
+
+
+def words(cell: CellVerdict) -> list[str]:
+    """What there is to say of a cell, in sentences, the worst first."""
+    said = [f"NOT MEASURED; {cell.reason}."] if cell.reason else []
+    if cell.equal:
+        said.append(
+            "PASS without measuring; both arms are the same artifact, run by the same runtime on the same unit."
+        )
+    lines = [(f.outcome, f.words) for f in cell.findings]
+    if cell.speed:
+        lines.append((cell.speed.outcome, speed_words(cell.speed)))
+    rank = [*WORST_FIRST, None]
+    return said + [w for _, w in sorted(lines, key=lambda line: rank.index(line[0]))]
+
+
+def speed_words(speed: Speed) -> str:
+    """The ratio, its interval, the tolerance, the blocks, and what could have been seen."""
+    found, tolerance = speed.estimate, percent(speed.tolerance)
+    if speed.outcome is Outcome.NOT_MEASURED or found is None:
+        return f"NOT MEASURED; {len(speed.effects[0])} whole blocks, and {FIRST} are the fewest that say anything."
+    ratio = _change(found.effect)
+    times = [of_blocks.median_ms(speed.blocks, arm) for arm in (BASELINE, CANDIDATE)]
+    frames = f"median frame {times[0]:.2f} ms before, {times[1]:.2f} ms now; " if all(times) else ""
+    interval = f"between {_change(found.low)} and {_change(found.high)}"
+    basis = f"{found.used} of {found.blocks} blocks, {speed.seconds:.0f} s"
+    if speed.outcome is Outcome.PASS:
+        seen = f"a slow-down of {percent(max(math.expm1(found.high), 0))} or more would have been seen"
+        return f"PASS; {seen}. Frame time {ratio}, {interval}, tolerance {tolerance} ({frames}{basis})."
+    if speed.outcome is Outcome.FAIL:
+        again = ", and a fresh process found it again" if speed.second else ""
+        beyond = f"which is beyond the tolerance of {tolerance}{again}"
+        return f"FAIL; frame time {ratio}, {interval}, {beyond} ({frames}{basis})."
+    if math.isinf(found.low):
+        could = "too few valid blocks for any interval"
+    else:
+        could = f"with blocks this noisy only a slow-down of {percent(seeable(found, speed.tolerance))} or more is seen"
+    twice = " A first process was over the tolerance; a fresh one did not confirm it." if speed.second else ""
+    return f"INCONCLUSIVE; {could}. Frame time {ratio}, {interval}, tolerance {tolerance} ({frames}{basis}).{twice}"
+
+
+def percent(share: float) -> str:
+    return f"{100 * share:.1f} %"
+
+
+def _change(log: float) -> str:
+    """+1.9 % for a log ratio; a word where there is no bound."""
+    if math.isinf(log):
+        return "no bound" if log > 0 else "no lower bound"
+    return f"{100 * math.expm1(log):+.1f} %"
