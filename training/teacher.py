@@ -1,7 +1,7 @@
 """Soft masks for unlabelled pictures from a stronger network, run once when the store is built.
 
-The teacher used is MediaPipe's selfie segmentation (Apache-2.0, Google), as its npm package
-@mediapipe/selfie_segmentation ships it: (1, 256, 256, 3) float RGB in [0, 1] to a sigmoid mask of the same size.
+Any model that `devices.open_model` opens: MediaPipe's selfie segmentation by its name in peers.toml, or a larger
+network of our own by the path of its checkpoint.
 """
 
 from __future__ import annotations
@@ -11,28 +11,25 @@ from pathlib import Path
 
 import numpy as np
 
+from devices.open_model import open_model
+from models.segmenter import no_mask, to_input
 from training.datasets import Pixels
 
 
-def mediapipe(model: Path, threads: int = 1) -> Callable[[Pixels], Pixels]:
-    """picture (H, W, 3) uint8 RGB -> soft mask (H, W) uint8, the mean over the picture and its mirror image."""
+def teacher(model: Path | str, threads: int = 1) -> Callable[[Pixels], Pixels]:
+    """picture (H, W, 3) uint8 RGB -> soft mask (H, W) uint8, the mean over the picture and its mirror image.
+
+    ValueError, one sentence, when there is no such model.
+    """
     import cv2
-    from ai_edge_litert.interpreter import Interpreter
 
-    interpreter = Interpreter(str(model), num_threads=threads)
-    interpreter.allocate_tensors()
-    (entry,), (output,) = interpreter.get_input_details(), interpreter.get_output_details()
-    height, width = entry["shape"][1:3]
-
-    def once(tensor: np.ndarray) -> np.ndarray:
-        interpreter.set_tensor(entry["index"], tensor[None])
-        interpreter.invoke()
-        return interpreter.get_tensor(output["index"])[0, :, :, 0]
+    step, (height, width) = open_model(model, threads=threads)
+    empty = no_mask((height, width))
 
     def teach(picture: Pixels) -> Pixels:
-        small = cv2.resize(picture, (int(width), int(height)), interpolation=cv2.INTER_AREA)
-        tensor = small.astype(np.float32) / 255
-        mask = (once(tensor) + once(np.ascontiguousarray(tensor[:, ::-1]))[:, ::-1]) / 2
+        frame = to_input(np.asarray(cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA), np.uint8))
+        mirrored = step(np.ascontiguousarray(frame[:, :, ::-1]), empty)
+        mask = (step(frame, empty).copy() + mirrored[:, :, ::-1])[0, :, :, 0] / 2
         full = cv2.resize(mask, picture.shape[1::-1], interpolation=cv2.INTER_LINEAR)
         return np.rint(np.clip(full, 0, 1) * 255).astype(np.uint8)
 
