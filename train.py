@@ -15,9 +15,10 @@ import sys
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from models import variant as variants
+from training import datasets
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,7 @@ class Options:
     threads: int
     init: Path | None
     teacher: Path | None
+    labels: datasets.Labels
     validation: tuple[Path, ...]
     evaluate_every: int
     save_every: float
@@ -56,7 +58,9 @@ def parse(arguments: list[str] | None = None) -> Options:
     add("--seed", type=int, default=0)
     add("--threads", type=int, default=2)
     add("--init", type=Path, help="checkpoint to start from; tensors that fit are taken")
-    add("--teacher", type=Path, help="selfie_segmentation.tflite: soft masks for unlabelled pictures")
+    add("--teacher", type=Path, help="soft masks for unlabelled pictures: a name in peers.toml, or any model's path")
+    words = "whether bystanders are people (training/datasets.py: settle); today's mixture without it"
+    add("--labels", choices=get_args(datasets.Labels), default="as they are", help=words)
     add("--validation", type=Path, nargs="*", default=(), help="folders never trained on, judged along the way")
     add("--evaluate-every", type=int, default=20_000, help="samples between evaluations")
     add("--save-every", type=float, default=60.0, help="seconds between saved states")
@@ -80,7 +84,7 @@ def main(arguments: list[str] | None = None) -> int:
 
     from models import checkpoint
     from models.hourglass import Hourglass
-    from training import evaluation, loader, prior, show, state
+    from training import curves, evaluation, loader, prior, show, state
     from training.loss import segmentation
     from training.sampler import Law, Sampler
 
@@ -94,7 +98,7 @@ def main(arguments: list[str] | None = None) -> int:
     say = (lambda text: print(text, file=sys.stderr, flush=True)) if rank == 0 else (lambda text: None)
 
     try:
-        store, split = loader.open_data(options.data, options.teacher, options.validation, say)
+        store, split = loader.open_data(options.data, options.teacher, options.validation, say, options.labels)
     except ValueError as error:
         say(f"train.py: {error}")
         return 2
@@ -190,6 +194,7 @@ def main(arguments: list[str] | None = None) -> int:
             if rank == 0:
                 say("  ".join(f"{k} {v:.4f}" if isinstance(v, float) else f"{k} {v}" for k, v in log[-1].items()))
                 _write_log(options.out, log)
+                curves.save(options.out / "curves.png", log)
         if now - last_saved > options.save_every or finished:
             seconds += now - started
             started, first, waited, last_saved = now, step + 1, 0.0, now
@@ -213,6 +218,8 @@ def main(arguments: list[str] | None = None) -> int:
 def _identity(options: Options, world: int) -> dict[str, object]:
     """What makes two runs the same run; paths and pace do not."""
     passing = {"data", "out", "init", "teacher", "validation", "threads", "show_batch", "save_every"}
+    if options.labels == "as they are":
+        passing.add("labels")  # as in runs that began before there was a choice
     return {**{k: v for k, v in asdict(options).items() if k not in passing}, "processes": world}
 
 

@@ -4,14 +4,15 @@ Every reader yields `Photo`s lazily. The label is soft, (H, W) uint8: 0 backgrou
 pixels "not judged" (VOC's 5-pixel borders) each takes the nearest judged label: the contour runs through the middle.
 
 Sets disagree on bystanders: `main person` sets (selfies, clothing photos, keyed footage) label one person, `all people`
-sets (VOC, group portraits) everyone. A photo keeps its own truth and says by `policy` which habit it follows.
+sets (VOC, group portraits) everyone. A photo keeps its own truth and says by `policy` which habit it follows; `settle`
+makes them agree.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
@@ -20,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Policy = Literal["all people", "main person", "any"]
+Labels = Literal["as they are", "all people", "main person"]
 Pixels = NDArray[np.uint8]
 
 PHOTO, KEYED, SCENE, UNLABELLED = "photo", "keyed", "scene", "unlabelled"
@@ -221,6 +223,39 @@ def scenes(folder: Path, source: str = "scenes") -> Iterator[Photo]:
 def _empty(path: Path) -> tuple[Pixels, Pixels]:
     picture = read_rgb(path)
     return picture, np.zeros(picture.shape[:2], np.uint8)
+
+
+def settle(photos: Iterable[Photo], labels: Labels) -> Iterator[Photo]:
+    """The photos with one answer to whether bystanders are people.
+
+    `main person`: sets that label everyone keep the largest person of each photo. `all people`: photos of sets that
+    label one person are left out, keyed ones aside (their scenes are replaced), as nobody knows who else is in them.
+    `as they are`: every photo its own truth.
+    """
+    for photo in photos:
+        if labels == "main person" and photo.policy == "all people":
+            yield replace(photo, policy="main person", read=partial(_main_person, photo.read))
+        elif not (labels == "all people" and photo.policy == "main person" and photo.kind == PHOTO):
+            yield photo
+
+
+def _main_person(read: Callable[[], tuple[Pixels, Pixels | None]]) -> tuple[Pixels, Pixels | None]:
+    picture, label = read()
+    return picture, label if label is None else largest_person(label)
+
+
+def largest_person(label: Pixels) -> Pixels:
+    """The label without all but its largest figure; parts as near as a fiftieth of the longer side are one figure."""
+    import cv2
+
+    radius = max(1, max(label.shape) // 100)
+    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1))
+    joined = cv2.dilate((label > 127).astype(np.uint8), kernel)
+    count, figures = cv2.connectedComponents(joined)
+    if count <= 2:
+        return label
+    areas = np.bincount(figures[label > 127], minlength=count)
+    return np.where(figures == int(areas[1:].argmax()) + 1, label, 0).astype(np.uint8)
 
 
 def development(root: Path) -> Iterator[Photo]:

@@ -16,15 +16,21 @@ from training.sampler import Sampler
 
 
 def open_data(
-    root: Path, teacher: Path | None, validation: Sequence[Path], say: Callable[[str], None]
+    root: Path,
+    teacher: Path | None,
+    validation: Sequence[Path],
+    say: Callable[[str], None],
+    labels: datasets.Labels = "as they are",
 ) -> tuple[store.Store, split.Split]:
     """The store of a data folder, built in the cache directory at first use, and its split.
 
-    Pictures that look like one of `validation` (folders that hold `images/`) are kept out of training.
+    Pictures that look like one of `validation` (folders that hold `images/`) are kept out of training. `labels` settles
+    whether bystanders count.
     """
     import platformdirs
 
     about = f"{root.resolve()} {teacher and teacher.name} {_listing(root)}"
+    about += "" if labels == "as they are" else f" {labels}"
     name = hashlib.sha256(about.encode()).hexdigest()[:16]
     folder = Path(platformdirs.user_cache_dir("hourglass-bench")) / "training" / name
     if (folder / "index.json").exists():
@@ -33,10 +39,10 @@ def open_data(
         say(f"decoding {root} once into {folder}")
         teach = None
         if teacher:
-            from training.teacher import mediapipe
+            from training.teacher import teacher as teacher_of
 
-            teach = mediapipe(teacher)
-        opened = store.build(folder, datasets.development(root), teach, say)
+            teach = teacher_of(teacher)
+        opened = store.build(folder, datasets.settle(datasets.development(root), labels), teach, say)
     foreign = [datasets.read_rgb(path) for folder in validation for path in sorted(folder.rglob("images/*.*"))]
     chosen = split.split(opened, foreign)
     train, held, alike = len(chosen.train), len(chosen.validation), len(chosen.duplicates)

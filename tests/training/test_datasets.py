@@ -152,3 +152,34 @@ def test_a_mask_of_another_size_is_named_and_left_out(tmp_path):
         stores.build(tmp_path / "store", datasets.development(tmp_path), report=words.append)
     assert "a.png" in words[0]
     assert "does not fit" in words[0]
+
+
+def two_figures():
+    """A large figure in two parts, an arm's width apart, and a small bystander."""
+    label = np.zeros((100, 100), np.uint8)
+    label[20:90, 10:40] = label[40:60, 41:50] = 255
+    label[60:90, 75:90] = 200
+    return label
+
+
+def test_the_main_person_is_the_largest_figure_with_its_parts():
+    main = datasets.largest_person(two_figures())
+    assert main[20:90, 10:40].min() == main[40:60, 41:50].min() == 255
+    assert main[:, 75:].max() == 0
+
+
+def test_bystanders_are_settled_by_the_label_policy(data):
+    def photo(policy, kind=datasets.PHOTO):
+        def read():
+            return np.zeros((100, 100, 3), np.uint8), two_figures()
+
+        return datasets.Photo("source", f"{policy} {kind}", "group", kind, policy, read)
+
+    everyone, one, keyed = photo("all people"), photo("main person"), photo("main person", datasets.KEYED)
+    photos = [everyone, one, keyed]
+    assert list(datasets.settle(photos, "as they are")) == photos
+    assert list(datasets.settle(photos, "all people")) == [everyone, keyed]
+    settled = list(datasets.settle(photos, "main person"))
+    assert [p.name for p in settled] == [p.name for p in photos]
+    assert settled[0].read()[1][:, 75:].max() == 0
+    assert settled[1] is one

@@ -69,6 +69,7 @@ def test_another_run_does_not_overwrite_a_folder(data, whole):
 
 
 def test_the_card_says_what_was_done(whole, data):
+    assert (whole[0] / "curves.png").stat().st_size > 1000
     card = weights(whole[0]).card
     assert card["data"]["sources"] == ["ccp", "ccp-upper", "cutouts", "portraits", "scenes", "selfies"]
     assert len(card["data"]["sha256"]) == 64
