@@ -13,6 +13,8 @@ Picture = NDArray[np.uint8]
 """(H, W, 3) uint8 RGB."""
 Label = NDArray[np.uint8]
 """(H, W) uint8: 0 background, 1 person, 255 not judged."""
+Alpha = NDArray[np.float32]
+"""(H, W) in [0, 1]: how much of a pixel the person covers."""
 
 
 @dataclass(frozen=True)
@@ -20,13 +22,14 @@ class Clip:
     """A named run of pictures with their labels; a still is a clip of length one.
 
     `read` yields one (picture, label) pair a call, so that a large folder is never in memory whole; `read_label`,
-    where there is one, is the cheaper way to the label alone.
+    where there is one, is the cheaper way to the label alone. `read_alpha` is there where the truth is soft.
     """
 
     name: str
     frame_names: Sequence[str]
     read: Callable[[int], tuple[Picture, Label]] = field(repr=False)
     read_label: Callable[[int], Label] | None = field(default=None, repr=False)
+    read_alpha: Callable[[int], Alpha] | None = field(default=None, repr=False)
 
     def __len__(self) -> int:
         return len(self.frame_names)

@@ -30,7 +30,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from frames.clip import Clip, Footage, Label, Picture
+from frames.clip import Alpha, Clip, Footage, Label, Picture
 
 PICTURES = (".jpg", ".jpeg", ".png")
 UNJUDGED = 255
@@ -73,6 +73,15 @@ class Pairs:
     def read_label(self, index: int) -> Label:
         return self.table[read_mask(self.pairs[index].mask)]
 
+    def read_alpha(self, index: int) -> Alpha:
+        """The mask itself as a share, where the folder's masks are soft."""
+        return read_mask(self.pairs[index].mask).astype(np.float32) / np.float32(255)
+
+    @property
+    def soft(self) -> bool:
+        """Whether values in between count as person from 128 up: then they are shares of a pixel."""
+        return self.table[127] == 0 and bool((self.table[128:] == 1).all())
+
 
 def read(path: Path | str) -> Footage:
     """The footage of a folder; every file is checked now, and read again when its turn comes.
@@ -87,17 +96,21 @@ def read(path: Path | str) -> Footage:
     if _holds_pairs(root):
         pairs = _pairs(root, root, problems)
         stills = (Pairs((pair,), pairs.table) for pair in pairs.pairs)
-        clips += [Clip(s.pairs[0].name, (s.pairs[0].name,), s.read, s.read_label) for s in stills]
+        clips += [_clip(s.pairs[0].name, (s.pairs[0].name,), s) for s in stills]
     for folder in sorted((f for f in root.iterdir() if f.is_dir() and _holds_pairs(f)), key=_natural):
         pairs = _one_size(_pairs(folder, root, problems), root, problems)
         if pairs.pairs:
             names = tuple(f"{folder.name}/{pair.name}" for pair in pairs.pairs)
-            clips.append(Clip(folder.name, names, pairs.read, pairs.read_label))
+            clips.append(_clip(folder.name, names, pairs))
     if not clips and not problems:
         raise NothingLeft(f"{root}: holds neither images/ and masks/ nor subfolders with the two")
     if not clips:
         raise NothingLeft(f"{root}: nothing left to use, {_count(len(problems), 'problem')}: {_first(problems)}")
     return Footage(root.resolve().name, _describe(root, clips, problems), clips, problems)
+
+
+def _clip(name: str, frame_names: tuple[str, ...], pairs: Pairs) -> Clip:
+    return Clip(name, frame_names, pairs.read, pairs.read_label, pairs.read_alpha if pairs.soft else None)
 
 
 def _holds_pairs(folder: Path) -> bool:

@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from frames.clip import Clip, Footage, Label, Picture
+from frames.clip import Alpha, Clip, Footage, Label, Picture
 
 DESCRIPTION = (
     "One person, the portrait of astronaut Eileen Collins that scikit-image ships, composited on person-free "
@@ -134,6 +134,12 @@ def _close() -> tuple[Picture, Label]:
 
 def render(shot: Shot, t: int) -> tuple[Picture, Label]:
     """Frame `t` of a shot and its exact label, a pure function of both."""
+    picture, alpha = compose(shot, t)
+    return picture, (alpha >= 128).astype(np.uint8)
+
+
+def compose(shot: Shot, t: int) -> tuple[Picture, NDArray[np.uint8]]:
+    """`render` with the matte (H, W) uint8 itself, 255 where the person covers all of a pixel."""
     import cv2
 
     sway = _sway(shot.seed)
@@ -145,7 +151,7 @@ def render(shot: Shot, t: int) -> tuple[Picture, Label]:
     alpha = _remap(matte, x, y)
     cover = alpha.astype(np.float32) / np.float32(255)
     picture = cv2.LUT(cv2.blendLinear(person, behind, cover, 1 - cover), _brightness(1 + 0.05 * sway(6, t)))
-    return np.asarray(picture, np.uint8), (alpha >= 128).astype(np.uint8)
+    return np.asarray(picture, np.uint8), alpha
 
 
 def _clip(name: str, shots: tuple[Shot, ...]) -> Clip:
@@ -159,7 +165,10 @@ def _clip(name: str, shots: tuple[Shot, ...]) -> Clip:
             shared.setflags(write=False)
         return pair
 
-    return Clip(name, names, read)
+    def read_alpha(index: int) -> Alpha:
+        return compose(*moments[index])[1].astype(np.float32) / np.float32(255)
+
+    return Clip(name, names, read, read_alpha=read_alpha)
 
 
 # Where things are: 3x3 matrices over (x, y, 1), from portrait to scene to frame.

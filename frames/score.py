@@ -7,7 +7,7 @@ at 0.5; a still starts from an empty previous mask, a clip feeds its own mask ba
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
@@ -19,7 +19,7 @@ from metrics.boundary import boundary_f
 from metrics.interval import bootstrap
 from metrics.iou import iou
 from metrics.temporal import dtssd_step
-from models.segmenter import Fit, Floats, Step, enlarge, fitted, no_mask, to_input, unfitted
+from models.segmenter import Fit, Floats, Segmenter, Step, enlarge, fitted, unfitted
 from models.variant import Resolution
 
 Previous = Literal["empty", "recurrent"]
@@ -92,15 +92,13 @@ def predict(
     """Masks (N, H, W) of prepared frames (N, H, W, 3); each of `sequences` (lengths) begins with an empty mask."""
     if sum(sequences) != len(frames):
         raise ValueError(f"sequences of {sum(sequences)} frames do not go with {len(frames)} frames")
-    resolution = frames.shape[1], frames.shape[2]
+    segmenter = Segmenter(step, (frames.shape[1], frames.shape[2]), feedback=prev == "recurrent")
     masks = np.empty(frames.shape[:3], np.float32)
     starts = set(np.cumsum([0, *sequences]).tolist())
-    previous = no_mask(resolution)
     for i, frame in enumerate(frames):
-        if i in starts or prev == "empty":
-            previous = no_mask(resolution)
-        masks[i] = step(to_input(frame), previous)[0, :, :, 0]
-        previous = masks[i][None, :, :, None]
+        if i in starts:
+            segmenter.reset()
+        masks[i] = segmenter.mask(frame)
         if on_frame:
             on_frame()
     return masks
@@ -118,13 +116,13 @@ def score(masks: Floats, footage: Footage, seed: int = 0) -> Score:
     return summarise(judged, seed)
 
 
-def judge(masks: Floats, clip: Clip) -> list[Judged]:
-    """The figures of each frame of one clip."""
+def judge(masks: Iterable[Floats], clip: Clip) -> list[Judged]:
+    """The figures of each frame of one clip; its masks (h, w) may be of any size, the label's own included."""
     judged: list[Judged] = []
     before = None
-    for i, name in enumerate(clip.frame_names):
+    for i, (name, small) in enumerate(zip(clip.frame_names, masks, strict=True)):
         label = clip.label(i)
-        mask = enlarge(masks[i], label.shape)
+        mask = enlarge(small, label.shape)
         step = dtssd_step(*before, mask, label) if before else None
         judged.append(Judged(name, iou(mask, label), boundary_f(mask, label), step))
         before = mask, label

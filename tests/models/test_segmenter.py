@@ -1,0 +1,63 @@
+"""The state: what is fed back, and when it is forgotten."""
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+from frames.sample import CLIPS, render
+from models.segmenter import Segmenter, glance, is_cut
+
+
+def counting(frame, prev):
+    return prev + np.float32(0.25)
+
+
+def first(segmenter: Segmenter, picture: np.ndarray) -> float:
+    return float(segmenter.segment(picture)[0, 0])
+
+
+def test_a_picture_of_another_size_begins_anew():
+    segmenter = Segmenter(counting, (32, 64))
+    wide, high = np.zeros((36, 64, 3), np.uint8), np.zeros((64, 36, 3), np.uint8)
+    assert [first(segmenter, picture) for picture in (wide, wide, high, high, wide)] == [0.25, 0.5, 0.25, 0.5, 0.25]
+
+
+def test_no_mask_is_fed_back_where_that_is_switched_off():
+    segmenter = Segmenter(counting, (32, 64), feedback=False)
+    assert [first(segmenter, np.zeros((36, 64, 3), np.uint8)) for _ in range(3)] == [0.25] * 3
+
+
+def pictures(name: str) -> list[np.ndarray]:
+    return [render(shot, t)[0] for shot in CLIPS[name] for t in range(shot.length)]
+
+
+def test_the_mask_is_not_carried_over_a_cut():
+    run = pictures("cut")
+    segmenter = Segmenter(counting, (64, 64), watch_cuts=True)
+    seen = [first(segmenter, picture) for picture in run]
+    first_shot = CLIPS["cut"][0].length
+    assert [i for i, value in enumerate(seen) if value == 0.25] == [0, first_shot]
+    careless = Segmenter(counting, (64, 64))
+    assert [first(careless, picture) for picture in run][first_shot] > 0.25
+
+
+@pytest.mark.parametrize("name", ["talk", "walk", "entry"])
+def test_motion_and_a_person_who_comes_in_are_no_cuts(name):
+    glances = [glance(picture) for picture in pictures(name)]
+    assert not any(is_cut(a, b) for a, b in pairwise(glances))
+
+
+def test_a_lamp_that_is_dimmed_and_a_covered_lens_are_no_cuts():
+    (picture, *_) = pictures("talk")
+    levels = [glance((picture * gain).astype(np.uint8)) for gain in np.linspace(1, 0.4, 12)]
+    assert not any(is_cut(a, b) for a, b in pairwise(levels))
+    noise = [glance(np.random.default_rng(i).integers(0, 12, (64, 64, 3)).astype(np.uint8)) for i in range(5)]
+    assert not any(is_cut(a, b) for a, b in pairwise(noise))
+
+
+def test_scenes_of_like_brightness_are_told_apart_by_what_is_where():
+    left = np.full((64, 64, 3), 100, np.uint8)
+    left[:, :32] = 125
+    assert is_cut(glance(left), glance(left[:, ::-1]))
+    assert not is_cut(glance(left), glance(left + 20))
