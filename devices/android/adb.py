@@ -106,6 +106,12 @@ class Adb:
         if done.returncode:
             raise _fault(f"did not hand over {remote.rpartition('/')[2]}", done.stderr or done.stdout)
 
+    def reverse(self, port: int, limit: float) -> None:
+        """Let the device reach this machine's loopback `port` as its own; CellFailed when adb refuses."""
+        done = self._device(["reverse", f"tcp:{port}", f"tcp:{port}"], limit)
+        if done.returncode:
+            raise _fault("could not be given a way back to this machine", done.stderr or done.stdout)
+
     def wait(self, limit: float) -> None:
         """Until the device is attached and usable; Unreachable when it is not within `limit` seconds."""
         self._device(["wait-for-device"], limit)

@@ -1,0 +1,255 @@
+"""What a page may ask of this machine: itself, its runtimes, the models and frames of this run, and to hand in answers.
+
+Every path begins with the run's token; without it nothing answers but 404. All of it runs on one event loop.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+import tempfile
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import FileResponse, JSONResponse, Response
+from starlette.routing import Route
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from devices import job as jobs
+from devices.contract import Cell, CellFailed, Job
+from devices.web import answer, packages
+from devices.web.board import Board, Refused, Seat
+
+PAGE = Path(__file__).with_name("page")
+KINDS = {
+    ".html": "text/html",
+    ".css": "text/css",
+    ".js": "text/javascript",
+    ".mjs": "text/javascript",
+    ".wasm": "application/wasm",
+    ".svg": "image/svg+xml",
+}
+HEADERS = {
+    # Threads: without these two no browser gives shared memory.
+    "cross-origin-opener-policy": "same-origin",
+    "cross-origin-embedder-policy": "require-corp",
+    "cross-origin-resource-policy": "same-origin",
+    # The address holds the token.
+    "referrer-policy": "no-referrer",
+    "x-content-type-options": "nosniff",
+    "cache-control": "no-store",
+}
+
+
+@dataclass
+class Site:
+    """One run's pages. `asked` are the cells in the order in which every phone measures them."""
+
+    asked: Sequence[tuple[Cell, Job]]
+    board: Board
+    token: str = field(default_factory=lambda: secrets.token_urlsafe(12))
+
+    def app(self) -> ASGIApp:
+        routes = {
+            "/": (self.index, "GET"),
+            "/page/{name}": (self.page, "GET"),
+            "/packages/{name:path}": (self.package, "GET"),
+            "/plan": (self.plan, "GET"),
+            "/models/{index:int}": (self.model, "GET"),
+            "/frames/{index:int}": (self.frames, "GET"),
+            "/join": (self.join, "POST"),
+            "/phones/{id}/next": (self.next, "POST"),
+            "/phones/{id}/cells/{index:int}/alive": (self.alive, "POST"),
+            "/phones/{id}/cells/{index:int}/masks": (self.masks, "PUT"),
+            "/phones/{id}/cells/{index:int}/result": (self.result, "PUT"),
+            "/phones/{id}/cells/{index:int}/failure": (self.failure, "PUT"),
+        }
+
+        @asynccontextmanager
+        async def folder(_: Starlette) -> AsyncIterator[None]:
+            with tempfile.TemporaryDirectory(prefix="web-") as temporary:
+                self.folder = Path(temporary)
+                yield
+
+        listed = [
+            Route("/{token}" + path, self._guarded(handler), methods=[method])
+            for path, (handler, method) in routes.items()
+        ]
+        return _with_headers(Starlette(routes=listed, lifespan=folder))
+
+    def _guarded(self, handler: Callable[[Request], Awaitable[Response]]) -> Callable[[Request], Awaitable[Response]]:
+        async def guarded(request: Request) -> Response:
+            if not secrets.compare_digest(request.path_params["token"].encode(), self.token.encode()):
+                raise HTTPException(404)
+            try:
+                return await handler(request)
+            except Refused as refused:
+                return JSONResponse({"refused": str(refused)}, 409)
+            except ClientDisconnect:
+                return Response(status_code=400)
+
+        return guarded
+
+    async def index(self, request: Request) -> Response:
+        return _file(PAGE / "index.html")
+
+    async def page(self, request: Request) -> Response:
+        name = request.path_params["name"]
+        if name not in {path.name for path in PAGE.iterdir()}:
+            raise HTTPException(404)
+        return _file(PAGE / name)
+
+    async def package(self, request: Request) -> Response:
+        name = request.path_params["name"]
+        content = packages.read(name)
+        if content is None:
+            raise HTTPException(404)
+        return Response(content, media_type=KINDS[Path(name).suffix])
+
+    async def plan(self, request: Request) -> Response:
+        """What the page says before it begins, and how often it must be heard of."""
+        return JSONResponse({"cells": [_told(cell, job) for cell, job in self.asked]})
+
+    async def model(self, request: Request) -> Response:
+        return FileResponse(self._asked(request)[1].model, media_type="application/octet-stream")
+
+    async def frames(self, request: Request) -> Response:
+        return FileResponse(self._asked(request)[1].frames, media_type="application/octet-stream")
+
+    async def join(self, request: Request) -> Response:
+        told = _json(await _body(request, answer.FACTS_BYTES))
+        facts, before = told.get("facts"), told.get("before")
+        try:
+            seat = self.board.join(answer.flat("facts", facts), before if isinstance(before, str) else None)
+        except CellFailed as reason:
+            raise HTTPException(422, str(reason)) from None
+        return JSONResponse({"phone": seat.id, "name": seat.name, "measured": seat.at})
+
+    async def next(self, request: Request) -> Response:
+        index = self.board.next(self._seat(request))
+        if index is None:
+            return JSONResponse({"end": True})
+        cell, job = self.asked[index]
+        # Cells of one run share their frames: the page fetches them once.
+        first = next(i for i, (_, other) in enumerate(self.asked) if other.frames == job.frames)
+        return JSONResponse(
+            {
+                "index": index,
+                **_told(cell, job),
+                "resolution": job.resolution,
+                "sequences": job.sequences,
+                "counts": asdict(job.counts),
+                "model": f"models/{index}",
+                "frames": f"frames/{first}",
+            }
+        )
+
+    async def alive(self, request: Request) -> Response:
+        """Whether the page is to go on with the cell that it measures."""
+        return JSONResponse({"go_on": self.board.expects(self._seat(request), self._index(request))})
+
+    async def masks(self, request: Request) -> Response:
+        seat, index = self._measuring(request)
+        _, job = self.asked[index]
+        masks = await _body(request, answer.masks_bytes(job))
+        self._answer(seat, index).joinpath("masks.f32").write_bytes(masks)
+        return Response(status_code=204)
+
+    async def result(self, request: Request) -> Response:
+        """The last part of an answer. A bad one costs its cell; the page is told why."""
+        seat, index = self._measuring(request)
+        _, job = self.asked[index]
+        text = await _body(request, answer.RESULT_BYTES)
+        folder = jobs.describe(self._answer(seat, index), job)
+        (folder / "result.json").write_bytes(text)
+        try:
+            result = await run_in_threadpool(answer.read, folder, job, seat.facts, seat.tries - 1)
+        except CellFailed as reason:
+            self.board.end(seat, index, reason)
+            return JSONResponse({"refused": str(reason)}, 422)
+        self.board.end(seat, index, result)
+        return Response(status_code=204)
+
+    async def failure(self, request: Request) -> Response:
+        seat, index = self._measuring(request)
+        reason = _json(await _body(request, answer.FACTS_BYTES)).get("reason")
+        words = "".join(c if c.isprintable() else " " for c in str(reason))[: answer.TEXT]
+        self.board.end(seat, index, CellFailed(words))
+        return Response(status_code=204)
+
+    def _seat(self, request: Request) -> Seat:
+        return self.board.seat(request.path_params["id"])
+
+    def _index(self, request: Request) -> int:
+        return int(request.path_params["index"])
+
+    def _asked(self, request: Request) -> tuple[Cell, Job]:
+        if self._index(request) >= len(self.asked):
+            raise HTTPException(404)
+        return self.asked[self._index(request)]
+
+    def _measuring(self, request: Request) -> tuple[Seat, int]:
+        seat, index = self._seat(request), self._index(request)
+        if not self.board.expects(seat, index):
+            raise Refused(f"this phone is not measuring cell {index}")
+        return seat, index
+
+    def _answer(self, seat: Seat, index: int) -> Path:
+        folder = self.folder / f"{list(self.board.seats).index(seat.id)}-{index}"
+        folder.mkdir(exist_ok=True)
+        return folder
+
+
+def _told(cell: Cell, job: Job) -> dict[str, Any]:
+    return {
+        "variant": cell.variant,
+        "format": job.format,
+        "precision": job.precision,
+        "unit": job.unit,
+        "threads": job.threads,
+    }
+
+
+def _file(path: Path) -> Response:
+    return Response(path.read_bytes(), media_type=KINDS[path.suffix])
+
+
+async def _body(request: Request, limit: int) -> bytes:
+    """The request's body; 413 as soon as there is more than `limit` bytes of it."""
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > limit:
+            raise HTTPException(413, f"more than {limit} bytes")
+    return bytes(body)
+
+
+def _json(body: bytes) -> dict[str, Any]:
+    try:
+        values = json.loads(body)
+    except ValueError:
+        values = None
+    if not isinstance(values, dict):
+        raise HTTPException(422, "not a JSON object")
+    return values
+
+
+def _with_headers(app: ASGIApp) -> ASGIApp:
+    headers = [(name.encode(), value.encode()) for name, value in HEADERS.items()]
+
+    async def wrapped(scope: Scope, receive: Receive, send: Send) -> None:
+        async def sending(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message["headers"], *headers]
+            await send(message)
+
+        await app(scope, receive, sending)
+
+    return wrapped

@@ -1,0 +1,43 @@
+// What this browser offers, and in a sentence why it lacks what it lacks.
+
+// A function that takes a vector and returns it: a browser without SIMD finds it invalid.
+const SIMD = [0, 97, 115, 109, 1, 0, 0, 0, 1, 6, 1, 96, 1, 123, 1, 123, 3, 2, 1, 0, 10, 6, 1, 4, 0, 32, 0, 11];
+
+export async function look() {
+  return {
+    simd: WebAssembly.validate(new Uint8Array(SIMD)),
+    threads: { cores: navigator.hardwareConcurrency ?? 1, missing: noThreads() },
+    gpu: await gpu(),
+    user_agent: navigator.userAgent,
+    automated: navigator.webdriver === true,
+    memory_gb: navigator.deviceMemory ?? null,
+    ...(await brand()),
+  };
+}
+
+function noThreads() {
+  if (!isSecureContext) return "threads need an https address, or localhost";
+  if (!crossOriginIsolated) return "this browser does not isolate the page (COOP and COEP), so it gives no threads";
+  return null;
+}
+
+async function gpu() {
+  if (!isSecureContext) return { missing: "WebGPU needs an https address, or localhost" };
+  if (!navigator.gpu) return { missing: "this browser has no WebGPU" };
+  const adapter = await navigator.gpu.requestAdapter().catch(() => null);
+  if (!adapter) return { missing: "this browser has WebGPU but finds no graphics processor for it" };
+  const { vendor, architecture, description } = adapter.info ?? {};
+  const name = [vendor, architecture, description].filter(Boolean).join(" ") || "unnamed";
+  return { missing: null, name, software: adapter.info?.isFallbackAdapter === true || /swiftshader|llvmpipe/i.test(name) };
+}
+
+// The model, which Chromium tells on Android when it is asked.
+async function brand() {
+  const told = await navigator.userAgentData?.getHighEntropyValues(["model", "platformVersion"]).catch(() => null);
+  return told ? { model: told.model, system: `${told.platform} ${told.platformVersion}`.trim() } : {};
+}
+
+export async function battery() {
+  const told = await navigator.getBattery?.().catch(() => null);
+  return told ? { charging: told.charging, level: told.level } : null;
+}

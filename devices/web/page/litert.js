@@ -1,0 +1,62 @@
+// LiteRT.js: XNNPACK in WebAssembly, or WebGPU.
+
+import { loadAndCompile, loadLiteRt, supportsFeature, Tensor } from "../packages/@litertjs/core/dist/index.js";
+import { PACKAGES } from "./runtime.js";
+
+const VERSION = "2.5.3";
+const WASM = `${PACKAGES}@litertjs/core/wasm/`;
+
+export async function start({ unit, threads, precision }) {
+  const threaded = unit === "cpu" && threads > 1;
+  // Without it, a network that WebGPU takes in part only falls back to WebAssembly whole.
+  const jspi = unit === "gpu" && (await supportsFeature("jspi"));
+  // In a worker, Emscripten looks for its files beside the worker's script unless it is told.
+  self.Module = { mainScriptUrlOrBlob: `${WASM}litert_wasm_threaded_internal.js`, locateFile: (name) => WASM + name };
+  await loadLiteRt(WASM, { threads: threaded, jspi });
+  const relaxed = await supportsFeature("relaxedSimd");
+  return { open: (bytes) => open(bytes, { unit, threads, precision, relaxed }) };
+}
+
+async function open(bytes, { unit, threads, precision, relaxed }) {
+  const wanted = unit === "gpu" ? "webgpu" : "wasm";
+  const gpuPrecision = precision === "fp16" ? "fp16" : "fp32";
+  const model = await loadAndCompile(bytes, {
+    accelerator: wanted,
+    cpuOptions: { numThreads: threads },
+    gpuOptions: { precision: gpuPrecision },
+  });
+  if (model.options.accelerator !== wanted) throw new Error("WebGPU does not take this network; LiteRT.js fell back to the CPU");
+  const simd = relaxed ? "relaxed SIMD" : "SIMD";
+  const whole = model.isFullyAccelerated;
+  const facts = {
+    runtime: `LiteRT.js ${VERSION}`,
+    actual: unit === "cpu" ? `XNNPACK in WebAssembly, ${simd}` : whole ? "WebGPU" : "WebGPU and, for the rest, WebAssembly",
+    threads: unit === "cpu" ? threads : 1,
+  };
+  if (unit === "gpu") facts.gpu_precision = gpuPrecision;
+  return new Session(model, facts);
+}
+
+class Session {
+  layout = "NHWC";
+
+  constructor(model, facts) {
+    this.model = model;
+    this.facts = facts;
+    this.inputs = model.getInputDetails();
+  }
+
+  // Tensors live in WebAssembly's memory and are freed by hand.
+  async run(frame, previous) {
+    const named = { frame, prev_mask: previous };
+    const inputs = this.inputs.map(({ name, shape }) => new Tensor(named[name], shape));
+    const outputs = await this.model.run(inputs);
+    const mask = await outputs[0].data();
+    for (const tensor of [...inputs, ...outputs]) tensor.delete();
+    return mask;
+  }
+
+  close() {
+    this.model.delete();
+  }
+}

@@ -1,0 +1,72 @@
+// The network alone, as a loop of timing.js: devices/model_loop.py in JavaScript.
+
+// `frames` is (N, H, W, 3) uint8 flat. Frames go round and round in order; the network's own last mask is its next
+// previous mask, and an empty one where one of `sequences` (clip lengths) begins. Laying a frame out is not timed.
+export class ModelLoop {
+  constructor(session, frames, { resolution, sequences }) {
+    const [height, width] = resolution;
+    this.session = session;
+    this.frames = frames;
+    this.pixels = height * width;
+    this.count = frames.length / (3 * this.pixels);
+    this.starts = new Set([0]);
+    let end = 0;
+    for (const length of sequences) this.starts.add((end += length));
+    this.input = new Float32Array(3 * this.pixels);
+    this.masks = new Float32Array(this.count * this.pixels);
+    this.rewind();
+  }
+
+  rewind() {
+    this.at = -1;
+  }
+
+  prepare() {
+    this.note();
+    this.at = (this.at + 1) % this.count;
+    if (this.starts.has(this.at)) this.mask = new Float32Array(this.pixels);
+    layOut(this.picture, this.session.layout, this.input);
+  }
+
+  async run() {
+    this.mask = await this.session.run(this.input, this.mask);
+  }
+
+  // Keep the last mask; the next `prepare` does it too.
+  note() {
+    if (this.at >= 0) this.masks.set(this.mask, this.at * this.pixels);
+  }
+
+  get picture() {
+    return this.frames.subarray(this.at * 3 * this.pixels, (this.at + 1) * 3 * this.pixels);
+  }
+}
+
+// Interleaved uint8 RGB into float32 in [0, 1], NHWC or NCHW.
+export function layOut(picture, layout, input) {
+  if (layout === "NHWC") {
+    for (let i = 0; i < picture.length; i++) input[i] = picture[i] * (1 / 255);
+    return;
+  }
+  const pixels = picture.length / 3;
+  for (let i = 0, at = 0; i < pixels; i++) {
+    input[i] = picture[at++] * (1 / 255);
+    input[pixels + i] = picture[at++] * (1 / 255);
+    input[2 * pixels + i] = picture[at++] * (1 / 255);
+  }
+}
+
+// A single frame is joined by its mirror image as a sequence of its own: no input repeats at once.
+export function unrepeated(frames, { resolution, sequences }) {
+  const [height, width] = resolution;
+  if (frames.length > 3 * height * width) return { frames, sequences };
+  const both = new Uint8Array(2 * frames.length);
+  both.set(frames);
+  for (let y = 0; y < height; y++) {
+    for (let x = 0; x < width; x++) {
+      const from = 3 * (y * width + x);
+      both.set(frames.subarray(from, from + 3), frames.length + 3 * (y * width + width - 1 - x));
+    }
+  }
+  return { frames: both, sequences: [...sequences, 1] };
+}

@@ -1,0 +1,96 @@
+// The page: one button, then every cell in turn, each in a worker of its own.
+
+import { battery, look } from "./features.js";
+import * as host from "./host.js";
+import { missing } from "./runtime.js";
+import { View } from "./view.js";
+
+const ALIVE_MS = 2000;
+
+const view = new View();
+const frames = new Map();
+let hidden = false;
+let lock = null;
+
+document.addEventListener("visibilitychange", () => {
+  hidden ||= document.hidden;
+  if (lock && !document.hidden) stayAwake();
+});
+
+begin().catch((error) => view.broken(error.message));
+
+async function begin() {
+  const [{ cells }, features] = await Promise.all([host.plan(), look()]);
+  view.ready(cells, features, cells.map((cell) => missing(cell, features)));
+  // A page that died in the middle was loaded again by the browser: nobody pressed anything, so nobody needs to again.
+  if (!host.takingPart()) await view.pressed();
+  await run(cells, features);
+}
+
+async function run(cells, features) {
+  await stayAwake();
+  const power = await battery();
+  const { name, measured } = await host.join(told(features, power));
+  view.began(name, measured);
+  for (let job = await host.next(); job; job = await host.next()) {
+    view.cell(job);
+    hidden = document.hidden;
+    try {
+      const { result, masks } = await measure(job, features);
+      Object.assign(result.environment.facts, { hidden, wake_lock: lock !== null && !lock.released, ...(await battery()) });
+      view.sending();
+      await host.answer(job.index, result, masks);
+      view.measured(job, result);
+    } catch (error) {
+      if (await host.alive(job.index)) await host.failure(job.index, error.message);
+      view.failed(job, error.message);
+    }
+  }
+  await lock?.release();
+  lock = null;
+  view.done();
+}
+
+// { result, masks } from a worker; it is ended when the host has given the cell up.
+async function measure(job, features) {
+  if (!frames.has(job.frames)) frames.set(job.frames, await host.bytes(job.frames));
+  const picture = new Uint8Array(frames.get(job.frames));
+  const model = await host.bytes(job.model);
+  const worker = new Worker(new URL("worker.js", import.meta.url));
+  let asking;
+  try {
+    return await new Promise((resolve, reject) => {
+      worker.onerror = (event) => reject(new Error(event.message || "the browser could not start the worker"));
+      worker.onmessage = ({ data: { progress, answer, failed } }) => {
+        if (progress) view.progress(job, progress, picture);
+        if (answer) resolve(answer);
+        if (failed) reject(new Error(failed));
+      };
+      asking = setInterval(async () => {
+        const goOn = await host.alive(job.index).catch(() => true);
+        if (!goOn) reject(new Error("given up: it took too long"));
+      }, ALIVE_MS);
+      worker.postMessage({ job, model, frames: frames.get(job.frames), features }, [model]);
+    });
+  } finally {
+    clearInterval(asking);
+    worker.terminate();
+  }
+}
+
+// Flat, as the host takes it.
+function told({ simd, threads, gpu, ...rest }, power) {
+  return {
+    ...rest,
+    simd,
+    cores: threads.cores,
+    isolated: self.crossOriginIsolated === true,
+    gpu: gpu.name ?? gpu.missing,
+    software_gpu: gpu.software ?? null,
+    ...power,
+  };
+}
+
+async function stayAwake() {
+  lock = (await navigator.wakeLock?.request("screen").catch(() => null)) ?? null;
+}

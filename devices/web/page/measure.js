@@ -1,0 +1,70 @@
+// A job from beginning to end, in a worker of its own: devices/worker.py in JavaScript.
+//
+// What is scored is what was timed: the timed pass goes over every frame at least once and keeps its masks.
+
+import { ModelLoop, unrepeated } from "./loop.js";
+import { PipelineLoop, possible } from "./pipeline.js";
+import { start } from "./runtime.js";
+import { now, resolution, sample, warmUp } from "./timing.js";
+
+const TELL_NS = 250e6;
+
+// `model` and `frames` are bytes. `tell({ phase, done, of, fps, frame, mask })` is called some four times a second,
+// between two samples. Resolves to { result, masks }: a result of devices/contract.py, and its masks as Float32Array.
+export async function measure(job, model, frames, features, tell) {
+  tell({ phase: "loading" });
+  const runtime = await start(job, features);
+  const [session, loadNs] = await timed(() => runtime.open(model));
+  const data = unrepeated(frames, job);
+  const loop = new ModelLoop(session, data.frames, { ...job, ...data });
+  const scored = frames.length / (3 * loop.pixels);
+  loop.prepare();
+  const [, firstNs] = await timed(() => loop.run());
+
+  const warm = await warmUp(loop, job.counts, teller("warming up", 0));
+  loop.rewind();
+  const least = Math.max(job.counts.samples, scored);
+  const modelNs = await sample(loop, { ...job.counts, samples: least }, teller("measuring the network", least));
+  loop.note();
+  const facts = { timer_resolution_ns: resolution() };
+  let pipelineNs = [];
+  if (possible()) {
+    const pipeline = new PipelineLoop(session, data.frames, job);
+    pipeline.prepare();
+    await pipeline.run(); // The first resize allocates what the later ones use.
+    pipelineNs = await sample(pipeline, job.counts, teller("measuring the pipeline", job.counts.samples));
+  } else {
+    facts.no_pipeline = "this browser has no canvas for workers";
+  }
+  await session.close();
+  const result = {
+    evidence: "measured",
+    model_ns: modelNs,
+    pipeline_ns: pipelineNs,
+    load_ns: loadNs,
+    first_ns: firstNs,
+    warm_up: warm,
+    placement: { requested: job.unit, ...session.facts },
+    environment: { facts },
+  };
+  return { result, masks: loop.masks.subarray(0, scored * loop.pixels) };
+
+  function teller(phase, of) {
+    let last = 0;
+    let recent = [];
+    return (at, ns, done) => {
+      recent.push(ns);
+      if (at - last < TELL_NS) return;
+      const fps = (1e9 * recent.length) / recent.reduce((sum, one) => sum + one, 0);
+      tell({ phase, done, of, fps, frame: loop.at, mask: loop.mask.slice() });
+      [last, recent] = [at, []];
+    };
+  }
+}
+
+// What `work` resolves to, and its nanoseconds.
+async function timed(work) {
+  const before = now();
+  const made = await work();
+  return [made, now() - before];
+}

@@ -1,0 +1,12 @@
+// One job a worker, so that each begins as fresh as a page does. Not a module: LiteRT.js calls importScripts, which a
+// module refuses.
+
+onmessage = async ({ data: { job, model, frames, features } }) => {
+  try {
+    const { measure } = await import("./measure.js");
+    const tell = (progress) => postMessage({ progress });
+    postMessage({ answer: await measure(job, new Uint8Array(model), new Uint8Array(frames), features, tell) });
+  } catch (error) {
+    postMessage({ failed: String(error?.message ?? error) });
+  }
+};

@@ -1,0 +1,75 @@
+"""Any phone's browser as a device: a page is served, and every phone that opens it measures all cells.
+
+Run in headless Chromium; not yet run on a phone.
+"""
+
+from __future__ import annotations
+
+import queue
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from devices.contract import Cell, CellFailed, Counts, Job
+from devices.web import packages
+from devices.web.board import Began, Board, Ended, Joined
+
+FIRST_PHONE_SECONDS = 1800.0
+FAREWELL_SECONDS = 3.0
+"""Long enough for the last page to hear that this was all."""
+
+
+def say(words: str) -> None:
+    print(words, file=sys.stderr, flush=True)
+
+
+@dataclass(frozen=True)
+class Browsers:
+    """A fleet: phones come and go, each measures every cell."""
+
+    patience: float = FIRST_PHONE_SECONDS
+    """Seconds to wait for the first phone."""
+    usb: bool = True
+    """Whether the page is opened on Android phones that are attached."""
+    say: Callable[[str], None] = say
+
+    def run_all(self, asked: Sequence[tuple[Cell, Job]]) -> Iterator[Joined | Began | Ended]:
+        """What happens, as it happens, until every phone that joined is done. CellFailed when none can be served."""
+        try:
+            packages.install()
+        except packages.NoPackages as reason:
+            raise CellFailed(f"no page can be served: {reason}") from None
+        from devices.web.app import Site
+        from devices.web.serve import serving
+
+        board = Board([generous_limit(job.counts, sum(job.sequences)) for _, job in asked])
+        site = Site(asked, board)
+        with serving(site) as places:
+            self._announce(places.port, places.local, places.lan, site.token)
+            deadline = time.monotonic() + self.patience
+            while not (board.over and board.told.empty()):
+                try:
+                    yield board.told.get(timeout=0.5)
+                except queue.Empty:
+                    if not board.seats and time.monotonic() > deadline:
+                        raise CellFailed(f"no phone opened the page within {self.patience:.0f} s") from None
+            time.sleep(FAREWELL_SECONDS)
+
+    def _announce(self, port: int, local: str, lan: Sequence[str], token: str) -> None:
+        from devices.web import address, usb
+
+        for sentence in usb.open_page(port, f"{token}/") if self.usb else ():
+            self.say(sentence)
+        if lan:
+            self.say(address.qr(lan[0]))
+            self.say(f"On any phone in this network open {lan[0]}")
+            self.say("and accept its certificate, which was made just now. Several phones may do so at once.")
+        if len(lan) > 1:
+            self.say(f"This machine is also at {', '.join(lan[1:])}")
+        self.say(f"On this machine open {local}")
+
+
+def generous_limit(counts: Counts, frames: int) -> float:
+    """Seconds after which a page is surely stuck: fetching, two seconds a frame, three times what it was told."""
+    return 120.0 + 2.0 * frames + 3.0 * (counts.warm_up_seconds + 2 * counts.seconds) + 2.0 * counts.samples

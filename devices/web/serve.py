@@ -1,0 +1,78 @@
+"""A site on the air: plain http for this machine and for phones on its cable, https for everybody else."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import uvicorn
+
+from devices.web import address
+from devices.web.app import Site
+
+TICK_SECONDS = 1.0
+
+
+@dataclass(frozen=True)
+class Places:
+    """Where a site is served. Browsers count localhost as secure, so that the cable needs no certificate."""
+
+    port: int
+    """Of http on the loopback."""
+    local: str
+    lan: tuple[str, ...]
+
+
+@contextmanager
+def serving(site: Site) -> Iterator[Places]:
+    """Serve `site` in a thread of its own until the block ends."""
+    addresses = address.lan()
+    with (
+        tempfile.TemporaryDirectory(prefix="certificate-") as folder,
+        _listen("127.0.0.1") as plain,
+        _listen("0.0.0.0") as secure,
+    ):
+        chain, key = address.certificate(Path(folder), ["localhost", "127.0.0.1", *addresses])
+        quiet = {"log_level": "critical", "access_log": False, "timeout_graceful_shutdown": 1}
+        app = site.app()
+        servers = [
+            (uvicorn.Server(uvicorn.Config(app, **quiet)), plain),  # type: ignore[arg-type]
+            (
+                uvicorn.Server(uvicorn.Config(app, lifespan="off", ssl_certfile=chain, ssl_keyfile=key, **quiet)),  # type: ignore[arg-type]
+                secure,
+            ),
+        ]
+        thread = threading.Thread(target=lambda: asyncio.run(_serve(site, servers)), daemon=True)
+        thread.start()
+        port, secure_port = plain.getsockname()[1], secure.getsockname()[1]
+        try:
+            yield Places(
+                port,
+                f"http://localhost:{port}/{site.token}/",
+                tuple(f"https://{one}:{secure_port}/{site.token}/" for one in addresses),
+            )
+        finally:
+            for server, _ in servers:
+                server.should_exit = True
+            thread.join(timeout=10)
+
+
+async def _serve(site: Site, servers: list[tuple[uvicorn.Server, socket.socket]]) -> None:
+    async def tick() -> None:
+        while True:
+            await asyncio.sleep(TICK_SECONDS)
+            site.board.tick()
+
+    ticking = asyncio.create_task(tick())
+    await asyncio.gather(*(server.serve(sockets=[listener]) for server, listener in servers))
+    ticking.cancel()
+
+
+def _listen(host: str) -> socket.socket:
+    return socket.create_server((host, 0))
