@@ -210,6 +210,10 @@ def bench(
         ),
     ] = None,
     resolution: ResolutionOption = "256x256",
+    estimate: Annotated[
+        bool,
+        typer.Option("--estimate", help="For a phone that is not here: a range from published times, never a speed."),
+    ] = False,
     unit: Annotated[
         Any, typer.Option(parser=option(parse_unit), metavar="U", help="What computes: cpu, gpu or npu.")
     ] = "cpu",
@@ -246,7 +250,7 @@ def bench(
     from devices.contract import FULL, QUICK, Counts
     from devices.plan import Options, make
 
-    targets = attached(device)
+    targets = attached(device, estimate)
     weights = trained(checkpoints)
     parts = []
     for target in targets:
@@ -502,11 +506,12 @@ def or_before(ctx: typer.Context, name: str, value: Any) -> Any:
     return value or (ctx.parent.params[name] if ctx.parent else None)
 
 
-def attached(asked: list[str]) -> list[Attached]:
+def attached(asked: list[str], estimate: bool) -> list[Attached]:
     """The devices asked for that are there; of the others it is said what was looked for. Fails when none is."""
-    from devices.select import Attached, select
+    from devices.select import Attached, estimated, select
 
-    found = [select(name.strip()) for name in dict.fromkeys(",".join(asked).split(","))]
+    names = [name.strip() for name in dict.fromkeys(",".join(asked).split(","))]
+    found = [estimated(name) if estimate else select(name) for name in names]
     there = [device for device in found if isinstance(device, Attached)]
     absent = [
         f"{device.name}: not attached. {device.looked_for} {device.advice}"
@@ -574,12 +579,16 @@ def measure(
                 todo = shuffled(run.left(plan, made, data, finished), session.seed)
                 shares.append(run.Share(plan, todo, target.runner, data, target.emulated, target.here))
             live.stage("measure", sum(len(share.tasks) for share in shares))
+            cells = {task.cell.name for plan, _ in parts for task in plan.tasks}
             for share, event in run.everywhere(shares, made):
                 if isinstance(event, run.Started):
                     live.step(event.task.cell.name)
+                elif isinstance(event, run.Further):
+                    live.more(f"{event.name} takes part.", event.cells)
                 else:
                     row = record(event, share.plan.options.counts, share.data, session)
                     rows.append(ledger, row)
+                    cells.add(row.cell)
                     live.done(line(row))
         except KeyboardInterrupt:
             live.say(f"Interrupted. What was measured is in {ledger}; the same command goes on from there.")
@@ -587,7 +596,6 @@ def measure(
 
     everything, _ = rows.read(ledger)
     page.write(everything, report)
-    cells = {task.cell.name for plan, _ in parts for task in plan.tasks}
     mine = [row for row in rows.latest(everything) if row.cell in cells]
     if as_json:
         print_json({"rows": str(ledger), "page": str(report), "cells": table.figures(mine)})

@@ -44,7 +44,7 @@ class Burdened(Hourglass):
 
 
 def convert(checkpoint: Path, format: Format, resolution: Resolution, width: int, folder: Path) -> Path:
-    """The float32 artifact of `checkpoint` with a burden of `width` channels, in `folder`, always with the same weights."""
+    """The float32 artifact of `checkpoint` with a burden of `width` channels, in `folder`; same weights each time."""
     torch.manual_seed(0)
     loaded = load(checkpoint)
     module = converter(format)
