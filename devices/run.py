@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from converters.artifact import Artifact, Failure, Spec
 from devices import job as jobs
 from devices.contract import Cell, CellFailed, Job, Result, Runner
+from devices.fleet import Began, Ended, Fleet, Joined
 from devices.plan import Plan, Task, identity
 from models.peer import Peer
 from models.segmenter import Fit
@@ -78,7 +79,15 @@ class Outcome:
     """How often its device was tried again."""
 
 
-Event = Started | Outcome
+@dataclass(frozen=True)
+class Further:
+    """A device of a fleet takes part; `cells` more will be measured than were counted before it came."""
+
+    name: str
+    cells: int
+
+
+Event = Started | Outcome | Further
 
 
 def prepare(footage: Footage, resolution: Resolution, peers: Iterable[Peer] = ()) -> Data:
@@ -119,7 +128,7 @@ class Share:
 
     plan: Plan
     tasks: Sequence[Task]
-    runner: Callable[[], Runner]
+    runner: Callable[[], Runner | Fleet]
     data: Data
     emulated: Collection[str] = ()
     here: bool = False
@@ -178,12 +187,13 @@ def _together(devices: Sequence[Iterator[T]]) -> Iterator[T]:
 
 
 def measure(
-    tasks: Sequence[Task], plan: Plan, made: Made, runner: Runner, data: Data, emulated: Collection[str] = ()
+    tasks: Sequence[Task], plan: Plan, made: Made, runner: Runner | Fleet, data: Data, emulated: Collection[str] = ()
 ) -> Iterator[Event]:
     """Measure `tasks` in the order given, those in `emulated` formats last; what goes wrong costs its cell alone.
 
     Each cell gives Started, and later its Outcome. A cell that is timed has the machine to itself: what the consumer
     does, it does between cells. Emulated cells have no time to spoil, so as many run at once as there are processors.
+    The devices of a fleet each take all tasks, and each Outcome's cell names its own.
     """
     timed = [task for task in tasks if task.cell.format not in emulated]
     untimed = [task for task in tasks if task.cell.format in emulated]
@@ -191,9 +201,23 @@ def measure(
         every = (data, *data.beside)
         frames = {d.sha256: jobs.write_frames(Path(folder) / f"frames-{i}.u8", d.frames) for i, d in enumerate(every)}
 
-        def one(position: int, task: Task) -> Outcome:
+        def ask(task: Task) -> tuple[Cell, Job] | Outcome:
             its = data.for_cell(task.cell)
-            return replace(_measure(task, plan, made, runner, its, frames[its.sha256]), position=position)
+            return _ask(task, plan, made, its, frames[its.sha256])
+
+        if isinstance(runner, Fleet):
+            yield from _on_each(runner, tasks, ask, data)
+            return
+
+        def one(position: int, task: Task) -> Outcome:
+            asked = ask(task)
+            if isinstance(asked, Outcome):
+                return replace(asked, position=position)
+            try:
+                told: Result | CellFailed = runner.run(*asked)
+            except CellFailed as failure:
+                told = failure
+            return replace(_judge(task, asked[0], told, data), position=position)
 
         for position, task in enumerate(timed):
             yield Started(task)
@@ -225,9 +249,41 @@ def _end_children() -> None:
             child.kill()
 
 
-def _measure(task: Task, plan: Plan, made: Made, runner: Runner, data: Data, frames: Path) -> Outcome:
-    from frames.score import score, without_bars
+def _on_each(
+    fleet: Fleet, tasks: Sequence[Task], ask: Callable[[Task], tuple[Cell, Job] | Outcome], data: Data
+) -> Iterator[Event]:
+    asked: list[tuple[Task, Cell, Job]] = []
+    for task in tasks:
+        question = ask(task)
+        if isinstance(question, Outcome):
+            yield Started(task)
+            yield question
+        else:
+            asked.append((task, *question))
+    if not asked:
+        return
 
+    def on(name: str, index: int) -> Task:
+        task = asked[index][0]
+        return replace(task, cell=replace(task.cell, device=f"{task.cell.device}:{name}"))
+
+    further = 0
+    try:
+        for event in fleet.run_all([(cell, job) for _, cell, job in asked]):
+            match event:
+                case Joined(name):
+                    yield Further(name, further)
+                    further = len(asked)
+                case Began(name, index):
+                    yield Started(on(name, index))
+                case Ended(name, index, told):
+                    yield replace(_judge(on(name, index), asked[index][1], told, data), position=index)
+    except CellFailed as reason:
+        yield from (Outcome(task, cell.artifact, reason=str(reason)) for task, cell, _ in asked)
+
+
+def _ask(task: Task, plan: Plan, made: Made, data: Data, frames: Path) -> tuple[Cell, Job] | Outcome:
+    """What a runner is to be told; an Outcome when there is nothing to measure."""
     cell = task.cell
     if not task.possible:
         return Outcome(task, reason=f"{cell.variant} has no checkpoint yet; train.py makes one")
@@ -249,10 +305,16 @@ def _measure(task: Task, plan: Plan, made: Made, runner: Runner, data: Data, fra
         variant=cell.variant,
         peer=cell.peer,
     )
-    try:
-        result = runner.run(replace(cell, artifact=artifact), job)
-    except CellFailed as failure:
-        return Outcome(task, artifact, reason=str(failure), retries=failure.retries)
-    if data.fit == "letterbox":
-        result = replace(result, masks=without_bars(result.masks, data.footage))
-    return Outcome(task, artifact, result, score(result.masks, data.footage), retries=result.retries)
+    return replace(cell, artifact=artifact), job
+
+
+def _judge(task: Task, cell: Cell, told: Result | CellFailed, data: Data) -> Outcome:
+    """The outcome of what a runner told."""
+    from frames.score import score, without_bars
+
+    if isinstance(told, CellFailed):
+        return Outcome(task, cell.artifact, reason=str(told), retries=told.retries)
+    its = data.for_cell(cell)
+    if its.fit == "letterbox":
+        told = replace(told, masks=without_bars(told.masks, its.footage))
+    return Outcome(task, cell.artifact, told, score(told.masks, its.footage), retries=told.retries)

@@ -9,6 +9,7 @@ from typing import Protocol
 from converters.artifact import FORMATS
 from devices.catalog import Phone, phones
 from devices.contract import UNITS, CellFailed, Runner, Unit
+from devices.fleet import Fleet
 from devices.plan import BASELINE
 
 
@@ -19,7 +20,7 @@ class Attached:
     name: str
     description: str
     formats: tuple[str, ...]
-    runner: Callable[[], Runner]
+    runner: Callable[[], Runner | Fleet]
     emulated: tuple[str, ...] = ()
     """Formats whose masks it gives and whose times it does not: their cells disturb each other in nothing."""
     units: tuple[Unit, ...] = ("cpu",)
@@ -41,7 +42,7 @@ class NotAttached:
 
 def names() -> list[str]:
     """Every name that `select` knows, those of single phones (adb:SERIAL, ios:UDID) aside."""
-    return ["desktop", "arm64-emulator", *phones()]
+    return ["desktop", "arm64-emulator", "web", *phones()]
 
 
 def select(name: str) -> Attached | NotAttached:
@@ -50,6 +51,8 @@ def select(name: str) -> Attached | NotAttached:
         return _desktop()
     if name == "arm64-emulator":
         return _emulator()
+    if name == "web":
+        return _web()
     phone = phones().get(name)
     what = f"{phone.name} (known by {', '.join(phone.recognise)})" if phone else name
     if name.startswith("adb:") or (phone and phone.system == "android"):
@@ -74,6 +77,16 @@ def _emulator() -> Attached | NotAttached:
         return NotAttached("arm64-emulator", f"{reason}.", "Install it, and the same command goes on.")
     what = "AArch64 under qemu: masks and instructions a frame, no times"
     return Attached("arm64-emulator", what, ("tflite",), Arm64Emulator, ("tflite",), here=True, frames=FRAMES)
+
+
+def _web() -> Attached | NotAttached:
+    from devices.web import packages
+    from devices.web.runner import Browsers
+
+    if reason := packages.available():
+        return NotAttached("web", f"{reason}.", "Install it, and the same command serves a page to any phone.")
+    what = "any phone's browser: a page is served, its address shown"
+    return Attached("web", what, ("onnx", "tflite"), Browsers, units=UNITS)
 
 
 def _android(name: str, what: str) -> Attached | NotAttached:

@@ -52,6 +52,12 @@ class Live:
         assert self.task is not None
         self.progress.update(self.task, description=f"{self.name} {what}", refresh=True)
 
+    def more(self, line: str, steps: int) -> None:
+        """Say something that makes this stage longer."""
+        assert self.task is not None
+        self.say(line)
+        self.progress.update(self.task, total=(self.progress.tasks[-1].total or 0) + steps, refresh=True)
+
     def done(self, line: str = "") -> None:
         assert self.task is not None
         self.progress.update(self.task, advance=1)

@@ -214,6 +214,7 @@ def _told(cell: Cell, job: Job) -> dict[str, Any]:
         "precision": job.precision,
         "unit": job.unit,
         "threads": job.threads,
+        "peer": job.peer is not None,
     }
 
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from devices.contract import CellFailed, Result
+from devices.fleet import Began, Ended, Joined
 from devices.web import phone
 
 MOST_PHONES = 16
@@ -41,28 +42,6 @@ class Seat:
     """When it was handed out last."""
     seen: float = 0.0
     gone: bool = False
-
-
-@dataclass(frozen=True)
-class Joined:
-    """A phone takes part from now on."""
-
-    name: str
-
-
-@dataclass(frozen=True)
-class Began:
-    name: str
-    index: int
-
-
-@dataclass(frozen=True)
-class Ended:
-    """A cell's end on one phone: a result, or why there is none."""
-
-    name: str
-    index: int
-    outcome: Result | CellFailed
 
 
 @dataclass

@@ -12,8 +12,9 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from devices.contract import Cell, CellFailed, Counts, Job
+from devices.fleet import Began, Ended, Joined
 from devices.web import packages
-from devices.web.board import Began, Board, Ended, Joined
+from devices.web.board import Board
 
 FIRST_PHONE_SECONDS = 1800.0
 FAREWELL_SECONDS = 3.0
@@ -26,7 +27,7 @@ def say(words: str) -> None:
 
 @dataclass(frozen=True)
 class Browsers:
-    """A fleet: phones come and go, each measures every cell."""
+    """A fleet: every phone whose browser opened the page."""
 
     patience: float = FIRST_PHONE_SECONDS
     """Seconds to wait for the first phone."""
@@ -35,7 +36,7 @@ class Browsers:
     say: Callable[[str], None] = say
 
     def run_all(self, asked: Sequence[tuple[Cell, Job]]) -> Iterator[Joined | Began | Ended]:
-        """What happens, as it happens, until every phone that joined is done. CellFailed when none can be served."""
+        """As devices.fleet.Fleet says; CellFailed also when no phone came within `patience`."""
         try:
             packages.install()
         except packages.NoPackages as reason:

@@ -14,6 +14,7 @@ from converters.artifact import Format, Precision
 from devices import job as jobs
 from devices import paired
 from devices.contract import Cell, CellFailed, Job, Runner
+from devices.fleet import Fleet
 from devices.paired import BASELINE, CANDIDATE, Block, Looked
 from models.variant import Resolution
 from reports.gate import clockless, decision
@@ -171,7 +172,10 @@ def _runner(device: str) -> Runner:
     found = select(device)
     if isinstance(found, NotAttached):
         raise CellFailed(f"{device} is not attached. {found.looked_for} {found.advice}".rstrip("."))
-    return found.runner()
+    runner = found.runner()
+    if isinstance(runner, Fleet):
+        raise CellFailed(f"{device} is whatever device comes: it cannot be compared with itself before")
+    return runner
 
 
 def _measure(ready: _Ready, footage: Footage, seconds: float, fail_at: float, speed_only: bool) -> _Measured:

@@ -61,7 +61,7 @@ def test_an_attached_phone_is_found_by_its_name_and_by_its_serial(adb: Path) -> 
         phone = select(name)
         assert isinstance(phone, Attached)
         assert phone.formats == ("tflite",)
-        assert phone.runner().cpus == 0xF0  # type: ignore[attr-defined]
+        assert phone.runner().cpus == 0xF0  # type: ignore[union-attr]
 
 
 def test_another_phone_than_the_one_asked_for_is_named(adb: Path) -> None:

@@ -1,8 +1,8 @@
 // The runtimes, the same to their callers: a runtime is started once, then opens a model.
 //
 //   const runtime = await start(job, features);  // fetches and compiles the runtime, once a worker
-//   const session = await runtime.open(bytes);                                      // what `load_ns` times
-//   const mask = await session.run(frame, previous);                                // what `model_ns` times
+//   const session = await runtime.open(bytes);   // what `load_ns` times
+//   const mask = await session.run(frame, previous);   // what `model_ns` times
 //
 // `session.layout` is NHWC or NCHW; frame, previous mask and mask are Float32Array in [0, 1], in ordinary memory.
 // `session.facts` says in flat words how it runs. Works in a worker and in a page; of LiteRT.js there is one in each.
@@ -20,9 +20,10 @@ export async function start(job, features) {
   return (await STARTERS[job.format]()).start({ ...job, features });
 }
 
-// Why this browser cannot run `job`; null when it can. Of the job count format, precision, unit and threads.
-export function missing({ format, precision, unit, threads }, features) {
+// Why this browser cannot run `job`; null when it can. Of the job count format, precision, unit, threads and peer.
+export function missing({ format, precision, unit, threads, peer }, features) {
   if (!(format in STARTERS)) return `a browser runs ${Object.keys(STARTERS).join(" and ")}, not ${format}`;
+  if (peer) return "a browser runs this project's own networks, not those of peers.toml";
   if (unit === "npu") return "browsers give no access to the NPU";
   if (unit === "gpu" && features.gpu.missing) return features.gpu.missing;
   if (format === "tflite" && !features.simd) return "this browser has no WebAssembly SIMD, which LiteRT.js needs";
