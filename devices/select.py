@@ -12,6 +12,8 @@ from devices.contract import UNITS, CellFailed, Runner, Unit
 from devices.fleet import Fleet
 from devices.plan import BASELINE
 
+ESTIMATE = "estimate:"
+
 
 @dataclass(frozen=True)
 class Attached:
@@ -45,8 +47,28 @@ def names() -> list[str]:
     return ["desktop", "arm64-emulator", "web", *phones()]
 
 
+def estimated(name: str) -> Attached:
+    """A stand-in for the phone called `name`, which gives an estimate and no measurement. ValueError for other names.
+
+    Its own name begins with ESTIMATE, so that none of its rows can be taken for one of the phone's.
+    """
+    from devices.estimate.published import published
+    from devices.estimate.runner import Estimator
+
+    known = published().get(name)
+    if known is None:
+        raise ValueError(
+            f"{name}: no times of known networks on it are on file, so there is nothing to estimate from;"
+            f" there are for {', '.join(published())}"
+        )
+    what = f"{phones()[name].name}, not measured: a range from published times"
+    return Attached(f"{ESTIMATE}{name}", what, ("tflite",), lambda: Estimator(known), here=True)
+
+
 def select(name: str) -> Attached | NotAttached:
     """The device called `name`, looked for now. ValueError lists the names when there is none."""
+    if name.startswith(ESTIMATE):
+        return estimated(name.removeprefix(ESTIMATE))
     if name == "desktop":
         return _desktop()
     if name == "arm64-emulator":

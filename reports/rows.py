@@ -47,7 +47,8 @@ class Row:
     """data, description, images, iou, iou_ci, boundary_f, boundary_f_ci, dtssd,
     per_image [[name, iou, boundary_f], ...], from_host {runtime, max_difference, mean_difference}."""
     timing: dict[str, Any] = field(default_factory=dict)
-    """model_ns [...], pipeline_ns [...], load_ns, first_ns, warm_up, peak_memory_bytes, instructions_per_frame."""
+    """model_ns [...], pipeline_ns [...], load_ns, first_ns, warm_up, peak_memory_bytes, instructions_per_frame,
+    estimate (milliseconds) {low, high, ratios, missed, here_ms, known_here_ms, known_there_ms, faster_since, sources}."""
     placement: dict[str, Any] = field(default_factory=dict)
     environment: dict[str, Any] = field(default_factory=dict)
     hazards: tuple[str, ...] = ()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 from models.variant import VARIANTS
 from reports.rows import Row
@@ -93,9 +94,23 @@ class Summary:
 
     @property
     def instructions(self) -> int | None:
-        """Millions an emulator counted for one frame: exact, and no time."""
-        count = self.row.timing.get("instructions_per_frame")
-        return round(count / 1e6) if count else None
+        """What an emulator counted for one frame: exact, and no time."""
+        return self.row.timing.get("instructions_per_frame")
+
+    @property
+    def from_host(self) -> float | None:
+        """The largest difference of an emulated mask's pixel from that of this machine's runtime."""
+        return (self.row.accuracy.get("from_host") or {}).get("max_difference")
+
+    @property
+    def estimate(self) -> dict[str, Any] | None:
+        """What an estimate says and what it follows from; no speed of anything that was measured."""
+        return self.row.timing.get("estimate") if self.ok and self.row.evidence == "estimated" else None
+
+    @property
+    def estimated_fps(self) -> Interval | None:
+        """Frames a second, network alone, from the slow end of the estimate to the fast one."""
+        return (1000 / self.estimate["high"], 1000 / self.estimate["low"]) if self.estimate else None
 
     def _points(self, name: str) -> float | None:
         value = self.row.accuracy.get(name)

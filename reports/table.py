@@ -47,6 +47,10 @@ def _table(kind: str, found: Sequence[Summary], best: Collection[int]) -> Table:
             "pipeline FPS": lambda s: _decimal(s.pipeline.fps if s.pipeline else None),
             "p99 ms": lambda s: _decimal(s.model.p99 if s.model else None),
         }
+    if kind == "emulated" and any(s.instructions for s in found):
+        columns["instructions a frame"] = lambda s: f"{s.instructions:,}" if s.instructions else ""
+    if kind == "estimated":
+        columns["FPS, estimated"] = lambda s: "{:.0f} to {:.0f}".format(*s.estimated_fps) if s.estimated_fps else ""
     columns |= (
         {"reason": lambda s: s.row.reason or ""}
         if kind == "failed"
@@ -54,7 +58,7 @@ def _table(kind: str, found: Sequence[Summary], best: Collection[int]) -> Table:
     )
     table = Table(title=kind, title_justify="left", title_style="bold", box=None, pad_edge=False, header_style="dim")
     for name in columns:
-        right = name in {"model FPS", "pipeline FPS", "p99 ms", "IOU %", "MB"}
+        right = name in {"instructions a frame", "FPS, estimated", "model FPS", "pipeline FPS", "p99 ms", "IOU %", "MB"}
         table.add_column(name, justify="right" if right else "left", no_wrap=name != "reason")
     for s in found:
         table.add_row(*(Text(show(s)) for show in columns.values()))
@@ -94,6 +98,8 @@ def _figures(s: Summary, on_front: bool) -> dict[str, Any]:
         "first_ms": s.first_ms,
         "peak_memory_bytes": row.timing.get("peak_memory_bytes") if s.measured else None,
         "instructions_per_frame": row.timing.get("instructions_per_frame"),
+        "estimate": s.estimate,
+        "retries": row.retries,
         **{name: accuracy.get(name) for name in ("data", "images", "iou", "iou_ci", "boundary_f", "dtssd")},
         "bytes": row.artifact.get("bytes"),
         "parity": row.artifact.get("parity"),

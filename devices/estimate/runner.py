@@ -1,0 +1,47 @@
+"""A phone that is not here, as a device: nothing is measured on it, and nothing here is claimed of it but a range."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field, replace
+
+import numpy as np
+
+from devices.contract import Cell, CellFailed, Job, Result
+from devices.desktop import Desktop
+from devices.estimate import references
+from devices.estimate.published import Published
+from devices.estimate.scale import scale
+
+
+@dataclass(frozen=True)
+class Estimator:
+    """Times the artifact here, then the known networks here, and scales by what was published of them on the phone.
+
+    The masks are this machine's: those of the same artifact under the same runtime. Its times are in no figure.
+    """
+
+    published: Published
+    desktop: Desktop = field(default_factory=Desktop)
+
+    def run(self, cell: Cell, job: Job) -> Result:
+        """CellFailed for what the published figures say nothing about: another precision, unit or count of threads."""
+        if (job.precision, job.unit, job.threads) != ("fp32", "cpu", 1):
+            raise CellFailed(
+                f"what was published of the {self.published.phone} is float32 on one thread of its cpu, "
+                f"which says nothing of {job.precision} on {job.threads} of the {job.unit}"
+            )
+        result = self.desktop.run(cell, job)
+        here = float(np.median(result.model_ns) / 1e6)
+        known = references.times(references.files(self.published.milliseconds))
+        found = scale(here, known, self.published.milliseconds, self.published.faster_since)
+        return replace(
+            Result(result.masks, "estimated", placement=result.placement, environment=result.environment),
+            estimate={
+                **asdict(found),
+                "here_ms": here,
+                "known_here_ms": known,
+                "known_there_ms": dict(self.published.milliseconds),
+                "faster_since": self.published.faster_since,
+                "sources": [asdict(source) for source in self.published.sources],
+            },
+        )
