@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs the native tools that some tests drive: a browser that looks at the page, an AArch64 emulator with the
-# libraries of that processor, the clients of an iPhone.
+# libraries of that processor, the clients of an iPhone, npm for the browser's runtimes.
 # Debian and Ubuntu; as root or under CI only, so that it never asks a laptop's owner for a password.
 set -euo pipefail
 
@@ -9,6 +9,9 @@ tools=(
   qemu-user libc6-arm64-cross libgcc-s1-arm64-cross libstdc++6-arm64-cross
   libimobiledevice-utils
 )
+
+# Node.js often comes from elsewhere than the distribution.
+command -v npm >/dev/null || tools+=(npm)
 
 missing=()
 for tool in "${tools[@]}"; do
