@@ -14,6 +14,8 @@ from devices.environment import HAZARDS
 from models.variant import REFERENCE, VARIANTS
 from reports import plots
 from reports.ablation import CHANGES, Change, Effect, Grid, ablation
+from reports.gate.output import FILE
+from reports.gate.section import Section, sections
 from reports.pareto import FIT_IOU, TOLERABLE_LOSS, Choice, Point, Rival, choose, fronts, points, rivals, scopes
 from reports.rows import Row, latest, read
 from reports.statistics import FRAME_MS, Interval
@@ -24,12 +26,13 @@ TEMPLATES = Path(__file__).parent / "templates"
 
 
 def build(dirs: Sequence[Path], out: Path, title: str = TITLE, now: datetime | None = None) -> list[str]:
-    """Make the page of all rows found in `dirs`; what had to be set aside on the way is returned, a sentence each.
+    """Make the page of all rows and gates found in `dirs`; what had to be set aside is returned, a sentence each.
 
-    ValueError as of `gather`.
+    ValueError as of `gather`, for a folder that holds neither.
     """
-    rows, words = gather(dirs)
-    write(rows, out, title, now, words)
+    gates = sections(dirs)
+    rows, words = gather([path for path in dirs if (path / "rows.jsonl").is_file() or not (path / FILE).is_file()])
+    write(rows, out, title, now, words, gates)
     return words
 
 
@@ -51,17 +54,24 @@ def gather(dirs: Sequence[Path]) -> tuple[list[Row], list[str]]:
 
 
 def write(
-    rows: Iterable[Row], out: Path, title: str = TITLE, now: datetime | None = None, words: Sequence[str] = ()
+    rows: Iterable[Row],
+    out: Path,
+    title: str = TITLE,
+    now: datetime | None = None,
+    words: Sequence[str] = (),
+    gates: Sequence[Section] = (),
 ) -> None:
     """Put the page at `out`, whole or not at all."""
-    page = render(rows, title, now or datetime.now(UTC), words)
+    page = render(rows, title, now or datetime.now(UTC), words, gates)
     out.parent.mkdir(parents=True, exist_ok=True)
     fresh = out.with_name(out.name + ".fresh")
     fresh.write_text(page, encoding="utf-8")
     os.replace(fresh, out)
 
 
-def render(rows: Iterable[Row], title: str, now: datetime, words: Sequence[str] = ()) -> str:
+def render(
+    rows: Iterable[Row], title: str, now: datetime, words: Sequence[str] = (), gates: Sequence[Section] = ()
+) -> str:
     """The page of `rows`, of each cell and run the last; `words` are told at its end (lines that were set aside)."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
@@ -74,7 +84,7 @@ def render(rows: Iterable[Row], title: str, now: datetime, words: Sequence[str] 
     )
     environment.filters |= {"num": num, "ci": ci, "signed": signed, "plural": plural, "tiny": tiny, "id": id}
     seen = summaries(latest(rows))
-    return environment.get_template("page.html.j2").render(view(seen), title=title, now=now, words=words)
+    return environment.get_template("page.html.j2").render(view(seen), title=title, now=now, words=words, gates=gates)
 
 
 @dataclass(frozen=True)

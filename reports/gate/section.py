@@ -1,0 +1,74 @@
+"""The gate on the HTML page: its verdicts, and every block drawn."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from reports.gate import output
+from reports.gate.verdict import CellVerdict, Result, Speed, headline, words
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """One cell on the page. `chart` is Markup of an SVG, None where nothing was timed."""
+
+    cell: CellVerdict
+    words: list[str]
+    chart: Any
+
+
+@dataclass(frozen=True)
+class Section:
+    """One gate on the page."""
+
+    result: Result
+    headline: str
+    cells: list[Drawn]
+
+
+def sections(dirs: Sequence[Path]) -> list[Section]:
+    """The gates whose results lie in `dirs`."""
+    found = [folder / output.FILE for folder in dirs if (folder / output.FILE).is_file()]
+    return [section(output.from_json(path.read_text(encoding="utf-8"))) for path in found]
+
+
+def section(result: Result) -> Section:
+    from markupsafe import Markup
+
+    drawn = [
+        Drawn(cell, words(cell), Markup(chart(cell.cell, cell.speed)) if cell.speed and cell.speed.blocks else None)
+        for cell in result.cells
+    ]
+    return Section(result, headline(result), drawn)
+
+
+def chart(name: str, speed: Speed) -> str:
+    """Each block's change of the frame time in its order; the median, its interval as a band, the tolerance dotted."""
+    from reports.plots import COLOURS, FAINT, INK, PAPER, WIDTH, Chart
+
+    drawing = Chart(name, WIDTH, 240)
+    ax = drawing.axes
+    colour = list(COLOURS.values())[1]
+    effects, control = speed.effects
+    changes = [100 * math.expm1(d) for d in effects]
+    found = speed.estimate
+    for number, (change, moved, used) in enumerate(zip(changes, control, speed.used, strict=True), start=1):
+        left_out = "" if used else "; left out, as the control moved more than it does"
+        says = f"block {number}: {change:+.1f} %, control moved by {100 * math.expm1(moved):.1f} %{left_out}"
+        fill = colour if used else PAPER
+        ax.plot([number], [change], "o", mfc=fill, mec=colour, markersize=5, zorder=3, gid=drawing.tip(says))
+    ax.axhline(0, color=FAINT, linewidth=0.8)
+    ax.axhline(100 * speed.tolerance, color=INK, linewidth=1, linestyle=":")
+    if found:
+        ax.axhline(100 * math.expm1(found.effect), color=colour, linewidth=1.2)
+        if math.isfinite(found.low):
+            ax.axhspan(100 * math.expm1(found.low), 100 * math.expm1(found.high), color=colour, alpha=0.15, linewidth=0)
+    if speed.second:
+        ax.axvline(len(speed.first) + 0.5, color=FAINT, linewidth=1, linestyle=(0, (4, 3)))
+    ax.set_xlabel("block")
+    ax.set_ylabel("change of frame time, %")
+    return drawing.svg(f"Change of the frame time of {name} in {len(changes)} blocks.")
