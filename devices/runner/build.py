@@ -194,6 +194,9 @@ def main() -> None:
             print(build_plugin(qemu))
         else:
             print("The emulator's instruction counter was left out: qemu-aarch64 is not installed.")
+        print(
+            "There is no x86-64 runner: LiteRT's x86-64 wheels do not export the C API. The desktop uses their Python."
+        )
     except CannotBuild as reason:
         sys.exit(f"The runner was not built: {reason}.")
 
