@@ -12,6 +12,9 @@ from devices.estimate import references
 from devices.estimate.published import Published
 from devices.estimate.scale import scale
 
+TOO_FAR = 2.0
+"""Known error, a factor, from which on a range says nothing."""
+
 
 @dataclass(frozen=True)
 class Estimator:
@@ -34,6 +37,11 @@ class Estimator:
         here = float(np.median(result.model_ns) / 1e6)
         known = references.times(references.files(self.published.milliseconds))
         found = scale(here, known, self.published.milliseconds, self.published.faster_since)
+        if found.missed > TOO_FAR:
+            raise CellFailed(
+                f"the known networks miss each other by a factor of {found.missed:.1f}, where {TOO_FAR:g} is the most"
+                " that an estimate may rest on: this machine is too busy, or too unlike the phone"
+            )
         return replace(
             Result(result.masks, "estimated", placement=result.placement, environment=result.environment),
             estimate={

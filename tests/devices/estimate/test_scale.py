@@ -110,6 +110,13 @@ def test_an_estimate_has_a_range_with_its_sources_and_no_time_of_any_kind(monkey
     assert math.isclose(result.estimate["missed"], 1.25)
 
 
+def test_a_machine_too_busy_to_tell_gives_no_estimate(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(references, "files", lambda names: [])
+    monkeypatch.setattr(references, "times", lambda paths: {"a": 500.0, "b": 1.0})
+    with pytest.raises(CellFailed, match=r"by a factor of 125\.0"):
+        Estimator(PHONE, Here()).run(CELL, JOB)  # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize("change", [{"precision": "int8"}, {"unit": "gpu"}, {"threads": 4}])
 def test_what_was_not_published_is_not_estimated(change: dict[str, Any]) -> None:
     with pytest.raises(CellFailed, match="float32 on one thread of its cpu"):
