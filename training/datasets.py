@@ -11,7 +11,7 @@ makes them agree.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -258,9 +258,9 @@ def largest_person(label: Pixels) -> Pixels:
     return np.where(figures == int(areas[1:].argmax()) + 1, label, 0).astype(np.uint8)
 
 
-def development(root: Path) -> Iterator[Photo]:
+def development(root: Path, only: Container[str] | None = None) -> Iterator[Photo]:
     """Everything under a folder laid out as: selfies, ccp, ccp-upper, voc-person, portraits, cutouts, signers,
-    talking-heads, backgrounds, unlabelled. A folder that is not there is passed over."""
+    talking-heads, backgrounds, unlabelled; or `only` the folders named. One that is not there is passed over."""
     layouts: dict[str, Callable[[Path], Iterator[Photo]]] = {
         "selfies": lambda p: pairs(p, "selfies", "main person"),
         "ccp": lambda p: pairs(p, "ccp", "main person", any_class, group="ccp"),
@@ -277,7 +277,7 @@ def development(root: Path) -> Iterator[Photo]:
         "unlabelled/clips": lambda p: unlabelled_clips(p, "unlabelled-clips"),
     }
     for name, reader in layouts.items():
-        if (root / name).is_dir():
+        if (root / name).is_dir() and (only is None or name in only):
             yield from reader(root / name)
 
 

@@ -2,22 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from frames import folder
-from frames.clip import Footage, Label
-from frames.score import predict, prepare, score
+from frames.clip import Clip, Footage, Label, Picture
+from frames.evaluate import evaluate
+from frames.score import Score, predict, prepare, score
 from metrics.interval import bootstrap
 from metrics.iou import iou
 from models.hourglass import Hourglass
-from models.segmenter import Step, enlarge, stretch, to_input
-from training import prior
+from models.segmenter import Fit, Step, enlarge, stretch, to_input
+from models.variant import Resolution
+from training import datasets, prior
+
+Mode = Literal["empty", "recurrent", "perturbed", "adversarial"]
+EVERY = 4
+"""Of a clip, each so many-th frame is tried with a perturbed and with a wrong mask: neighbours tell the same."""
+
+SMALL, DARK = 0.2, 70
+GROUPS = (
+    "the person fills under a fifth of the picture",
+    "the picture is dark",
+    "several figures",
+    "none of these",
+)
+"""What may make a picture hard, as far as its pixels and its label tell."""
 
 
 def step_of(network: Hourglass) -> Step:
@@ -45,28 +62,79 @@ def quick(
     return results
 
 
+def held_out(root: Path, sources: Iterable[str] = ("portraits", "ccp-upper")) -> list[Footage]:
+    """The photos of a development folder that are never trained on, whole, a footage of stills a source.
+
+    They are those of `training.split`: the tenth that the hash of the group's name picks.
+    """
+    found = []
+    for source in sources:
+        photos = [p for p in datasets.development(root, (source,)) if datasets.held_out(p.group)]
+        clips = [Clip(photo.name, (photo.name,), _reader(photo)) for photo in photos]
+        found.append(Footage(f"{source}, a tenth", f"the {len(clips)} held-out photos of {source}", clips))
+    return found
+
+
+def _reader(photo: datasets.Photo) -> Callable[[int], tuple[Picture, Label]]:
+    def read(_: int) -> tuple[Picture, Label]:
+        picture, label = photo.read()
+        assert label is not None
+        return picture, (label > 127).astype(np.uint8)
+
+    return read
+
+
+def sets(footage: Footage) -> list[Footage]:
+    """A footage's stills as one set under its name, and each clip as one under the clip's."""
+    stills = [clip for clip in footage.clips if clip.still]
+    parts = [replace(footage, clips=stills)] if stills else []
+    return parts + [replace(footage, name=clip.name, clips=[clip]) for clip in footage.clips if not clip.still]
+
+
 def with_previous(
-    network: Hourglass, footage: Footage, size: int, previous: Callable[[int, Label], NDArray[np.float32]]
+    step: Step, resolution: Resolution, footage: Footage, previous: Callable[[int, Label], NDArray[np.float32]]
 ) -> list[float]:
-    """IOU of every frame when the previous mask is `previous(number, its label)`: (size, size) float in [0, 1]."""
-    step = step_of(network)
+    """IOU of stills and each `EVERY`-th frame of clips, the previous mask being `previous(number, its label)`: (H, W)
+    float in [0, 1]; the numbers count those frames."""
     results = []
-    labels = [(clip, i) for clip in footage.clips for i in range(len(clip))]
-    for number, (clip, i) in enumerate(labels):
+    for number, (clip, i) in enumerate(_tried(footage)):
         picture, label = clip.read(i)
-        mask = step(to_input(stretch(picture, (size, size))), previous(number, label)[None, :, :, None])
+        mask = step(to_input(stretch(picture, resolution)), previous(number, label)[None, :, :, None])
         results.append(iou(enlarge(mask[0, :, :, 0], label.shape), label))
     return results
 
 
-def four_modes(network: Hourglass, footage: Footage, size: int, seed: int = 0) -> dict[str, dict[str, float]]:
-    """IOU in 0..1 with its interval, four ways: the previous mask empty; the truth perturbed by the training law;
-    the network's own (clips only: stills then equal empty); another image's truth.
+def _tried(footage: Footage) -> list[tuple[Clip, int]]:
+    return [(clip, i) for clip in footage.clips for i in range(0, len(clip), EVERY)]
+
+
+def judge(
+    step: Step, resolution: Resolution, data: Iterable[Footage], fit: Fit = "stretch", previous_mask: bool = True
+) -> dict[str, Any]:
+    """{"metrics": {set: {mode: figures}}, "groups": {group: figures}} of one model; see `four_modes` and `by_group`.
+
+    Without a previous mask every mode would be the empty one, so that is the only one.
+    """
+    metrics: dict[str, Any] = {}
+    stills: list[tuple[Clip, float]] = []
+    for footage in data:
+        empty = evaluate(step, resolution, footage, "empty", fit=fit)
+        metrics[footage.name] = {"empty": figures(empty)}
+        if previous_mask:
+            metrics[footage.name] |= four_modes(step, resolution, footage)
+        ious = (value for _, value, _ in empty.per_image)
+        stills += [(clip, value) for clip, value in zip(footage.clips, ious, strict=False) if clip.still]
+    return {"metrics": metrics, "groups": by_group(stills)}
+
+
+def four_modes(step: Step, resolution: Resolution, footage: Footage, seed: int = 0) -> dict[Mode, dict[str, float]]:
+    """What other previous masks than an empty one make: the network's own (clips only: on stills that is the empty
+    one); the truth perturbed by the training law; another image's truth. The last two have an IOU alone.
 
     A network that leans on the mask shows it as a gap between empty and perturbed, one that believes anything as a
     loss under adversarial.
     """
-    truths = [_shrunk_truth(clip.read(i)[1], size) for clip in footage.clips for i in range(len(clip))]
+    truths = [_shrunk_truth(clip.label(i), resolution) for clip, i in _tried(footage)]
     rng = np.random.default_rng(seed)
     others = np.roll(np.arange(len(truths)), max(1, len(truths) // 2))
 
@@ -77,18 +145,61 @@ def four_modes(network: Hourglass, footage: Footage, size: int, seed: int = 0) -
     def another(number: int, _: Label) -> NDArray[np.float32]:
         return truths[int(others[number])].astype(np.float32) / np.float32(255)
 
-    frames, sequences = prepare(footage, (size, size))
-    values: dict[str, list[float]] = {}
-    modes: tuple[Literal["empty", "recurrent"], ...] = ("empty", "recurrent")
-    for mode in modes:
-        masks = predict(step_of(network), frames, sequences, mode)
-        values[mode] = [row[1] for row in score(masks, footage).per_image]
-    values["perturbed"] = with_previous(network, footage, size, perturbed)
-    values["adversarial"] = with_previous(network, footage, size, another)
-    return {mode: dict(zip(("iou", "low", "high"), bootstrap(v), strict=True)) for mode, v in values.items()}
+    told: dict[Mode, dict[str, float]] = {}
+    if not all(clip.still for clip in footage.clips):
+        told["recurrent"] = figures(evaluate(step, resolution, footage))
+    ways: dict[Mode, Callable[[int, Label], NDArray[np.float32]]] = {"perturbed": perturbed, "adversarial": another}
+    for mode, previous in ways.items():
+        values = with_previous(step, resolution, footage, previous)
+        told[mode] = dict(zip(("iou", "low", "high"), bootstrap(values), strict=True))
+    return told
 
 
-def _shrunk_truth(label: Label, size: int) -> NDArray[np.uint8]:
+def figures(judged: Score) -> dict[str, float]:
+    """IOU and boundary F in 0..1, dtSSD where there are clips, each with its interval, and the number of pictures."""
+    told: dict[str, float] = {"iou": judged.iou, "low": judged.iou_ci[0], "high": judged.iou_ci[1]}
+    told |= {"boundary_f": judged.boundary_f, "boundary_low": judged.boundary_f_ci[0]}
+    told |= {"boundary_high": judged.boundary_f_ci[1], "images": judged.images}
+    told["poor"] = float(np.mean([value < 0.8 for _, value, _ in judged.per_image]))
+    if judged.dtssd is not None and judged.dtssd_ci:
+        told |= {"dtssd": judged.dtssd, "dtssd_low": judged.dtssd_ci[0], "dtssd_high": judged.dtssd_ci[1]}
+    return told
+
+
+def by_group(judged: Iterable[tuple[Clip, float]]) -> dict[str, Any]:
+    """{group: {iou, low, high, images}} over (still, IOU); a picture may be in several of GROUPS."""
+    values: dict[str, list[float]] = defaultdict(list)
+    for still, value in judged:
+        for group in groups(*still.read(0)):
+            values[group].append(value)
+    return {
+        group: {
+            **dict(zip(("iou", "low", "high"), bootstrap(values[group]), strict=True)),
+            "images": len(values[group]),
+        }
+        for group in GROUPS
+        if values[group]
+    }
+
+
+def groups(picture: Picture, label: Label) -> list[str]:
+    """Which of GROUPS a picture belongs to. Figures are parts of the label that are at least a tenth of the largest."""
     import cv2
 
-    return cv2.resize(np.where(label == 1, 255, 0).astype(np.uint8), (size, size), interpolation=cv2.INTER_AREA)  # type: ignore
+    person = (label == 1).astype(np.uint8)
+    _, _, parts, _ = cv2.connectedComponentsWithStats(person)
+    areas = np.sort(parts[1:, cv2.CC_STAT_AREA])
+    true = (
+        person.mean() < SMALL,
+        cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY).mean() < DARK,
+        len(areas) > 1 and areas[-2] >= areas[-1] / 10,
+    )
+    return [group for group, holds in zip(GROUPS, true, strict=False) if holds] or [GROUPS[-1]]
+
+
+def _shrunk_truth(label: Label, resolution: Resolution) -> NDArray[np.uint8]:
+    import cv2
+
+    height, width = resolution
+    whole = np.where(label == 1, 255, 0).astype(np.uint8)
+    return cv2.resize(whole, (width, height), interpolation=cv2.INTER_AREA)  # type: ignore[return-value]
