@@ -16,7 +16,7 @@ DEPTH = 3
 """Items between two stages: enough to even out their times, few enough that memory stays flat."""
 
 
-def ahead(items: Iterable[T], depth: int = DEPTH) -> Iterator[T]:
+def ahead(items: Iterable[T], depth: int = DEPTH) -> Generator[T, None, None]:
     """The same items in the same order, made in a thread of their own, at most `depth` of them waiting.
 
     What the thread raises is raised here, after the items before it. Closing the iterator ends the thread.
@@ -59,8 +59,14 @@ class Stopwatch:
     """Wall-clock seconds spent in each named stage, and how often; sums alone, so that memory stays flat."""
 
     def __init__(self) -> None:
+        self.started = time.perf_counter()
         self.seconds: defaultdict[str, float] = defaultdict(float)
         self.times: defaultdict[str, int] = defaultdict(int)
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds since it was made."""
+        return time.perf_counter() - self.started
 
     @contextmanager
     def __call__(self, stage: str) -> Iterator[None]:

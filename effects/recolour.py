@@ -1,0 +1,32 @@
+"""Another colour, the same light: what is drawn by light and shadow stays to be seen."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float32]
+Colour = tuple[float, float, float]
+"""RGB in [0, 1]."""
+
+LUMINANCE = np.array([0.2126, 0.7152, 0.0722], np.float32)
+"""Of BT.709, on the values as they are encoded (luma)."""
+
+
+def luminance(picture: Floats) -> Floats:
+    """(..., 3) RGB in [0, 1] to (...)."""
+    return picture @ LUMINANCE
+
+
+def recoloured(picture: Floats, colour: Colour) -> Floats:
+    """(..., 3): each pixel in the hue of `colour`, its own luminance kept exactly.
+
+    The hue is moved towards grey only as far as the luminance asks, for no bright blue is as light as white.
+    """
+    light = luminance(picture)[..., None]
+    tint = np.array(colour, np.float32)
+    # From the grey of this luminance towards the colour's hue, as far as all three channels stay within [0, 1].
+    away = tint - luminance(tint)
+    room = np.where(away > 0, (1 - light) / np.maximum(away, 1e-6), light / np.maximum(-away, 1e-6))
+    # As strong as the colour is at its own lightness, and weaker towards black and white.
+    return light + away * np.minimum(room.min(-1, keepdims=True), 1)

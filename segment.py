@@ -1,0 +1,230 @@
+"""A network on a real video: replace, blur or recolour the background, or cut the person out."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+
+import typer
+
+from bench import INTERRUPTED, NOT_MEASURED, WRONG_USAGE, option, ours, parse_resolution
+
+if TYPE_CHECKING:
+    from converters.session import Session
+    from effects.apply import Effect
+    from models.segmenter import Segmenter
+    from models.variant import Resolution
+    from video.ahead import Stopwatch
+    from video.read import Source
+    from video.write import Sink
+
+DEFAULT = "live"
+RUNTIMES = ("pytorch", "onnx", "openvino", "tflite", "coreml")
+
+app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
+
+
+@app.command(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+def segment(
+    video: Annotated[str, typer.Argument(metavar="VIDEO", help="A video file, or a camera: camera, camera:1.")],
+    out: Annotated[
+        Path, typer.Option("-o", "--out", metavar="PATH", help="Its suffix says the kind: mp4, mov, mkv, webm.")
+    ],
+    background: Annotated[
+        str | None, typer.Option(metavar="PICTURE|VIDEO|COLOUR", help="Put this behind the person.")
+    ] = None,
+    blur: Annotated[bool, typer.Option("--blur", help="Put the background out of focus.")] = False,
+    recolor: Annotated[
+        str | None, typer.Option(metavar="COLOUR", help="Give the background this hue and its own light.")
+    ] = None,
+    cutout: Annotated[
+        bool,
+        typer.Option("--cutout", help="The person alone, with alpha: .mov (ProRes 4444), .webm (VP9), a folder (PNG)."),
+    ] = False,
+    model: Annotated[
+        str, typer.Option(metavar="ARTIFACT|VARIANT", help="A converted model, a checkpoint, or a variant's name.")
+    ] = DEFAULT,
+    runtime: Annotated[str, typer.Option(metavar="R", help=f"For a variant: {', '.join(RUNTIMES)}.")] = "openvino",
+    size: Annotated[
+        Any,
+        typer.Option(
+            parser=option(parse_resolution), metavar="HxW", help="Input of the network.", show_default="256x256"
+        ),
+    ] = None,
+    smoothing: Annotated[
+        float, typer.Option(min=0, max=1, help="How much an unsure mask leans on the one before.")
+    ] = 0.0,
+    feedback: Annotated[bool, typer.Option(help="Give the network its previous mask.")] = True,
+    refine: Annotated[bool, typer.Option(help="Bring the mask to the picture's own edges.")] = True,
+    threads: Annotated[int, typer.Option(min=1, metavar="N", help="Processors that the network may use.")] = 1,
+) -> None:
+    """Cut people out of a video and change what is behind them; sound, times and orientation are kept."""
+    from models.segmenter import Segmenter
+    from video.ahead import Stopwatch
+    from video.read import open_source
+    from video.write import check, open_sink
+
+    if [background is not None, blur, recolor is not None, cutout].count(True) != 1:
+        fail("say one of --background, --blur, --recolor and --cutout.", WRONG_USAGE)
+    check(out, cutout)
+    session, name = open_network(model, runtime, size, threads)
+    print(f"Network: {name}", file=sys.stderr)
+    source = open_source(video)
+    if Path(video).exists() and out.exists() and out.samefile(video):
+        fail(f"{out}: is the video itself; give another place to write to.", WRONG_USAGE)
+    effect = choose(source.size, background, blur, recolor)
+    segmenter = Segmenter(session, session.resolution, smoothing, session.fit, watch_cuts=True, feedback=feedback)
+    watch = Stopwatch()
+    sink = open_sink(out, source, cutout)
+    try:
+        written = run(source, segmenter, effect, sink, watch, refine)
+    except KeyboardInterrupt:
+        print(f"Interrupted; {out} holds what was done.", file=sys.stderr)
+        raise typer.Exit(INTERRUPTED) from None
+    finally:
+        sink.close()
+        source.close()
+    if source.cut_short:
+        whole = f" of {source.frames}" if source.frames > source.read else ""
+        print(f"{video}: damaged or cut short; {source.read} frames{whole} could be read.", file=sys.stderr)
+    report(out, written, watch)
+
+
+def open_network(model: str, runtime: str, size: Resolution | None, threads: int) -> tuple[Session, str]:
+    """The model in its runtime, and what to call it."""
+    from devices.open_model import open_model
+    from models.checkpoint import FOLDER
+    from models.variant import DEFAULT_RESOLUTION, get
+
+    if Path(model).exists():
+        session, resolution = open_model(model, resolution=size, threads=threads)
+        return session, f"{model} at {resolution[0]}x{resolution[1]} in {session.facts['runtime']}"
+    if runtime not in RUNTIMES:
+        fail(f"{runtime!r} is none of {', '.join(RUNTIMES)}.", WRONG_USAGE)
+    get(model)
+    checkpoint = FOLDER / f"{model}.safetensors"
+    if not checkpoint.is_file():
+        shipped = ", ".join(sorted(path.stem for path in FOLDER.glob("*.safetensors")))
+        fail(f"{model} has no checkpoint yet; name another with --model: {shipped}.", NOT_MEASURED)
+    path = checkpoint if runtime == "pytorch" else converted(model, checkpoint, runtime, size or DEFAULT_RESOLUTION)
+    session, resolution = open_model(path, resolution=size, threads=threads)
+    return session, f"{model} at {resolution[0]}x{resolution[1]} in {session.facts['runtime']}"
+
+
+def converted(variant: str, checkpoint: Path, runtime: str, size: Resolution) -> Path:
+    """The variant's artifact for a runtime, from the cache or made now."""
+    from converters.artifact import Failure, Spec
+    from converters.build import build
+    from models.checkpoint import sha256
+
+    spec = Spec(variant, checkpoint, sha256(checkpoint), runtime, "fp32", size)  # type: ignore[arg-type]
+    print(f"{spec.name}: from the cache, or converted once", file=sys.stderr)
+    made = build([spec])[spec]
+    if isinstance(made, Failure):
+        fail(f"{spec.name}: {made.reason}", NOT_MEASURED)
+    return made.path
+
+
+def choose(size: tuple[int, int], background: str | None, blur: bool, recolor: str | None) -> Effect:
+    from effects.apply import blurring, cutting_out, recolouring, replacing
+    from effects.backdrop import open_backdrop, parse_colour
+
+    if background is not None:
+        return replacing(open_backdrop(background, size))
+    if blur:
+        return blurring()
+    if recolor is None:
+        return cutting_out
+    if not (colour := parse_colour(recolor)):
+        fail(f"{recolor!r} is no colour, such as teal or #204060.", WRONG_USAGE)
+    return recolouring(colour)
+
+
+def run(source: Source, segmenter: Segmenter, effect: Effect, sink: Sink, watch: Stopwatch, refine: bool = True) -> int:
+    """Everything through the stages, each in a thread of its own, the writing in this one; the frames written."""
+    from effects.apply import to_float
+    from effects.guided import refined
+    from models.segmenter import enlarge, unfitted
+    from video.ahead import ahead
+    from video.bar import bar
+    from video.read import Frame
+
+    def masked(items: Iterator[Any]) -> Iterator[Any]:
+        for item in items:
+            if isinstance(item, Frame):
+                with watch("resize"):
+                    small = segmenter.prepare(item.picture)
+                with watch("network"):
+                    mask = unfitted(segmenter.mask(small), source.size, segmenter.fit)
+                yield item, mask
+            else:
+                yield item
+
+    def composed(items: Iterator[Any]) -> Iterator[Any]:
+        for item in items:
+            if isinstance(item, tuple):
+                frame, mask = item
+                with watch("refine"):
+                    picture = to_float(frame.picture)
+                    alpha = refined(mask, picture) if refine else enlarge(mask, source.size)
+                with watch("composite"):
+                    made = effect(picture, alpha, float(frame.pts * source.time_base))
+                yield made, frame.pts
+            else:
+                yield item
+
+    written = 0
+    stages = ahead(composed(ahead(masked(ahead(watch.timed("decode", source.items()))))))
+    total = source.frames or round((source.seconds or 0) * source.rate) or None
+    with bar() as progress:
+        task = progress.add_task(source.name, total=total)
+        try:
+            for item in stages:
+                if isinstance(item, tuple):
+                    with watch("encode"):
+                        sink.write(*item)
+                    written += 1
+                    progress.advance(task)
+                else:
+                    sink.sound(item)
+        finally:
+            stages.close()
+    return written
+
+
+def report(out: Path, frames: int, watch: Stopwatch) -> None:
+    """The frames a second end to end, and what each stage took of a frame."""
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("stage", "ms a frame", "share", title=f"{out}: {frames} frames, {frames / watch.elapsed:.1f} FPS")
+    whole = sum(watch.seconds.values())
+    for stage in ("decode", "resize", "network", "refine", "composite", "encode"):
+        took = watch.seconds[stage]
+        table.add_row(stage, f"{1000 * took / frames:.2f}", f"{100 * took / whole:.0f} %")
+    Console(highlight=False).print(table)
+
+
+def fail(words: str, code: int) -> NoReturn:
+    print(f"segment.py: {words}", file=sys.stderr)
+    raise typer.Exit(code)
+
+
+def main() -> None:
+    """Run the command; what the user got wrong is one sentence on stderr, and only a fault of ours a traceback."""
+    try:
+        app()
+    except ValueError as error:
+        if not ours(error):
+            raise
+        words, code = str(error), WRONG_USAGE
+    except OSError as error:
+        words, code = str(error), NOT_MEASURED
+    print(f"segment.py: {words}", file=sys.stderr)
+    sys.exit(code)
+
+
+if __name__ == "__main__":
+    main()
