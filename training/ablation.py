@@ -226,7 +226,8 @@ def main(arguments: list[str] | None = None, tell: Callable[[str], None] = lambd
     options = parser.parse_args(arguments)
     try:
         data = [folder.read(path) for path in options.data]
-        runs, blocks = [], []
+        runs: list[Run] = []
+        blocks: list[tuple[int, int, int]] = []
         for path in options.runs:
             run, blocks = load(path, options.size, data)
             runs.append(run)
