@@ -14,7 +14,7 @@ from converters.artifact import Artifact, Failure, Parity, Spec
 from devices import job as jobs
 from devices.contract import QUICK, Cell, CellFailed, Job, Result
 from devices.plan import Options, Plan, Weights, make
-from devices.run import Data, Outcome, Started, left, measure, prepare
+from devices.run import Data, Outcome, Share, Started, everywhere, left, measure, prepare
 from frames.clip import Clip, Footage
 from reports.record import Session, identity, record
 
@@ -166,3 +166,51 @@ def test_emulated_cells_come_last_and_timed_ones_have_the_machine_to_themselves(
     assert sorted(done[3:]) == ["onnx", "pytorch"]
     assert all(alone[format] for format in done[:3])
     assert sorted(event.position for event in events if isinstance(event, Outcome)) == [0, 1, 2, 3, 4]
+
+
+def share(plan: Plan, runner: object, data: Data, here: bool = False) -> Share:
+    return Share(plan, plan.tasks, lambda: runner, data, here=here)  # type: ignore[arg-type, return-value]
+
+
+def test_several_devices_go_on_at_once_and_one_that_fails_holds_up_nobody(plan: Plan, data: Data) -> None:
+    made = {spec: artifact(spec) for spec in plan.specs}
+    both = threading.Barrier(2, timeout=60)
+
+    class Meeting(Thresholder):
+        def run(self, cell: Cell, job: Job) -> Result:
+            if not self.jobs:
+                both.wait()  # Broken, and the test with it, unless both devices are at work.
+            return super().run(cell, job)
+
+    class Lost(Meeting):
+        def run(self, cell: Cell, job: Job) -> Result:
+            super().run(cell, job)
+            lost = CellFailed("it vanished (tried 2 times)")
+            lost.retries = 1
+            raise lost
+
+    good, bad = share(plan, Meeting(), data), share(plan, Lost(), data)
+    events = list(everywhere([good, bad], made))
+    ended = {id(s): [e for t, e in events if t is s and isinstance(e, Outcome)] for s in (good, bad)}
+    assert len(ended[id(good)]) == len(ended[id(bad)]) == len(plan.tasks)
+    assert all(outcome.reason is None for outcome in ended[id(good)])
+    assert all(outcome.reason == "it vanished (tried 2 times)" for outcome in ended[id(bad)])
+    row = record(ended[id(bad)][0], QUICK, data, Session("run", 1))
+    assert (row.status, row.retries) == ("failed", 1)
+
+
+def test_this_machine_is_timed_alone_after_the_others(plan: Plan, data: Data) -> None:
+    made = {spec: artifact(spec) for spec in plan.specs}
+    here, there = share(plan, Thresholder(), data, here=True), share(plan, Thresholder(), data)
+    order = [s for s, event in everywhere([here, there], made) if isinstance(event, Outcome)]
+    assert order == [there] * len(plan.tasks) + [here] * len(plan.tasks)
+
+
+def test_a_fault_of_ours_on_one_device_ends_the_run(plan: Plan, data: Data) -> None:
+    class Broken(Thresholder):
+        def run(self, cell: Cell, job: Job) -> Result:
+            raise AttributeError("a bug")
+
+    made = {spec: artifact(spec) for spec in plan.specs}
+    with pytest.raises(AttributeError, match="a bug"):
+        list(everywhere([share(plan, Broken(), data), share(plan, Thresholder(), data)], made))
