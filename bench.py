@@ -468,6 +468,34 @@ def gate(
     raise typer.Exit(code)
 
 
+@app.command()
+def history(
+    ctx: typer.Context,
+    add: Annotated[
+        list[Path] | None,
+        typer.Argument(exists=True, metavar="[DIR|JSON]...", help="Runs and pytest-benchmark JSON to keep."),
+    ] = None,
+    store: Annotated[Path, typer.Option(dir_okay=False, metavar="FILE", help="The SQLite file.")] = Path(
+        "results/history.sqlite"
+    ),
+    out: Annotated[Path, typer.Option(dir_okay=False, metavar="PAGE", help="The page of trends to write.")] = Path(
+        "results/history.html"
+    ),
+    revision: Annotated[
+        str | None, typer.Option(metavar="SHA", help="What the runs were of.", show_default="this checkout's commit")
+    ] = None,
+) -> None:
+    """Keep the figures of runs, draw them over time, and tell where their level changed. Advisory, unlike the gate."""
+    from reports import history as past
+
+    for path in add or []:
+        fresh = past.add(store, past.gather(path, revision or past.revision_here()))
+        print(f"{path}: {fresh} figures are new")
+    for sentence in past.page(past.load(store), out):
+        print(sentence)
+    print(out)
+
+
 @app.command("devices")
 def list_devices(ctx: typer.Context, as_json: JsonOption = False) -> None:
     """List what is attached and what it can run, and for the rest what was looked for."""

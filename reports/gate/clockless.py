@@ -101,7 +101,7 @@ def accuracy(before: Score, now: Score, tolerance: Tolerance) -> list[Finding]:
 
 def _share(metric: str, before: float, now: float, allowed: float, said: str) -> Finding:
     growth = now / before - 1
-    if growth > allowed:
+    if now - before > allowed * before:
         return Finding(
             metric, Outcome.FAIL, f"FAIL; {said}: {100 * growth:+.1f} %, and {percent(allowed)} is tolerated."
         )

@@ -1,0 +1,205 @@
+"""Every run's figures in one SQLite file with git revision and machine, and the slow creep found in them. Advisory.
+
+A gate compares two commits side by side; it cannot see ten changes of 1 % each. This can, and cannot be trusted like
+the gate: its figures come from different days of a machine. So it draws and tells, and never fails anything.
+"""
+
+from __future__ import annotations
+
+import html
+import json
+import math
+import sqlite3
+import statistics
+import subprocess
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import astuple, dataclass, fields
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+from reports.rows import Row, latest, read
+
+ROOT = Path(__file__).resolve().parent.parent
+FEWEST = 8
+"""With fewer figures of one series no change is looked for."""
+SEGMENT = 3
+"""Figures that a level must hold at least to be one."""
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One figure of one run. `series` is a cell or a benchmark; the same figure is kept once, however often added."""
+
+    series: str
+    metric: str
+    machine: str
+    run: str
+    time: str
+    revision: str
+    value: float
+
+
+@dataclass(frozen=True)
+class Change:
+    """From the figure at `index` on, a series has another level: `share` more (0.1 is 10 %)."""
+
+    index: int
+    share: float
+
+
+def of_rows(rows: Iterable[Row], revision: str) -> Iterator[Figure]:
+    """The figures of measured rows: median milliseconds of both passes, IOU, size, peak memory."""
+    for row in latest(rows):
+        if row.status != "ok" or row.evidence != "measured":
+            continue
+        values = {
+            "model ms": _median_ms(row.timing.get("model_ns")),
+            "pipeline ms": _median_ms(row.timing.get("pipeline_ns")),
+            "IOU %": 100 * row.accuracy["iou"] if "iou" in row.accuracy else None,
+            "size MB": row.artifact["bytes"] / 1e6 if row.artifact else None,
+        }
+        machine = str(row.environment.get("cpu") or row.environment.get("model") or row.device)
+        for metric, value in values.items():
+            if value is not None:
+                yield Figure(row.cell, metric, machine, row.run, row.time, revision, value)
+
+
+def of_benchmarks(report: Mapping[str, Any]) -> Iterator[Figure]:
+    """The medians of a pytest-benchmark JSON, which carries its own revision and machine."""
+    machine = str(report["machine_info"].get("cpu", {}).get("brand_raw") or report["machine_info"]["node"])
+    revision = str((report.get("commit_info") or {}).get("id") or "")
+    when = str(report["datetime"])
+    for benchmark in report["benchmarks"]:
+        yield Figure(
+            benchmark["name"], "benchmark ms", machine, when, when, revision, 1e3 * benchmark["stats"]["median"]
+        )
+
+
+def gather(path: Path, revision: str) -> list[Figure]:
+    """The figures of a folder of a run, or of a pytest-benchmark JSON. ValueError when it is neither."""
+    if path.is_dir() and (path / "rows.jsonl").is_file():
+        return list(of_rows(read(path / "rows.jsonl")[0], revision))
+    try:
+        return list(of_benchmarks(json.loads(path.read_text())))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        raise ValueError(f"{path}: neither the folder of a run nor a pytest-benchmark JSON") from None
+
+
+def add(store: Path, figures: Iterable[Figure]) -> int:
+    """Keep `figures`; returns how many were not there yet."""
+    with closing(_open(store)) as database, database:
+        before = database.total_changes
+        marks = ", ".join("?" * len(fields(Figure)))
+        database.executemany(f"insert or ignore into figures values ({marks})", map(astuple, figures))
+        return database.total_changes - before
+
+
+def load(store: Path) -> list[Figure]:
+    """All figures, oldest first."""
+    with closing(_open(store)) as database:
+        return [Figure(*row) for row in database.execute("select * from figures order by time, rowid")]
+
+
+def _open(store: Path) -> sqlite3.Connection:
+    store.parent.mkdir(parents=True, exist_ok=True)
+    database = sqlite3.connect(store)
+    columns = ", ".join(f"{f.name} {'real' if f.name == 'value' else 'text'} not null" for f in fields(Figure))
+    database.execute(f"create table if not exists figures ({columns}, unique (series, metric, machine, run))")
+    return database
+
+
+def changes(values: Sequence[float]) -> list[Change]:
+    """Where the level of a series of positive figures changed: PELT on their logarithms, with ruptures.
+
+    The penalty is that of Schwarz's criterion, three times over, with the noise taken from neighbouring differences,
+    which a change of level hardly touches.
+    """
+    if len(values) < FEWEST:
+        return []
+    import numpy as np
+    import ruptures
+
+    logs = np.log(np.asarray(values, dtype=float))
+    steps = np.diff(logs)
+    noise = 1.4826 * float(np.median(np.abs(steps - np.median(steps)))) / math.sqrt(2)
+    penalty = 3 * math.log(len(logs)) * max(noise, 1e-4) ** 2
+    ends = ruptures.Pelt(model="l2", min_size=SEGMENT, jump=1).fit(logs).predict(pen=penalty)
+    edges = [0, *ends]
+    levels = [float(np.median(logs[a:b])) for a, b in pairwise(edges)]
+    return [
+        Change(edge, math.expm1(now - before)) for edge, before, now in zip(edges[1:], levels, levels[1:], strict=False)
+    ]
+
+
+def series(figures: Iterable[Figure]) -> dict[tuple[str, str, str], list[Figure]]:
+    """(machine, series, metric) -> its figures in their order: figures of two machines never share a line."""
+    found: dict[tuple[str, str, str], list[Figure]] = defaultdict(list)
+    for figure in figures:
+        found[figure.machine, figure.series, figure.metric].append(figure)
+    return dict(sorted(found.items()))
+
+
+def told(name: tuple[str, str, str], figures: Sequence[Figure], change: Change) -> str:
+    """A change in a sentence."""
+    at = figures[change.index]
+    where = at.revision[:10] or "no revision"
+    return f"{name[1]}, {name[2]}: {100 * change.share:+.1f} % from {at.time[:10]} on ({where})"
+
+
+def page(figures: Sequence[Figure], out: Path) -> list[str]:
+    """Draw every series at `out`, those that changed first; returns the changes in sentences."""
+    drawn: list[tuple[bool, str]] = []
+    said: list[str] = []
+    for name, found in series(figures).items():
+        if len(found) < 2:
+            continue
+        at = changes([f.value for f in found])
+        said += [told(name, found, change) for change in at]
+        drawn.append((not at, _figure(name, found, at)))
+    body = "".join(svg for _, svg in sorted(drawn, key=lambda d: d[0])) or "<p>No series has two figures yet.</p>"
+    listed = "".join(f"<li>{html.escape(sentence)}.</li>" for sentence in said) or "<li>None was found.</li>"
+    style = (Path(__file__).parent / "templates" / "page.css").read_text()
+    out.parent.mkdir(parents=True, exist_ok=True)
+    out.write_text(
+        '<!doctype html><html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1"><title>History</title>'
+        f"<style>{style}</style></head><body><main><h2>History</h2><p>Each mark is the figure of one run, each line a"
+        " machine's. Advisory: days of a machine differ, and only the gate compares side by side.</p>"
+        f'<h3>Changes of level</h3><ul class="plain">{listed}</ul><div class="grid">{body}</div></main>'
+        "</body></html>\n",
+        encoding="utf-8",
+    )
+    return said
+
+
+def _figure(name: tuple[str, str, str], found: Sequence[Figure], at: Sequence[Change]) -> str:
+    from reports.plots import COLOURS, FAINT, WIDTH, Chart
+
+    drawing = Chart("/".join(name), WIDTH, 220)
+    colour = list(COLOURS.values())[1]
+    for index, figure in enumerate(found):
+        says = f"{figure.value:.3g}, {figure.time[:16]}, {figure.revision[:10]}"
+        drawing.axes.plot([index], [figure.value], "o", color=colour, markersize=4, gid=drawing.tip(says))
+    edges = [0, *(change.index for change in at), len(found)]
+    for a, b in pairwise(edges):
+        level = statistics.median(f.value for f in found[a:b])
+        drawing.axes.plot([a - 0.4, b - 0.6], [level, level], color=colour, linewidth=1.4)
+    for change in at:
+        drawing.axes.axvline(change.index - 0.5, color=FAINT, linewidth=1, linestyle=":")
+    drawing.axes.set_xlabel("run")
+    drawing.axes.set_ylabel(name[2])
+    caption = html.escape(f"{name[1]} ({name[0]})")
+    return f"<figure><figcaption>{caption}</figcaption>{drawing.svg(f'{name[2]} of {name[1]} over time.')}</figure>"
+
+
+def revision_here() -> str:
+    """The commit of this checkout; empty where there is none."""
+    done = subprocess.run(["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=False)
+    return done.stdout.strip()
+
+
+def _median_ms(ns: Sequence[int] | None) -> float | None:
+    return statistics.median(ns) / 1e6 if ns else None

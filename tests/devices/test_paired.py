@@ -1,0 +1,135 @@
+"""Two arms in one real process, and processes that lie, hang or die."""
+
+from __future__ import annotations
+
+import sys
+import textwrap
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from devices import job as jobs
+from devices import paired
+from devices.contract import Cell, CellFailed, Counts, Environment, Job, Result
+from devices.paired import BASELINE, CANDIDATE, CONTROL
+
+H, W = 32, 64
+SEQUENCES = (3, 2)
+
+
+def network(path: Path, weight: float) -> Path:
+    """mask = weight * prev_mask + (1 - weight) * red, so that the masks tell which artifact made them."""
+    from onnx import TensorProto, helper, save
+
+    first = helper.make_tensor("first", TensorProto.INT64, [1], [0])
+    old = helper.make_tensor("old", TensorProto.FLOAT, [], [weight])
+    new = helper.make_tensor("new", TensorProto.FLOAT, [], [1 - weight])
+    nodes = [
+        helper.make_node("Gather", ["frame", "first"], ["red"], axis=1),
+        helper.make_node("Mul", ["red", "new"], ["a"]),
+        helper.make_node("Mul", ["prev_mask", "old"], ["b"]),
+        helper.make_node("Add", ["a", "b"], ["mask"]),
+    ]
+    tensor = {
+        name: helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, channels, H, W])
+        for name, channels in (("frame", 3), ("prev_mask", 1), ("mask", 1))
+    }
+    inputs = [tensor["frame"], tensor["prev_mask"]]
+    graph = helper.make_graph(nodes, "tiny", inputs, [tensor["mask"]], [first, old, new])
+    save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10), path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def job(tmp_path_factory: pytest.TempPathFactory) -> Job:
+    folder = tmp_path_factory.mktemp("tiny")
+    network(folder / "baseline.onnx", 0.25)
+    frames = np.random.default_rng(0).integers(0, 256, (sum(SEQUENCES), H, W, 3), np.uint8)
+    shared = jobs.write_frames(folder / "frames.u8", frames)
+    return Job(network(folder / "candidate.onnx", 0.5), "onnx", "fp32", (H, W), shared, SEQUENCES, variant="tiny")
+
+
+def baseline(job: Job) -> Path:
+    return job.model.with_name("baseline.onnx")
+
+
+def test_each_arm_runs_its_own_artifact_in_the_order_said(job: Job) -> None:
+    with paired.opened(baseline(job), job, seed=3) as pair:
+        looked = pair.look()
+        blocks = [*pair.blocks(1), *pair.blocks(2)]
+        process = pair.process
+    assert process.poll() is not None
+    red = jobs.read_frames(job)[..., 0] / np.float32(255)
+    for arm, weight in ((BASELINE, 0.25), (CANDIDATE, 0.5)):
+        masks = looked.masks[arm]
+        assert np.allclose(masks[0], (1 - weight) * red[0], atol=1e-6)
+        assert np.allclose(masks[1], weight * masks[0] + (1 - weight) * red[1], atol=1e-6)
+        assert np.allclose(masks[3], (1 - weight) * red[3], atol=1e-6), "a sequence begins with an empty mask"
+        assert looked.placement[arm]["runtime"].startswith("ONNX Runtime")
+    assert [block.order for block in blocks] == [paired.order_of(i, 3) for i in range(3)]
+    for block in blocks:
+        assert len(block.ns) == len(block.order)
+        assert all(len(ns) >= paired.BURST.samples and min(ns) > 0 for ns in block.ns)
+
+
+def test_orders_are_balanced_and_not_always_the_same() -> None:
+    begun = [paired.order_of(index, seed=1)[1] for index in range(40)]
+    assert begun.count(BASELINE) == 20
+    assert len(set(zip(begun[::2], begun[1::2], strict=True))) == 2
+    assert begun != [paired.order_of(index, seed=2)[1] for index in range(40)]
+
+
+@pytest.mark.parametrize(
+    ("script", "said"),
+    [
+        ("import os; os.kill(os.getpid(), 9)", "died of SIGKILL"),
+        ("import sys; sys.exit('no such runtime')", "ended with code 1 after saying: no such runtime"),
+        ("pass", "ended with code 0"),
+    ],
+)
+def test_a_process_that_ends_fails_its_cell_with_the_reason(job: Job, script: str, said: str) -> None:
+    worker = (sys.executable, "-c", textwrap.dedent(script))
+    with paired.opened(baseline(job), job, 0, worker) as pair, pytest.raises(CellFailed, match=said):
+        pair.blocks(1)
+
+
+def test_a_process_that_hangs_is_ended(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(paired, "START_SECONDS", 0.2)
+    monkeypatch.setattr(paired, "BLOCK_SECONDS", 0.0)
+    worker = (sys.executable, "-c", "import time; time.sleep(600)")
+    with paired.opened(baseline(job), job, 0, worker) as pair, pytest.raises(CellFailed, match="died of SIGKILL"):
+        pair.blocks(1)
+
+
+def test_another_unit_is_refused(job: Job) -> None:
+    with pytest.raises(CellFailed, match="cpu only"), paired.opened(baseline(job), replace(job, unit="gpu"), 0):
+        pass
+
+
+class Recorded:
+    """A runner that notes the models it was given and answers a time for each."""
+
+    def __init__(self) -> None:
+        self.given: list[str] = []
+
+    def run(self, cell: Cell, job: Job) -> Result:
+        self.given.append(job.model.stem)
+        assert job.counts == paired.VISIT
+        masks = np.zeros((sum(job.sequences), *job.resolution), np.float32)
+        times = (1000 + len(self.given),) * 3
+        return Result(masks, "measured", times, placement={"runtime": "X"}, environment=Environment())
+
+
+def test_on_a_device_each_visit_is_a_job_in_the_same_order(job: Job) -> None:
+    runner = Recorded()
+    cell = Cell("tiny", "onnx", "fp32", (H, W), "phone")
+    with paired.on_device(runner, cell, baseline(job), replace(job, counts=Counts()), seed=0) as pair:
+        blocks = [*pair.blocks(1), *pair.blocks(1)]
+        assert set(pair.look().masks) == {BASELINE, CANDIDATE}
+    for index, block in enumerate(blocks):
+        assert block.order == paired.order_of(index, 0)
+        stems = runner.given[7 * index : 7 * index + 7]
+        assert stems == [BASELINE if arm in (BASELINE, CONTROL) else CANDIDATE for arm in block.order]
+        assert block.ns[6][0] == 1000 + 7 * (index + 1)

@@ -1,0 +1,270 @@
+"""Verdicts in words and files, what needs no clock, and the declared cells."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+
+from converters.artifact import Parity
+from devices.paired import BASELINE, CANDIDATE, CONTROL, Block, order_of
+from frames.score import Score
+from reports import page
+from reports.gate import blocks, clockless, declared, output, run
+from reports.gate.arms import Absent, Arm
+from reports.gate.decision import Outcome
+from reports.gate.declared import Gated, Tolerance
+from reports.gate.verdict import CellVerdict, Finding, Result, Speed, headline, words, worst
+
+MS = 1_000_000
+
+
+def measured(change: float, count: int = 21, noise: float = 0.004, drift: float = 0.0, seed: int = 0) -> list[Block]:
+    """Blocks of visits of five samples around 5 ms, on a machine that slows down by `drift` from visit to visit."""
+    random = np.random.default_rng(seed)
+    made = []
+    for index in range(count):
+        order = order_of(index, seed)
+        levels = [
+            math.log1p(change) * (arm == CANDIDATE) + random.normal(0, noise) + drift * visit
+            for visit, arm in enumerate(order)
+        ]
+        made.append(Block(order, tuple(tuple([int(5 * MS * math.exp(level))] * 5) for level in levels)))
+    return made
+
+
+def speed(change: float, outcome: Outcome, **more: float) -> Speed:
+    return Speed(0.02, outcome, tuple(measured(change, **more)), seconds=20.0)  # type: ignore[arg-type]
+
+
+def result(*cells: CellVerdict) -> Result:
+    return Result("main (1234567890)", "abcdef1234", "2026-01-02T03:04:05+00:00", cells, {"cores": 2})
+
+
+ALL = (
+    CellVerdict("a/tflite", (Finding("size", Outcome.PASS, "1 MB."),), speed(0.0, Outcome.PASS)),
+    CellVerdict("b/tflite", speed=replace(speed(0.06, Outcome.FAIL), second=tuple(measured(0.06, seed=1)))),
+    CellVerdict("c/onnx", speed=speed(0.02, Outcome.INCONCLUSIVE)),
+    CellVerdict("d/openvino", reason="its candidate is absent: <no> checkpoint"),
+    CellVerdict("e/onnx", equal=True),
+)
+
+
+def test_drift_cancels_inside_a_block() -> None:
+    effects, control = blocks.effects(measured(0.05, noise=0.0, drift=0.03))
+    assert np.expm1(effects) == pytest.approx(0.05, abs=1e-4)
+    assert min(control) > 0.1
+
+
+@pytest.mark.parametrize("damage", ["visit", "samples", "time", "arm"])
+def test_a_truncated_block_is_not_one(damage: str) -> None:
+    (whole,) = measured(0.0, 1)
+    cut = {
+        "visit": replace(whole, ns=whole.ns[:-1]),
+        "samples": replace(whole, ns=(*whole.ns[:-1], ())),
+        "time": replace(whole, ns=(*whole.ns[:-1], (0,))),
+        "arm": Block(whole.order[:2], whole.ns[:2]),
+    }[damage]
+    assert blocks.effect(cut) is None
+    assert blocks.effects([whole, cut])[0] == blocks.effects([whole])[0]
+
+
+def test_words_say_the_ratio_its_interval_the_tolerance_and_what_could_be_seen() -> None:
+    (passed,) = words(CellVerdict("a", speed=speed(0.0, Outcome.PASS)))
+    assert passed.startswith("PASS; a slow-down of ")
+    assert "or more would have been seen" in passed
+    assert "tolerance 2.0 %" in passed
+    assert "21 of 21 blocks" in passed
+    (failed,) = words(ALL[1])
+    assert "+6.0 %" in failed
+    assert "a fresh process found it again" in failed
+    (doubt,) = words(ALL[2])
+    assert "only a slow-down of" in doubt
+    empty = CellVerdict("a", speed=Speed(0.02, Outcome.NOT_MEASURED, ()))
+    assert "NOT MEASURED; 0 whole blocks" in words(empty)[0]
+    assert empty.outcome is Outcome.NOT_MEASURED
+
+
+def test_exit_codes_and_what_outranks_what() -> None:
+    assert [result(cell).exit_code for cell in ALL] == [0, 1, 2, 3, 0]
+    assert result(*ALL).exit_code == 1
+    assert result(ALL[0], ALL[2], ALL[3]).exit_code == 3
+    assert result().exit_code == 3, "a gate of no cells must not pass"
+    assert CellVerdict("never ran").outcome is Outcome.NOT_MEASURED
+    assert worst([]) is Outcome.NOT_MEASURED
+    # A cell whose size regressed has regressed, even where its speed could not be measured.
+    assert CellVerdict("x", (Finding("size", Outcome.FAIL, ""),), reason="no").outcome is Outcome.FAIL
+    assert CellVerdict("x", (Finding("size", Outcome.PASS, ""),), reason="no").outcome is Outcome.NOT_MEASURED
+
+
+def test_json_keeps_everything(tmp_path: Path) -> None:
+    output.write(result(*ALL), tmp_path)
+    text = (tmp_path / "gate.json").read_text()
+    assert output.from_json(text) == result(*ALL)
+    assert json.loads(text)["exit_code"] == 1
+    assert json.loads(text)["cells"][1]["change"]["effect"] == pytest.approx(0.06, abs=0.003)
+
+
+def test_markdown_and_junit(tmp_path: Path) -> None:
+    text = output.markdown(result(*ALL))
+    assert "REGRESSION: 1 regressed, 1 not measured, 1 left in doubt, 2 passed" in text
+    assert "&lt;no> checkpoint" in text
+    assert all(cell.cell in text for cell in ALL)
+    suite = ElementTree.fromstring(output.junit(result(*ALL)))
+    counts = {name: suite.get(name) for name in ("tests", "failures", "errors", "skipped")}
+    assert counts == {"tests": "5", "failures": "1", "errors": "1", "skipped": "1"}
+    assert suite.find("testcase[@name='b/tflite']/failure") is not None
+    assert suite.find("testcase[@name='d/openvino']/error") is not None
+
+
+def test_the_page_draws_every_block(tmp_path: Path) -> None:
+    output.write(result(*ALL), tmp_path)
+    assert page.build([tmp_path], tmp_path / "page.html", now=datetime(2026, 1, 2, tzinfo=UTC)) == []
+    text = (tmp_path / "page.html").read_text()
+    assert text.count("<title>block ") == sum(len(cell.speed.blocks) for cell in ALL if cell.speed)
+    assert headline(result(*ALL)) in text
+    assert "Nothing can be recommended" not in text
+    with pytest.raises(ValueError, match="no rows there"):
+        page.build([tmp_path / "nothing"], tmp_path / "page.html")
+
+
+def test_a_leftover_that_crept_in_is_a_regression() -> None:
+    before = {"ops": {"CONV_2D": 5}, "leftovers": {"TRANSPOSE": 0, "PAD": 0}}
+    now = {"ops": {"CONV_2D": 5, "TRANSPOSE": 2}, "leftovers": {"TRANSPOSE": 2, "PAD": 0}}
+    found = clockless.graph(before, now)
+    assert found.outcome is Outcome.FAIL
+    assert "2 TRANSPOSE crept into the graph" in found.words
+    assert clockless.graph(now, before).outcome is Outcome.PASS
+    assert clockless.graph(before, before).words == "The operators are the same."
+
+
+def test_shares() -> None:
+    tolerance = Tolerance(size=0.02, macs=0.0, instructions=0.01)
+    assert clockless.size(1000, 1020, tolerance).outcome is Outcome.PASS
+    assert clockless.size(1000, 1021, tolerance).outcome is Outcome.FAIL
+    assert clockless.macs(100, 101, tolerance).outcome is Outcome.FAIL
+    assert clockless.macs(None, 101, tolerance).outcome is None
+    assert clockless.instructions(1000, 1011, tolerance).outcome is Outcome.FAIL
+    assert clockless.instructions(1000, 1009, tolerance).outcome is Outcome.PASS
+
+
+def test_placement() -> None:
+    whole = {"actual": "XNNPACK", "delegated": 60, "ops": 60}
+    part = {"actual": "XNNPACK and LiteRT's own kernels", "delegated": 50, "ops": 60}
+    assert clockless.placement(whole, whole).outcome is Outcome.PASS
+    assert "10 operators more are left" in clockless.placement(whole, part).words
+    assert clockless.placement(whole, {"actual": "CPU"}).outcome is Outcome.FAIL
+    assert clockless.placement(part, whole).outcome is Outcome.FAIL, "another place is another measurement"
+
+
+def test_parity() -> None:
+    good = Parity(30, 1e-5, 1e-7, 0.0, {})
+    assert clockless.parity(good).outcome is Outcome.PASS
+    assert clockless.parity(replace(good, breach="it strays")).outcome is Outcome.FAIL
+    assert clockless.parity(None).outcome is None
+
+
+def score(ious: Sequence[float]) -> Score:
+    per_image = tuple((f"clip-{i}/000", float(iou), float(iou)) for i, iou in enumerate(ious))
+    return Score(0.9, (0.8, 1.0), 0.9, (0.8, 1.0), None, None, len(ious), per_image)
+
+
+def test_accuracy_is_paired_over_frames() -> None:
+    random = np.random.default_rng(0)
+    before = random.uniform(0.5, 1.0, 40)  # far apart from frame to frame: unpaired, nothing could be told
+    tolerance = Tolerance(iou_points=0.5, boundary_points=2.0)
+
+    def outcomes(now: Sequence[float] | np.ndarray) -> list[Outcome | None]:
+        return [f.outcome for f in clockless.accuracy(score(before), score(now), tolerance)]  # type: ignore[arg-type]
+
+    assert outcomes(before) == [Outcome.PASS, Outcome.PASS]
+    assert outcomes(before - 0.01) == [Outcome.FAIL, Outcome.PASS]
+    assert outcomes(before - 0.005 + random.normal(0, 0.01, 40)) == [Outcome.INCONCLUSIVE, Outcome.PASS]
+
+
+def test_the_declared_cells(tmp_path: Path) -> None:
+    path = tmp_path / "gate.toml"
+    path.write_text(
+        '[tolerance]\nslowdown = "4 %"\nsize = 0.1\n[[cell]]\nvariant = "s16-skip-plain"\nformat = "onnx"\n'
+        '[[cell]]\nvariant = "s16-skip-plain"\nformat = "tflite"\nprecision = "int8"\ntolerance = { slowdown = "2%" }\n'
+    )
+    first, second = declared.read(path)
+    assert first.name == "s16-skip-plain/onnx/fp32/256x256/desktop/cpu1"
+    assert (first.tolerance.slowdown, second.tolerance.slowdown, second.tolerance.size) == (0.04, 0.02, 0.1)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "declares no cell"),
+        ("cells = 1", "has no 'cells'"),
+        ("cell = ", "not TOML"),
+        ('[[cell]]\nformat = "onnx"', "lacks its variant"),
+        ('[[cell]]\nvariant = "s5"\nformat = "onnx"', "no variant 's5'"),
+        ('[[cell]]\nvariant = "live"\nformat = "ncnn"', "'ncnn' is none of"),
+        ('[tolerance]\nslowdown = "much"\n[[cell]]\nvariant = "live"\nformat = "onnx"', "'much' is no share"),
+        ('[tolerance]\nslowdown = -1\n[[cell]]\nvariant = "live"\nformat = "onnx"', "must be 0 or more"),
+        ('[[cell]]\nvariant = "live"\nformat = "onnx"\n' * 2, "declared twice"),
+    ],
+)
+def test_a_mistake_in_the_declaration_is_a_sentence(tmp_path: Path, text: str, said: str) -> None:
+    (tmp_path / "gate.toml").write_text(text)
+    with pytest.raises(ValueError, match=said):
+        declared.read(tmp_path / "gate.toml")
+
+
+def test_the_repository_declares_cells_that_can_be() -> None:
+    from tests.conftest import ROOT
+
+    assert declared.read(ROOT / "gate.toml")
+
+
+class Played:
+    """A pair that plays back blocks made beforehand, in place of a process."""
+
+    def __init__(self, made: list[Block]) -> None:
+        self.made = made
+
+    def blocks(self, count: int) -> list[Block]:
+        taken, self.made = self.made[:count], self.made[count:]
+        return taken
+
+
+@pytest.mark.parametrize(("change", "count"), [(0.0, 9), (0.06, 9), (0.02, 61)])
+def test_blocks_are_measured_until_they_decide(change: float, count: int) -> None:
+    played = Played(measured(change, 61, seed=1))
+    assert len(run.until_decided(played, 0.02, seconds=60)) == count  # type: ignore[arg-type]
+
+
+def test_time_that_is_up_ends_it() -> None:
+    assert len(run.until_decided(Played(measured(0.02, 61)), 0.02, seconds=0)) == 9  # type: ignore[arg-type]
+
+
+def test_an_absent_arm_never_passes_and_equal_arms_pass_unmeasured() -> None:
+    cell = Gated("s16-skip-plain", "onnx")
+    arm = Arm(Path("a.onnx"), "abc", 10)
+    from frames.sample import embedded
+
+    def verdict(before: Arm | Absent, now: Arm | Absent) -> CellVerdict:
+        (found,) = run.run([run.Comparison.of(cell, before, now)], embedded())
+        return found
+
+    assert verdict(arm, arm).equal
+    assert verdict(arm, arm).outcome is Outcome.PASS
+    assert verdict(Absent("it is new"), arm).outcome is Outcome.NOT_MEASURED
+    assert words(verdict(arm, Absent("it is gone"))) == ["NOT MEASURED; its candidate is absent: it is gone."]
+
+
+def test_control_is_visited_around_both_arms() -> None:
+    for index in range(0, 20, 2):
+        one, other = order_of(index, 5), order_of(index + 1, 5)
+        assert {one[1], other[1]} == {BASELINE, CANDIDATE}
+        assert one == one[::-1]
+        assert [i for i, arm in enumerate(one) if arm == CONTROL] == [0, 3, 6]

@@ -1,0 +1,131 @@
+"""The decision, on arrays: what leads to which verdict, and the error rates on simulated machines."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from reports.gate import decision, selftest, simulate
+from reports.gate.decision import ALPHA, FIRST, MOST, Outcome, confirmed, decide, estimate, holm, more, tail, valid
+from reports.gate.simulate import MACHINES, Machine
+
+QUIET = [0.01] * 60
+
+
+def blocks(change: float, count: int = 21, spread: float = 0.005, seed: int = 0) -> list[float]:
+    return (math.log1p(change) + np.random.default_rng(seed).normal(0, spread, count)).tolist()
+
+
+@pytest.mark.parametrize(
+    ("change", "outcome"),
+    [(0.0, Outcome.PASS), (-0.2, Outcome.PASS), (0.03, Outcome.INCONCLUSIVE), (0.05, Outcome.FAIL)],
+)
+def test_three_ways(change: float, outcome: Outcome) -> None:
+    found = estimate(blocks(change), QUIET[:21], 0.03)
+    assert decide(found) is outcome
+    assert found.effect == pytest.approx(math.log1p(change), abs=0.004)
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_the_interval_and_the_verdict_are_the_same_statement(seed: int) -> None:
+    count = 9 + seed
+    found = estimate(blocks(0.03, count, 0.02, seed), QUIET[:count], 0.03)
+    assert (found.low > math.log1p(0.03)) == (decide(found) is Outcome.FAIL)
+    assert (found.high < math.log1p(0.03)) == (decide(found) is Outcome.PASS)
+
+
+def test_the_closed_form_is_the_bootstrap_by_draws() -> None:
+    random = np.random.default_rng(0)
+    values = np.arange(15.0)
+    medians = np.median(random.choice(values, (40_000, 15)), axis=1)
+    for beyond in (3, 5, 7):
+        assert tail(beyond, 15) == pytest.approx((medians <= values[beyond - 1]).mean(), abs=0.01)
+
+
+def test_an_interval_holds_the_truth_as_often_as_it_says() -> None:
+    random = np.random.default_rng(1)
+    missed = [
+        not found.low <= 0 <= found.high
+        for found in (estimate(random.standard_t(3, 25), QUIET[:25], 0.03) for _ in range(1500))
+    ]
+    assert np.mean(missed) <= 2 * ALPHA + 0.01
+
+
+def test_few_blocks_are_never_sure() -> None:
+    assert estimate([0.5] * 4, QUIET[:4], 0.03).low == -math.inf
+    assert decide(estimate([0.5] * 4, QUIET[:4], 0.03)) is Outcome.INCONCLUSIVE
+    with pytest.raises(ValueError, match="without blocks"):
+        estimate([], [], 0.03)
+
+
+def test_one_wild_block_changes_nothing() -> None:
+    calm = blocks(0.0)
+    wild = [*calm[:-1], 5.0]
+    assert decide(estimate(wild, QUIET[:21], 0.03)) is Outcome.PASS
+    assert estimate(wild, QUIET[:21], 0.03).effect == pytest.approx(estimate(calm, QUIET[:21], 0.03).effect, abs=0.003)
+
+
+def test_the_control_leaves_out_blocks_and_knows_neither_arm() -> None:
+    control = [*QUIET[:18], 0.5, 0.5, 0.5]
+    assert valid(np.array(control)).sum() == 18
+    effects = [*blocks(0.0, 18), 0.4, 0.4, 0.4]
+    assert estimate(effects, control, 0.03).used == 18
+    assert estimate(effects, control, 0.03).high < estimate(effects, QUIET[:21], 0.03).high
+
+
+def test_a_bimodal_machine_is_judged_by_blocks_of_one_mode() -> None:
+    random = np.random.default_rng(0)
+    switched = np.arange(30) % 3 == 0
+    effects = np.where(switched, random.choice([-0.12, 0.12], 30), random.normal(0, 0.004, 30))
+    control = np.where(switched, 0.25, 0.01)
+    found = estimate(effects, control, 0.02)
+    assert (found.used, decide(found)) == (20, Outcome.PASS)
+
+
+def test_looks_come_every_few_blocks_and_end() -> None:
+    looks, count = [], 0
+    while step := more(count):
+        count += step
+        looks.append(count)
+    assert looks[0] == FIRST
+    assert looks[-1] == MOST
+
+
+def test_a_fail_stands_only_when_a_fresh_process_leans_the_same_way() -> None:
+    slow, calm = blocks(0.06), blocks(0.0, seed=1)
+    one, other = estimate(slow, QUIET[:21], 0.03), estimate(calm, QUIET[:21], 0.03)
+    both = estimate(slow + slow, QUIET[:42], 0.03)
+    mixed = estimate(slow + calm, QUIET[:42], 0.03)
+    assert confirmed(one, both, 0.03) is Outcome.FAIL
+    assert confirmed(other, both, 0.03) is Outcome.INCONCLUSIVE
+    assert confirmed(other, mixed, 0.03) is not Outcome.FAIL
+
+
+def test_holm() -> None:
+    assert holm([0.001, 0.5, 0.009], 0.02) == [True, False, True]
+    assert holm([0.011, 0.011, 0.011], 0.02) == [False] * 3
+    assert holm([0.006, 0.012, 0.5], 0.02) == [True, False, False]
+    assert holm([], 0.02) == []
+
+
+def test_simulated_gates_reach_what_is_aimed_at() -> None:
+    said: list[str] = []
+    assert selftest.simulated(gates=150, seed=3, say=said.append) == []
+    assert len(said) == 2 + 3 * len(MACHINES)
+
+
+def test_a_gate_that_cries_wolf_or_sleeps_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(simulate, "MACHINES", MACHINES[:1])
+    biased = Machine("biased", process=0.05)
+    noise = simulate.gate(biased, 0.0, 0.02, 100, seed=0)
+    assert selftest.shortfalls(noise)
+    monkeypatch.setattr(simulate, "ALPHA", 0.0)
+    assert selftest.shortfalls(simulate.gate(MACHINES[0], 0.05, 0.02, 100, seed=0))
+
+
+def test_more_seeable_with_quieter_blocks() -> None:
+    quiet = estimate(blocks(0.0, spread=0.005), QUIET[:21], 0.03)
+    loud = estimate(blocks(0.0, spread=0.05), QUIET[:21], 0.03)
+    assert 0.03 < decision.seeable(quiet, 0.03) < decision.seeable(loud, 0.03)

@@ -1,0 +1,72 @@
+"""The store of figures, and the creep that is found in it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from reports import history
+from reports.history import Figure
+from reports.rows import append
+from tests.reports.made_up import emulated, failed, row
+
+
+def figures(values: np.ndarray, machine: str = "A") -> list[Figure]:
+    return [
+        Figure("cell", "model ms", machine, f"run{i}", f"2026-01-{i + 1:02}T00:00", f"{i:040x}", float(v))
+        for i, v in enumerate(values)
+    ]
+
+
+def noise(count: int) -> np.ndarray:
+    return np.random.default_rng(0).normal(1, 0.01, count)
+
+
+def test_a_step_and_a_slow_creep_are_found_and_noise_is_not() -> None:
+    assert history.changes((5 * noise(28)).tolist()) == []
+    (step,) = history.changes((5 * noise(28) * np.repeat([1, 1.08], 14)).tolist())
+    assert abs(step.index - 14) <= 1
+    assert step.share == pytest.approx(0.08, abs=0.02)
+    assert history.changes((5 * noise(28) * 1.015 ** np.arange(28)).tolist())
+    assert history.changes([5.0, 5.0, 9.0]) == []
+
+
+def test_figures_are_kept_once_and_read_in_order(tmp_path: Path) -> None:
+    store = tmp_path / "deep" / "history.sqlite"
+    found = figures(noise(5))
+    assert history.add(store, reversed(found)) == 5
+    assert history.add(store, found) == 0
+    assert history.load(store) == found
+
+
+def test_a_run_and_a_benchmark_are_taken_up(tmp_path: Path) -> None:
+    append(tmp_path / "run" / "rows.jsonl", row())
+    append(tmp_path / "run" / "rows.jsonl", emulated())
+    append(tmp_path / "run" / "rows.jsonl", failed())
+    found = history.gather(tmp_path / "run", "abc")
+    assert {f.series for f in found} == {row().cell}
+    assert {f.metric for f in found} == {"model ms", "pipeline ms", "IOU %", "size MB"}
+    report = {
+        "machine_info": {"node": "host", "cpu": {"brand_raw": "Made-up CPU"}},
+        "commit_info": {"id": "def"},
+        "datetime": "2026-01-02T03:04:05",
+        "benchmarks": [{"name": "test_x", "stats": {"median": 0.25}}],
+    }
+    (tmp_path / "b.json").write_text(json.dumps(report))
+    (figure,) = history.gather(tmp_path / "b.json", "abc")
+    assert (figure.value, figure.revision, figure.machine) == (250.0, "def", "Made-up CPU")
+    with pytest.raises(ValueError, match="neither the folder of a run"):
+        history.gather(tmp_path, "abc")
+
+
+def test_the_page_tells_the_change_and_keeps_machines_apart(tmp_path: Path) -> None:
+    values = 5 * noise(28) * np.repeat([1, 1.08], 14)
+    said = history.page([*figures(values), *figures(5 * noise(28), "B")], tmp_path / "trend.html")
+    assert len(said) == 1
+    assert "cell, model ms: +" in said[0]
+    text = (tmp_path / "trend.html").read_text()
+    assert text.count("<figure>") == 2
+    assert said[0].split(":")[0] in text
