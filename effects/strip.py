@@ -1,0 +1,55 @@
+"""A picture of the whole way, `python -m effects.strip VIDEO --at SECONDS --background PICTURE --out strip.png`.
+
+Frame, previous mask, mask and composite side by side.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import typer
+
+
+def main(
+    video: Annotated[str, typer.Argument(metavar="VIDEO")],
+    background: Annotated[str, typer.Option(metavar="PICTURE|COLOUR")],
+    out: Annotated[Path, typer.Option(metavar="PNG")],
+    at: Annotated[float, typer.Option(metavar="SECONDS")] = 1.0,
+    model: Annotated[str, typer.Option(metavar="ARTIFACT|VARIANT")] = "live",
+    runtime: Annotated[str, typer.Option(metavar="R")] = "pytorch",
+) -> None:
+    """Write frame, previous mask, mask and composite of one moment side by side."""
+    import cv2
+
+    from effects.apply import replacing, to_bytes, to_float
+    from effects.backdrop import open_backdrop
+    from effects.guided import refined
+    from models.segmenter import Segmenter, enlarge, unfitted
+    from segment import open_network
+    from video.read import Frame, open_source
+
+    session, _ = open_network(model, runtime, None, 1)
+    segmenter = Segmenter(session, session.resolution, fit=session.fit, watch_cuts=True)
+    source = open_source(video)
+    for item in source.items():
+        if not isinstance(item, Frame):
+            continue
+        before = enlarge(unfitted(segmenter.previous[0, :, :, 0], source.size, segmenter.fit), source.size)
+        mask = unfitted(segmenter.mask(segmenter.prepare(item.picture)), source.size, segmenter.fit)
+        if item.pts * source.time_base >= at:
+            break
+    source.close()
+    picture = to_float(item.picture)
+    alpha = refined(mask, picture)
+    composite = replacing(open_backdrop(background, source.size))(picture, alpha, 0)
+    grey = [np.repeat(to_bytes(m)[..., None], 3, -1) for m in (before, alpha)]
+    strip = np.hstack([item.picture, *grey, composite])
+    width = min(1600, strip.shape[1])
+    strip = cv2.resize(strip, (width, round(strip.shape[0] * width / strip.shape[1])), interpolation=cv2.INTER_AREA)
+    cv2.imwrite(str(out), strip[..., ::-1])
+
+
+if __name__ == "__main__":
+    typer.run(main)
