@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from models.variant import Resolution, Variant
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from torch import Tensor, nn
 
 
 def parameters(variant: Variant) -> int:
@@ -18,23 +25,31 @@ def parameters(variant: Variant) -> int:
 def macs(variant: Variant, resolution: Resolution) -> int:
     """Multiply-accumulates of all convolutions for one frame; nothing is computed (meta tensors)."""
     import torch
-    from torch import nn
 
     from models.hourglass import Hourglass
 
     variant.check_resolution(resolution)
+    with torch.device("meta"):
+        picture, mask = torch.empty(1, 3, *resolution), torch.empty(1, 1, *resolution)
+        return convolution_macs(Hourglass(variant).eval(), (picture, mask))
+
+
+def convolution_macs(module: nn.Module, inputs: Sequence[Tensor]) -> int:
+    """Multiply-accumulates of all convolutions inside a module that is run once on `inputs`."""
+    import torch
+    from torch import nn
+
     total = 0
 
-    def count(module: nn.Module, _inputs: object, output: torch.Tensor) -> None:
+    def count(convolution: nn.Module, _inputs: object, output: torch.Tensor) -> None:
         nonlocal total
-        assert isinstance(module, nn.Conv2d)
-        kernel = module.weight[0].numel()  # inputs / groups x height x width
+        assert isinstance(convolution, nn.Conv2d)
+        kernel = convolution.weight[0].numel()  # inputs / groups x height x width
         total += output.numel() * kernel
 
-    with torch.device("meta"):
-        network = Hourglass(variant).eval()
-        for module in network.modules():
-            if isinstance(module, nn.Conv2d):
-                module.register_forward_hook(count)
-        network(torch.empty(1, 3, *resolution), torch.empty(1, 1, *resolution))
+    hooks = [m.register_forward_hook(count) for m in module.modules() if isinstance(m, nn.Conv2d)]
+    with torch.inference_mode():
+        module(*inputs)
+    for hook in hooks:
+        hook.remove()
     return total
