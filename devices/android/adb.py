@@ -106,11 +106,12 @@ class Adb:
         if done.returncode:
             raise _fault(f"did not hand over {remote.rpartition('/')[2]}", done.stderr or done.stdout)
 
-    def reverse(self, port: int, limit: float) -> None:
-        """Let the device reach this machine's loopback `port` as its own; CellFailed when adb refuses."""
-        done = self._device(["reverse", f"tcp:{port}", f"tcp:{port}"], limit)
-        if done.returncode:
+    def reverse(self, port: int, limit: float) -> int:
+        """The port of the device's own localhost that now leads to this machine's `port`; CellFailed if none."""
+        done = self._device(["reverse", "tcp:0", f"tcp:{port}"], limit)
+        if done.returncode or not done.stdout.strip().isdecimal():
             raise _fault("could not be given a way back to this machine", done.stderr or done.stdout)
+        return int(done.stdout)
 
     def wait(self, limit: float) -> None:
         """Until the device is attached and usable; Unreachable when it is not within `limit` seconds."""

@@ -11,7 +11,7 @@ SECONDS = 30.0
 
 
 def open_page(port: int, path: str) -> list[str]:
-    """Open http://localhost:PORT/PATH on every Android phone that adb may use; what became of each, in sentences."""
+    """Open PATH of this machine's `port` on every Android phone that adb may use; what became of each, in sentences."""
     try:
         phones = attached()
     except (NoAdb, CellFailed):
@@ -20,9 +20,8 @@ def open_page(port: int, path: str) -> list[str]:
 
 
 def _open(phone: Adb, port: int, path: str) -> str:
-    address = f"http://localhost:{port}/{path}"
     try:
-        phone.reverse(port, SECONDS)
+        address = f"http://localhost:{phone.reverse(port, SECONDS)}/{path}"
         said = phone.run(f"am start -a android.intent.action.VIEW -d {shlex.quote(address)}", SECONDS)
     except CellFailed as reason:
         return f"The page was not opened on {phone.serial}: {reason}."

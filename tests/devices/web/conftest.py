@@ -1,0 +1,117 @@
+"""A small network in both of a browser's formats, the runtimes from npm, and a headless Chromium."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from converters.artifact import Format, Precision, Spec
+from devices.contract import Cell, Counts, Job, Unit
+from tests.devices.android.conftest import (  # noqa: F401 - adb_server and make_phone are fixtures
+    RESOLUTION,
+    SEQUENCES,
+    adb_server,
+    convert,
+    make_phone,
+    need,
+)
+
+COUNTS = Counts(warm_up_least=1, warm_up_seconds=0.01, samples=3, seconds=0.01)
+SOFTWARE_GPU = ("--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader", "--enable-unsafe-swiftshader")
+
+
+@pytest.fixture(scope="session")
+def packages() -> None:
+    """The runtimes, fetched as the lock file says when they are not there."""
+    from devices.web import packages
+
+    need(packages.available())
+    try:
+        packages.install()
+    except packages.NoPackages as reason:
+        need(str(reason))
+
+
+@pytest.fixture(scope="session")
+def models(tmp_path_factory: pytest.TempPathFactory) -> dict[Format, Path]:
+    folder = tmp_path_factory.mktemp("models")
+    return {"tflite": convert(folder, "fp32"), "onnx": convert_onnx(folder)}
+
+
+def convert_onnx(folder: Path) -> Path:
+    """As `convert`, for ONNX: the same random weights."""
+    import torch
+
+    from converters import onnx
+    from models.hourglass import Hourglass
+    from models.variant import Variant
+
+    torch.manual_seed(0)
+    network = Hourglass(Variant(depths=(1, 1, 1))).eval()
+    for module in network.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            torch.nn.init.uniform_(module.weight, 0.5, 1.5)
+            torch.nn.init.normal_(module.bias, 0.0, 0.3)
+    torch.nn.init.normal_(network.head.final.weight)  # type: ignore[arg-type, union-attr]
+    return onnx.convert(network, Spec("shallow", folder, "", "onnx", "fp32", RESOLUTION), folder / "fp32.onnx", None)
+
+
+@pytest.fixture
+def frames() -> np.ndarray:
+    """Three frames with large shapes in them: masks of noise would all look alike."""
+    y, x = np.mgrid[: RESOLUTION[0], : RESOLUTION[1]]
+    waves = [128 + 127 * np.sin(x / (5 + i) + c) * np.cos(y / (7 - i)) for i in range(3) for c in range(3)]
+    return np.stack(waves, -1).reshape(*RESOLUTION, 3, 3).transpose(2, 0, 1, 3).astype(np.uint8)
+
+
+@pytest.fixture
+def ask(frames: np.ndarray, tmp_path: Path) -> Callable[..., tuple[Cell, Job]]:
+    """Makes a cell and its job for a model."""
+    frames.tofile(tmp_path / "frames.u8")
+
+    def make(
+        model: Path, format: Format, unit: Unit = "cpu", threads: int = 1, precision: Precision = "fp32"
+    ) -> tuple[Cell, Job]:
+        cell = Cell("shallow", format, precision, RESOLUTION, "web", unit, threads)
+        given = tmp_path / "frames.u8", SEQUENCES, unit, threads, COUNTS, "shallow"
+        return cell, Job(model, format, precision, RESOLUTION, *given)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def open_browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable]:
+    """Opens a headless Chromium with arguments; without one the test is skipped, under CI it fails."""
+    binaries = [shutil.which(name) for name in ("chromium", "chromium-browser", "google-chrome")]
+    chromium, driver = next(filter(None, binaries), None), shutil.which("chromedriver")
+    if not chromium or not driver:
+        need("needs chromium and chromedriver (Debian: apt install chromium chromium-driver)")
+    from selenium import webdriver
+    from selenium.webdriver.chrome.service import Service
+
+    with ExitStack() as stack:
+
+        def make(*arguments: str) -> webdriver.Chrome:
+            options = webdriver.ChromeOptions()
+            options.binary_location = str(chromium)
+            usual = ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--disable-background-networking")
+            for argument in (*usual, "--no-first-run", f"--user-data-dir={tmp_path_factory.mktemp('profile')}"):
+                options.add_argument(argument)
+            for argument in arguments:
+                options.add_argument(argument)
+            browser = webdriver.Chrome(options=options, service=Service(driver))
+            browser.set_window_size(390, 844)
+            stack.callback(browser.quit)
+            return browser
+
+        yield make
+
+
+@pytest.fixture(scope="session")
+def browser(open_browser: Callable):
+    return open_browser()

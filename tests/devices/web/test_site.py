@@ -1,0 +1,224 @@
+"""What the site gives, to whom, and what it takes."""
+
+from __future__ import annotations
+
+import json
+import ssl
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from devices.contract import Cell, CellFailed, Counts, Job, Result
+from devices.fleet import Ended
+from devices.web import answer
+from devices.web.app import Site
+from devices.web.board import Board
+from devices.web.serve import Places, serving
+
+SIDE = 32
+MASKS = np.full((2, SIDE, SIDE), 0.25, np.float32)
+ANSWER: dict[str, Any] = {
+    "evidence": "measured",
+    "model_ns": [1000, 2000, 3000],
+    "pipeline_ns": [],
+    "load_ns": 5,
+    "first_ns": 6,
+    "warm_up": {"iterations": 1, "seconds": 0.1, "converged": False},
+    "placement": {"requested": "cpu", "runtime": "LiteRT.js"},
+    "environment": {"facts": {"timer_resolution_ns": 5}},
+    "end": "done",
+}
+
+
+class Page:
+    """A page's side of the conversation, by hand."""
+
+    def __init__(self, address: str) -> None:
+        self.address = address
+
+    def ask(self, method: str, path: str, body: Any = None) -> tuple[int, bytes, dict[str, str]]:
+        data = body if isinstance(body, bytes | None) else json.dumps(body).encode()
+        request = urllib.request.Request(self.address + path, data, method=method)
+        try:
+            with urllib.request.urlopen(request, timeout=30) as response:
+                return response.status, response.read(), dict(response.headers)
+        except urllib.error.HTTPError as error:
+            with error:
+                return error.code, error.read(), dict(error.headers)
+
+    def begin(self) -> str:
+        """Join and take the first cell; the path of that cell."""
+        told = json.loads(self.ask("POST", "join", {"facts": {"user_agent": "test"}})[1])
+        assert json.loads(self.ask("POST", f"phones/{told['phone']}/next")[1])["index"] == 0
+        return f"phones/{told['phone']}/cells/0"
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Site:
+    (tmp_path / "model.tflite").write_bytes(b"the model")
+    (tmp_path / "frames.u8").write_bytes(bytes(2 * SIDE * SIDE * 3))
+    counts = Counts(1, 0.1, samples=3, seconds=0.1)
+    job = Job(tmp_path / "model.tflite", "tflite", "fp32", (SIDE, SIDE), tmp_path / "frames.u8", (2,), counts=counts)
+    return Site([(Cell("shallow", "tflite", "fp32", (SIDE, SIDE), "web"), job)], Board([60.0]))
+
+
+@pytest.fixture
+def places(site: Site) -> Iterator[Places]:
+    with serving(site) as places:
+        yield places
+
+
+@pytest.fixture
+def page(places: Places) -> Page:
+    return Page(places.local)
+
+
+def outcome(site: Site) -> Result | CellFailed:
+    while not isinstance(event := site.board.told.get(timeout=10), Ended):
+        pass
+    return event.outcome
+
+
+def test_a_whole_answer_becomes_a_result(site: Site, page: Page) -> None:
+    cell = page.begin()
+    assert page.ask("PUT", f"{cell}/masks", MASKS.tobytes())[0] == 204
+    assert page.ask("PUT", f"{cell}/result", ANSWER)[0] == 204
+    result = outcome(site)
+    assert isinstance(result, Result)
+    assert np.array_equal(result.masks, MASKS)
+    assert result.model_ns == (1000, 2000, 3000)
+    assert result.environment.facts["user_agent"] == "test"
+    assert json.loads(page.ask("POST", f"{cell.partition('/cells')[0]}/next")[1]) == {"end": True}
+
+
+@pytest.mark.parametrize("path", ["", "plan", "page/main.js", "models/0", "frames/0", "packages/x.js"])
+def test_without_the_token_there_is_nothing(places: Places, path: str) -> None:
+    root = f"http://localhost:{places.port}/"
+    for stranger in (root, f"{root}{'x' * 16}/", f"{root}%C3%A9/"):
+        assert Page(stranger).ask("GET", path)[0] == 404
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "page/../app.py",
+        "page/%2e%2e%2fapp.py",
+        "packages/.installed",
+        "packages/../package.json",
+        "packages/@litertjs/core/package.json",
+        "packages/@litertjs/core/wasm/..%2f..%2f..%2f..%2fpage/main.js",
+        "models/1",
+        "frames/7",
+        "job.json",
+    ],
+)
+def test_nothing_else_is_served(page: Page, path: str) -> None:
+    assert page.ask("GET", path)[0] == 404
+
+
+def test_what_is_served_isolates_the_page(page: Page) -> None:
+    for path in ("", "page/worker.js", "models/0", "frames/0", "plan", "nothing"):
+        headers = page.ask("GET", path)[2]
+        assert headers["cross-origin-opener-policy"] == "same-origin"
+        assert headers["cross-origin-embedder-policy"] == "require-corp"
+    assert page.ask("GET", "models/0")[1] == b"the model"
+    assert len(page.ask("GET", "frames/0")[1]) == 2 * SIDE * SIDE * 3
+
+
+def test_uploads_have_a_limit(site: Site, page: Page) -> None:
+    cell = page.begin()
+    assert page.ask("PUT", f"{cell}/masks", MASKS.tobytes() + b"x")[0] == 413
+    assert page.ask("PUT", f"{cell}/result", b" " * (answer.RESULT_BYTES + 1))[0] == 413
+    assert page.ask("POST", "join", b" " * (answer.FACTS_BYTES + 1))[0] == 413
+
+
+def changed(**fields: Any) -> dict[str, Any]:
+    return {**{key: value for key, value in ANSWER.items() if key != "end"}, **fields, "end": "done"}
+
+
+@pytest.mark.parametrize(
+    ("masks", "sent", "reason"),
+    [
+        (None, ANSWER, "left no masks"),
+        (MASKS[:1], ANSWER, "holds 4096 bytes"),
+        (MASKS * np.float32(np.nan), ANSWER, "NaN"),
+        (MASKS * 9, ANSWER, r"outside \[0, 1\]"),
+        (MASKS, {**ANSWER, "end": "almost"}, "no end marker"),
+        (MASKS, b"{", "not whole"),
+        (MASKS, changed(evidence="estimated"), "does not say that it was measured"),
+        (MASKS, changed(model_ns=[1, 2]), "2 samples where 3"),
+        (MASKS, changed(model_ns=[1.5, 2, 3]), "not whole nanoseconds"),
+        (MASKS, changed(model_ns=[1, -2, 3]), "not whole nanoseconds"),
+        (MASKS, changed(model_ns=[0, 0, 3]), "clock is too coarse"),
+        (MASKS, changed(load_ns="soon"), "not whole nanoseconds"),
+        (MASKS, changed(retries=3), "no page sends: retries"),
+        (MASKS, changed(placement={"runtime": "x" * 500}), "more than 400 characters"),
+        (MASKS, changed(placement={"runtime": "\x1b[2J"}), "plain text"),
+        (MASKS, changed(placement={"a": [1]}), "plain text"),
+        (MASKS, changed(environment={"facts": {str(i): i for i in range(99)}}), "no short list"),
+    ],
+)
+def test_a_bad_answer_costs_its_cell_and_says_why(
+    site: Site, page: Page, masks: np.ndarray | None, sent: Any, reason: str
+) -> None:
+    cell = page.begin()
+    if masks is not None:
+        assert page.ask("PUT", f"{cell}/masks", masks.astype(np.float32).tobytes())[0] == 204
+    assert page.ask("PUT", f"{cell}/result", sent)[0] == 422
+    failure = outcome(site)
+    assert isinstance(failure, CellFailed)
+    with pytest.raises(CellFailed, match=reason):
+        raise failure
+
+
+def test_a_page_that_never_joined_gets_no_job(page: Page) -> None:
+    assert page.ask("POST", "phones/nobody/next")[0] == 409
+    assert page.ask("PUT", "phones/nobody/cells/0/masks", b"")[0] == 409
+
+
+def test_an_answer_comes_once(page: Page) -> None:
+    cell = page.begin()
+    page.ask("PUT", f"{cell}/failure", {"reason": "no\x1b memory"})
+    assert page.ask("PUT", f"{cell}/failure", {"reason": "again"})[0] == 409
+    assert json.loads(page.ask("POST", f"{cell}/alive")[1]) == {"go_on": False}
+
+
+def test_a_failure_is_told_in_plain_text(site: Site, page: Page) -> None:
+    page.ask("PUT", f"{page.begin()}/failure", {"reason": "no\x1b memory"})
+    assert str(outcome(site)) == "no  memory"
+
+
+def test_the_certificate_is_for_this_machine_and_not_for_years(tmp_path: Path) -> None:
+    from cryptography import x509
+
+    from devices.web import address
+
+    chain, key = address.certificate(tmp_path, ["localhost", "192.0.2.7"])
+    made = x509.load_pem_x509_certificate(chain.read_bytes())
+    names = made.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    assert [str(n) for n in names.get_values_for_type(x509.IPAddress)] == ["192.0.2.7"]
+    assert (made.not_valid_after_utc - made.not_valid_before_utc).days > 0
+    assert key.stat().st_mode & 0o077 == 0
+    ssl.create_default_context(ssl.Purpose.CLIENT_AUTH).load_cert_chain(chain, key)
+
+
+def test_the_https_site_is_the_same_one(places: Places) -> None:
+    if not places.lan:
+        pytest.skip("this machine has no address but its loopback")
+    anything = ssl.create_default_context()
+    anything.check_hostname, anything.verify_mode = False, ssl.CERT_NONE
+    with urllib.request.urlopen(places.lan[0], timeout=30, context=anything) as response:
+        assert b"Start" in response.read()
+
+
+def test_a_qr_code_is_drawn() -> None:
+    from devices.web import address
+
+    picture = address.qr("https://192.0.2.7:40000/0123456789abcdef/")
+    assert len(picture.splitlines()) > 10
+    assert "▄" in picture
