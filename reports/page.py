@@ -10,7 +10,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from devices.android import probe as android
 from devices.environment import HAZARDS
+from devices.ios import probe as ios
 from models.variant import REFERENCE, VARIANTS
 from reports import plots
 from reports.ablation import CHANGES, Change, Effect, Grid, ablation
@@ -262,9 +264,14 @@ def _hazards(seen: Sequence[Summary]) -> list[tuple[str, str, str, int, int]]:
     measured = Counter(s.row.device for s in seen if s.measured)
     shown = Counter((s.row.device, hazard) for s in seen if s.measured for hazard in s.row.hazards)
     return [
-        (device, hazard, HAZARDS[hazard][0] if hazard in HAZARDS else "", count, measured[device])
+        (device, hazard, _meaning(device, hazard), count, measured[device])
         for (device, hazard), count in sorted(shown.items())
     ]
+
+
+def _meaning(device: str, hazard: str) -> str:
+    known = HAZARDS if device == "desktop" else android.HAZARDS | ios.HAZARDS
+    return known[hazard][0] if hazard in known else ""
 
 
 def _environments(seen: Sequence[Summary]) -> list[tuple[str, dict[str, str]]]:
