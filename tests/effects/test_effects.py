@@ -45,7 +45,7 @@ def test_where_the_picture_is_flat_the_mask_is_only_smoothed():
 @pytest.mark.parametrize("value", [0.0, 0.3, 1.0])
 def test_a_mask_that_is_the_same_everywhere_stays_so(value):
     picture, _ = astronaut()
-    assert guided(np.full((32, 32), value, np.float32), picture) == pytest.approx(np.full((512, 512), value), abs=1e-3)
+    assert np.allclose(guided(np.full((32, 32), value, np.float32), picture), np.full((512, 512), value), atol=1e-3)
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 9), (7, 5), (33, 257)])
@@ -81,7 +81,7 @@ def test_smoothing_steadies_what_is_unsure_and_follows_what_is_sure():
         steadied.append(smooth(mask, steadied[-1], 0.9))
     assert np.abs(np.diff(steadied, axis=0)).mean() < 0.8 * np.abs(np.diff(masks, axis=0)).mean()
     moved = (np.roll(disc(40), 20, 1) > 0.5).astype(np.float32)
-    assert smooth(moved, disc(40), 0.9) == pytest.approx(moved, abs=1e-4)
+    assert np.allclose(smooth(moved, disc(40), 0.9), moved, atol=1e-4)
 
 
 def test_the_old_background_is_taken_out_of_the_edge():
@@ -97,7 +97,7 @@ def test_the_old_background_is_taken_out_of_the_edge():
 def test_what_is_wholly_person_keeps_its_colours():
     picture, alpha = astronaut()
     inside = alpha == 1
-    assert foreground(picture, alpha)[inside] == pytest.approx(picture[inside], abs=1e-5)
+    assert np.allclose(foreground(picture, alpha)[inside], picture[inside], atol=1e-5)
 
 
 def test_the_portrait_is_explained_by_its_two_layers():
@@ -122,7 +122,7 @@ def test_a_background_is_blurred_as_it_would_be_without_anybody():
     wall = np.zeros((120, 160, 3), np.float32)
     wall[:, ::8] = wall[:, 1::8] = 1
     made = blurred(wall, np.zeros((120, 160), np.float32), 0.05)
-    assert made[20:-20, 20:-20] == pytest.approx(np.full((80, 120, 3), 0.25), abs=0.03)
+    assert np.allclose(made[20:-20, 20:-20], np.full((80, 120, 3), 0.25), atol=0.03)
     faint = blurred(wall, np.zeros((120, 160), np.float32), 0.005)
     assert faint[20:-20, 20:-20].std() > made[20:-20, 20:-20].std()
 
@@ -136,8 +136,8 @@ def test_replacement_is_the_person_within_and_the_background_without():
     picture, alpha = astronaut()
     behind = np.broadcast_to(GREEN, picture.shape)
     made = over(picture, behind, alpha)
-    assert made[alpha == 1] == pytest.approx(picture[alpha == 1], abs=1e-6)
-    assert made[alpha == 0] == pytest.approx(np.broadcast_to(GREEN, made[alpha == 0].shape), abs=1e-6)
+    assert np.allclose(made[alpha == 1], picture[alpha == 1], atol=1e-6)
+    assert np.allclose(made[alpha == 0], np.broadcast_to(GREEN, made[alpha == 0].shape), atol=1e-6)
 
 
 def test_light_wraps_around_the_edge_and_not_into_the_middle():
@@ -147,8 +147,8 @@ def test_light_wraps_around_the_edge_and_not_into_the_middle():
     rim, middle = (alpha > 0.5) & (disc(38) < 0.5), disc(20) == 1
     assert (lit - person)[rim].mean() > 0.03
     assert np.abs(lit - person)[middle].max() < 0.005
-    assert light_wrap(person, np.zeros_like(person), alpha) == pytest.approx(person)
-    assert light_wrap(person, bright, alpha, wrap=0) == pytest.approx(person)
+    assert np.allclose(light_wrap(person, np.zeros_like(person), alpha), person, atol=1e-6)
+    assert np.allclose(light_wrap(person, bright, alpha, wrap=0), person, atol=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -157,7 +157,7 @@ def test_light_wraps_around_the_edge_and_not_into_the_middle():
 def test_recolouring_keeps_the_luminance_and_takes_the_hue(colour):
     picture, _ = astronaut()
     made = recoloured(picture, colour)
-    assert luminance(made) == pytest.approx(luminance(picture), abs=1e-4)
+    assert np.allclose(luminance(made), luminance(picture), atol=1e-4)
     chroma = made - luminance(made)[..., None]
     wanted = np.array(colour, np.float32) - luminance(np.array(colour, np.float32))
     strength = np.linalg.norm(chroma, axis=-1)
