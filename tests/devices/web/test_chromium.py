@@ -1,0 +1,169 @@
+"""The page in a real browser: what it computes, what it sends, what it shows."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import pytest
+
+from converters.artifact import Format
+from devices.contract import Cell, CellFailed, Job, Result, Unit
+from devices.fleet import Began, Ended, Joined
+from devices.web.runner import Browsers
+from tests.devices.web.conftest import SOFTWARE_GPU
+
+pytestmark = pytest.mark.usefixtures("packages")
+SECONDS = 240.0
+NO_SIMD = "const validate = WebAssembly.validate; WebAssembly.validate = (b) => b.length !== 28 && validate(b);"
+"""A browser that finds the page's SIMD probe, of 28 bytes, invalid."""
+
+
+def measure(browser, asked: list[tuple[Cell, Job]], *, secure: bool = False, look: Callable | None = None) -> list:
+    """What a run tells whose page `browser` opens; `look(browser)` is called again and again meanwhile."""
+    events: list = []
+    addresses: list[str] = []
+
+    def serve() -> None:
+        events.extend(Browsers(usb=False, say=addresses.append, patience=SECONDS).run_all(asked))
+
+    serving = threading.Thread(target=serve, daemon=True)
+    serving.start()
+    begin = "On any phone" if secure else "On this machine"
+    while not (said := [words for words in addresses if words.startswith(begin)]):
+        assert serving.is_alive(), "nothing was served"
+        time.sleep(0.05)
+    browser.get(said[0].split()[-1])
+    wait_for(browser, "return document.body.dataset.state === 'ready' && !document.getElementById('start').disabled")
+    browser.find_element("id", "start").click()
+    end = time.monotonic() + SECONDS
+    while serving.is_alive():
+        assert time.monotonic() < end, browser.find_element("tag name", "body").text
+        if look:
+            look(browser)
+        time.sleep(0.05)
+    wait_for(browser, "return document.body.dataset.state === 'done'")
+    return events
+
+
+def wait_for(browser, script: str) -> None:
+    end = time.monotonic() + SECONDS
+    while not browser.execute_script(script):
+        assert time.monotonic() < end, browser.find_element("tag name", "body").text
+        time.sleep(0.05)
+
+
+def wanted(job: Job, frames: np.ndarray, prev: str = "recurrent") -> np.ndarray:
+    """The masks this machine makes of the same job."""
+    from converters.registry import converter
+    from frames.score import predict
+
+    return predict(converter(job.format).load(job.model), frames, job.sequences, prev=prev)  # type: ignore[arg-type]
+
+
+def the_result(events: list) -> Result:
+    assert [type(event) for event in events] == [Joined, Began, Ended]
+    outcome = events[-1].outcome
+    assert isinstance(outcome, Result), outcome
+    return outcome
+
+
+@pytest.mark.parametrize(("format", "threads"), [("tflite", 1), ("tflite", 2), ("onnx", 2)])
+def test_the_masks_are_the_desktops(browser, ask, models, frames, format: Format, threads: int) -> None:
+    cell, job = ask(models[format], format, threads=threads)
+    result = the_result(measure(browser, [(cell, job)]))
+    assert np.abs(result.masks - wanted(job, frames)).max() < 1e-5
+    assert np.abs(wanted(job, frames, prev="empty") - wanted(job, frames)).max() > 1e-3  # so feeding back is seen
+    assert result.evidence == "measured"
+    assert len(result.model_ns) >= 3
+    assert min(result.model_ns) > 0
+    assert len(result.pipeline_ns) >= 3
+    assert result.placement["threads"] == threads
+    assert result.placement["runtime"].startswith("LiteRT.js" if format == "tflite" else "ONNX Runtime Web 1.30")
+    assert "headless" in result.environment.hazards
+    assert result.environment.facts["isolated"] is True
+
+
+@pytest.fixture(scope="session")
+def gpu_browser(open_browser: Callable) -> Iterator:
+    return open_browser(*SOFTWARE_GPU)
+
+
+def test_webgpu_makes_the_same_masks(gpu_browser, ask, models, frames) -> None:
+    cell, job = ask(models["tflite"], "tflite", unit="gpu")
+    result = the_result(measure(gpu_browser, [(cell, job)]))
+    assert np.abs(result.masks - wanted(job, frames)).max() < 1e-4
+    assert result.placement["actual"] == "WebGPU"
+    assert "software-gpu" in result.environment.hazards
+
+
+def test_a_browser_without_simd_runs_onnx_by_the_plain_build_and_says_why_not_tflite(
+    open_browser, ask, models, frames
+) -> None:
+    browser = open_browser()
+    browser.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": NO_SIMD})
+    asked = [ask(models["onnx"], "onnx"), ask(models["tflite"], "tflite")]
+    events = [event for event in measure(browser, asked) if isinstance(event, Ended)]
+    assert isinstance(events[0].outcome, Result), events[0].outcome
+    assert np.abs(events[0].outcome.masks - wanted(asked[0][1], frames)).max() < 1e-5
+    assert events[0].outcome.placement["runtime"] == "ONNX Runtime Web 1.18.0"
+    assert str(events[1].outcome) == "this browser has no WebAssembly SIMD, which LiteRT.js needs"
+
+
+@pytest.mark.parametrize(
+    ("unit", "why"), [("gpu", "finds no graphics processor"), ("npu", "browsers give no access to the NPU")]
+)
+def test_a_unit_that_is_missing_is_explained_on_the_page_and_in_the_row(
+    browser, ask, models, unit: Unit, why: str
+) -> None:
+    events = measure(browser, [ask(models["onnx"], "onnx", unit=unit)])
+    assert isinstance(events[-1].outcome, CellFailed)
+    assert why in str(events[-1].outcome)
+    assert why in browser.find_element("id", "results").text
+
+
+def test_the_page_shows_speed_mask_and_a_clear_end(browser, ask, models) -> None:
+    seen: dict[str, str] = {}
+
+    def look(browser) -> None:
+        fps = browser.execute_script("return document.getElementById('fps').textContent")
+        if fps not in ("–", ""):
+            seen["fps"] = fps
+        seen["painted"] = seen.get("painted") or browser.execute_script(
+            "const c = document.getElementById('preview');"
+            "return c.getContext('2d').getImageData(0, 0, c.width, c.height).data.some((v, i) => i % 4 === 3 && v > 0)"
+        )
+
+    measure(browser, [ask(models["tflite"], "tflite")], look=look)
+    assert float(seen["fps"]) > 0
+    assert seen["painted"]
+    text = browser.find_element("tag name", "main").text
+    assert "that was all" in text
+    assert "1 of 1 done" in text
+    assert browser.execute_script("return document.documentElement.scrollWidth <= innerWidth")
+
+
+def test_https_on_the_network_gives_threads_too(open_browser, ask, models, frames) -> None:
+    from devices.web import address
+
+    if not address.lan():
+        pytest.skip("this machine has no address but its loopback")
+    browser = open_browser("--ignore-certificate-errors")
+    cell, job = ask(models["onnx"], "onnx", threads=2)
+    result = the_result(measure(browser, [(cell, job)], secure=True))
+    assert np.abs(result.masks - wanted(job, frames)).max() < 1e-5
+
+
+def test_a_page_that_is_loaded_again_goes_on_and_the_retry_is_counted(browser, ask, models) -> None:
+    reloaded = threading.Event()
+
+    def look(browser) -> None:
+        if not reloaded.is_set() and browser.execute_script("return document.body.dataset.state === 'running'"):
+            reloaded.set()
+            browser.refresh()
+
+    events = measure(browser, [ask(models["onnx"], "onnx")], look=look)
+    assert [type(event) for event in events] == [Joined, Began, Began, Ended]
+    assert events[-1].outcome.retries == 1
