@@ -33,19 +33,17 @@ def main(
     session, _ = open_network(model, runtime, None, 1)
     segmenter = Segmenter(session, session.resolution, fit=session.fit, watch_cuts=True)
     source = open_source(video)
-    for item in source.items():
-        if not isinstance(item, Frame):
-            continue
+    for frame in (item for item in source.items() if isinstance(item, Frame)):
         before = enlarge(unfitted(segmenter.previous[0, :, :, 0], source.size, segmenter.fit), source.size)
-        mask = unfitted(segmenter.mask(segmenter.prepare(item.picture)), source.size, segmenter.fit)
-        if item.pts * source.time_base >= at:
+        mask = unfitted(segmenter.mask(segmenter.prepare(frame.picture)), source.size, segmenter.fit)
+        if frame.pts * source.time_base >= at:
             break
     source.close()
-    picture = to_float(item.picture)
+    picture = to_float(frame.picture)
     alpha = refined(mask, picture)
     composite = replacing(open_backdrop(background, source.size))(picture, alpha, 0)
     grey = [np.repeat(to_bytes(m)[..., None], 3, -1) for m in (before, alpha)]
-    strip = np.hstack([item.picture, *grey, composite])
+    strip = np.hstack([frame.picture, *grey, composite])
     width = min(1600, strip.shape[1])
     strip = cv2.resize(strip, (width, round(strip.shape[0] * width / strip.shape[1])), interpolation=cv2.INTER_AREA)
     cv2.imwrite(str(out), strip[..., ::-1])
