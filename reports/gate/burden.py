@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import torch
@@ -45,6 +46,7 @@ class Burdened(Hourglass):
 
 def convert(checkpoint: Path, format: Format, resolution: Resolution, width: int, folder: Path) -> Path:
     """The float32 artifact of `checkpoint` with a burden of `width` channels, in `folder`; same weights each time."""
+    os.environ["LITERT_TORCH_SHOW_PROGRESS"] = "n"
     torch.manual_seed(0)
     loaded = load(checkpoint)
     module = converter(format)
