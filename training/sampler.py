@@ -21,16 +21,16 @@ from training.store import Store
 Array = NDArray[np.uint8]
 
 WEIGHTS: dict[str, float] = {
-    "selfies": 0.30,
-    "ccp-upper": 0.11,
+    "selfies": 0.22,
+    "ccp-upper": 0.12,
     "ccp": 0.04,
-    "voc-person": 0.07,
-    "portraits": 0.06,
-    "press-portraits": 0.13,
-    "office-faces": 0.05,
-    "unlabelled-selfies": 0.05,
-    "unlabelled-clips": 0.06,
-    "cutouts": 0.03,
+    "voc-person": 0.08,
+    "portraits": 0.07,
+    "press-portraits": 0.16,
+    "office-faces": 0.06,
+    "unlabelled-selfies": 0.06,
+    "unlabelled-clips": 0.08,
+    "cutouts": 0.04,
     "signers": 0.03,
     "talking-heads": 0.03,
     "scenes": 0.05,
@@ -45,7 +45,7 @@ class Law:
     size: int = 128
     frames: int = 1
     prior: PriorLaw = EMPTY_ONLY
-    composite: float = 0.35
+    composite: float = 0.45
     second_person: float = 0.04
     motion: float = 0.02
     """Standard deviation of the shift from frame to frame, as a share of the side."""
