@@ -25,8 +25,10 @@ Floats = NDArray[np.float64]
 
 ALPHA = 0.02
 """Chance of a wrong side at one look. On the self-test's simulated machines no gate then fails without a slow-down.
-At exactly the tolerance, over all looks and the confirmation, 0.8 to 2.5 % fail on six of them, and 16.5 % on the one whose
-layout stays with a process: the confirmation is a single process more, and that is all that helps there."""
+
+At exactly the tolerance, over all looks and the confirmation, 0.8 to 2.5 % fail on six of them, and 16.5 % on the one
+whose layout stays with a process: the confirmation is a single process more, and that is all that helps there.
+"""
 LEVEL = 1 - 2 * ALPHA
 """Of the interval that is printed: it and the verdict are the same statement."""
 FIRST, STEP = 9, 4
