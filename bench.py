@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import traceback
 from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
@@ -465,6 +466,14 @@ def gate(
             code = command.gate(asked, weights, footage, out, or_before(ctx, "as_json", as_json))
     except KeyboardInterrupt:
         raise typer.Exit(INTERRUPTED) from None
+    except typer.Exit:
+        raise
+    except (OSError, RuntimeError, ValueError, TypeError, LookupError) as error:
+        # Python would end with 1, and 1 says that there is a regression.
+        if not ours(error):
+            traceback.print_exc()
+        print(f"bench.py: {error}", file=sys.stderr)
+        code = NOT_MEASURED
     raise typer.Exit(code)
 
 
