@@ -82,8 +82,9 @@ class Live:
 def line(row: Row) -> str:
     """One finished cell in one line."""
     cell = Summary(row)
+    name = cell.name if row.device == "desktop" else f"{cell.name} on {row.device}"
     if not cell.ok:
-        return f"{cell.name}: failed: {row.reason}"
+        return f"{name}: failed: {row.reason}"
     speed = f"{cell.model.fps:.1f} FPS" if cell.model else row.evidence
     accuracy = f", IOU {cell.iou:.1f} %" if cell.iou is not None else ""
-    return f"{cell.name}: {speed}{accuracy}"
+    return f"{name}: {speed}{accuracy}"
