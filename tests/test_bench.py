@@ -145,6 +145,13 @@ def test_a_phone_that_is_not_there_is_exit_3_with_what_to_do() -> None:
     assert done.stdout == ""
 
 
+def test_a_gate_that_cannot_be_asked_never_looks_like_a_regression(tmp_path: Path) -> None:
+    for arguments in ([], ["--baseline", str(tmp_path / "nowhere")]):
+        result = CliRunner().invoke(app, ["gate", *arguments, "--out", str(tmp_path / "out")])
+        assert result.exit_code == 3
+        assert result.stderr.startswith("bench.py: ")
+
+
 def test_devices_are_listed_with_what_is_missing() -> None:
     listed = {d["device"]: d for d in json.loads(bench("devices", "--json").stdout)}
     assert listed["desktop"]["attached"]
