@@ -13,6 +13,7 @@ from typing import Any
 from devices.android import probe as android
 from devices.environment import HAZARDS
 from devices.ios import probe as ios
+from devices.web import phone
 from models.variant import REFERENCE, VARIANTS
 from reports import plots
 from reports.ablation import CHANGES, Change, Effect, Grid, ablation
@@ -270,6 +271,8 @@ def _hazards(seen: Sequence[Summary]) -> list[tuple[str, str, str, int, int]]:
 
 
 def _meaning(device: str, hazard: str) -> str:
+    if device.startswith("web:"):
+        return phone.MEANINGS.get(hazard, "")
     known = HAZARDS if device == "desktop" else android.HAZARDS | ios.HAZARDS
     return known[hazard][0] if hazard in known else ""
 
