@@ -293,6 +293,9 @@ class Stream:
         with suppress(*Gone):
             while True:
                 peer.sendall(self.chunk())
+        # Closing alone tells the other end nothing while `outwards` still waits to receive.
+        with suppress(OSError):
+            peer.shutdown(socket.SHUT_RDWR)
         peer.close()
 
 
