@@ -36,6 +36,8 @@ class Options:
     threads: int
     init: Path | None
     teacher: Path | None
+    taught: float
+    turned: float
     labels: datasets.Labels
     validation: tuple[Path, ...]
     evaluate_every: int
@@ -59,6 +61,8 @@ def parse(arguments: list[str] | None = None) -> Options:
     add("--threads", type=int, default=2)
     add("--init", type=Path, help="checkpoint to start from; tensors that fit are taken")
     add("--teacher", type=Path, help="soft masks for unlabelled pictures: a name in peers.toml, or any model's path")
+    add("--taught", type=float, default=0.0, help="share of the teacher's answer to each sample in its truth, 0 to 1")
+    add("--turned", type=float, default=0.0, help="share of pictures turned by any angle, 0 to 1")
     words = "whether bystanders are people (training/datasets.py: settle); today's mixture without it"
     add("--labels", choices=get_args(datasets.Labels), default="as they are", help=words)
     add("--validation", type=Path, nargs="*", default=(), help="folders never trained on, judged along the way")
@@ -71,6 +75,8 @@ def parse(arguments: list[str] | None = None) -> Options:
         variants.get(options.variant).check_resolution((options.size, options.size))
     except ValueError as error:
         parser.error(str(error))
+    if options.taught and not options.teacher:
+        parser.error("--taught needs a --teacher")
     if not options.data.is_dir():
         parser.error(f"--data {options.data}: there is no such folder")
     return options
@@ -102,7 +108,7 @@ def main(arguments: list[str] | None = None) -> int:
     except ValueError as error:
         say(f"train.py: {error}")
         return 2
-    law = Law(size=options.size, frames=options.frames, prior=prior.MIXED.scaled(options.prior))
+    law = Law(size=options.size, frames=options.frames, prior=prior.MIXED.scaled(options.prior), turned=options.turned)
     sampler = Sampler(store, split.train, law, options.seed)
     if options.show_batch:
         show.save(options.show_batch, [sampler(i) for i in range(42)], columns=max(1, 7 // options.frames))
@@ -151,7 +157,8 @@ def main(arguments: list[str] | None = None) -> int:
         judged.load_state_dict(ema.state)
         return evaluation.quick(judged.eval(), options.validation, options.size)
 
-    batches = loader.batches(sampler, options.batch, first, steps, rank, world)
+    taught = loader.Taught(options.teacher, options.taught) if options.teacher and options.taught else None
+    batches = loader.batches(sampler, options.batch, first, steps, rank, world, taught)
     started = last_saved = time.monotonic()
     waited, loss_sum, loss_count = 0.0, 0.0, 0
     for step in range(first, steps):
@@ -218,8 +225,9 @@ def main(arguments: list[str] | None = None) -> int:
 def _identity(options: Options, world: int) -> dict[str, object]:
     """What makes two runs the same run; paths and pace do not."""
     passing = {"data", "out", "init", "teacher", "validation", "threads", "show_batch", "save_every"}
-    if options.labels == "as they are":
-        passing.add("labels")  # as in runs that began before there was a choice
+    # Runs that began before there was a choice go on under the old one.
+    old = {"labels": "as they are", "taught": 0.0, "turned": 0.0}
+    passing |= {key for key, value in old.items() if getattr(options, key) == value}
     return {**{k: v for k, v in asdict(options).items() if k not in passing}, "processes": world}
 
 

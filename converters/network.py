@@ -67,13 +67,17 @@ class Nhwc(nn.Module):
     def __init__(self, network: Hourglass) -> None:
         super().__init__()
         self.network = deepcopy(network)
-        # The joined picture goes in where a network without a previous mask takes its frame.
-        self.network.variant = replace(network.variant, previous_mask=False)
+        self.stacked = network.variant.previous_mask and network.variant.entry == "concat"
+        if self.stacked:
+            # The joined picture goes in where a network without a previous mask takes its frame.
+            self.network.variant = replace(network.variant, previous_mask=False)
         self.eval()
 
     def forward(self, frame: Tensor, prev_mask: Tensor | None = None) -> dict[str, Tensor]:
-        picture = frame if prev_mask is None else torch.cat([frame, prev_mask], dim=-1)
-        return {"mask": self.network(picture.permute(0, 3, 1, 2), None).permute(0, 2, 3, 1)}
+        if prev_mask is not None and self.stacked:
+            frame, prev_mask = torch.cat([frame, prev_mask], dim=-1), None
+        mask = None if prev_mask is None else prev_mask.permute(0, 3, 1, 2)
+        return {"mask": self.network(frame.permute(0, 3, 1, 2), mask).permute(0, 2, 3, 1)}
 
 
 def example(network: Hourglass, resolution: Resolution) -> dict[str, Tensor]:

@@ -6,7 +6,8 @@ from dataclasses import asdict, dataclass, fields, replace
 from fnmatch import fnmatchcase
 from typing import Any, Literal, get_args
 
-Head = Literal["plain", "half", "dense"]
+Head = Literal["plain", "light", "half", "dense"]
+Entry = Literal["concat", "add"]
 Resolution = tuple[int, int]
 """(height, width) in pixels."""
 
@@ -18,14 +19,17 @@ class Variant:
     """One network of the family.
 
     `squeeze` divides a bottleneck's width to give its middle; `skips` adds encoder features to the decoder;
-    `head` is what turns stride-4 features into the mask: bilinear only, one stage in half resolution, or
-    DenseNet layers in full resolution. Widths and middles are multiples of 4, as mobile kernels like them.
+    `head` is what turns stride-4 features into the mask: bilinear only, one stage in half resolution (depthwise when
+    light), or DenseNet layers in full resolution. `entry` is how the previous mask joins the picture: as a fourth
+    channel, or through a stem of its own that is added. Widths and middles are multiples of 4, as mobile kernels
+    like them.
     """
 
     squeeze: int = 16
     skips: bool = True
     head: Head = "dense"
     previous_mask: bool = True
+    entry: Entry = "concat"
     stem: int = 24
     widths: tuple[int, int, int] = (128, 128, 256)
     depths: tuple[int, int, int] = (2, 6, 4)
@@ -36,6 +40,8 @@ class Variant:
     def __post_init__(self) -> None:
         if self.head not in get_args(Head):
             raise ValueError(f"head must be one of {', '.join(get_args(Head))}, not {self.head!r}")
+        if self.entry not in get_args(Entry):
+            raise ValueError(f"entry must be one of {', '.join(get_args(Entry))}, not {self.entry!r}")
         channels = (self.stem, *self.widths, *self.decoder, self.growth)
         if any(c <= 0 or c % 4 for c in channels):
             raise ValueError(f"every width must be a positive multiple of 4: {channels}")
@@ -89,6 +95,7 @@ LIVE = Variant(squeeze=4, head="half", widths=(64, 128, 256), decoder=(64, 32, 1
 VARIANTS: dict[str, Variant] = {
     **REFERENCE,
     "live": LIVE,
+    "live-light": replace(LIVE, stem=16, entry="add", head="light"),
     "live-plain": replace(LIVE, head="plain"),
     "s16-skip-half": Variant(head="half"),
     "s16-skip-plain-noprev": Variant(head="plain", previous_mask=False),

@@ -4,15 +4,26 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from training import datasets, split, store
-from training.sampler import Sampler
+from training.sampler import Sample, Sampler
+
+
+@dataclass(frozen=True)
+class Taught:
+    """Truth mixed with a teacher's answer to the very sample: `share` of the answer, the rest of the truth."""
+
+    model: Path
+    share: float
 
 
 def open_data(
@@ -56,17 +67,33 @@ def _listing(root: Path) -> str:
 
 
 class _Batches(Dataset[tuple[Tensor, Tensor, Tensor]]):
-    def __init__(self, sampler: Sampler, batch: int, rank: int, world: int) -> None:
+    def __init__(self, sampler: Sampler, batch: int, rank: int, world: int, taught: Taught | None = None) -> None:
         self._sampler, self._batch, self._rank, self._world = sampler, batch, rank, world
+        self._taught = taught
 
     def __getitem__(self, step: int) -> tuple[Tensor, Tensor, Tensor]:
         start = (step * self._world + self._rank) * self._batch
         samples = [self._sampler(start + i) for i in range(self._batch)]
         return (
             torch.from_numpy(np.stack([s.frames for s in samples])),
-            torch.from_numpy(np.stack([s.targets for s in samples])),
+            torch.from_numpy(np.stack([self._targets(s) for s in samples])),
             torch.from_numpy(np.stack([s.previous for s in samples])),
         )
+
+    def _targets(self, drawn: Sample) -> NDArray[np.uint8]:
+        if self._taught is None or not drawn.upright or not drawn.targets.any():
+            return drawn.targets
+        answers = np.stack([self._teach(frame) for frame in drawn.frames])
+        share = self._taught.share
+        return np.rint(answers * share + drawn.targets * (1 - share)).astype(np.uint8)
+
+    @cached_property
+    def _teach(self) -> Callable[[datasets.Pixels], datasets.Pixels]:
+        """Opened in the process that asks first: a model does not travel to another."""
+        from training.teacher import teacher
+
+        assert self._taught
+        return teacher(self._taught.model, mirrored=False)
 
 
 def _single_threaded(_worker: int) -> None:
@@ -77,13 +104,19 @@ def _single_threaded(_worker: int) -> None:
 
 
 def batches(
-    sampler: Sampler, batch: int, first: int, steps: int, rank: int = 0, world: int = 1
+    sampler: Sampler,
+    batch: int,
+    first: int,
+    steps: int,
+    rank: int = 0,
+    world: int = 1,
+    taught: Taught | None = None,
 ) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
     """(frames (N, T, S, S, 3), targets (N, T, S, S), previous (N, S, S)) uint8 for each step from `first`.
 
     What a step sees depends on its number alone, so a resumed run sees what it would have seen.
     """
-    dataset = _Batches(sampler, batch, rank, world)
+    dataset = _Batches(sampler, batch, rank, world, taught)
     order = range(first, steps)
     return iter(
         DataLoader(

@@ -47,6 +47,8 @@ class Law:
     prior: PriorLaw = EMPTY_ONLY
     composite: float = 0.45
     second_person: float = 0.04
+    turned: float = 0.0
+    """Share of pictures turned by any angle; the others stand within some 20 degrees of upright."""
     motion: float = 0.02
     """Standard deviation of the shift from frame to frame, as a share of the side."""
     weights: Mapping[str, float] = field(default_factory=lambda: WEIGHTS)
@@ -54,11 +56,15 @@ class Law:
 
 @dataclass(frozen=True)
 class Sample:
-    """frames (T, S, S, 3) RGB, targets (T, S, S) soft truth, previous (S, S) mask before the first frame; uint8."""
+    """frames (T, S, S, 3) RGB, targets (T, S, S) soft truth, previous (S, S) mask before the first frame; uint8.
+
+    `upright` unless turned by any angle, which a teacher trained on upright people knows nothing about.
+    """
 
     frames: Array
     targets: Array
     previous: Array
+    upright: bool = True
 
 
 @dataclass(frozen=True)
@@ -92,7 +98,8 @@ class Sampler:
         kind = self._store.entries[number].kind
         pasted = self._scenes is not None and (kind == KEYED or (kind != SCENE and rng.random() < law.composite))
         way = law.prior.draw(rng)
-        person = self._layer(number, rng, pasted)
+        upright = law.turned == 0 or rng.random() >= law.turned
+        person = self._layer(number, rng, pasted, upright)
         layers = [person]
         if pasted:
             layers.insert(0, self._scene(rng))
@@ -113,7 +120,7 @@ class Sampler:
             frames = [augment.desaturate(picture, amount) for picture in frames]
         targets = [truth for _, truth in rendered]
         previous = self._previous(way, targets[0], settled, rng)
-        return Sample(np.stack(frames), np.stack(targets), previous)
+        return Sample(np.stack(frames), np.stack(targets), previous, upright)
 
     def _draw(self, rng: Generator, people: bool = False) -> int:
         while True:
@@ -133,7 +140,7 @@ class Sampler:
         other = self._layer(self._draw(rng, people=True), rng, pasted=False)
         return prior.soften(sample(np.ascontiguousarray(other.pixels[..., 3]), other.grids[0], outside=0), rng)
 
-    def _layer(self, number: int, rng: Generator, pasted: bool) -> _Layer:
+    def _layer(self, number: int, rng: Generator, pasted: bool, upright: bool = True) -> _Layer:
         """A stored picture under a random affine, bent a little; pasted ones stand on the bottom edge."""
         size = self._law.size
         pixels = self._store[number]
@@ -152,7 +159,7 @@ class Sampler:
         centre_out = [size * (0.5 + rng.uniform(-room, room)), size * (0.5 + rng.uniform(-room, room))]
         if pasted:
             centre_out[1] = max(centre_out[1], size - scale_y * height / 2)
-        degrees = float(rng.normal(0, 5 if rng.random() < 0.85 else 20))
+        degrees = float(rng.normal(0, 5 if rng.random() < 0.85 else 20) if upright else rng.uniform(-180, 180))
         mirror = rng.random() < 0.5
         bend = spline_offsets(rng, size, 0.015) if rng.random() < 0.3 else None
         matrix = about((centre_out[0], centre_out[1]), centre_in, scale_x, scale_y, degrees, mirror)

@@ -1,4 +1,7 @@
-"""Soft masks for unlabelled pictures from a stronger network, run once when the store is built.
+"""Soft masks from a stronger network: once for unlabelled pictures, and again for each sample as it was drawn.
+
+The second is function matching (Beyer et al., "Knowledge distillation: a good teacher is patient and consistent",
+2022): teacher and student see the very same augmented picture.
 
 Any model that `devices.open_model` opens: MediaPipe's selfie segmentation by its name in peers.toml, or a larger
 network of our own by the path of its checkpoint.
@@ -16,8 +19,8 @@ from models.segmenter import no_mask, to_input
 from training.datasets import Pixels
 
 
-def teacher(model: Path | str, threads: int = 1) -> Callable[[Pixels], Pixels]:
-    """picture (H, W, 3) uint8 RGB -> soft mask (H, W) uint8, the mean over the picture and its mirror image.
+def teacher(model: Path | str, threads: int = 1, mirrored: bool = True) -> Callable[[Pixels], Pixels]:
+    """picture (H, W, 3) uint8 RGB -> soft mask (H, W) uint8; `mirrored` is the mean with the mirror image's.
 
     ValueError, one sentence, when there is no such model.
     """
@@ -28,8 +31,10 @@ def teacher(model: Path | str, threads: int = 1) -> Callable[[Pixels], Pixels]:
 
     def teach(picture: Pixels) -> Pixels:
         frame = to_input(np.asarray(cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA), np.uint8))
-        mirrored = step(np.ascontiguousarray(frame[:, :, ::-1]), empty)
-        mask = (step(frame, empty).copy() + mirrored[:, :, ::-1])[0, :, :, 0] / 2
+        mask = step(frame, empty)[0, :, :, 0].copy()
+        if mirrored:
+            mask += step(np.ascontiguousarray(frame[:, :, ::-1]), empty)[0, :, ::-1, 0]
+            mask /= 2
         full = cv2.resize(mask, picture.shape[1::-1], interpolation=cv2.INTER_LINEAR)
         return np.rint(np.clip(full, 0, 1) * 255).astype(np.uint8)
 
