@@ -1,66 +1,38 @@
-"""What a page may ask of this machine: itself, its runtimes, the models and frames of this run, and to hand in answers.
-
-Every path begins with the run's token; without it nothing answers but 404. All of it runs on one event loop.
-"""
+"""What a page that measures may ask of this machine: the models and frames of this run, and to hand in answers."""
 
 from __future__ import annotations
 
 import json
-import secrets
 import tempfile
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response
-from starlette.routing import Route
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from devices import job as jobs
 from devices.contract import Cell, CellFailed, Job
-from devices.web import answer, packages
+from devices.web import answer
 from devices.web.board import Board, Refused, Seat
-
-PAGE = Path(__file__).with_name("page")
-KINDS = {
-    ".html": "text/html",
-    ".css": "text/css",
-    ".js": "text/javascript",
-    ".mjs": "text/javascript",
-    ".wasm": "application/wasm",
-    ".svg": "image/svg+xml",
-}
-HEADERS = {
-    # Threads: without these two no browser gives shared memory.
-    "cross-origin-opener-policy": "same-origin",
-    "cross-origin-embedder-policy": "require-corp",
-    "cross-origin-resource-policy": "same-origin",
-    # The address holds the token.
-    "referrer-policy": "no-referrer",
-    "x-content-type-options": "nosniff",
-    "cache-control": "no-store",
-}
+from devices.web.site import Handler, Pages, Routes
 
 
 @dataclass
-class Site:
+class Site(Pages):
     """One run's pages. `asked` are the cells in the order in which every phone measures them."""
 
     asked: Sequence[tuple[Cell, Job]]
     board: Board
-    token: str = field(default_factory=lambda: secrets.token_urlsafe(12))
 
-    def app(self) -> ASGIApp:
-        routes = {
-            "/": (self.index, "GET"),
-            "/page/{name}": (self.page, "GET"),
-            "/packages/{name:path}": (self.package, "GET"),
+    def routes(self) -> Routes:
+        return {
+            **super().routes(),
             "/plan": (self.plan, "GET"),
             "/models/{index:int}": (self.model, "GET"),
             "/frames/{index:int}": (self.frames, "GET"),
@@ -72,46 +44,20 @@ class Site:
             "/phones/{id}/cells/{index:int}/failure": (self.failure, "PUT"),
         }
 
-        @asynccontextmanager
-        async def folder(_: Starlette) -> AsyncIterator[None]:
-            with tempfile.TemporaryDirectory(prefix="web-") as temporary:
-                self.folder = Path(temporary)
-                yield
+    def tick(self) -> None:
+        self.board.tick()
 
-        listed = [
-            Route("/{token}" + path, self._guarded(handler), methods=[method])
-            for path, (handler, method) in routes.items()
-        ]
-        return _with_headers(Starlette(routes=listed, lifespan=folder))
+    @asynccontextmanager
+    async def lifespan(self, app: Starlette) -> AsyncIterator[None]:
+        with tempfile.TemporaryDirectory(prefix="web-") as temporary:
+            self.folder = Path(temporary)
+            yield
 
-    def _guarded(self, handler: Callable[[Request], Awaitable[Response]]) -> Callable[[Request], Awaitable[Response]]:
-        async def guarded(request: Request) -> Response:
-            if not secrets.compare_digest(request.path_params["token"].encode(), self.token.encode()):
-                raise HTTPException(404)
-            try:
-                return await handler(request)
-            except Refused as refused:
-                return JSONResponse({"refused": str(refused)}, 409)
-            except ClientDisconnect:
-                return Response(status_code=400)
-
-        return guarded
-
-    async def index(self, request: Request) -> Response:
-        return _file(PAGE / "index.html")
-
-    async def page(self, request: Request) -> Response:
-        name = request.path_params["name"]
-        if name not in {path.name for path in PAGE.iterdir()}:
-            raise HTTPException(404)
-        return _file(PAGE / name)
-
-    async def package(self, request: Request) -> Response:
-        name = request.path_params["name"]
-        content = packages.read(name)
-        if content is None:
-            raise HTTPException(404)
-        return Response(content, media_type=KINDS[Path(name).suffix])
+    async def answer(self, handler: Handler, request: Request) -> Response:
+        try:
+            return await super().answer(handler, request)
+        except Refused as refused:
+            return JSONResponse({"refused": str(refused)}, 409)
 
     async def plan(self, request: Request) -> Response:
         """What the page says before it begins, and how often it must be heard of."""
@@ -218,10 +164,6 @@ def _told(cell: Cell, job: Job) -> dict[str, Any]:
     }
 
 
-def _file(path: Path) -> Response:
-    return Response(path.read_bytes(), media_type=KINDS[path.suffix])
-
-
 async def _body(request: Request, limit: int) -> bytes:
     """The request's body; 413 as soon as there is more than `limit` bytes of it."""
     body = bytearray()
@@ -240,17 +182,3 @@ def _json(body: bytes) -> dict[str, Any]:
     if not isinstance(values, dict):
         raise HTTPException(422, "not a JSON object")
     return values
-
-
-def _with_headers(app: ASGIApp) -> ASGIApp:
-    headers = [(name.encode(), value.encode()) for name, value in HEADERS.items()]
-
-    async def wrapped(scope: Scope, receive: Receive, send: Send) -> None:
-        async def sending(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                message["headers"] = [*message["headers"], *headers]
-            await send(message)
-
-        await app(scope, receive, sending)
-
-    return wrapped

@@ -14,7 +14,7 @@ from pathlib import Path
 import uvicorn
 
 from devices.web import address
-from devices.web.app import Site
+from devices.web.site import Pages
 
 TICK_SECONDS = 1.0
 
@@ -30,7 +30,7 @@ class Places:
 
 
 @contextmanager
-def serving(site: Site) -> Iterator[Places]:
+def serving(site: Pages) -> Iterator[Places]:
     """Serve `site` in a thread of its own until the block ends."""
     addresses = address.lan()
     with (
@@ -63,11 +63,11 @@ def serving(site: Site) -> Iterator[Places]:
             thread.join(timeout=10)
 
 
-async def _serve(site: Site, servers: list[tuple[uvicorn.Server, socket.socket]]) -> None:
+async def _serve(site: Pages, servers: list[tuple[uvicorn.Server, socket.socket]]) -> None:
     async def tick() -> None:
         while True:
             await asyncio.sleep(TICK_SECONDS)
-            site.board.tick()
+            site.tick()
 
     ticking = asyncio.create_task(tick())
     await asyncio.gather(*(server.serve(sockets=[listener]) for server, listener in servers))
