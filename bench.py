@@ -136,7 +136,7 @@ ResolutionOption = Annotated[
         parser=option(parse_resolution),
         metavar="HxW",
         help="Input of the network, multiples of 32.",
-        show_default="256x256",
+        show_default="each network's own",
     ),
 ]
 DataOption = Annotated[
@@ -210,7 +210,7 @@ def bench(
             show_default="all on the desktop, else none",
         ),
     ] = None,
-    resolution: ResolutionOption = "256x256",
+    resolution: ResolutionOption = None,
     estimate: Annotated[
         bool,
         typer.Option("--estimate", help="For a phone that is not here: a range from published times, never a speed."),
@@ -293,8 +293,8 @@ def list_variants(ctx: typer.Context, resolution: ResolutionOption = None, as_js
         {
             "variant": name,
             "parameters": parameters(variant),
-            "macs": macs(variant, size),
-            "resolution": list(size),
+            "macs": macs(variant, size or variant.resolution),
+            "resolution": list(size or variant.resolution),
             "checkpoint": name in shipped,
         }
         for name, variant in VARIANTS.items()
@@ -303,9 +303,15 @@ def list_variants(ctx: typer.Context, resolution: ResolutionOption = None, as_js
         print_json(listed)
         return
     print_table(
-        ["variant", "parameters", f"MACs at {size[0]}x{size[1]}", "checkpoint"],
+        ["variant", "parameters", "input", "MACs", "checkpoint"],
         [
-            [n["variant"], f"{n['parameters']:,}", f"{n['macs'] / 1e6:,.1f} M", "yes" if n["checkpoint"] else "not yet"]
+            [
+                n["variant"],
+                f"{n['parameters']:,}",
+                "x".join(map(str, n["resolution"])),
+                f"{n['macs'] / 1e6:,.1f} M",
+                "yes" if n["checkpoint"] else "not yet",
+            ]
             for n in listed
         ],
     )
@@ -328,11 +334,12 @@ def convert(
     """Write one artifact, compared with its checkpoint."""
     from converters.artifact import Spec
     from converters.build import convert_one
+    from models.variant import get
 
     weights = trained(or_before(ctx, "checkpoints", checkpoints)).get(variant)
     if not weights:
         fail(f"{variant} has no checkpoint yet; train.py makes one.", NOT_MEASURED)
-    size = or_before(ctx, "resolution", resolution)
+    size = or_before(ctx, "resolution", resolution) or get(variant).resolution
     artifact = convert_one(Spec(variant, weights.path, weights.sha256, format, precision, size), out)
     said = f"{artifact.path}: {artifact.bytes / 1e6:.2f} MB"
     if parity := artifact.parity:
@@ -612,7 +619,8 @@ def measure(
             shares = []
             for plan, target in parts:
                 few = frames or target.frames
-                data = run.prepare(excerpt(footage, few) if few else footage, plan.options.resolution, plan.peers)
+                taken = [task.cell for task in plan.tasks]
+                data = run.prepare(excerpt(footage, few) if few else footage, taken)
                 todo = shuffled(run.left(plan, made, data, finished), session.seed)
                 shares.append(run.Share(plan, todo, target.runner, data, target.emulated, target.here))
             live.stage("measure", sum(len(share.tasks) for share in shares))

@@ -96,19 +96,19 @@ def open_network(model: str, runtime: str, size: Resolution | None, threads: int
     """The model in its runtime, and what to call it."""
     from devices.open_model import open_model
     from models.checkpoint import FOLDER
-    from models.variant import DEFAULT_RESOLUTION, get
+    from models.variant import get
 
     if Path(model).exists():
         session, resolution = open_model(model, resolution=size, threads=threads)
         return session, f"{model} at {resolution[0]}x{resolution[1]} in {session.facts['runtime']}"
     if runtime not in RUNTIMES:
         fail(f"{runtime!r} is none of {', '.join(RUNTIMES)}.", WRONG_USAGE)
-    get(model)
+    own = get(model).resolution
     checkpoint = FOLDER / f"{model}.safetensors"
     if not checkpoint.is_file():
         shipped = ", ".join(sorted(path.stem for path in FOLDER.glob("*.safetensors")))
         fail(f"{model} has no checkpoint yet; name another with --model: {shipped}.", NOT_MEASURED)
-    path = checkpoint if runtime == "pytorch" else converted(model, checkpoint, runtime, size or DEFAULT_RESOLUTION)
+    path = checkpoint if runtime == "pytorch" else converted(model, checkpoint, runtime, size or own)
     session, resolution = open_model(path, resolution=size, threads=threads)
     return session, f"{model} at {resolution[0]}x{resolution[1]} in {session.facts['runtime']}"
 

@@ -10,19 +10,19 @@ from models.variant import Resolution
 
 
 class Eager(Session):
-    """The network of a checkpoint, batch normalisation not folded, channels last, in inference mode.
+    """The network of a checkpoint at `resolution`, or its variant's own: eager, nothing folded, channels last.
 
     A frame that lies in memory as NHWC is a channels-last tensor already, so nothing is transposed.
     """
 
     layout = "NHWC"
 
-    def __init__(self, path: Path, threads: int, resolution: Resolution) -> None:
+    def __init__(self, path: Path, threads: int, resolution: Resolution | None = None) -> None:
         import torch
 
         torch.set_num_threads(threads)
-        self.resolution = resolution
         checkpoint = load_checkpoint(path)
+        self.resolution = resolution or checkpoint.variant.resolution
         self.network = checkpoint.network().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.facts = {"runtime": f"PyTorch {torch.__version__}", "threads": torch.get_num_threads(), "actual": "eager"}
 

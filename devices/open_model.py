@@ -12,7 +12,7 @@ from converters.registry import converter, format_of
 from converters.session import Session
 from models.peer import Peer
 from models.segmenter import no_mask
-from models.variant import DEFAULT_RESOLUTION, Resolution
+from models.variant import Resolution
 
 CHECKPOINT = ".safetensors"
 
@@ -23,7 +23,7 @@ def open_model(
     """A `models.segmenter.Step` and its (height, width), by the path's suffix.
 
     A name in peers.toml, or the very file that an entry pins, is that peer with all its entry says. An artifact has one
-    resolution; a checkpoint runs at `resolution`, 256x256 without one. ValueError, one sentence, when there is nothing
+    resolution; a checkpoint runs at `resolution`, or its variant's own. ValueError, one sentence, when there is nothing
     at the path, its format is not known or cannot run here, or it breaks the contract
     `(frame, prev_mask) -> mask`: shapes alike, values in [0, 1].
     """
@@ -35,7 +35,7 @@ def open_model(
     session = (
         _checkpoint(path, resolution, threads) if path.suffix == CHECKPOINT else _artifact(path, precision, threads)
     )
-    if resolution not in (None, session.resolution):
+    if resolution and resolution != session.resolution:
         raise ValueError(f"{path}: was made for {_size(session.resolution)}, not {_size(resolution)}")
     _check(path, session)
     return session, session.resolution
@@ -60,7 +60,7 @@ def _open_peer(
 ) -> tuple[Session, Resolution]:
     from converters.peer import fetch, open_peer
 
-    if resolution not in (None, peer.resolution):
+    if resolution and resolution != peer.resolution:
         raise ValueError(f"{peer.name}: was made for {_size(peer.resolution)}, not {_size(resolution)}")
     return open_peer(peer, path or fetch(peer), threads), peer.resolution
 
@@ -68,7 +68,7 @@ def _open_peer(
 def _checkpoint(path: Path, resolution: Resolution | None, threads: int) -> Session:
     from devices.baseline import Eager
 
-    session = Eager(path, threads, resolution or DEFAULT_RESOLUTION)
+    session = Eager(path, threads, resolution)
     session.network.variant.check_resolution(session.resolution)
     return session
 
@@ -110,6 +110,5 @@ def _first_line(error: Exception) -> str:
     return f"{type(error).__name__}: {text[0]}" if text else type(error).__name__
 
 
-def _size(resolution: Resolution | None) -> str:
-    height, width = resolution or DEFAULT_RESOLUTION
-    return f"{height}x{width}"
+def _size(resolution: Resolution) -> str:
+    return f"{resolution[0]}x{resolution[1]}"

@@ -12,7 +12,7 @@ from pathlib import Path
 from converters.artifact import FORMATS, Precision, Spec
 from devices.contract import Cell, Counts, Unit
 from models.peer import Peer
-from models.variant import DEFAULT_RESOLUTION, Resolution, get, match
+from models.variant import Resolution, get, match
 
 BASELINE = "pytorch"
 """The checkpoint itself under PyTorch, in float32: the row that every format is compared with."""
@@ -33,7 +33,8 @@ class Options:
     variants: str = "*"
     formats: tuple[str, ...] = CELL_FORMATS
     precisions: tuple[Precision, ...] = ("fp32",)
-    resolution: Resolution = DEFAULT_RESOLUTION
+    resolution: Resolution | None = None
+    """None: each variant's own."""
     threads: int = 1
     counts: Counts = Counts()
     peers: tuple[Peer, ...] = ()
@@ -90,7 +91,7 @@ def make(options: Options, checkpoints: Mapping[str, Weights]) -> Plan:
     """
     names = match(options.variants)
     for name in names:
-        get(name).check_resolution(options.resolution)
+        get(name).check_resolution(_size(options, name))
     index, shards = options.shard
     if not 1 <= index <= shards:
         raise ValueError(f"a shard is i/n with i from 1 to n, not {index}/{shards}")
@@ -104,6 +105,10 @@ def make(options: Options, checkpoints: Mapping[str, Weights]) -> Plan:
     ]
     tasks += [_peer_task(options, peer) for peer in options.peers if peer.format in options.formats]
     return Plan(options, tuple(tasks[index - 1 :: shards]))
+
+
+def _size(options: Options, variant: str) -> Resolution:
+    return options.resolution or get(variant).resolution
 
 
 def _peer_task(options: Options, peer: Peer) -> Task:
@@ -122,11 +127,12 @@ def _peer_task(options: Options, peer: Peer) -> Task:
 
 
 def _task(options: Options, variant: str, format: str, precision: Precision, weights: Weights | None) -> Task:
+    resolution = _size(options, variant)
     cell = Cell(
         variant=variant,
         format=format,
         precision=precision,
-        resolution=options.resolution,
+        resolution=resolution,
         device=options.device,
         unit=options.unit,
         threads=options.threads,
@@ -135,7 +141,7 @@ def _task(options: Options, variant: str, format: str, precision: Precision, wei
     if weights is None:
         return Task(cell)
     spec = next(
-        (Spec(variant, weights.path, weights.sha256, f, precision, options.resolution) for f in FORMATS if f == format),
+        (Spec(variant, weights.path, weights.sha256, f, precision, resolution) for f in FORMATS if f == format),
         None,
     )
     return Task(cell, spec, weights.sha256)

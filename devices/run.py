@@ -23,7 +23,6 @@ from devices import job as jobs
 from devices.contract import Cell, CellFailed, Job, Result, Runner
 from devices.fleet import Began, Ended, Fleet, Joined
 from devices.plan import Plan, Task, identity
-from models.peer import Peer
 from models.segmenter import Fit
 from models.variant import Resolution
 
@@ -53,8 +52,8 @@ class Data:
 
     def for_cell(self, cell: Cell) -> Data:
         """What `cell` takes."""
-        fit = cell.peer.fit if cell.peer else "stretch"
-        return next((d for d in self.beside if (d.frames.shape[1:3], d.fit) == (cell.resolution, fit)), self)
+        taken = cell.resolution, _fit(cell)
+        return next((d for d in self.beside if (d.frames.shape[1:3], d.fit) == taken), self)
 
 
 @dataclass(frozen=True)
@@ -90,11 +89,14 @@ class Further:
 Event = Started | Outcome | Further
 
 
-def prepare(footage: Footage, resolution: Resolution, peers: Iterable[Peer] = ()) -> Data:
-    """Read all of `footage`, stretched to `resolution`, and beside it as `peers` take it."""
-    others: set[tuple[Resolution, Fit]] = {(peer.resolution, peer.fit) for peer in peers} - {(resolution, "stretch")}
-    beside = tuple(_prepare(footage, *other) for other in sorted(others))
-    return replace(_prepare(footage, resolution, "stretch"), beside=beside)
+def prepare(footage: Footage, cells: Iterable[Cell]) -> Data:
+    """Read all of `footage` as each of `cells` takes it, at least one."""
+    first, *others = dict.fromkeys((cell.resolution, _fit(cell)) for cell in cells)
+    return replace(_prepare(footage, *first), beside=tuple(_prepare(footage, *other) for other in others))
+
+
+def _fit(cell: Cell) -> Fit:
+    return cell.peer.fit if cell.peer else "stretch"
 
 
 def _prepare(footage: Footage, resolution: Resolution, fit: Fit) -> Data:

@@ -25,7 +25,7 @@ from torch import Tensor, nn
 
 from models.cost import convolution_macs
 from models.hourglass import Bottleneck, Hourglass
-from models.variant import DEFAULT_RESOLUTION, Resolution, get
+from models.variant import Resolution, get
 
 WARM_UP, ROUNDS, RUNS = 5, 20, 5
 RUNTIMES = ("LiteRT", "OpenVINO")
@@ -205,16 +205,17 @@ def markdown(found: Sequence[Cost]) -> str:
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("variant")
-    parser.add_argument("--resolution", default="x".join(map(str, DEFAULT_RESOLUTION)), metavar="HxW")
+    parser.add_argument("--resolution", metavar="HxW", help="the variant's own without it")
     parser.add_argument("--rounds", type=int, default=ROUNDS)
     options = parser.parse_args(arguments)
     try:
-        height, width = map(int, options.resolution.split("x"))
+        size = tuple(map(int, options.resolution.split("x"))) if options.resolution else get(options.variant).resolution
+        height, width = size
         found = costs(options.variant, (height, width), options.rounds, lambda text: print(text, file=sys.stderr))
     except ValueError as error:
         print(f"models.blocks: {error}", file=sys.stderr)
         return 2
-    print(f"{options.variant} at {options.resolution}, one thread, fastest of {options.rounds * RUNS}\n")
+    print(f"{options.variant} at {height}x{width}, one thread, fastest of {options.rounds * RUNS}\n")
     print(markdown(found))
     return 0
 

@@ -22,7 +22,7 @@ class Variant:
     `head` is what turns stride-4 features into the mask: bilinear only, one stage in half resolution (depthwise when
     light), or DenseNet layers in full resolution. `entry` is how the previous mask joins the picture: as a fourth
     channel, or through a stem of its own that is added. Widths and middles are multiples of 4, as mobile kernels
-    like them.
+    like them. `resolution` is what it was trained for, and is given where nobody asks for another.
     """
 
     squeeze: int = 16
@@ -36,6 +36,7 @@ class Variant:
     decoder: tuple[int, int, int] = (64, 32, 24)
     growth: int = 4
     dense_layers: int = 2
+    resolution: Resolution = DEFAULT_RESOLUTION
 
     def __post_init__(self) -> None:
         if self.head not in get_args(Head):
@@ -47,6 +48,7 @@ class Variant:
             raise ValueError(f"every width must be a positive multiple of 4: {channels}")
         if self.squeeze < 1 or min(self.depths) < 0 or self.dense_layers < 1:
             raise ValueError(f"squeeze and dense_layers start at 1, depths at 0: {self}")
+        self.check_resolution(self.resolution)
 
     @property
     def stride(self) -> int:

@@ -23,7 +23,6 @@ from models import checkpoint, peer, variant
 if TYPE_CHECKING:
     from models.checkpoint import Checkpoint
 
-SIZE = 256
 PEERS, FAILURES = "peers.json", "failures.png"
 SHOWN = 6
 
@@ -31,8 +30,8 @@ INTRODUCTION = """# Model card
 
 Made by `python -m training.card write` from the metrics inside the checkpoints; do not edit.
 
-**What they are.** Networks that separate people from the background in live video, input 256x256 RGB and the previous
-mask, output a mask. One checkpoint a variant; `python bench.py variants` says what each costs.
+**What they are.** Networks that separate people from the background in live video, input RGB (256x256 unless said)
+and the previous mask, output a mask. One checkpoint a variant; `python bench.py variants` says what each costs.
 
 **Intended use.** Replacing, blurring or recolouring the background of selfie video and portraits. Not for identifying,
 counting or watching people, and not where a missed person does harm.
@@ -57,12 +56,12 @@ class Entry:
 
 
 def judge(path: Path, folders: Sequence[Path], data: Path | None = None) -> dict[str, Any]:
-    """{"metrics": {set: {mode: figures}}, "groups": {group: figures}} of one checkpoint at 256x256."""
+    """{"metrics": {set: {mode: figures}}, "groups": {group: figures}} of one checkpoint at its own resolution."""
     from training import evaluation
 
     one = checkpoint.load(path)
     step, previous_mask = evaluation.step_of(one.network()), one.variant.previous_mask
-    return evaluation.judge(step, (SIZE, SIZE), _footage(folders, data), previous_mask=previous_mask)
+    return evaluation.judge(step, one.variant.resolution, _footage(folders, data), previous_mask=previous_mask)
 
 
 def judge_peer(one: peer.Peer, folders: Sequence[Path], data: Path | None = None) -> dict[str, Any]:
@@ -93,11 +92,12 @@ def failures(path: Path, clips: Path | None, out: Path) -> None:
     from frames.score import judge, predict, prepare_clip
     from training.evaluation import step_of
 
-    step = step_of(checkpoint.load(path).network())
+    one = checkpoint.load(path)
+    step = step_of(one.network())
     worst = []
     for footage in [sample.embedded(), *([folder.read(clips)] if clips else [])]:
         for clip in footage.clips:
-            masks = predict(step, prepare_clip(clip, (SIZE, SIZE)), [len(clip)])
+            masks = predict(step, prepare_clip(clip, one.variant.resolution), [len(clip)])
             ious = [frame.iou for frame in judge(masks, clip)]
             at = int(np.argmin(ious))
             worst.append((ious[at], clip, at, masks[at]))
@@ -151,7 +151,7 @@ def _metrics(entries: Sequence[Entry]) -> list[str]:
     lines = [
         "Per cent with 95 % bootstrap intervals, on pictures and clips never trained on, though selfie-val, "
         "selfie-val2 and the clips were in view when live's training was stopped, mixed and chosen: its figures there "
-        "lean to the good side; ours at 256x256, other "
+        "lean to the good side; ours and other "
         "people's models (in italics) at their own size. IOU with the previous mask four ways; boundary F and dtSSD "
         "with an empty mask on stills, with the network's own on clips. Poor is the share of pictures below 80 % IOU.",
         "",

@@ -93,7 +93,7 @@ def _cell(values: Mapping[str, Any], common: Tolerance) -> Gated:
         raise ValueError(f"{values['format']!r} is none of {', '.join(FORMATS)}")
     if values.get("precision", "fp32") not in PRECISIONS:
         raise ValueError(f"{values['precision']!r} is none of {', '.join(PRECISIONS)}")
-    height, width = values.get("resolution", DEFAULT_RESOLUTION)
+    height, width = values.get("resolution", get(values["variant"]).resolution)
     get(values["variant"]).check_resolution((height, width))
     given = {**values, "resolution": (height, width), "tolerance": tolerance(values.get("tolerance", {}), common)}
     return Gated(**given)

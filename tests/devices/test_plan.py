@@ -9,9 +9,18 @@ import pytest
 
 from devices.contract import FULL, QUICK
 from devices.plan import CELL_FORMATS, Options, Weights, identity, make, seconds, shuffled
-from models.variant import REFERENCE
+from models.variant import REFERENCE, VARIANTS
 
 TRAINED = {name: Weights(Path(f"{name}.safetensors"), name * 2) for name in REFERENCE}
+
+
+def test_a_network_is_measured_at_its_own_resolution_unless_another_is_asked_for(monkeypatch):
+    small = replace(VARIANTS["s4-skip-plain"], resolution=(64, 96))
+    monkeypatch.setitem(VARIANTS, "s4-skip-plain", small)
+    asked = Options(variants="s4-skip-plain,s16-skip-plain", formats=("onnx",))
+    assert [task.cell.resolution for task in make(asked, {}).tasks] == [(64, 96), (256, 256)]
+    other = make(replace(asked, resolution=(32, 32)), {})
+    assert {task.cell.resolution for task in other.tasks} == {(32, 32)}
 
 
 def test_the_default_is_every_reference_variant_in_every_format_and_the_baseline() -> None:

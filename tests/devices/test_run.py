@@ -37,8 +37,8 @@ def plan() -> Plan:
 
 
 @pytest.fixture
-def data() -> Data:
-    return prepare(FOOTAGE, (32, 64))
+def data(plan: Plan) -> Data:
+    return prepare(FOOTAGE, [task.cell for task in plan.tasks])
 
 
 def artifact(spec: Spec, **changes: object) -> Artifact:
@@ -120,10 +120,11 @@ def test_what_has_a_row_is_not_left_and_what_failed_is(plan: Plan, data: Data) -
     assert len(left(plan, remade, data, finished)) == 4
 
 
-def test_the_hash_of_the_data_covers_pictures_and_truth(data: Data) -> None:
+def test_the_hash_of_the_data_covers_pictures_and_truth(plan: Plan, data: Data) -> None:
+    cells = [task.cell for task in plan.tasks]
     moved = Footage("two", "", [FOOTAGE.clips[0], still("right", slice(31, 60))])
-    assert prepare(moved, (32, 64)).sha256 != data.sha256
-    assert prepare(replace(FOOTAGE, description="in other words"), (32, 64)).sha256 == data.sha256
+    assert prepare(moved, cells).sha256 != data.sha256
+    assert prepare(replace(FOOTAGE, description="in other words"), cells).sha256 == data.sha256
 
 
 def test_a_row_says_what_was_measured_where_and_on_what(plan: Plan, data: Data) -> None:

@@ -116,10 +116,10 @@ def test_judged_writes_into_the_checkpoint_and_the_card_reads_it(tmp_path, monke
     from models import checkpoint
 
     monkeypatch.setattr(checkpoint, "FOLDER", tmp_path)
-    monkeypatch.setattr(card, "SIZE", 32)
-    network = Hourglass(Variant())
+    small = Variant(resolution=(32, 32))
+    network = Hourglass(small)
     name = "s16-skip-dense"
-    checkpoint.save(tmp_path / f"{name}.safetensors", name, Variant(), network.state_dict(), {"note": "kept"})
+    checkpoint.save(tmp_path / f"{name}.safetensors", name, small, network.state_dict(), {"note": "kept"})
     assert card.main(["judge", str(data / "portraits"), "--data", str(data), "--variants", name]) == 0
     kept = checkpoint.load(tmp_path / f"{name}.safetensors").card
     assert kept["note"] == "kept"
