@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from models.cost import macs, parameters
-from models.hourglass import Bottleneck, Hourglass
+from models.hourglass import Bottleneck, Hourglass, Stem
 from models.variant import REFERENCE, VARIANTS, get, with_head
 
 
@@ -28,6 +28,17 @@ def test_the_previous_mask_is_listened_to_only_where_the_variant_says_so():
         network = Hourglass(variant).eval()
         moved = not torch.equal(network(frame, prev), network(frame, 1 - prev))
         assert moved == variant.previous_mask
+
+
+def test_a_stem_that_adds_the_mask_is_a_convolution_of_both_stacked():
+    stem = Stem(8).eval()
+    frame, prev = inputs(64, 64)
+    kernel = torch.zeros(8, 4, 8, 8)
+    kernel[:, :3] = stem.frame[0].weight
+    kernel[:, 3:, 2:6, 2:6] = stem.mask[0].weight
+    scale = (1 + stem.frame[1].eps) ** -0.5  # batch normalisation before it has seen anything
+    stacked = torch.nn.functional.conv2d(torch.cat([frame, prev], 1), kernel * scale, stride=4, padding=2)
+    torch.testing.assert_close(stem(frame, prev), torch.relu(stacked), rtol=1e-5, atol=1e-5)
 
 
 def test_without_skips_the_decoder_sees_the_deepest_features_alone():

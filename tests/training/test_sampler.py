@@ -33,6 +33,16 @@ def test_shapes_types_and_empty_previous_masks(store):
     assert not one.previous.any()
 
 
+def test_a_picture_turned_by_any_angle_is_told_from_an_upright_one(store):
+    assert all(sampler(store)(i).upright for i in range(8))
+    turned = [sampler(store, replace(LAW, turned=0.5))(i).upright for i in range(40)]
+    assert 8 < sum(turned) < 32
+    # The very pictures that the teacher is not asked about are those that look otherwise.
+    upright, any_angle = sampler(store, LAW), sampler(store, replace(LAW, turned=1.0))
+    assert not any_angle(5).upright
+    assert not np.array_equal(any_angle(5).frames, upright(5).frames)
+
+
 def test_picture_and_truth_move_together(store):
     """The drawn people are of one flat colour: inside the truth the picture must vary less than outside."""
     law = replace(
