@@ -6,23 +6,19 @@ Run in headless Chromium; not yet run on a phone.
 from __future__ import annotations
 
 import queue
-import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from devices.contract import Cell, CellFailed, Counts, Job
 from devices.fleet import Began, Ended, Joined
 from devices.web import packages
+from devices.web.announce import Say, announce, say
 from devices.web.board import Board
 
 FIRST_PHONE_SECONDS = 1800.0
 FAREWELL_SECONDS = 3.0
 """Long enough for the last page to hear that this was all."""
-
-
-def say(words: str) -> None:
-    print(words, file=sys.stderr, flush=True)
 
 
 @dataclass(frozen=True)
@@ -33,7 +29,7 @@ class Browsers:
     """Seconds to wait for the first phone."""
     usb: bool = True
     """Whether the page is opened on Android phones that are attached."""
-    say: Callable[[str], None] = say
+    say: Say = say
 
     def run_all(self, asked: Sequence[tuple[Cell, Job]]) -> Iterator[Joined | Began | Ended]:
         """As devices.fleet.Fleet says; CellFailed also when no phone came within `patience`."""
@@ -47,7 +43,7 @@ class Browsers:
         board = Board([generous_limit(job.counts, sum(job.sequences)) for _, job in asked])
         site = Site(asked, board)
         with serving(site) as places:
-            self._announce(places.port, places.local, places.lan, site.token)
+            announce(places, site.token, self.usb, self.say)
             deadline = time.monotonic() + self.patience
             while not (board.over and board.told.empty()):
                 try:
@@ -56,19 +52,6 @@ class Browsers:
                     if not board.seats and time.monotonic() > deadline:
                         raise CellFailed(f"no phone opened the page within {self.patience:.0f} s") from None
             time.sleep(FAREWELL_SECONDS)
-
-    def _announce(self, port: int, local: str, lan: Sequence[str], token: str) -> None:
-        from devices.web import address, usb
-
-        for sentence in usb.open_page(port, f"{token}/") if self.usb else ():
-            self.say(sentence)
-        if lan:
-            self.say(address.qr(lan[0]))
-            self.say(f"On any phone in this network open {lan[0]}")
-            self.say("and accept its certificate, which was made just now. Several phones may do so at once.")
-        if len(lan) > 1:
-            self.say(f"This machine is also at {', '.join(lan[1:])}")
-        self.say(f"On this machine open {local}")
 
 
 def generous_limit(counts: Counts, frames: int) -> float:

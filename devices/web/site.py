@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import ClassVar
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -50,8 +51,8 @@ class Pages:
     """A site whose first page is `first`, a file of PAGE."""
 
     token: str = field(default_factory=lambda: secrets.token_urlsafe(12), kw_only=True)
-    first = "index.html"
-    headers = HEADERS
+    first: ClassVar = "index.html"
+    headers: ClassVar = HEADERS
 
     def routes(self) -> Routes:
         return {

@@ -6,6 +6,9 @@ let seat;
 
 export const plan = async () => (await call("GET", "plan")).json();
 
+// The network of the camera's page: { name }.
+export const about = async () => (await call("GET", "about")).json();
+
 // Take part. A page that was loaded again, after a crash say, goes on where it was.
 export async function join(facts) {
   const before = sessionStorage.getItem(SEAT);

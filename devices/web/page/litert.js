@@ -44,6 +44,10 @@ class Session {
     this.model = model;
     this.facts = facts;
     this.inputs = model.getInputDetails();
+    const frame = this.inputs.find(({ name }) => name === "frame");
+    const known = this.inputs.every(({ name, dtype }) => ["frame", "prev_mask"].includes(name) && dtype === "float32");
+    // [height, width]; null for a network that is not of the contract, or not in float32.
+    this.resolution = frame && known ? [...frame.shape].slice(1, 3) : null;
   }
 
   // Tensors live in WebAssembly's memory and are freed by hand.

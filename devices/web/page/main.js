@@ -1,5 +1,6 @@
 // The page: one button, then every cell in turn, each in a worker of its own.
 
+import { stayAwake } from "./awake.js";
 import { battery, look } from "./features.js";
 import * as host from "./host.js";
 import { missing } from "./runtime.js";
@@ -12,9 +13,9 @@ const frames = new Map();
 let hidden = false;
 let lock = null;
 
-document.addEventListener("visibilitychange", () => {
+document.addEventListener("visibilitychange", async () => {
   hidden ||= document.hidden;
-  if (lock && !document.hidden) stayAwake();
+  if (lock && !document.hidden) lock = await stayAwake();
 });
 
 begin().catch((error) => view.broken(error.message));
@@ -28,7 +29,7 @@ async function begin() {
 }
 
 async function run(cells, features) {
-  await stayAwake();
+  lock = await stayAwake();
   const power = await battery();
   const { name, measured } = await host.join(told(features, power));
   view.began(name, measured);
@@ -89,8 +90,4 @@ function told({ simd, threads, gpu, ...rest }, power) {
     software_gpu: gpu.software ?? null,
     ...power,
   };
-}
-
-async function stayAwake() {
-  lock = (await navigator.wakeLock?.request("screen").catch(() => null)) ?? null;
 }

@@ -1,0 +1,163 @@
+// Frames, masks and backgrounds on the graphics processor, by WebGL2.
+//
+//   const compositor = new Compositor(canvas, resolution);
+//   const small = compositor.read(video);   // RGBA uint8 at the network's size
+//   compositor.draw(mask, look);            // of the frame that was read last, onto the canvas
+
+import { BLUR, COMPOSE, REFINE, SHRINK, VERTEX, WEIGH } from "./shaders.js";
+
+export const BEHIND = { blur: 0, colour: 1, picture: 2 };
+const SOFT_SIDE = 180;   // The blurred background's shorter side; SIGMA is a share of it. As in effects/blur.py.
+const SIGMA = 0.03;
+
+export class Compositor {
+  // The second is the network's resolution.
+  constructor(canvas, [height, width]) {
+    const gl = canvas.getContext("webgl2", { alpha: false, antialias: false, powerPreference: "high-performance" });
+    if (!gl) throw new Error("this browser has no WebGL2, which puts the pictures together");
+    Object.assign(this, { canvas, gl, size: [0, 0] });
+    // Of a background that is nearly hidden, 8 bits are too few.
+    const fine = gl.getExtension("EXT_color_buffer_float") || gl.getExtension("EXT_color_buffer_half_float");
+    this.softFormat = fine ? gl.RGBA16F : gl.RGBA8;
+    const programs = { SHRINK, REFINE, WEIGH, BLUR, COMPOSE };
+    this.programs = Object.fromEntries(Object.entries(programs).map(([name, source]) => [name, program(gl, source)]));
+    gl.bindVertexArray(gl.createVertexArray());
+    gl.pixelStorei(gl.UNPACK_ALIGNMENT, 1);
+    this.frame = texture(gl, gl.LINEAR);
+    this.picture = texture(gl, gl.LINEAR_MIPMAP_LINEAR);
+    this.setPicture(new ImageData(1, 1));
+    this.small = target(gl, gl.RGBA8, width, height, gl.NEAREST);
+    this.mask = texture(gl, gl.LINEAR);
+    gl.texStorage2D(gl.TEXTURE_2D, 1, gl.R8, width, height);
+    this.pixels = new Uint8Array(4 * width * height);
+    this.mask8 = new Uint8Array(width * height);
+  }
+
+  // What the network sees of the video's present frame, which is kept for `draw`.
+  read(video) {
+    const { gl, small } = this;
+    this.resize(video.videoWidth, video.videoHeight);
+    gl.bindTexture(gl.TEXTURE_2D, this.frame);
+    gl.texImage2D(gl.TEXTURE_2D, 0, gl.RGBA8, gl.RGBA, gl.UNSIGNED_BYTE, video);
+    this.pass("SHRINK", small, { frame: this.frame }, { to: [small.width, small.height] });
+    gl.readPixels(0, 0, small.width, small.height, gl.RGBA, gl.UNSIGNED_BYTE, this.pixels);
+    return this.pixels;
+  }
+
+  // `look` is { behind, colour: [r, g, b] in [0, 1], mirror, showMask }; `mask` is Float32Array in [0, 1].
+  draw(mask, { behind, colour, mirror, showMask }) {
+    const { gl, frame, small, alpha, soft, spare } = this;
+    for (let i = 0; i < mask.length; i++) this.mask8[i] = 255 * mask[i] + 0.5;
+    gl.bindTexture(gl.TEXTURE_2D, this.mask);
+    gl.texSubImage2D(gl.TEXTURE_2D, 0, 0, 0, small.width, small.height, gl.RED, gl.UNSIGNED_BYTE, this.mask8);
+    this.pass("REFINE", alpha, { frame, small: small.texture, mask: this.mask });
+    if (behind === BEHIND.blur) {
+      const sigma = SIGMA * Math.min(soft.width, soft.height);
+      this.pass("WEIGH", soft, { frame, alpha: alpha.texture }, { to: [soft.width, soft.height] });
+      this.pass("BLUR", spare, { from: soft.texture }, { stride: [1 / soft.width, 0], sigma: [sigma] });
+      this.pass("BLUR", soft, { from: spare.texture }, { stride: [0, 1 / soft.height], sigma: [sigma] });
+      mipmaps(gl, soft.texture);
+    } else {
+      mipmaps(gl, alpha.texture);
+    }
+    const [width, height] = this.size;
+    const textures = { frame, alpha: alpha.texture, soft: soft.texture, picture: this.picture };
+    const floats = { flat_colour: colour, cover: cover(this.pictureSize, [width, height]) };
+    this.pass("COMPOSE", { framebuffer: null, width, height }, textures, floats, { behind, mirror, show_mask: showMask });
+    // One pixel read back waits for the whole: else only the handing over of the work would be timed.
+    gl.readPixels(0, 0, 1, 1, gl.RGBA, gl.UNSIGNED_BYTE, new Uint8Array(4));
+  }
+
+  // The background of BEHIND.picture, from an ImageBitmap or ImageData.
+  setPicture(bitmap) {
+    const { gl } = this;
+    gl.bindTexture(gl.TEXTURE_2D, this.picture);
+    gl.texImage2D(gl.TEXTURE_2D, 0, gl.RGBA8, gl.RGBA, gl.UNSIGNED_BYTE, bitmap);
+    gl.generateMipmap(gl.TEXTURE_2D);
+    this.pictureSize = [bitmap.width, bitmap.height];
+  }
+
+  resize(width, height) {
+    if (width === this.size[0] && height === this.size[1]) return;
+    const { gl } = this;
+    for (const old of [this.alpha, this.soft, this.spare]) if (old) release(gl, old);
+    this.size = [this.canvas.width, this.canvas.height] = [width, height];
+    this.alpha = target(gl, gl.R8, width, height, gl.LINEAR_MIPMAP_LINEAR);
+    const scale = Math.min(1, SOFT_SIDE / Math.min(width, height));
+    const soft = [Math.round(width * scale), Math.round(height * scale)];
+    this.soft = target(gl, this.softFormat, ...soft, gl.LINEAR_MIPMAP_LINEAR);
+    this.spare = target(gl, this.softFormat, ...soft, gl.LINEAR);
+  }
+
+  pass(name, { framebuffer, width, height }, textures, floats = {}, integers = {}) {
+    const { gl } = this;
+    const { id, at } = this.programs[name];
+    gl.bindFramebuffer(gl.FRAMEBUFFER, framebuffer);
+    gl.viewport(0, 0, width, height);
+    gl.useProgram(id);
+    Object.entries(textures).forEach(([uniform, one], unit) => {
+      gl.activeTexture(gl.TEXTURE0 + unit);
+      gl.bindTexture(gl.TEXTURE_2D, one);
+      gl.uniform1i(at(uniform), unit);
+    });
+    for (const [uniform, value] of Object.entries(floats)) gl[`uniform${value.length}fv`](at(uniform), value);
+    for (const [uniform, value] of Object.entries(integers)) gl.uniform1i(at(uniform), value);
+    gl.drawArrays(gl.TRIANGLES, 0, 3);
+    gl.activeTexture(gl.TEXTURE0);
+  }
+}
+
+// The share of a picture [width, height] that fills a canvas, in each direction.
+export function cover([width, height], [canvasWidth, canvasHeight]) {
+  const ratio = canvasWidth / canvasHeight / (width / height);
+  return ratio < 1 ? [ratio, 1] : [1, 1 / ratio];
+}
+
+function program(gl, source) {
+  const id = gl.createProgram();
+  for (const [kind, text] of [[gl.VERTEX_SHADER, VERTEX], [gl.FRAGMENT_SHADER, source]]) {
+    const shader = gl.createShader(kind);
+    gl.shaderSource(shader, text);
+    gl.compileShader(shader);
+    gl.attachShader(id, shader);
+    if (!gl.getShaderParameter(shader, gl.COMPILE_STATUS)) throw new Error(`a shader does not compile: ${gl.getShaderInfoLog(shader)}`);
+  }
+  gl.linkProgram(id);
+  const places = new Map();
+  const at = (name) => {
+    if (!places.has(name)) places.set(name, gl.getUniformLocation(id, name));
+    return places.get(name);
+  };
+  return { id, at };
+}
+
+function texture(gl, smaller) {
+  const made = gl.createTexture();
+  gl.bindTexture(gl.TEXTURE_2D, made);
+  gl.texParameteri(gl.TEXTURE_2D, gl.TEXTURE_MIN_FILTER, smaller);
+  gl.texParameteri(gl.TEXTURE_2D, gl.TEXTURE_MAG_FILTER, smaller === gl.NEAREST ? gl.NEAREST : gl.LINEAR);
+  gl.texParameteri(gl.TEXTURE_2D, gl.TEXTURE_WRAP_S, gl.CLAMP_TO_EDGE);
+  gl.texParameteri(gl.TEXTURE_2D, gl.TEXTURE_WRAP_T, gl.CLAMP_TO_EDGE);
+  return made;
+}
+
+// A texture that can be drawn into.
+function target(gl, format, width, height, smaller) {
+  const levels = smaller === gl.LINEAR_MIPMAP_LINEAR ? 1 + Math.floor(Math.log2(Math.max(width, height))) : 1;
+  const made = texture(gl, smaller);
+  gl.texStorage2D(gl.TEXTURE_2D, levels, format, width, height);
+  const framebuffer = gl.createFramebuffer();
+  gl.bindFramebuffer(gl.FRAMEBUFFER, framebuffer);
+  gl.framebufferTexture2D(gl.FRAMEBUFFER, gl.COLOR_ATTACHMENT0, gl.TEXTURE_2D, made, 0);
+  return { texture: made, framebuffer, width, height };
+}
+
+function release(gl, { texture: made, framebuffer }) {
+  gl.deleteTexture(made);
+  gl.deleteFramebuffer(framebuffer);
+}
+
+function mipmaps(gl, made) {
+  gl.bindTexture(gl.TEXTURE_2D, made);
+  gl.generateMipmap(gl.TEXTURE_2D);
+}

@@ -1,0 +1,30 @@
+// State around the stateless network: each mask is the next one's hint. models/segmenter.py in JavaScript.
+
+export class Segmenter {
+  feedback = true;
+
+  // `network` is as network.js has it.
+  constructor(network) {
+    this.network = network;
+    this.reset();
+  }
+
+  // Forget the previous mask: the next frame begins a new sequence.
+  reset() {
+    this.previous = this.empty();
+  }
+
+  // The mask (Float32Array in [0, 1]) of a frame (RGBA uint8 at the network's size). Another `size`, such as that of a
+  // phone that was turned, begins anew.
+  async mask(frame, size) {
+    if (this.size !== String(size)) this.reset();
+    this.size = String(size);
+    this.previous = await this.network.mask(frame, this.feedback ? this.previous : this.empty());
+    return this.previous;
+  }
+
+  empty() {
+    const [height, width] = this.network.resolution;
+    return new Float32Array(height * width);
+  }
+}

@@ -1,0 +1,163 @@
+// What the graphics processor does with a frame. Every texture has the picture's top row first; only COMPOSE, which
+// draws on the screen, turns it over.
+
+const HEAD = `#version 300 es
+precision highp float;
+precision highp sampler2D;
+`;
+
+// One triangle that covers everything.
+export const VERTEX = `#version 300 es
+void main() {
+  vec2 corner = vec2((gl_VertexID << 1) & 2, gl_VertexID & 2);
+  gl_Position = vec4(2.0 * corner - 1.0, 0.0, 1.0);
+}`;
+
+// The mean of VALUE over the part of the frame that one of `to` pixels covers, as OpenCV's INTER_AREA has it.
+const AREA = `
+vec4 area(ivec2 from, vec2 to) {
+  vec2 cell = vec2(from) / to;
+  vec2 low = floor(gl_FragCoord.xy) * cell, high = low + cell;
+  ivec2 first = ivec2(low), last = min(ivec2(ceil(high - 1e-3)), from);
+  vec4 sum = vec4(0.0);
+  float whole = 0.0;
+  for (int y = first.y; y < last.y; y++) {
+    float rows = min(high.y, float(y + 1)) - max(low.y, float(y));
+    for (int x = first.x; x < last.x; x++) {
+      float share = rows * (min(high.x, float(x + 1)) - max(low.x, float(x)));
+      sum += share * value(ivec2(x, y));
+      whole += share;
+    }
+  }
+  return sum / whole;
+}`;
+
+// The whole frame at the network's size, its aspect not kept: models/segmenter.py's stretch.
+export const SHRINK = `${HEAD}
+uniform sampler2D frame;
+uniform vec2 to;
+out vec4 colour;
+vec4 value(ivec2 at) { return texelFetch(frame, at, 0); }
+${AREA}
+void main() {
+  ivec2 from = textureSize(frame, 0);
+  bool shrinks = from.x >= int(to.x) && from.y >= int(to.y);
+  colour = shrinks ? area(from, to) : texture(frame, gl_FragCoord.xy / to);
+}`;
+
+// The mask at the frame's size along the frame's own edges: a joint bilateral filter. Of the mask's pixels around, those
+// count whose colour the network saw is like this pixel's; then firm, as in effects/guided.py.
+export const REFINE = `${HEAD}
+uniform sampler2D frame, small, mask;
+out vec4 alpha;
+const float NEAR = 1.2;    // mask pixels
+const float ALIKE = 0.1;   // of the colours' range
+const float LOW = 0.15;
+const float SURE = 0.02;
+void main() {
+  vec3 here = texelFetch(frame, ivec2(gl_FragCoord.xy), 0).rgb;
+  vec2 at = gl_FragCoord.xy / vec2(textureSize(frame, 0));
+  ivec2 size = textureSize(mask, 0);
+  vec2 middle = at * vec2(size) - 0.5;
+  // Where the mask is sure all around, so is the answer: most pixels are spared the rest.
+  float least = 1.0, most = 0.0;
+  for (int i = 0; i < 5; i++) {
+    vec2 corner = i == 4 ? vec2(0.0) : vec2(i & 1, i >> 1) * 3.0 - 1.5;
+    float one = texture(mask, at + corner / vec2(size)).r;
+    least = min(least, one);
+    most = max(most, one);
+  }
+  if (most < SURE || least > 1.0 - SURE) {
+    alpha = vec4(step(0.5, least));
+    return;
+  }
+  // Where nothing around is alike, the plain enlargement stands.
+  float weights = 1e-3, sum = weights * texture(mask, at).r;
+  for (int y = -2; y <= 2; y++) {
+    for (int x = -2; x <= 2; x++) {
+      vec2 there = round(middle) + vec2(x, y);
+      ivec2 inside = clamp(ivec2(there), ivec2(0), size - 1);
+      vec2 away = (there - middle) / NEAR;
+      vec3 unlike = (texelFetch(small, inside, 0).rgb - here) / ALIKE;
+      float weight = exp(-0.5 * (dot(away, away) + dot(unlike, unlike)));
+      sum += weight * texelFetch(mask, inside, 0).r;
+      weights += weight;
+    }
+  }
+  alpha = vec4(smoothstep(LOW, 1.0 - LOW, sum / weights));
+}`;
+
+// The frame at a small size without the person: colours times their weight, and the weight. A pixel that is a quarter
+// person already shows too much of it to count as background.
+export const WEIGH = `${HEAD}
+uniform sampler2D frame, alpha;
+uniform vec2 to;
+out vec4 colour;
+vec4 value(ivec2 at) {
+  float weight = clamp(1.0 - 4.0 * texelFetch(alpha, at, 0).r, 0.0, 1.0);
+  return weight * vec4(texelFetch(frame, at, 0).rgb, 1.0);
+}
+${AREA}
+void main() { colour = area(textureSize(frame, 0), to); }`;
+
+// A Gaussian, one pixel being `stride`.
+export const BLUR = `${HEAD}
+uniform sampler2D from;
+uniform vec2 stride;
+uniform float sigma;
+out vec4 colour;
+void main() {
+  vec2 at = gl_FragCoord.xy / vec2(textureSize(from, 0));
+  vec4 sum = vec4(0.0);
+  float weights = 0.0;
+  int reach = int(ceil(3.0 * sigma));
+  for (int i = -reach; i <= reach; i++) {
+    float weight = exp(-0.5 * float(i * i) / (sigma * sigma));
+    sum += weight * textureLod(from, at + float(i) * stride, 0.0);
+    weights += weight;
+  }
+  colour = sum / weights;
+}`;
+
+// The person before the background, on the screen. Light wrap is as in effects/replace.py.
+export const COMPOSE = `${HEAD}
+uniform sampler2D frame, alpha, soft, picture;
+uniform int behind;        // BEHIND in compositor.js
+uniform vec3 flat_colour;
+uniform vec2 cover;        // the share of the picture that is seen, in each direction
+uniform bool mirror, show_mask;
+out vec4 colour;
+const float WRAP = 0.25;
+const float REACH = 0.03;
+const float ENOUGH = 0.1;
+
+// The mean background; where the person hides nearly all of it, that of farther around.
+vec3 blurred(vec2 at) {
+  vec4 near = textureLod(soft, at, 0.0), far = textureLod(soft, at, 5.0);
+  return mix(far.rgb / max(far.a, 1e-3), near.rgb / max(near.a, 1e-3), min(near.a / ENOUGH, 1.0));
+}
+
+void main() {
+  ivec2 size = textureSize(frame, 0);
+  ivec2 seen = ivec2(gl_FragCoord.x, float(size.y) - gl_FragCoord.y);
+  vec2 place = (vec2(seen) + 0.5) / vec2(size);
+  ivec2 pixel = mirror ? ivec2(size.x - 1 - seen.x, seen.y) : seen;
+  vec2 at = (vec2(pixel) + 0.5) / vec2(size);
+  float cut = texelFetch(alpha, pixel, 0).r;
+  if (show_mask) {
+    colour = vec4(vec3(cut), 1.0);
+    return;
+  }
+  vec3 person = texelFetch(frame, pixel, 0).rgb;
+  vec3 other, light;
+  vec2 picked = 0.5 + cover * (place - 0.5);
+  if (behind == 0) {
+    colour = vec4(mix(blurred(at), person, cut), 1.0);
+    return;
+  }
+  other = behind == 1 ? flat_colour : texture(picture, picked).rgb;
+  light = behind == 1 ? flat_colour : textureLod(picture, picked, 6.0).rgb;
+  float around = textureLod(alpha, at, log2(REACH * float(min(size.x, size.y)))).r;
+  person += WRAP * (1.0 - around) * light * (1.0 - person);
+  colour = vec4(mix(other, person, cut), 1.0);
+}`;
