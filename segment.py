@@ -28,10 +28,12 @@ app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions
 
 @app.command(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 def segment(
-    video: Annotated[str, typer.Argument(metavar="VIDEO", help="A video file, or a camera: camera, camera:1.")],
+    video: Annotated[
+        str | None, typer.Argument(metavar="VIDEO", help="A video file, or a camera: camera, camera:1.")
+    ] = None,
     out: Annotated[
-        Path, typer.Option("-o", "--out", metavar="PATH", help="Its suffix says the kind: mp4, mov, mkv, webm.")
-    ],
+        Path | None, typer.Option("-o", "--out", metavar="PATH", help="Its suffix says the kind: mp4, mov, mkv, webm.")
+    ] = None,
     background: Annotated[
         str | None, typer.Option(metavar="PICTURE|VIDEO|COLOUR", help="Put this behind the person.")
     ] = None,
@@ -59,6 +61,9 @@ def segment(
     feedback: Annotated[bool, typer.Option(help="Give the network its previous mask.")] = True,
     refine: Annotated[bool, typer.Option(help="Bring the mask to the picture's own edges.")] = True,
     threads: Annotated[int, typer.Option(min=1, metavar="N", help="Processors that the network may use.")] = 1,
+    live: Annotated[
+        bool, typer.Option("--live", help="No VIDEO: a page that does it with a phone's or this machine's own camera.")
+    ] = False,
 ) -> None:
     """Cut people out of a video and change what is behind them; sound, times and orientation are kept."""
     from models.segmenter import Segmenter
@@ -66,7 +71,15 @@ def segment(
     from video.read import open_source
     from video.write import check, open_sink
 
-    if [background is not None, blur, recolor is not None, cutout].count(True) != 1:
+    chosen = [background is not None, blur, recolor is not None, cutout]
+    if live:
+        if any([video, out, *chosen]):
+            fail("--live goes with --model and --size alone: the rest is chosen on its page.", WRONG_USAGE)
+        show_live(model, size)
+        return
+    if video is None or out is None:
+        fail("say which VIDEO, and with --out where to; or --live, for a page.", WRONG_USAGE)
+    if chosen.count(True) != 1:
         fail("say one of --background, --blur, --recolor and --cutout.", WRONG_USAGE)
     check(out, cutout)
     session, name = open_network(model, runtime, size, threads)
@@ -92,15 +105,38 @@ def segment(
     report(out, written, watch)
 
 
+def show_live(model: str, size: Resolution | None) -> None:
+    """Serve the page of the camera until Ctrl-C."""
+    from devices.open_model import open_model
+    from devices.web import packages
+    from devices.web.live import show
+
+    path = find_network(model, "tflite", size)
+    if path.suffix != ".tflite":
+        fail(f"{path}: the page runs TFLite alone; name a .tflite file or a variant.", WRONG_USAGE)
+    open_model(path, resolution=size)
+    try:
+        show(path, Path(model).stem)
+    except packages.NoPackages as reason:
+        fail(f"no page can be served: {reason}", NOT_MEASURED)
+
+
 def open_network(model: str, runtime: str, size: Resolution | None, threads: int) -> tuple[Session, str]:
     """The model in its runtime, and what to call it."""
     from devices.open_model import open_model
+
+    path = find_network(model, runtime, size)
+    session, resolution = open_model(path, resolution=size, threads=threads)
+    return session, f"{model} at {resolution[0]}x{resolution[1]} in {session.facts['runtime']}"
+
+
+def find_network(model: str, runtime: str, size: Resolution | None) -> Path:
+    """The file of a model: the path itself, or a variant's checkpoint for PyTorch and its artifact for others."""
     from models.checkpoint import FOLDER
     from models.variant import get
 
     if Path(model).exists():
-        session, resolution = open_model(model, resolution=size, threads=threads)
-        return session, f"{model} at {resolution[0]}x{resolution[1]} in {session.facts['runtime']}"
+        return Path(model)
     if runtime not in RUNTIMES:
         fail(f"{runtime!r} is none of {', '.join(RUNTIMES)}.", WRONG_USAGE)
     own = get(model).resolution
@@ -108,9 +144,7 @@ def open_network(model: str, runtime: str, size: Resolution | None, threads: int
     if not checkpoint.is_file():
         shipped = ", ".join(sorted(path.stem for path in FOLDER.glob("*.safetensors")))
         fail(f"{model} has no checkpoint yet; name another with --model: {shipped}.", NOT_MEASURED)
-    path = checkpoint if runtime == "pytorch" else converted(model, checkpoint, runtime, size or own)
-    session, resolution = open_model(path, resolution=size, threads=threads)
-    return session, f"{model} at {resolution[0]}x{resolution[1]} in {session.facts['runtime']}"
+    return checkpoint if runtime == "pytorch" else converted(model, checkpoint, runtime, size or own)
 
 
 def converted(variant: str, checkpoint: Path, runtime: str, size: Resolution) -> Path:
