@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -127,6 +127,19 @@ class Runner(Protocol):
 
     def run(self, cell: Cell, job: Job) -> Result:
         """Measure one cell, or raise CellFailed. Never anything else for what a device does."""
+        ...
+
+
+@runtime_checkable
+class Foresighted(Protocol):
+    """A runner that can get a cell's process ready while the cell before it is judged."""
+
+    def expect(self, job: Job) -> None:
+        """`job` will be run next. What is begun now has ended, or sleeps, before that cell's times are taken."""
+        ...
+
+    def close(self) -> None:
+        """End what still waits for a job."""
         ...
 
 

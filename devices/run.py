@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from converters.artifact import Artifact, Failure, Spec
 from devices import job as jobs
-from devices.contract import Cell, CellFailed, Job, Result, Runner
+from devices.contract import Cell, CellFailed, Foresighted, Job, Result, Runner
 from devices.fleet import Began, Ended, Fleet, Joined
 from devices.plan import Plan, Task, identity
 from models.segmenter import Fit
@@ -194,8 +194,9 @@ def measure(
     """Measure `tasks` in the order given, those in `emulated` formats last; what goes wrong costs its cell alone.
 
     Each cell gives Started, and later its Outcome. A cell that is timed has the machine to itself: what the consumer
-    does, it does between cells. Emulated cells have no time to spoil, so as many run at once as there are processors.
-    The devices of a fleet each take all tasks, and each Outcome's cell names its own.
+    does, it does between cells, while a runner with foresight gets ready for the next. Emulated cells have no time to
+    spoil, so as many run at once as there are processors. The devices of a fleet each take all tasks, and each
+    Outcome's cell names its own.
     """
     timed = [task for task in tasks if task.cell.format not in emulated]
     untimed = [task for task in tasks if task.cell.format in emulated]
@@ -219,12 +220,22 @@ def measure(
                 told: Result | CellFailed = runner.run(*asked)
             except CellFailed as failure:
                 told = failure
+            for following in timed[position + 1 : position + 2]:
+                expect(following)
             return replace(_judge(task, asked[0], told, data), position=position)
 
-        for position, task in enumerate(timed):
-            yield Started(task)
-            yield one(position, task)
-        yield from _side_by_side(one, list(enumerate(untimed, len(timed))))
+        def expect(task: Task) -> None:
+            if isinstance(runner, Foresighted) and not isinstance(asked := ask(task), Outcome):
+                runner.expect(asked[1])
+
+        try:
+            for position, task in enumerate(timed):
+                yield Started(task)
+                yield one(position, task)
+            yield from _side_by_side(one, list(enumerate(untimed, len(timed))))
+        finally:
+            if isinstance(runner, Foresighted):
+                runner.close()
 
 
 def _side_by_side(one: Callable[[int, Task], Outcome], waiting: list[tuple[int, Task]]) -> Iterator[Event]:

@@ -1,9 +1,11 @@
-"""The timed process: `python -m devices.worker JOBFOLDER`.
+"""The process that measures: `python -m devices.worker FORMAT THREADS`, job folders on its stdin, a line each.
 
-It loads the model, runs it once, runs it some more and notes the process's peak memory, warms up until converged, and
-then times the two loops: the model's, which passes every frame at least once and keeps its mask, and the pipeline's.
-What is scored is therefore what was timed. It binds itself to as many processors as the job has threads, and nothing
-else runs here: no progress, no monitor.
+It binds itself to as many processors as THREADS, imports what runs FORMAT, says so, and sleeps until it is given a
+folder, so that it can be started while its caller is still busy. What is timed has a process to itself: its caller
+gives it one folder. There it loads the model, runs it once, runs it some more and notes the process's peak memory,
+warms up until converged, and then times the two loops: the model's, which passes every frame at least once and keeps
+its mask, and the pipeline's. What is scored is therefore what was timed. Nothing else runs here: no progress, no
+monitor.
 """
 
 from __future__ import annotations
@@ -33,6 +35,8 @@ RUNTIMES = {
     "openvino": "openvino",
 }
 """What is imported before loading is timed; Core ML has a way of its own."""
+READY, DONE = "== ready", "== done"
+"""What it says on its stdout when it has imported all, and when a folder holds its answer."""
 MEMORY_INFERENCES = 20
 """After as many, a runtime has allocated what it will. Nothing that only the bench needs has been imported by then."""
 
@@ -43,10 +47,9 @@ def measure(job: Job) -> Result:
     `load_ns` is reading and preparing the model, its file in the system's cache, its runtime already imported:
     importing is Python's time. `first_ns` is the inference after it, tensors in and out.
     """
-    cpus = environment.pin(job.threads)
+    cpus = get_ready(job.format, job.threads)
     frames, sequences = unrepeated(jobs.read_frames(job), job.sequences)
     scored = sum(job.sequences)
-    import_runtime(job.format)
 
     session, load_ns = timed(lambda: open_session(job))
     model = ModelLoop(session, frames, sequences)
@@ -91,6 +94,16 @@ def measure(job: Job) -> Result:
     )
 
 
+def get_ready(format: str, threads: int) -> list[int] | None:
+    """Bind this process to processors, which are returned, and import what runs `format`; again, it changes nothing.
+
+    Of emulated formats nothing is timed and several run at once: they are bound to nothing.
+    """
+    cpus = None if emulated(format) else environment.pin(threads)
+    import_runtime(format)
+    return cpus
+
+
 def open_session(job: Job) -> Session:
     if job.format == "pytorch":
         from devices.baseline import Eager
@@ -130,9 +143,14 @@ def timed(work: Callable[[], Any]) -> tuple[Any, int]:
     return made, time.perf_counter_ns() - start
 
 
-def main(folder: Path) -> None:
-    jobs.write_result(folder, measure(jobs.read(folder)))
+def main(format: str, threads: int) -> None:
+    get_ready(format, threads)
+    print(READY, flush=True)
+    for line in sys.stdin:
+        folder = Path(line.removesuffix("\n"))
+        jobs.write_result(folder, measure(jobs.read(folder)))
+        print(DONE, flush=True)
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(sys.argv[1], int(sys.argv[2]))

@@ -19,6 +19,7 @@ from devices import job as jobs
 from devices.contract import Cell, CellFailed, Counts, Job
 from devices.desktop import ROOT, Desktop
 from devices.environment import DesktopProbe
+from devices.worker import DONE, READY, get_ready
 from models.hourglass import Hourglass
 from models.variant import Variant
 
@@ -57,12 +58,16 @@ def job(tmp_path_factory: pytest.TempPathFactory, frames: np.ndarray) -> Job:
     return Job(folder / "tiny.onnx", "onnx", "fp32", (H, W), shared, SEQUENCES, counts=COUNTS, variant="tiny")
 
 
+def lying_worker(script: str) -> tuple[str, ...]:
+    return sys.executable, "-c", f"print({READY!r}, flush=True)\n{textwrap.dedent(script)}"
+
+
 def desktop(script: str = "", time_limit: float | None = None) -> Desktop:
-    """A Desktop whose worker runs `script` with the job folder as sys.argv[1]."""
+    """A Desktop whose worker says that it is ready and runs `script`, the job folder being what `input()` gives."""
     probe = DesktopProbe(look_seconds=0.01)
     if not script:
         return Desktop(time_limit, probe=probe)
-    return Desktop(time_limit, worker=(sys.executable, "-c", textwrap.dedent(script)), probe=probe)
+    return Desktop(time_limit, worker=lying_worker(script), probe=probe)
 
 
 def test_a_cell_is_measured(job: Job, frames: np.ndarray) -> None:
@@ -135,12 +140,73 @@ def test_a_worker_killed_on_its_way_fails_its_cell(job: Job) -> None:
         import os, sys
         sys.path.insert(0, "")
         from pathlib import Path
-        Path(sys.argv[1], "result.json.part").write_text('{"evidence": "measured"')
+        folder = input()
+        Path(folder, "result.json.part").write_text('{"evidence": "measured"')
         print("measuring", file=sys.stderr, flush=True)
         os.kill(os.getpid(), 9)
     """
     with pytest.raises(CellFailed, match="died of SIGKILL after saying: measuring"):
         desktop(script).run(CELL, job)
+
+
+PATIENT = f"""
+    import json, os, sys
+    from pathlib import Path
+    for line in sys.stdin:
+        folder = Path(line.strip())
+        if "fail" in (folder / "job.json").read_text():
+            sys.exit("it fails")
+        (folder / "masks.f32").write_bytes(bytes({4 * sum(SEQUENCES) * H * W}))
+        told = {{"evidence": "emulated", "placement": {{"pid": os.getpid()}}, "end": "done"}}
+        (folder / "result.json").write_text(json.dumps(told))
+        print("{DONE}", flush=True)
+"""
+"""A worker that takes folder after folder, and tells its process."""
+
+
+def test_a_process_that_was_started_ahead_is_the_one_that_measures(job: Job) -> None:
+    here = desktop(PATIENT, 60)
+    here.expect(job)
+    (ahead,) = psutil.Process().children()
+    assert here.run(CELL, job).placement["pid"] == ahead.pid
+    assert gone(ahead.pid)
+
+
+def test_a_timed_cell_has_a_process_of_its_own(job: Job) -> None:
+    here = desktop(PATIENT, 60)
+    assert here.run(CELL, job).placement["pid"] != here.run(CELL, job).placement["pid"]
+
+
+def test_a_process_that_waits_in_vain_is_ended(job: Job) -> None:
+    here = desktop(PATIENT, 60)
+    here.expect(job)
+    (ahead,) = psutil.Process().children()
+    here.close()
+    assert gone(ahead.pid)
+
+
+def test_emulated_cells_share_a_process_and_one_that_fails_costs_itself_alone(
+    job: Job, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("devices.desktop.emulated", lambda format: format == "onnx")
+    here = desktop(PATIENT, 60)
+    first = here.run(CELL, job).placement["pid"]
+    assert here.run(CELL, job).placement["pid"] == first
+    with pytest.raises(CellFailed, match="ended with code 1 after saying: it fails"):
+        here.run(CELL, replace(job, variant="fail"))
+    second = here.run(CELL, job).placement["pid"]
+    assert second != first
+    here.close()
+    assert gone(second)
+
+
+@pytest.mark.skipif(sys.platform == "darwin", reason="on a Mac nothing is emulated")
+def test_what_is_not_timed_is_bound_to_no_processor(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Several run at once, and the choice of processors is the same for each.
+    monkeypatch.setattr("devices.worker.import_runtime", lambda format: None)
+    monkeypatch.setattr("devices.environment.pin", lambda threads: [7])
+    assert get_ready("coreml", 1) is None
+    assert get_ready("onnx", 1) == [7]
 
 
 def test_a_worker_that_says_all_is_well_and_leaves_nothing_is_not_believed(job: Job) -> None:
@@ -150,10 +216,10 @@ def test_a_worker_that_says_all_is_well_and_leaves_nothing_is_not_believed(job: 
 
 def test_a_worker_that_leaves_half_its_masks_is_not_believed(job: Job) -> None:
     script = """
-        import sys
         from pathlib import Path
-        Path(sys.argv[1], "masks.f32").write_bytes(bytes(100))
-        Path(sys.argv[1], "result.json").write_text('{"evidence": "measured", "end": "done"}')
+        folder = input()
+        Path(folder, "masks.f32").write_bytes(bytes(100))
+        Path(folder, "result.json").write_text('{"evidence": "measured", "end": "done"}')
     """
     with pytest.raises(CellFailed, match=r"masks\.f32 holds 100 bytes"):
         desktop(script).run(CELL, job)
@@ -164,8 +230,9 @@ def test_a_result_is_believed_whatever_the_exit_code(job: Job) -> None:
         import os, sys
         sys.path.insert(0, "")
         from pathlib import Path
-        from devices.worker import main
-        main(Path(sys.argv[1]))
+        from devices import job, worker
+        folder = Path(input())
+        job.write_result(folder, worker.measure(job.read(folder)))
         os._exit(7)
     """
     assert desktop(script).run(CELL, job).evidence == "measured"
@@ -206,7 +273,7 @@ def test_a_worker_that_hangs_is_stopped_with_its_children(tmp_path: Path, job: J
 def test_ctrl_c_ends_the_worker_and_its_children(tmp_path: Path, job: Job) -> None:
     pids = tmp_path / "pids"
     jobs.describe(tmp_path, job)
-    worker = (sys.executable, "-c", textwrap.dedent(FORKING.format(pids=str(pids))))
+    worker = lying_worker(FORKING.format(pids=str(pids)))
     code = f"""
 from pathlib import Path
 from devices import job as jobs

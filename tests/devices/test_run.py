@@ -169,6 +169,31 @@ def test_emulated_cells_come_last_and_timed_ones_have_the_machine_to_themselves(
     assert sorted(event.position for event in events if isinstance(event, Outcome)) == [0, 1, 2, 3, 4]
 
 
+def test_while_a_cell_is_judged_the_next_timed_one_is_got_ready(plan: Plan, data: Data) -> None:
+    made: dict[Spec, Artifact | Failure] = {spec: artifact(spec) for spec in plan.specs}
+    made |= {spec: Failure(spec, "not made") for spec in plan.specs if spec.format == "tflite"}
+    order: list[str] = []
+
+    class Ahead(Thresholder):
+        def run(self, cell: Cell, job: Job) -> Result:
+            order.append(f"run {cell.format}")
+            return super().run(cell, job)
+
+        def expect(self, job: Job) -> None:
+            order.append(f"expect {job.format}")
+
+        def close(self) -> None:
+            order.append("close")
+
+    for event in measure(plan.tasks, plan, made, Ahead(), data, emulated=("coreml",)):
+        if isinstance(event, Outcome):
+            order.append(f"judged {event.task.cell.format}")
+    assert [task.cell.format for task in plan.tasks] == ["pytorch", "onnx", "tflite", "openvino", "coreml"]
+    pytorch, onnx = ["run pytorch", "expect onnx", "judged pytorch"], ["run onnx", "judged onnx"]
+    openvino, coreml = ["run openvino", "judged openvino"], ["run coreml", "judged coreml"]
+    assert order == [*pytorch, *onnx, "judged tflite", *openvino, *coreml, "close"]
+
+
 def share(plan: Plan, runner: object, data: Data, here: bool = False) -> Share:
     return Share(plan, plan.tasks, lambda: runner, data, here=here)  # type: ignore[arg-type, return-value]
 
