@@ -178,9 +178,8 @@ def choose(size: tuple[int, int], background: str | None, blur: bool, recolor: s
 
 def run(source: Source, segmenter: Segmenter, effect: Effect, sink: Sink, watch: Stopwatch, refine: bool = True) -> int:
     """Everything through the stages, each in a thread of its own, the writing in this one; the frames written."""
-    from effects.apply import to_float
-    from effects.guided import refined
-    from models.segmenter import enlarge, unfitted
+    from effects.apply import alpha_of
+    from models.segmenter import unfitted
     from video.ahead import ahead
     from video.bar import bar
     from video.read import Frame
@@ -201,10 +200,9 @@ def run(source: Source, segmenter: Segmenter, effect: Effect, sink: Sink, watch:
             if isinstance(item, tuple):
                 frame, mask = item
                 with watch("refine"):
-                    picture = to_float(frame.picture)
-                    alpha = refined(mask, picture) if refine else enlarge(mask, source.size)
+                    alpha = alpha_of(mask, frame.picture, refine)
                 with watch("composite"):
-                    made = effect(picture, alpha, float(frame.pts * source.time_base))
+                    made = effect(frame.picture, alpha, float(frame.pts * source.time_base))
                 yield made, frame.pts
             else:
                 yield item

@@ -4,48 +4,59 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from effects.backdrop import Backdrop
+from effects.band import Bytes, Floats, between, enlarged, put, sample, take
 from effects.blur import SIGMA, blurred
-from effects.foreground import foreground
-from effects.recolour import Colour, recoloured
-from effects.replace import light_wrap, over
+from effects.foreground import foreground, layers
+from effects.guided import refined
+from effects.recolour import Colour, recoloured, tones
+from effects.replace import lit, over, pasted, touched, wrap
 
-Floats = NDArray[np.float32]
-Picture = NDArray[np.uint8]
-Effect = Callable[[Floats, Floats, float], Picture]
-"""Picture (H, W, 3) and alpha (H, W), both in [0, 1], and the time in seconds, to (H, W, 3 or 4) uint8."""
-
-
-def to_float(picture: Picture) -> Floats:
-    """uint8 to float32 in [0, 1]."""
-    return picture.astype(np.float32) * np.float32(1 / 255)
+Effect = Callable[[Bytes, Bytes, float], Bytes]
+"""Picture (H, W, 3) and alpha (H, W) in 8 bits, and the time in seconds, to a new picture (H, W, 3 or 4)."""
 
 
-def to_bytes(picture: Floats) -> Picture:
-    """[0, 1] to uint8, rounded and clipped."""
-    return np.asarray(cv2.convertScaleAbs(np.maximum(picture, 0), alpha=255), np.uint8).reshape(picture.shape)
+def alpha_of(mask: Floats, picture: Bytes, refine: bool = True) -> Bytes:
+    """The alpha (H, W) of a picture (H, W, 3) from a network's mask (h, w) in [0, 1]: refined, or only enlarged."""
+    return refined(mask, picture) if refine else enlarged(mask, picture.shape[:2])
 
 
 def replacing(backdrop: Backdrop) -> Effect:
-    def replaced(picture: Floats, alpha: Floats, seconds: float) -> Picture:
-        behind = to_float(backdrop(seconds))
-        return to_bytes(over(light_wrap(foreground(picture, alpha), behind, alpha), behind, alpha))
+    def replaced(picture: Bytes, alpha: Bytes, seconds: float) -> Bytes:
+        scene = backdrop(seconds)
+        falls = wrap(scene.light, alpha)
+        at = touched(falls, alpha)
+        person = lit(foreground(picture, alpha, *layers(picture, alpha), at), sample(falls, alpha.shape, at))
+        made = pasted(picture, scene.picture, alpha)
+        put(made, at, over(person, take(scene.picture, at), take(alpha, at)))
+        return made
 
     return replaced
 
 
 def blurring(sigma: float = SIGMA) -> Effect:
-    return lambda picture, alpha, _: to_bytes(over(picture, blurred(picture, alpha, sigma), alpha))
+    return lambda picture, alpha, _: before(blurred(picture, alpha, sigma), picture, alpha)
 
 
 def recolouring(colour: Colour) -> Effect:
-    return lambda picture, alpha, _: to_bytes(over(picture, recoloured(picture, colour), alpha))
+    every = tones(colour)
+    return lambda picture, alpha, _: before(recoloured(picture, every), picture, alpha)
 
 
-def cutting_out(picture: Floats, alpha: Floats, seconds: float) -> Picture:
-    """RGBA, not premultiplied, the colours those of the person alone."""
-    return to_bytes(np.dstack([foreground(picture, alpha), alpha]))
+def before(behind: Bytes, picture: Bytes, alpha: Bytes) -> Bytes:
+    """The person of a picture (H, W, 3) before the same picture's background made into `behind` (H, W, 3)."""
+    at = between(alpha)
+    made = pasted(picture, behind, alpha)
+    put(made, at, over(take(picture, at), take(behind, at), take(alpha, at)))
+    return made
+
+
+def cutting_out(picture: Bytes, alpha: Bytes, seconds: float) -> Bytes:
+    """RGBA, not premultiplied, the colours those of the person alone, carried on over what is not."""
+    at = between(alpha)
+    front, behind = layers(picture, alpha)
+    person = pasted(picture, enlarged(front, alpha.shape), alpha)
+    put(person, at, foreground(picture, alpha, front, behind, at))
+    return np.dstack([person, alpha])

@@ -5,20 +5,34 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
+from effects.band import Bytes, Floats
 from effects.recolour import Colour
+from effects.replace import light_of
 
 if TYPE_CHECKING:
     from video.read import Frame
 
-Picture = NDArray[np.uint8]
-Backdrop = Callable[[float], Picture]
-"""Seconds, never falling, to (H, W, 3) uint8 RGB."""
+
+@dataclass(frozen=True)
+class Scene:
+    """A background (H, W, 3) RGB, and the light it sheds, a small copy (h, w, 3) in [0, 1]."""
+
+    picture: Bytes
+    light: Floats
+
+    @classmethod
+    def of(cls, picture: Bytes) -> Scene:
+        return cls(picture, light_of(picture))
+
+
+Backdrop = Callable[[float], Scene]
+"""Seconds, never falling, to what is behind the person then."""
 
 PICTURES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")
 
@@ -51,8 +65,9 @@ def open_backdrop(text: str, size: tuple[int, int]) -> Backdrop:
     return moving(text, size)
 
 
-def still(picture: Picture) -> Backdrop:
-    return lambda seconds: picture
+def still(picture: Bytes) -> Backdrop:
+    scene = Scene.of(picture)
+    return lambda seconds: scene
 
 
 def moving(path: str, size: tuple[int, int]) -> Backdrop:
@@ -60,14 +75,14 @@ def moving(path: str, size: tuple[int, int]) -> Backdrop:
     frames = _frames(path)
     shown = [next(frames)]
     following = [next(frames)]
-    cache = [fill(shown[0][1].picture, size)]
+    cache = [Scene.of(fill(shown[0][1].picture, size))]
 
-    def at(seconds: float) -> Picture:
+    def at(seconds: float) -> Scene:
         if following[0][0] > seconds:
             return cache[0]
         while following[0][0] <= seconds:
             shown[0], following[0] = following[0], next(frames)
-        cache[0] = fill(shown[0][1].picture, size)
+        cache[0] = Scene.of(fill(shown[0][1].picture, size))
         return cache[0]
 
     return at
@@ -89,7 +104,7 @@ def _frames(path: str) -> Iterator[tuple[float, Frame]]:
         source.close()
 
 
-def fill(picture: Picture, size: tuple[int, int]) -> Picture:
+def fill(picture: Bytes, size: tuple[int, int]) -> Bytes:
     """The middle of a picture (h, w, 3) at `size` (H, W): its aspect kept, what is too much cut off."""
     import cv2
 

@@ -16,7 +16,7 @@ import typer
 from frames.clip import Clip, Footage
 from frames.score import judge, summarise
 from metrics.matting import gradient_error, sad
-from models.segmenter import Floats, Segmenter, Step, enlarge, unfitted
+from models.segmenter import Floats, Segmenter, Step, unfitted
 
 WAYS = ((False, False), (False, True), (True, False), (True, True))
 """(feedback, refined)."""
@@ -24,15 +24,15 @@ WAYS = ((False, False), (False, True), (True, False), (True, True))
 
 def masks(segmenter: Segmenter, clip: Clip, refine: bool) -> Iterator[Floats]:
     """The clip's masks at its pictures' size, one after the other."""
-    from effects.apply import to_float
-    from effects.guided import refined
+    from effects.apply import alpha_of
+    from effects.band import to_floats
 
     segmenter.reset()
     for index in range(len(clip)):
         picture = clip.read(index)[0]
         size = picture.shape[:2]
         small = unfitted(segmenter.mask(segmenter.prepare(picture)), size, segmenter.fit)
-        yield refined(small, to_float(picture)) if refine else enlarge(small, size)
+        yield to_floats(alpha_of(small, picture, refine))
 
 
 def measure(segmenter: Segmenter, footage: Footage, refine: bool) -> dict[str, float | None]:

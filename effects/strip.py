@@ -23,9 +23,9 @@ def main(
     """Write frame, previous mask, mask and composite of one moment side by side."""
     import cv2
 
-    from effects.apply import replacing, to_bytes, to_float
+    from effects.apply import alpha_of, replacing
     from effects.backdrop import open_backdrop
-    from effects.guided import refined
+    from effects.band import to_bytes
     from models.segmenter import Segmenter, enlarge, unfitted
     from segment import open_network
     from video.read import Frame, open_source
@@ -39,10 +39,9 @@ def main(
         if frame.pts * source.time_base >= at:
             break
     source.close()
-    picture = to_float(frame.picture)
-    alpha = refined(mask, picture)
-    composite = replacing(open_backdrop(background, source.size))(picture, alpha, 0)
-    grey = [np.repeat(to_bytes(m)[..., None], 3, -1) for m in (before, alpha)]
+    alpha = alpha_of(mask, frame.picture)
+    composite = replacing(open_backdrop(background, source.size))(frame.picture, alpha, 0)
+    grey = [np.repeat(m[..., None], 3, -1) for m in (to_bytes(before), alpha)]
     strip = np.hstack([frame.picture, *grey, composite])
     width = min(1600, strip.shape[1])
     strip = cv2.resize(strip, (width, round(strip.shape[0] * width / strip.shape[1])), interpolation=cv2.INTER_AREA)

@@ -59,7 +59,7 @@ def test_what_is_changed_is_the_background_alone(tmp_path, effect):
 def test_a_video_stands_behind_at_its_own_rate_and_begins_again(tmp_path):
     behind = video(tmp_path / "behind.mp4", 3, (96, 160), rate=10)
     backdrop = open_backdrop(str(behind), (96, 160))
-    middles = [int(backdrop(seconds)[48, 80, 0]) for seconds in (0, 0.05, 0.11, 0.21, 0.31, 0.42)]
+    middles = [int(backdrop(seconds).picture[48, 80, 0]) for seconds in (0, 0.05, 0.11, 0.21, 0.31, 0.42)]
     assert middles == pytest.approx([30, 30, 40, 50, 30, 40], abs=4)
 
 

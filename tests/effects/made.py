@@ -4,22 +4,29 @@ from __future__ import annotations
 
 import numpy as np
 
+from effects.band import Bytes, Floats, to_bytes, to_floats
+from effects.replace import over
 from frames.sample import _matte, portrait
 
-RED, BLUE, GREEN = (np.array(c, np.float32) for c in ((0.8, 0.2, 0.1), (0.1, 0.2, 0.8), (0.2, 0.8, 0.3)))
+RED, BLUE, GREEN = (np.array(c, np.uint8) for c in ((204, 51, 26), (26, 51, 204), (51, 204, 77)))
 
 
-def disc(radius: float = 40, softness: float = 1.0, size: tuple[int, int] = (120, 160)) -> np.ndarray:
+def disc(radius: float = 40, softness: float = 1.0, size: tuple[int, int] = (120, 160)) -> Floats:
     """(H, W): 1 within, 0 without, `softness` pixels in between."""
     y, x = np.mgrid[: size[0], : size[1]] - np.array([(size[0] - 1) / 2, (size[1] - 1) / 2])[:, None, None]
     return np.clip((radius - np.hypot(y, x)) / softness + 0.5, 0, 1).astype(np.float32)
 
 
-def mixed(alpha: np.ndarray, front=RED, behind=BLUE) -> np.ndarray:
+def mixed(alpha: Floats, front: Bytes = RED, behind: Bytes = BLUE) -> Bytes:
     """(H, W, 3): `front` over `behind`."""
-    return (behind + alpha[..., None] * (front - behind)).astype(np.float32)
+    return to_bytes(over(to_floats(wall(front, alpha)), to_floats(wall(behind, alpha)), alpha))
 
 
-def astronaut() -> tuple[np.ndarray, np.ndarray]:
-    """The portrait (512, 512, 3) in [0, 1] and its alpha."""
-    return portrait()[0].astype(np.float32) / 255, _matte("person.png").astype(np.float32) / 255
+def wall(colour: Bytes, like: Bytes | Floats) -> Bytes:
+    """One colour, (H, W, 3) of a picture or alpha (H, W, ...)."""
+    return np.ascontiguousarray(np.broadcast_to(colour, (*like.shape[:2], 3)))
+
+
+def astronaut() -> tuple[Bytes, Bytes]:
+    """The portrait (512, 512, 3) and its alpha."""
+    return portrait()[0], _matte("person.png")

@@ -1,0 +1,82 @@
+"""The pixels that are neither person nor background, and small copies for all that is smooth.
+
+An edge is a few per cent of a picture: there alone an effect is worked out pixel by pixel, in float; around it whole
+8-bit pictures are copied. What varies slowly is found on a small copy, and sampled at the edge's pixels.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+Bytes = NDArray[np.uint8]
+Floats = NDArray[np.float32]
+Pixels = NDArray[np.intp]
+"""(N,) places in a picture (H, W) read row by row."""
+Size = tuple[int, ...]
+"""(H, W)."""
+
+SIDE = 180
+"""Shorter side, in pixels, of a small copy."""
+
+
+def between(alpha: Bytes) -> Pixels:
+    """Where `alpha` (H, W) is neither 0 nor 255."""
+    # In 8 bits, nothing less one is 255.
+    return np.flatnonzero(alpha - np.uint8(1) < 254)
+
+
+def take(picture: Bytes, at: Pixels) -> Floats:
+    """(N,) or (N, C) in [0, 1] of a picture (H, W) or (H, W, C)."""
+    return picture.reshape(-1, *picture.shape[2:]).take(at, axis=0) * np.float32(1 / 255)
+
+
+def put(picture: Bytes, at: Pixels, values: Floats) -> None:
+    """Write (N,) or (N, C), rounded and clipped to [0, 1], into a picture (H, W) or (H, W, C)."""
+    picture.reshape(-1, *picture.shape[2:])[at] = to_bytes(values)
+
+
+def to_floats(picture: Bytes) -> Floats:
+    """uint8 to [0, 1]."""
+    return np.multiply(picture, np.float32(1 / 255), dtype=np.float32)
+
+
+def to_bytes(values: Floats) -> Bytes:
+    """[0, 1] to uint8, rounded and clipped."""
+    return (np.clip(values, 0, 1) * np.float32(255) + np.float32(0.5)).astype(np.uint8)
+
+
+def small_copy(picture: Bytes, side: int = SIDE) -> Floats:
+    """A picture (H, W[, C]) in [0, 1] with its shorter side `side`, by area; what is small already stays."""
+    height, width = picture.shape[:2]
+    scale = min(1.0, side / min(height, width))
+    size = max(1, round(width * scale)), max(1, round(height * scale))
+    return np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.float32) * np.float32(1 / 255)
+
+
+def enlarged(small: Floats, size: Size) -> Bytes:
+    """A small copy bilinearly at `size`, in 8 bits."""
+    return np.asarray(cv2.resize(to_bytes(small), (size[1], size[0]), interpolation=cv2.INTER_LINEAR), np.uint8)
+
+
+def thrice(values: Floats) -> Floats:
+    """(..., 3) of (...): the same in each channel, for which NumPy's own broadcasting takes many times as long."""
+    made = cv2.merge([values] * 3) if values.size else values
+    return np.asarray(made, np.float32).reshape(*values.shape, 3)
+
+
+ROW = 1024
+"""Pixels are sampled in rows, as OpenCV takes no side above 32767."""
+
+
+def sample(small: Floats, size: Size, at: Pixels) -> Floats:
+    """(N,) or (N, C): what bilinear enlargement of `small` (h, w[, C]) to `size` would have at `at`."""
+    row, column = np.divmod(at.astype(np.int32), np.int32(size[1]))
+    rows = -(-max(len(at), 1) // ROW)
+    places = np.zeros((2, rows * ROW), np.float32)
+    places[0, : len(at)] = (column + np.float32(0.5)) * np.float32(small.shape[1] / size[1]) - np.float32(0.5)
+    places[1, : len(at)] = (row + np.float32(0.5)) * np.float32(small.shape[0] / size[0]) - np.float32(0.5)
+    x, y = places.reshape(2, rows, ROW)
+    found = cv2.remap(small, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return np.asarray(found, np.float32).reshape(rows * ROW, *small.shape[2:])[: len(at)]
