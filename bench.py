@@ -11,17 +11,14 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar
 
 import typer
 
+from ending import INTERRUPTED, NOT_MEASURED, WRONG_USAGE, ours, run
+
 if TYPE_CHECKING:
     from devices.plan import Plan, Weights
     from devices.select import Attached
     from frames.clip import Footage
     from models.peer import Peer
     from models.variant import Resolution
-
-WRONG_USAGE, NOT_MEASURED, INTERRUPTED = 2, 3, 130
-"""What this process exits with when it does not exit with 0."""
-
-ROOT = Path(__file__).resolve().parent
 
 T = TypeVar("T")
 
@@ -442,8 +439,12 @@ def gate(
     ] = None,
     self_test: Annotated[bool, typer.Option("--self-test", help="Test the gate itself, on random numbers.")] = False,
     real: Annotated[
-        int, typer.Option(min=0, metavar="N", help="With --self-test: N gates of each kind on this machine.")
+        int, typer.Option(min=0, metavar="N", help="With --self-test: N gates here, a slowed-down one for every 5.")
     ] = 0,
+    minutes: Annotated[
+        float | None,
+        typer.Option(min=0, metavar="M", help="With --real: begin no gate after that; it can go on later."),
+    ] = None,
     noisy_neighbour: Annotated[
         bool, typer.Option("--noisy-neighbour", help="With --real: beside a process that works by fits and starts.")
     ] = False,
@@ -465,7 +466,7 @@ def gate(
     asked = command.Asked(baseline, baseline_artifact, candidate_artifact, runtime, cells, max_slowdown, seconds)
     try:
         if self_test:
-            code = command.self_test(weights, out, real, noisy_neighbour, seconds)
+            code = command.self_test(weights, out, real, noisy_neighbour, seconds, minutes)
         elif save:
             code = command.save(asked, weights, save)
         else:
@@ -710,27 +711,7 @@ def print_rich(what: Any) -> None:
 
 
 def main() -> None:
-    """Run the command; what the user got wrong is one sentence on stderr, and only a fault of ours a traceback."""
-    try:
-        app()
-    except ValueError as error:
-        if not ours(error):
-            raise
-        words, code = str(error), WRONG_USAGE
-    except OSError as error:
-        words, code = str(error), NOT_MEASURED
-    print(f"bench.py: {words}", file=sys.stderr)
-    sys.exit(code)
-
-
-def ours(error: Exception) -> bool:
-    """Whether this project raised it, as it does for a user's mistake; a library's ValueError is a bug."""
-    frame = error.__traceback__
-    assert frame is not None
-    while frame.tb_next:
-        frame = frame.tb_next
-    raised = Path(frame.tb_frame.f_code.co_filename)
-    return raised.is_relative_to(ROOT) and "site-packages" not in raised.parts
+    run(app, "bench.py")
 
 
 if __name__ == "__main__":

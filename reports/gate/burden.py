@@ -45,12 +45,14 @@ class Burdened(Hourglass):
 
 
 def convert(checkpoint: Path, format: Format, resolution: Resolution, width: int, folder: Path) -> Path:
-    """The float32 artifact of `checkpoint` with a burden of `width` channels, in `folder`; same weights each time."""
+    """The float32 artifact of `checkpoint` with a burden of `width` channels, in `folder`, made once for its name."""
     os.environ["LITERT_TORCH_SHOW_PROGRESS"] = "n"
     torch.manual_seed(0)
     loaded = load(checkpoint)
     module = converter(format)
     folder.mkdir(parents=True, exist_ok=True)
-    out = folder / f"{loaded.name}-burden{width}{module.SUFFIX}"
+    out = folder / f"{loaded.name}-{loaded.sha256[:8]}-burden{width}{module.SUFFIX}"
+    if out.exists():
+        return out
     spec = Spec(loaded.name, checkpoint, loaded.sha256, format, "fp32", resolution)
     return module.convert(fold(Burdened(loaded.network(), width)), spec, out, None)

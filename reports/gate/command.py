@@ -83,7 +83,9 @@ def save(asked: Asked, weights: Mapping[str, Weights], folder: Path) -> int:
     return NOT_MEASURED if absent else 0
 
 
-def self_test(weights: Mapping[str, Weights], out: Path, real: int, neighbour: bool, seconds: float) -> int:
+def self_test(
+    weights: Mapping[str, Weights], out: Path, real: int, neighbour: bool, seconds: float, minutes: float | None
+) -> int:
     """Test the gate on random numbers, or with `real` on this machine; 1 when its aims are not reached."""
     from reports.gate import selftest
 
@@ -93,7 +95,7 @@ def self_test(weights: Mapping[str, Weights], out: Path, real: int, neighbour: b
     elif variant not in weights:
         raise ValueError(f"{variant} has no checkpoint, and the self-test needs it")
     else:
-        missed = selftest.real(variant, format, weights[variant], real, out, neighbour, seconds)
+        missed = selftest.real(variant, format, weights[variant], real, out, neighbour, seconds, minutes)
     for sentence in missed:
         print(f"Not reached: {sentence}.")
     return 1 if missed else 0

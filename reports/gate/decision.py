@@ -24,16 +24,19 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 
 ALPHA = 0.02
-"""Chance of a wrong side at one look. On the self-test's simulated machines no gate then fails without a slow-down.
-
-At exactly the tolerance, over all looks and the confirmation, 0.8 to 2.5 % fail on six of them, and 16.5 % on the one
-whose layout stays with a process: the confirmation is a single process more, and that is all that helps there.
-"""
+"""Chance of a wrong side at one look. The self-test prints what all looks and the confirmation make of it."""
 LEVEL = 1 - 2 * ALPHA
 """Of the interval that is printed: it and the verdict are the same statement."""
-FIRST, STEP = 9, 4
-"""Blocks before the first look, and between looks."""
+FIRST, STEP = 6, 4
+"""Blocks before the first look, the fewest that can be sure at ALPHA, and between looks."""
 MOST = 61
+FRESH = 3
+"""Processes that measure a FAIL again.
+
+What an arm gains or loses by its place in one process stays with all blocks of that process, so its blocks together
+prove nothing about the next one: there the process is the unit. At exactly the tolerance each leans to either side
+like a coin, and a FAIL that needs all of them stands at most one time in 8, of those that the first process saw.
+"""
 WILD = 3.0
 """A block is not used when its control arm moved this many times as much as in the median block."""
 
@@ -130,14 +133,20 @@ def more(blocks: int, most: int = MOST) -> int:
     return min(FIRST if blocks == 0 else STEP, most - blocks)
 
 
-def confirmed(second: Estimate, pooled: Estimate, tolerance: float, fail_at: float = ALPHA) -> Outcome:
-    """What a FAIL becomes after a fresh process measured it again.
+def leans(effects: Sequence[float] | Floats, control: Sequence[float] | Floats, tolerance: float) -> bool:
+    """Whether the median of a process's valid blocks is beyond the tolerance; not when there is no block."""
+    kept = np.asarray(effects, float)[valid(np.asarray(control, float))] if len(effects) else np.array([-math.inf])
+    return bool(np.median(kept) > math.log1p(tolerance))
 
-    It stays red when the fresh process leans the same way by itself and the blocks of both leave no doubt together.
-    Otherwise the blocks of both decide between a pass and doubt: two processes that disagree are no regression.
+
+def confirmed(fresh: Sequence[bool], pooled: Estimate, fail_at: float = ALPHA) -> Outcome:
+    """What a FAIL becomes after fresh processes measured it again, each of which leans to a regression or does not.
+
+    It stays red when all FRESH of them do and the blocks of all processes leave no doubt together. Otherwise those
+    blocks decide between a pass and doubt: processes that disagree are no regression.
     """
     together = decide(pooled, fail_at)
-    if together is Outcome.FAIL and second.effect <= math.log1p(tolerance):
+    if together is Outcome.FAIL and not (len(fresh) >= FRESH and all(fresh)):
         return Outcome.INCONCLUSIVE
     return together
 

@@ -54,10 +54,11 @@ def _cell(values: Mapping[str, Any]) -> CellVerdict:
     )
     speed = None
     if s := values["speed"]:
-        first, second = (
-            tuple(Block(tuple(b["order"]), tuple(map(tuple, b["ns"]))) for b in s[k]) for k in ("first", "second")
+        first, *fresh = (
+            tuple(Block(tuple(b["order"]), tuple(map(tuple, b["ns"]))) for b in process)
+            for process in (s["first"], *s["fresh"])
         )
-        speed = Speed(s["tolerance"], Outcome(s["outcome"]), first, second, s["seconds"], tuple(s["hazards"]))
+        speed = Speed(s["tolerance"], Outcome(s["outcome"]), first, tuple(fresh), s["seconds"], tuple(s["hazards"]))
     return CellVerdict(values["cell"], findings, speed, values["equal"], values["reason"])
 
 

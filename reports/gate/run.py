@@ -20,7 +20,7 @@ from models.variant import Resolution
 from reports.gate import clockless, decision
 from reports.gate.arms import Absent, Arm
 from reports.gate.blocks import effects
-from reports.gate.decision import ALPHA, FIRST, MOST, Outcome
+from reports.gate.decision import ALPHA, FIRST, FRESH, MOST, Outcome
 from reports.gate.declared import Gated, Tolerance
 from reports.gate.verdict import CellVerdict, Finding, Speed
 
@@ -28,9 +28,11 @@ if TYPE_CHECKING:
     from frames.clip import Footage
 
 SECONDS = 60.0
-"""For the blocks of one cell, both processes together."""
+"""For the blocks of one cell, all processes together."""
 FIRST_SHARE = 0.6
-"""Of those seconds, what the first process may use; the rest is for confirming a FAIL."""
+"""Of those seconds, what the first process may use; what it leaves is for confirming a FAIL."""
+LEAST = 3
+"""Blocks that a process measures at least when it confirms, also when the time is up."""
 COUNTED_FRAMES = 2
 """Frames whose ARM instructions are counted: every frame takes the same."""
 
@@ -78,7 +80,7 @@ class _Ready:
     job: Job
     seed: int
 
-    def pair(self, again: bool = False) -> AbstractContextManager[paired.Pair | paired.OnDevice]:
+    def pair(self, again: int = 0) -> AbstractContextManager[paired.Pair | paired.OnDevice]:
         if self.asked.device == "desktop":
             return paired.opened(self.baseline.path, self.job, self.seed + again)
         return paired.on_device(_runner(self.asked.device), self.cell, self.baseline.path, self.job, self.seed + again)
@@ -106,10 +108,12 @@ def run(
     seed: int = 0,
     say: Say = lambda _: None,
     speed_only: bool = False,
+    frames: Path | None = None,
 ) -> tuple[CellVerdict, ...]:
     """The verdict of every comparison, in their order; what goes wrong with one costs that one alone.
 
-    `speed_only` measures the speed and nothing else, also of equal artifacts: so the gate tests itself.
+    `speed_only` measures the speed and nothing else, also of equal artifacts: so the gate tests itself,
+    keeping the frames as written in the folder `frames` from one gate to the next.
     """
     verdicts: dict[str, CellVerdict] = {}
     with tempfile.TemporaryDirectory(prefix="gate-") as temporary:
@@ -121,14 +125,14 @@ def run(
             else:
                 assert isinstance(asked.baseline, Arm)
                 assert isinstance(asked.candidate, Arm)
-                job = job_of(asked, asked.candidate, footage, Path(temporary))
+                job = job_of(asked, asked.candidate, footage, frames or Path(temporary))
                 ready.append(_Ready(asked, asked.baseline, asked.candidate, job, seed))
         timed = [r for r in ready if r.asked.device != "arm64-emulator"]
         measured = []
         for r in ready:
             say(r.asked.name)
             measured.append(_measure(r, footage, seconds * FIRST_SHARE, ALPHA / max(1, len(timed)), speed_only))
-        verdicts |= _judge(measured, seconds * (1 - FIRST_SHARE), say)
+        verdicts |= _judge(measured, seconds, say)
     return tuple(verdicts[asked.name] for asked in comparisons)
 
 
@@ -186,6 +190,8 @@ def _measure(ready: _Ready, footage: Footage, seconds: float, fail_at: float, sp
     start = time.monotonic()
     blocks: list[Block] = []
     try:
+        if ready.asked.device == "arm64-emulator":
+            _counted(findings)
         with ready.pair() as pair:
             if not speed_only:
                 findings += _seen(ready, pair.look(), footage)
@@ -195,6 +201,13 @@ def _measure(ready: _Ready, footage: Footage, seconds: float, fail_at: float, sp
     except CellFailed as failure:
         return _Measured(ready, tuple(findings), (), 0.0, hazards, str(failure).removesuffix("."))
     return _Measured(ready, tuple(findings), tuple(blocks), time.monotonic() - start, hazards)
+
+
+def _counted(findings: Sequence[Finding]) -> None:
+    """CellFailed unless the instructions were counted: on the emulator they stand for the speed."""
+    for finding in findings:
+        if finding.metric == "instructions" and finding.outcome is None:
+            raise CellFailed(finding.words)
 
 
 def until_decided(
@@ -276,8 +289,8 @@ def _judge(measured: Sequence[_Measured], seconds: float, say: Say) -> dict[str,
             outcome = decision.decide(known[name], fail_at=0.0)
             speed = Speed(tolerance, outcome, m.blocks, seconds=m.seconds, hazards=m.hazards)
             if slower[name]:
-                say(f"{name}, once more in a fresh process")
-                speed, reason = _confirm(m, speed, seconds)
+                say(f"{name}, again in fresh processes")
+                speed, reason = _confirm(m, speed, seconds - m.seconds)
         elif name in estimates:
             reason = f"only {len(effects(m.blocks)[0])} whole blocks were measured"
         verdicts[name] = CellVerdict(name, m.findings, speed, reason=reason)
@@ -291,13 +304,25 @@ def _estimate(blocks: Sequence[Block], tolerance: float) -> decision.Estimate | 
 
 def _confirm(m: _Measured, speed: Speed, seconds: float) -> tuple[Speed | None, str | None]:
     start = time.monotonic()
-    try:
-        with m.ready.pair(again=True) as pair:
-            second = tuple(until_decided(pair, speed.tolerance, seconds))
-    except CellFailed as failure:
-        return None, f"a regression was seen and could not be confirmed: {str(failure).removesuffix('.')}"
-    found, pooled = _estimate(second, speed.tolerance), _estimate(m.blocks + second, speed.tolerance)
-    if found is None or pooled is None:
-        return None, "a regression was seen, and the fresh process measured too few blocks to confirm it"
-    outcome = decision.confirmed(found, pooled, speed.tolerance)
-    return replace(speed, outcome=outcome, second=second, seconds=speed.seconds + time.monotonic() - start), None
+    fresh: list[tuple[Block, ...]] = []
+    leaning: list[bool] = []
+    while len(fresh) < FRESH and all(leaning):
+        share = (seconds - (time.monotonic() - start)) / (FRESH - len(fresh))
+        try:
+            with m.ready.pair(again=1 + len(fresh)) as pair:
+                fresh.append(tuple(_as_many(pair, len(m.blocks), share)))
+        except CellFailed as failure:
+            return None, f"a regression was seen and could not be confirmed: {str(failure).removesuffix('.')}"
+        leaning.append(decision.leans(*effects(fresh[-1]), speed.tolerance))
+    speed = replace(speed, fresh=tuple(fresh), seconds=speed.seconds + time.monotonic() - start)
+    assert speed.estimate
+    return replace(speed, outcome=decision.confirmed(leaning, speed.estimate)), None
+
+
+def _as_many(pair: paired.Pair | paired.OnDevice, count: int, seconds: float) -> list[Block]:
+    """`count` blocks, or as many as `seconds` allow, but LEAST."""
+    end = time.monotonic() + seconds
+    blocks: list[Block] = []
+    while len(blocks) < count and (not blocks or time.monotonic() < end):
+        blocks += pair.blocks(min(LEAST, count - len(blocks)))
+    return blocks

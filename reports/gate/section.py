@@ -5,9 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
+from reports.gate import blocks as of_blocks
 from reports.gate import output
 from reports.gate.verdict import CellVerdict, Result, Speed, headline, words
 
@@ -67,8 +69,9 @@ def chart(name: str, speed: Speed) -> str:
         ax.axhline(100 * math.expm1(found.effect), color=colour, linewidth=1.2)
         if math.isfinite(found.low):
             ax.axhspan(100 * math.expm1(found.low), 100 * math.expm1(found.high), color=colour, alpha=0.15, linewidth=0)
-    if speed.second:
-        ax.axvline(len(speed.first) + 0.5, color=FAINT, linewidth=1, linestyle=(0, (4, 3)))
+    for end in accumulate(len(of_blocks.effects(process)[0]) for process in (speed.first, *speed.fresh[:-1])):
+        if speed.fresh:
+            ax.axvline(end + 0.5, color=FAINT, linewidth=1, linestyle=(0, (4, 3)))
     ax.set_xlabel("block")
     ax.set_ylabel("change of frame time, %")
     return drawing.svg(f"Change of the frame time of {name} in {len(changes)} blocks.")

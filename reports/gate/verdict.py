@@ -27,22 +27,22 @@ class Finding:
 
 @dataclass(frozen=True)
 class Speed:
-    """The paired measurement of one cell. `second` are the blocks of the fresh process that a FAIL was given."""
+    """The paired measurement of one cell. `fresh` are the blocks of the fresh processes that a FAIL was given."""
 
     tolerance: float
     outcome: Outcome
     first: tuple[Block, ...]
-    second: tuple[Block, ...] = ()
+    fresh: tuple[tuple[Block, ...], ...] = ()
     seconds: float = 0.0
     hazards: tuple[str, ...] = ()
 
     @property
     def blocks(self) -> tuple[Block, ...]:
-        return self.first + self.second
+        return self.first + sum(self.fresh, ())
 
     @property
     def effects(self) -> tuple[list[float], list[float]]:
-        """(effects, control movements) of the whole blocks of both processes."""
+        """(effects, control movements) of the whole blocks of all processes."""
         return of_blocks.effects(self.blocks)
 
     @property
@@ -155,14 +155,14 @@ def speed_words(speed: Speed) -> str:
         seen = f"a slow-down of {percent(max(math.expm1(found.high), 0))} or more would have been seen"
         return f"PASS; {seen}. Frame time {ratio}, {interval}, tolerance {tolerance} ({frames}{basis})."
     if speed.outcome is Outcome.FAIL:
-        again = ", and a fresh process found it again" if speed.second else ""
+        again = f", and {len(speed.fresh)} fresh processes found it again" if speed.fresh else ""
         beyond = f"which is beyond the tolerance of {tolerance}{again}"
         return f"FAIL; frame time {ratio}, {interval}, {beyond} ({frames}{basis})."
     if math.isinf(found.low):
         could = "too few valid blocks for any interval"
     else:
         could = f"with blocks this noisy only a slow-down of {percent(seeable(found, speed.tolerance))} or more is seen"
-    twice = " A first process was over the tolerance; a fresh one did not confirm it." if speed.second else ""
+    twice = " A first process was over the tolerance; a fresh one did not confirm it." if speed.fresh else ""
     return f"INCONCLUSIVE; {could}. Frame time {ratio}, {interval}, tolerance {tolerance} ({frames}{basis}).{twice}"
 
 

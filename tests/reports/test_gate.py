@@ -19,7 +19,7 @@ from frames.score import Score
 from reports import page
 from reports.gate import blocks, clockless, declared, output, run
 from reports.gate.arms import Absent, Arm
-from reports.gate.decision import Outcome
+from reports.gate.decision import FIRST, MOST, Outcome
 from reports.gate.declared import Gated, Tolerance
 from reports.gate.verdict import CellVerdict, Finding, Result, Speed, headline, words, worst
 
@@ -50,7 +50,7 @@ def result(*cells: CellVerdict) -> Result:
 
 ALL = (
     CellVerdict("a/tflite", (Finding("size", Outcome.PASS, "1 MB."),), speed(0.0, Outcome.PASS)),
-    CellVerdict("b/tflite", speed=replace(speed(0.06, Outcome.FAIL), second=tuple(measured(0.06, seed=1)))),
+    CellVerdict("b/tflite", speed=replace(speed(0.06, Outcome.FAIL), fresh=(tuple(measured(0.06, 7, seed=1)),) * 3)),
     CellVerdict("c/onnx", speed=speed(0.02, Outcome.INCONCLUSIVE)),
     CellVerdict("d/openvino", reason="its candidate is absent: <no> checkpoint"),
     CellVerdict("e/onnx", equal=True),
@@ -84,7 +84,7 @@ def test_words_say_the_ratio_its_interval_the_tolerance_and_what_could_be_seen()
     assert "21 of 21 blocks" in passed
     (failed,) = words(ALL[1])
     assert "+6.0 %" in failed
-    assert "a fresh process found it again" in failed
+    assert "3 fresh processes found it again" in failed
     (doubt,) = words(ALL[2])
     assert "only a slow-down of" in doubt
     empty = CellVerdict("a", speed=Speed(0.02, Outcome.NOT_MEASURED, ()))
@@ -237,14 +237,14 @@ class Played:
         return taken
 
 
-@pytest.mark.parametrize(("change", "count"), [(0.0, 9), (0.06, 9), (0.02, 61)])
+@pytest.mark.parametrize(("change", "count"), [(0.0, FIRST), (0.06, FIRST), (0.02, MOST)])
 def test_blocks_are_measured_until_they_decide(change: float, count: int) -> None:
     played = Played(measured(change, 61, seed=1))
     assert len(run.until_decided(played, 0.02, seconds=60)) == count  # type: ignore[arg-type]
 
 
 def test_time_that_is_up_ends_it() -> None:
-    assert len(run.until_decided(Played(measured(0.02, 61)), 0.02, seconds=0)) == 9  # type: ignore[arg-type]
+    assert len(run.until_decided(Played(measured(0.02, 61)), 0.02, seconds=0)) == FIRST  # type: ignore[arg-type]
 
 
 def test_an_absent_arm_never_passes_and_equal_arms_pass_unmeasured() -> None:

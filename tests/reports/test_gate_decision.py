@@ -3,13 +3,28 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from reports.gate import decision, selftest, simulate
-from reports.gate.decision import ALPHA, FIRST, MOST, Outcome, confirmed, decide, estimate, holm, more, tail, valid
-from reports.gate.simulate import MACHINES, Machine
+from reports.gate.decision import (
+    ALPHA,
+    FIRST,
+    FRESH,
+    MOST,
+    Outcome,
+    confirmed,
+    decide,
+    estimate,
+    holm,
+    leans,
+    more,
+    tail,
+    valid,
+)
+from reports.gate.simulate import HELD_OUT, MACHINES, Machine, Tally
 
 QUIET = [0.01] * 60
 
@@ -93,14 +108,22 @@ def test_looks_come_every_few_blocks_and_end() -> None:
     assert looks[-1] == MOST
 
 
-def test_a_fail_stands_only_when_a_fresh_process_leans_the_same_way() -> None:
+def test_a_fail_stands_only_when_every_fresh_process_leans_the_same_way() -> None:
     slow, calm = blocks(0.06), blocks(0.0, seed=1)
-    one, other = estimate(slow, QUIET[:21], 0.03), estimate(calm, QUIET[:21], 0.03)
     both = estimate(slow + slow, QUIET[:42], 0.03)
     mixed = estimate(slow + calm, QUIET[:42], 0.03)
-    assert confirmed(one, both, 0.03) is Outcome.FAIL
-    assert confirmed(other, both, 0.03) is Outcome.INCONCLUSIVE
-    assert confirmed(other, mixed, 0.03) is not Outcome.FAIL
+    assert confirmed([True] * FRESH, both) is Outcome.FAIL
+    assert confirmed([True] * (FRESH - 1), both) is Outcome.INCONCLUSIVE
+    assert confirmed([True] * (FRESH - 1) + [False], both) is Outcome.INCONCLUSIVE
+    assert confirmed([True] * FRESH, mixed) is Outcome.INCONCLUSIVE
+    assert confirmed([False], estimate(calm, QUIET[:21], 0.03)) is Outcome.PASS
+
+
+def test_a_process_leans_by_the_median_of_its_valid_blocks() -> None:
+    assert leans([0.04, 0.05, 0.0], [0.01] * 3, 0.03)
+    assert not leans([0.02, 0.02, 0.5], [0.01] * 3, 0.03)
+    assert not leans([0.0, 0.0, 0.0, 0.5, 0.5, 0.5], [0.01] * 4 + [0.9] * 2, 0.03), "two blocks were not valid"
+    assert not leans([], [], 0.03)
 
 
 def test_holm() -> None:
@@ -113,16 +136,46 @@ def test_holm() -> None:
 def test_simulated_gates_reach_what_is_aimed_at() -> None:
     said: list[str] = []
     assert selftest.simulated(gates=150, seed=3, say=said.append) == []
-    assert len(said) == 2 + 3 * len(MACHINES)
+    assert len(said) == 3 + 3 * len(MACHINES + HELD_OUT)
 
 
-def test_a_gate_that_cries_wolf_or_sleeps_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(simulate, "MACHINES", MACHINES[:1])
-    biased = Machine("biased", process=0.05)
-    noise = simulate.gate(biased, 0.0, 0.02, 100, seed=0)
-    assert selftest.shortfalls(noise)
+def test_a_gate_that_cries_wolf_or_sleeps_is_found_out() -> None:
+    calm = Tally("a", 0.0, 0.02, 100, failed=0.0, passed=1.0, blocks=6)
+    slow = replace(calm, slowdown=0.05, failed=0.96, passed=0.0)
+    assert selftest.shortfalls(calm, 0.95) == selftest.shortfalls(slow, 0.95) == []
+    for held_out in (None, 0.95):
+        assert "2.0% false alarms" in selftest.shortfalls(replace(calm, failed=0.02), held_out)[0]
+    assert "94.0% of +5% caught" in selftest.shortfalls(replace(slow, failed=0.94), 0.95)[0]
+    assert "4.0% of +5% passed" in selftest.shortfalls(replace(slow, passed=0.04), 0.95)[0]
+    assert selftest.shortfalls(replace(slow, failed=0.5), None) == []
+
+
+def test_a_gate_that_can_never_fail_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(simulate, "ALPHA", 0.0)
-    assert selftest.shortfalls(simulate.gate(MACHINES[0], 0.05, 0.02, 100, seed=0))
+    assert selftest.shortfalls(simulate.gate(MACHINES[0], 0.05, 0.02, 100, seed=0), 0.95)
+
+
+def test_fresh_processes_are_what_tames_a_layout_kept_by_a_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    layout = next(m for m in MACHINES if m.process)
+    with_them = simulate.gate(layout, 0.02, 0.02, 400, seed=1).failed
+    monkeypatch.setattr(simulate, "FRESH", 1)
+    monkeypatch.setattr(decision, "FRESH", 1)
+    with_one = simulate.gate(layout, 0.02, 0.02, 400, seed=1).failed
+    assert with_them < 0.07 < with_one
+
+
+def test_the_machines_are_as_noisy_as_they_say() -> None:
+    random = np.random.default_rng(0)
+    still = Machine("still", visit=0.0, load=0.0)
+    effects, control = simulate.blocks(still, 0.05, 2, 8, random)
+    assert effects == pytest.approx(math.log1p(0.05))
+    assert control == pytest.approx(0.0)
+    walk = simulate._autoregressive(random.normal(size=(400, 300)), 0.9)
+    assert walk.std() == pytest.approx(1, abs=0.03)
+    assert np.mean(walk[:, 1:] * walk[:, :-1]) == pytest.approx(0.9, abs=0.03)
+    held = simulate._held(random, 0.1, 4, (200, 300))
+    assert set(np.unique(held)) == {0, 1, 2, 3}
+    assert np.mean(held[:, 1:] != held[:, :-1]) == pytest.approx(0.1 * 3 / 4, abs=0.01)
 
 
 def test_more_seeable_with_quieter_blocks() -> None:
