@@ -48,6 +48,7 @@ class Session {
     const known = this.inputs.every(({ name, dtype }) => ["frame", "prev_mask"].includes(name) && dtype === "float32");
     // [height, width]; null for a network that is not of the contract, or not in float32.
     this.resolution = frame && known ? [...frame.shape].slice(1, 3) : null;
+    this.recurrent = this.inputs.some(({ name }) => name === "prev_mask");
   }
 
   // Tensors live in WebAssembly's memory and are freed by hand.

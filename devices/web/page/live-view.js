@@ -93,6 +93,12 @@ export class View {
     $("network").textContent = words;
   }
 
+  noPrevious() {
+    $("feedback").checked = false;
+    $("feedback").disabled = true;
+    $("hint").textContent = "This network takes none.";
+  }
+
   ready() {
     $("start").disabled = false;
     $("status").textContent = "";

@@ -65,6 +65,7 @@ async function begin() {
     const network = await Network.open(model, choices[choice].job, features);
     segmenter = new Segmenter(network);
     const { actual, runtime } = network.facts;
+    if (!network.recurrent) view.noPrevious();
     view.loaded(`${name}, ${network.resolution.join("×")}. ${actual}, ${runtime}.`);
   }
 }

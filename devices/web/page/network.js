@@ -1,11 +1,11 @@
 // The network in a worker of its own, so that the page stays quick.
 
 export class Network {
-  // `job` says unit and threads, `features` are those of features.js.
+  // `job` says unit and threads, `features` are those of features.js. It has `resolution`, `facts`, and `recurrent`: whether
+  // it takes a previous mask.
   static async open(model, job, features) {
     const network = new Network();
-    const { resolution, facts } = await network.ask({ open: { model, job, features } });
-    return Object.assign(network, { resolution, facts });
+    return Object.assign(network, await network.ask({ open: { model, job, features } }));
   }
 
   constructor() {
