@@ -147,7 +147,8 @@ def _files(asked: Asked, footage: Footage, live: Live) -> Result:
         candidate=arms.of_file(candidate, format),
         tolerance=Tolerance() if asked.max_slowdown is None else Tolerance(slowdown=asked.max_slowdown),
     )
-    return _result(str(baseline), str(candidate), [one], footage, live, asked.seconds)
+    names = (baseline.name, candidate.name) if baseline.name != candidate.name else (str(baseline), str(candidate))
+    return _result(*names, [one], footage, live, asked.seconds)
 
 
 def _result(

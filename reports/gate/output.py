@@ -13,7 +13,7 @@ from xml.etree import ElementTree
 
 from devices.paired import Block
 from reports.gate.decision import Outcome
-from reports.gate.verdict import CellVerdict, Finding, Result, Speed, headline, words
+from reports.gate.verdict import CellVerdict, Finding, Result, Speed, headline, percent, words
 
 FILE = "gate.json"
 _MARK = {Outcome.PASS: "✅", Outcome.FAIL: "❌", Outcome.INCONCLUSIVE: "❔", Outcome.NOT_MEASURED: "⚠️"}
@@ -64,18 +64,16 @@ def _cell(values: Mapping[str, Any]) -> CellVerdict:
 
 def markdown(result: Result) -> str:
     """A table a reviewer takes in at a glance, the worst cells first open and the rest folded."""
-    lines = [f"### {_MARK[result.outcome]} FPS gate: {headline(result)}", ""]
-    lines += ["| | cell | frame time | interval | blocks |", "|---|---|---|---|---|"]
+    lines = [f"### {_MARK[result.outcome]} FPS gate, {headline(result)}", ""]
+    lines += ["| | cell | frame time | interval | tolerance | blocks |", "|---|---|---|---|---|---|"]
     for cell in result.cells:
-        found = cell.speed.estimate if cell.speed else None
-        if found:
-            change, interval = _change(found.effect), f"{_change(found.low)} to {_change(found.high)}"
-            lines.append(
-                f"| {_MARK[cell.outcome]} | `{cell.cell}` | {change} | {interval} | {found.used} of {found.blocks} |"
-            )
+        name = f"{_MARK[cell.outcome]} | `{cell.cell}`"
+        if cell.speed and (found := cell.speed.estimate):
+            interval, tolerance = f"{_change(found.low)} to {_change(found.high)}", percent(cell.speed.tolerance)
+            basis = f"{found.used} of {found.blocks}"
+            lines.append(f"| {name} | {_change(found.effect)} | {interval} | {tolerance} | {basis} |")
         else:
-            said = "same artifact" if cell.equal else "–"
-            lines.append(f"| {_MARK[cell.outcome]} | `{cell.cell}` | {said} | | |")
+            lines.append(f"| {name} | {'same artifact' if cell.equal else '–'} | | | |")
     for cell in result.cells:
         told = "".join(f"\n- {_escape(sentence)}" for sentence in words(cell))
         body = f"{told}\n"

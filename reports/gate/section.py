@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate
@@ -42,10 +43,19 @@ def section(result: Result) -> Section:
     from markupsafe import Markup
 
     drawn = [
-        Drawn(cell, words(cell), Markup(chart(cell.cell, cell.speed)) if cell.speed and cell.speed.blocks else None)
+        Drawn(
+            cell,
+            [_unbroken(sentence) for sentence in words(cell)],
+            Markup(chart(cell.cell, cell.speed)) if cell.speed and cell.speed.blocks else None,
+        )
         for cell in result.cells
     ]
     return Section(result, headline(result), drawn)
+
+
+def _unbroken(sentence: str) -> str:
+    """No line ends between a figure and its unit."""
+    return re.sub(r"(?<=\d) (?=%|ms|MB|M\b|s\b|points|blocks)", "\N{NO-BREAK SPACE}", sentence)
 
 
 def chart(name: str, speed: Speed) -> str:

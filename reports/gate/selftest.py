@@ -36,7 +36,7 @@ GATES = 400
 """Simulated gates for each machine and slow-down."""
 CLOSE = 0.008
 """How near to SLOWDOWN, in share, the injected slow-down is to come before the real test begins."""
-FIRST_WIDTH, WIDTHS, CALIBRATIONS = 32, range(4, 513, 4), 6
+FIRST_WIDTH, WIDTHS, CALIBRATIONS = 64, range(4, 513, 4), 6
 """Channels of the burden: the first tried, all that may be, and how many are tried."""
 CALIBRATING = (3, 5)
 """Processes, and blocks in each, that say how much a burden slows down."""

@@ -128,15 +128,16 @@ _SAID = {
 
 
 def words(cell: CellVerdict) -> list[str]:
-    """What there is to say of a cell, in sentences, the worst first."""
+    """What there is to say of a cell, in sentences: the worst first, and of those that are alike the speed."""
     said = [f"NOT MEASURED; {cell.reason}."] if cell.reason else []
     if cell.equal:
         said.append(
             "PASS without measuring; both arms are the same artifact, run by the same runtime on the same unit."
         )
-    lines = [(f.outcome, f.words) for f in cell.findings]
+    lines: list[tuple[Outcome | None, str]] = []
     if cell.speed:
         lines.append((cell.speed.outcome, speed_words(cell.speed)))
+    lines += [(f.outcome, f.words) for f in cell.findings]
     rank = [*WORST_FIRST, None]
     return said + [w for _, w in sorted(lines, key=lambda line: rank.index(line[0]))]
 
