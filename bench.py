@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar
 
 import typer
 
-from ending import INTERRUPTED, NOT_MEASURED, WRONG_USAGE, ours, run
+from ending import INTERRUPTED, NOT_MEASURED, ROOT, WRONG_USAGE, carry_out, ours
 
 if TYPE_CHECKING:
     from devices.plan import Plan, Weights
@@ -711,7 +711,7 @@ def print_rich(what: Any) -> None:
 
 
 def main() -> None:
-    run(app, "bench.py")
+    carry_out(app, "bench.py")
 
 
 if __name__ == "__main__":

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
-from bench import INTERRUPTED, NOT_MEASURED, WRONG_USAGE, option, ours, parse_resolution
+from bench import option, parse_resolution
+from ending import INTERRUPTED, NOT_MEASURED, WRONG_USAGE, carry_out
 
 if TYPE_CHECKING:
     from converters.session import Session
@@ -92,7 +93,7 @@ def segment(
     watch = Stopwatch()
     sink = open_sink(out, source, cutout)
     try:
-        written = run(source, segmenter, effect, sink, watch, refine)
+        written = process(source, segmenter, effect, sink, watch, refine)
     except KeyboardInterrupt:
         print(f"Interrupted; {out} holds what was done.", file=sys.stderr)
         raise typer.Exit(INTERRUPTED) from None
@@ -176,7 +177,9 @@ def choose(size: tuple[int, int], background: str | None, blur: bool, recolor: s
     return recolouring(colour)
 
 
-def run(source: Source, segmenter: Segmenter, effect: Effect, sink: Sink, watch: Stopwatch, refine: bool = True) -> int:
+def process(
+    source: Source, segmenter: Segmenter, effect: Effect, sink: Sink, watch: Stopwatch, refine: bool = True
+) -> int:
     """Everything through the stages, each in a thread of its own, the writing in this one; the frames written."""
     from effects.apply import alpha_of
     from models.segmenter import unfitted
@@ -245,17 +248,7 @@ def fail(words: str, code: int) -> NoReturn:
 
 
 def main() -> None:
-    """Run the command; what the user got wrong is one sentence on stderr, and only a fault of ours a traceback."""
-    try:
-        app()
-    except ValueError as error:
-        if not ours(error):
-            raise
-        words, code = str(error), WRONG_USAGE
-    except OSError as error:
-        words, code = str(error), NOT_MEASURED
-    print(f"segment.py: {words}", file=sys.stderr)
-    sys.exit(code)
+    carry_out(app, "segment.py")
 
 
 if __name__ == "__main__":

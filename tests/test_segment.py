@@ -28,7 +28,7 @@ def through(source_path: Path, out: Path, effect, alpha: bool = False) -> Stopwa
     watch = Stopwatch()
     sink = open_sink(out, source, alpha)
     made = effect(source.size)
-    segment.run(source, Segmenter(redness, (32, 64)), made, sink, watch)
+    segment.process(source, Segmenter(redness, (32, 64)), made, sink, watch)
     sink.close()
     source.close()
     return watch

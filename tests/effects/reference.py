@@ -43,5 +43,6 @@ def blurred(picture: Bytes, alpha: Bytes, sigma: float) -> Floats:
         seen = cv2.GaussianBlur(weight, (0, 0), spread).reshape(weight.shape)
         share = trust * np.minimum(seen / ENOUGH, 1)
         mean = cv2.GaussianBlur(to_floats(picture) * weight, (0, 0), spread) / np.maximum(seen, 1e-6)
-        made, trust, spread = (made + share * mean).astype(np.float32), trust - share, spread * COARSER
-    return over(to_floats(picture), made / np.maximum(1 - trust, np.float32(1e-6)), to_floats(alpha))
+        made, trust, spread = made + share * mean, trust - share, spread * COARSER
+    behind = np.asarray(made / np.maximum(1 - trust, 1e-6), np.float32)
+    return over(to_floats(picture), behind, to_floats(alpha))

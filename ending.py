@@ -1,0 +1,36 @@
+"""How a command of this project ends: a user's mistake in one sentence, and only a fault of ours in a traceback."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+WRONG_USAGE, NOT_MEASURED, INTERRUPTED = 2, 3, 130
+"""What a command exits with when it does not exit with 0."""
+
+ROOT = Path(__file__).resolve().parent
+
+
+def carry_out(app: Callable[[], object], name: str) -> None:
+    """Run the command called `name`, and exit as it ended."""
+    try:
+        app()
+    except ValueError as error:
+        if not ours(error):
+            raise
+        words, code = str(error), WRONG_USAGE
+    except OSError as error:
+        words, code = str(error), NOT_MEASURED
+    print(f"{name}: {words}", file=sys.stderr)
+    sys.exit(code)
+
+
+def ours(error: Exception) -> bool:
+    """Whether this project raised it, as it does for a user's mistake; a library's ValueError is a bug."""
+    frame = error.__traceback__
+    assert frame is not None
+    while frame.tb_next:
+        frame = frame.tb_next
+    raised = Path(frame.tb_frame.f_code.co_filename)
+    return raised.is_relative_to(ROOT) and "site-packages" not in raised.parts
