@@ -156,7 +156,8 @@ def gate(machine: Machine, slowdown: float, tolerance: float, gates: int, seed: 
             pooled.append((effects[0], control[0]))
             leaning.append(decision.leans(effects[0], control[0], tolerance))
             taken[index] += mine
-        together = decision.estimate(*map(np.concatenate, zip(*pooled, strict=True)), tolerance)
+        effects, control = (np.concatenate(parts) for parts in zip(*pooled, strict=True))
+        together = decision.estimate(effects, control, tolerance)
         outcome[index] = decision.confirmed(leaning, together)
     return Tally(
         machine.name,

@@ -1,0 +1,119 @@
+"""Where the arms of a gate come from: a file, a saved folder, an earlier run, a git ref."""
+
+from __future__ import annotations
+
+import subprocess
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from converters.artifact import Parity
+from converters.cache import Cache
+from reports.gate import arms
+from reports.gate.arms import Absent, Arm
+from reports.gate.declared import Gated
+from reports.rows import append
+from tests.conftest import ROOT
+from tests.devices.test_paired import network
+from tests.reports.made_up import failed, row
+
+CELL = Gated("s16-skip-plain", "onnx")
+PARITY = Parity(30, 1e-5, 1e-7, 0.0, {"max_difference": 1e-3})
+
+
+@pytest.fixture
+def arm(tmp_path: Path) -> Arm:
+    return arms.of_file(network(tmp_path / "one.onnx", 0.25), "onnx", macs=7, parity=PARITY)
+
+
+def test_the_content_is_what_counts_and_not_the_name(arm: Arm, tmp_path: Path) -> None:
+    same = arms.of_file(network(tmp_path / "other-name.onnx", 0.25), "onnx")
+    other = arms.of_file(network(tmp_path / "two.onnx", 0.5), "onnx")
+    assert arm.sha256 == same.sha256 != other.sha256
+    assert arm.bytes == arm.path.stat().st_size
+    assert arm.graph["ops"] == {"Gather": 1, "Mul": 2, "Add": 1}
+
+
+def test_a_model_of_two_files_is_both_of_them(tmp_path: Path) -> None:
+    def pair(name: str, weights: bytes) -> str:
+        (tmp_path / f"{name}.xml").write_text("<net/>")
+        (tmp_path / f"{name}.bin").write_bytes(weights)
+        return arms.content(tmp_path / f"{name}.xml")
+
+    assert pair("a", b"1") == pair("b", b"1") != pair("c", b"2")
+
+
+def test_a_saved_folder_gives_back_what_was_saved(arm: Arm, tmp_path: Path) -> None:
+    folder = tmp_path / "saved"
+    other = replace(CELL, precision="int8")
+    arms.save({CELL: arm, other: Absent("it has no checkpoint")}, folder)
+    arm.path.unlink()
+    found = arms.of_folder(folder, [CELL, other])
+    mine = found[CELL]
+    assert isinstance(mine, Arm)
+    assert replace(mine, path=arm.path) == arm
+    assert mine.path.is_relative_to(folder)
+    absent = found[other]
+    assert isinstance(absent, Absent)
+    assert f"{folder} holds no {other.name}" == absent.reason
+
+
+@pytest.mark.parametrize("damage", ["artifact", "truncated", "keys"])
+def test_a_damaged_saved_arm_is_absent(arm: Arm, tmp_path: Path, damage: str) -> None:
+    folder = tmp_path / "saved"
+    arms.save({CELL: arm}, folder)
+    (place,) = folder.iterdir()
+    if damage == "artifact":
+        network(place / "model.onnx", 0.5)
+    else:
+        (place / arms.ARM).write_text("{" if damage == "truncated" else "{}")
+    assert isinstance(arms.of_folder(folder, [CELL])[CELL], Absent)
+
+
+def test_an_earlier_run_gives_the_artifacts_it_measured(tmp_path: Path) -> None:
+    run, cache = tmp_path / "run", Cache(tmp_path / "cache")
+    measured = row("s16-skip-plain", "onnx")
+    append(run / "rows.jsonl", measured)
+    append(run / "rows.jsonl", failed())
+    (gone,) = arms.of_run(run, [CELL], cache).values()
+    assert isinstance(gone, Absent)
+    assert "no longer in the cache" in gone.reason
+    entry = cache.root / measured.artifact["key"]
+    entry.mkdir(parents=True)
+    network(entry / "s16-skip-plain.onnx", 0.25)
+    other = replace(CELL, variant="live")
+    found = arms.of_run(run, [CELL, other], cache)
+    mine, absent = found[CELL], found[other]
+    assert isinstance(mine, Arm)
+    assert mine.path.parent == entry
+    assert mine.macs == measured.network["macs"]
+    assert mine.parity
+    assert isinstance(absent, Absent)
+    assert "has no row of live/onnx" in absent.reason
+
+
+def test_a_ref_is_a_commit_or_nothing(tmp_path: Path) -> None:
+    head = subprocess.run(["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert arms.commit_of("HEAD") == head.strip()
+    assert arms.commit_of("--all") is None
+    assert arms.commit_of("no-such-ref") is None
+    with pytest.raises(ValueError, match="no git ref of this repository, no saved folder and no earlier run"):
+        arms.find("no-such-ref", [CELL])
+    assert arms.find(str(tmp_path), [CELL])[1] == {CELL: Absent(f"{tmp_path} holds no {CELL.name}")}
+
+
+def test_the_tree_of_a_commit_is_that_commit_and_leaves_nothing(tmp_path: Path) -> None:
+    with arms.tree("HEAD") as there:
+        assert (there / "gate.toml").is_file()
+        assert not (there / ".git").exists()
+        kept = there
+    assert not kept.exists()
+
+
+def test_what_an_old_commit_cannot_make_is_absent_with_its_own_words(tmp_path: Path) -> None:
+    (tmp_path / "bench.py").write_text("import sys\nsys.exit('bench.py: this one is too old.')\n")
+    made = arms._convert(tmp_path, CELL, None)
+    assert isinstance(made, Absent)
+    assert made.reason.endswith(f"could not make {CELL.name}: bench.py: this one is too old")
+    assert arms._costs(tmp_path, [CELL]) == {}
