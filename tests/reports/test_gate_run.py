@@ -1,0 +1,159 @@
+"""A gate's course: two real artifacts in a real process, a FAIL in fresh processes, arms that were not run alike."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from bench import app
+from devices.contract import CellFailed
+from devices.paired import BASELINE, CANDIDATE, Block, Looked
+from frames.sample import embedded
+from reports.gate import arms, command, run
+from reports.gate.decision import FIRST, FRESH, Outcome
+from reports.gate.verdict import Finding, Speed, speed_words
+from tests.devices.test_paired import H, W, network
+from tests.reports.test_gate import measured
+
+
+def comparison(folder: Path, *weights: float) -> run.Comparison:
+    made = [arms.of_file(network(folder / f"{weight}.onnx", weight), "onnx") for weight in weights]
+    return run.Comparison("tiny", "onnx", "fp32", (H, W), made[0], made[-1])
+
+
+@pytest.fixture
+def footage() -> Any:
+    from dataclasses import replace
+
+    whole = embedded()
+    return replace(whole, clips=whole.clips[:1])
+
+
+def test_two_real_artifacts_are_compared(tmp_path: Path, footage: Any) -> None:
+    (verdict,) = run.run([comparison(tmp_path, 0.25, 0.5)], footage, seconds=0.1)
+    assert verdict.reason is None
+    assert verdict.speed
+    assert len(verdict.speed.first) == FIRST
+    assert verdict.speed.estimate
+    said = {f.metric: f.outcome for f in verdict.findings}
+    assert said["size"] is said["graph"] is said["placement"] is Outcome.PASS
+    assert said["macs"] is said["parity"] is said["instructions"] is None
+    assert said["IOU"] is not None
+
+
+def test_an_artifact_that_does_not_load_is_not_measured_and_costs_itself_alone(tmp_path: Path, footage: Any) -> None:
+    from dataclasses import replace
+
+    good = comparison(tmp_path, 0.25, 0.25)
+    broken = comparison(tmp_path, 0.25, 0.5)
+    assert isinstance(broken.candidate, arms.Arm)
+    broken.candidate.path.write_bytes(b"not a network")
+    one, other = run.run([replace(broken, name="broken"), good], footage)
+    assert one.outcome is Outcome.NOT_MEASURED
+    assert one.reason
+    assert other.equal
+
+
+def test_arms_run_by_different_runtimes_are_refused(tmp_path: Path, footage: Any) -> None:
+    asked = comparison(tmp_path, 0.25, 0.5)
+    assert isinstance(asked.baseline, arms.Arm)
+    assert isinstance(asked.candidate, arms.Arm)
+    job = run.job_of(asked, asked.candidate, footage, tmp_path)
+    ready = run._Ready(asked, asked.baseline, asked.candidate, job, seed=0)
+    masks = np.zeros((sum(job.sequences), H, W), np.float32)
+
+    def seen(one: str, other: str) -> list[Finding]:
+        placed = {BASELINE: {"actual": "CPU", "runtime": one}, CANDIDATE: {"actual": "CPU", "runtime": other}}
+        return run._seen(ready, Looked({BASELINE: masks, CANDIDATE: masks}, placed), footage)
+
+    assert {f.outcome for f in seen("one 1.0", "one 1.0")} == {Outcome.PASS}
+    with pytest.raises(CellFailed, match=r"different runtimes, one 1\.0 and one 1\.1"):
+        seen("one 1.0", "one 1.1")
+
+
+@dataclass
+class Played:
+    """Stands for a comparison whose fresh processes measure what was made beforehand; one that is None dies."""
+
+    processes: list[list[Block] | None]
+    opened: list[int] = field(default_factory=list)
+
+    @contextmanager
+    def pair(self, again: int = 0) -> Iterator[Played]:
+        self.opened.append(again)
+        self.left = self.processes[again - 1]
+        yield self
+
+    def blocks(self, count: int) -> list[Block]:
+        if self.left is None:
+            raise CellFailed("it died.")
+        taken, self.left = self.left[:count], self.left[count:]
+        return taken
+
+
+def confirmed(first: list[Block], *processes: list[Block] | None, seconds: float = 60.0) -> tuple[Any, Played]:
+    ready = Played(list(processes))
+    speed = Speed(0.02, Outcome.FAIL, tuple(first), seconds=5.0)
+    found = run._confirm(run._Measured(ready, (), tuple(first), 5.0, ()), speed, seconds)  # type: ignore[arg-type]
+    return found, ready
+
+
+def slow(seed: int, count: int = 10) -> list[Block]:
+    return measured(0.06, count, seed=seed)
+
+
+def test_a_fail_is_measured_again_by_fresh_processes_of_as_many_blocks() -> None:
+    (speed, reason), ready = confirmed(slow(0), slow(1, 50), slow(2, 50), slow(3, 50))
+    assert reason is None
+    assert speed.outcome is Outcome.FAIL
+    assert ready.opened == [1, 2, 3] == list(range(1, FRESH + 1)), "each has its own seed"
+    assert [len(process) for process in speed.fresh] == [10, 10, 10]
+    assert "3 fresh processes found it again" in speed_words(speed)
+
+
+def test_one_process_that_disagrees_ends_it_in_doubt_or_in_a_pass() -> None:
+    (speed, _), ready = confirmed(slow(0), slow(1), measured(0.0, 10, seed=2), slow(3))
+    assert ready.opened == [1, 2], "a third would change nothing"
+    assert speed.outcome is Outcome.INCONCLUSIVE
+    assert "a fresh one did not confirm it" in speed_words(speed)
+    (speed, _), _ = confirmed(measured(0.03, 6), measured(-0.1, 30, seed=1)[:6])
+    assert speed.outcome is not Outcome.FAIL
+
+
+def test_time_that_is_up_leaves_each_process_a_few_blocks() -> None:
+    (speed, _), _ = confirmed(slow(0), slow(1), slow(2), slow(3), seconds=0.0)
+    assert [len(process) for process in speed.fresh] == [run.LEAST] * 3
+
+
+def test_a_process_that_dies_leaves_the_regression_unconfirmed() -> None:
+    (speed, reason), _ = confirmed(slow(0), slow(1), None)
+    assert speed is None
+    assert reason == "a regression was seen and could not be confirmed: it died"
+
+
+def test_on_the_emulator_instructions_that_were_not_counted_are_no_pass() -> None:
+    run._counted([Finding("instructions", Outcome.PASS, ""), Finding("macs", None, "")])
+    with pytest.raises(CellFailed, match="no emulator"):
+        run._counted([Finding("instructions", None, "no emulator")])
+
+
+def test_a_fault_of_ours_never_looks_like_a_regression(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> int:
+        raise AttributeError("a bug")
+
+    monkeypatch.setattr(command, "self_test", broken)
+    assert CliRunner().invoke(app, ["gate", "--self-test"]).exit_code == 3
+
+
+def test_the_change_of_a_regression_is_what_all_processes_say() -> None:
+    (speed, _), _ = confirmed(slow(0), slow(1), slow(2), slow(3))
+    assert speed.estimate.blocks == 40
+    assert speed.estimate.effect == pytest.approx(math.log(1.06), abs=0.003)
