@@ -8,7 +8,8 @@ in .log) on a disk that they share. Machines of other processors measure other r
     python -m training.search --data DATA --validation A B --samples 60000 --trials 20 --start live-light
     python -m training.search --out reports/search --trials 0          # the report alone
 
-Interrupted, the trial that was under way goes on when the search is started again.
+Interrupted, the trial that was under way goes on when the search is started again. One whose process was killed stays
+in the study as running for ever, and out of the report.
 """
 
 from __future__ import annotations
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 NAME = "hourglass"
-HEARTBEAT = 60
 
 
 def storage(where: str) -> BaseStorage:
@@ -47,8 +47,7 @@ def storage(where: str) -> BaseStorage:
         if where.endswith(".log"):
             return JournalStorage(JournalFileBackend(where))
         where = f"sqlite:///{Path(where).absolute()}"
-    # A worker that was killed leaves its trial running; when its heart has stopped, the trial counts as failed.
-    return RDBStorage(where, heartbeat_interval=HEARTBEAT)
+    return RDBStorage(where)
 
 
 def open_study(where: BaseStorage | None, settings: Settings, seed: int | None) -> Study:
