@@ -91,14 +91,17 @@ def _reference() -> dict[str, Variant]:
 REFERENCE: dict[str, Variant] = _reference()
 """The twelve: squeeze 4, 16 or 32; skips or none; dense head or none."""
 
-LIVE = Variant(squeeze=4, head="half", widths=(64, 128, 256), decoder=(64, 32, 16))
+LIVE = Variant(
+    squeeze=4, head="light", entry="add", stem=16, widths=(64, 128, 256), decoder=(64, 32, 16), resolution=(192, 192)
+)
 """The network to ship: narrow where pixels are many, hardly squeezed where they are few (costs: training/PLAN.md)."""
 
 VARIANTS: dict[str, Variant] = {
     **REFERENCE,
     "live": LIVE,
-    "live-light": replace(LIVE, stem=16, entry="add", head="light"),
-    "live-plain": replace(LIVE, head="plain"),
+    "live-fast": replace(LIVE, resolution=(128, 128)),
+    "live-best": replace(LIVE, resolution=(256, 256)),
+    "live-light": LIVE,
     "s16-skip-half": Variant(head="half"),
     "s16-skip-plain-noprev": Variant(head="plain", previous_mask=False),
 }
