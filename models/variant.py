@@ -101,7 +101,6 @@ VARIANTS: dict[str, Variant] = {
     "live": LIVE,
     "live-fast": replace(LIVE, resolution=(128, 128)),
     "live-best": replace(LIVE, resolution=(256, 256)),
-    "live-light": LIVE,
     "s16-skip-half": Variant(head="half"),
     "s16-skip-plain-noprev": Variant(head="plain", previous_mask=False),
 }
