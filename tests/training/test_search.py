@@ -46,7 +46,7 @@ def study() -> optuna.Study:
 
 def test_parameters_and_variants_are_each_others_inverse():
     assert space.variant(space.parameters(TINY)) == TINY
-    assert space.variant(space.parameters(get("live-light"))) == get("live-light")
+    assert space.variant(space.parameters(get("live"))) == get("live")
 
 
 def test_what_the_space_does_not_hold_is_named():
@@ -231,11 +231,11 @@ def test_the_childs_last_words_are_the_reason(monkeypatch):
 def test_named_variants_come_first_and_once(study, monkeypatch, tmp_path):
     answers(monkeypatch)
     for _ in range(2):
-        command.begin(study, ["live-light"], here(tmp_path))
+        command.begin(study, ["live"], here(tmp_path))
     command.search(study, SETTINGS, here(tmp_path), 2, lambda _: None)
     first, second = study.trials
-    assert Variant.from_dict(first.user_attrs["variant"]) == get("live-light")
-    assert first.user_attrs["start"] == "live-light"
+    assert Variant.from_dict(first.user_attrs["variant"]) == get("live")
+    assert first.user_attrs["start"] == "live"
     assert "start" not in second.user_attrs
 
 
@@ -274,7 +274,7 @@ def test_the_report_shows_the_front_and_every_trial(study, monkeypatch, tmp_path
 
 def test_a_dry_run_touches_nothing(tmp_path, capsys):
     out = tmp_path / "out"
-    assert command.main(["--dry-run", "--trials", "2", "--start", "live-light", "--out", str(out)]) == 0
+    assert command.main(["--dry-run", "--trials", "2", "--start", "live", "--out", str(out)]) == 0
     assert "641,921" in capsys.readouterr().out
     assert not out.exists()
 

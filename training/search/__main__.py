@@ -5,7 +5,7 @@ as a multiple of a peer's time; its IOU is what a short training leaves, the sam
 several machines may work on one study: give all the same --storage, a database's URL, or a journal (a path that ends
 in .log) on a disk that they share. Machines of other processors measure other ratios: the report says so.
 
-    python -m training.search --data DATA --validation A B --samples 60000 --trials 20 --start live-light
+    python -m training.search --data DATA --validation A B --samples 60000 --trials 20 --start live
     python -m training.search --out reports/search --trials 0          # the report alone
 
 Interrupted, the trial that was under way goes on when the search is started again. One whose process was killed stays
