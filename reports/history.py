@@ -114,8 +114,9 @@ def _open(store: Path) -> sqlite3.Connection:
 def changes(values: Sequence[float]) -> list[Change]:
     """Where the level of a series of positive figures changed: PELT on their logarithms, with ruptures.
 
-    The penalty is that of Schwarz's criterion, three times over, with the noise taken from neighbouring differences,
-    which a change of level hardly touches.
+    The penalty is that of Schwarz's criterion, four times over, with the noise taken from neighbouring differences,
+    which a change of level hardly touches: of their median and their mean the larger, as the median of so few is often
+    far too small. Of series of 10 to 28 figures that are noise alone, 1 to 4 % are then said to change.
     """
     if len(values) < FEWEST:
         return []
@@ -123,9 +124,9 @@ def changes(values: Sequence[float]) -> list[Change]:
     import ruptures
 
     logs = np.log(np.asarray(values, dtype=float))
-    steps = np.diff(logs)
-    noise = 1.4826 * float(np.median(np.abs(steps - np.median(steps)))) / math.sqrt(2)
-    penalty = 3 * math.log(len(logs)) * max(noise, 1e-4) ** 2
+    steps = np.abs(np.diff(logs))
+    noise = max(1.4826 * float(np.median(steps)), math.sqrt(math.pi / 2) * float(np.mean(steps))) / math.sqrt(2)
+    penalty = 4 * math.log(len(logs)) * max(noise, 1e-4) ** 2
     ends = ruptures.Pelt(model="l2", min_size=SEGMENT, jump=1).fit(logs).predict(pen=penalty)
     edges = [0, *ends]
     levels = [float(np.median(logs[a:b])) for a, b in pairwise(edges)]

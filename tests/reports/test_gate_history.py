@@ -34,6 +34,14 @@ def test_a_step_and_a_slow_creep_are_found_and_noise_is_not() -> None:
     assert history.changes([5.0, 5.0, 9.0]) == []
 
 
+def test_noise_alone_is_seldom_said_to_change() -> None:
+    random = np.random.default_rng(5)
+    said = [bool(history.changes(np.exp(random.normal(0, 0.01, 10)).tolist())) for _ in range(100)]
+    assert np.mean(said) <= 0.07
+    steps = [bool(history.changes((random.normal(1, 0.01, 10) * np.repeat([1, 1.05], 5)).tolist())) for _ in range(50)]
+    assert np.mean(steps) >= 0.9
+
+
 def test_figures_are_kept_once_and_read_in_order(tmp_path: Path) -> None:
     store = tmp_path / "deep" / "history.sqlite"
     found = figures(noise(5))
