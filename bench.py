@@ -663,13 +663,14 @@ def show(plans: list[Plan], as_json: bool) -> None:
     converting = max(seconds(plan)[0] for plan in plans)
     measuring = sum(seconds(plan)[1] for plan in plans)
     absent = sorted({task.cell.variant for task in tasks if not task.possible})
+    elsewhere = sorted({plan.options.device for plan in plans} - {"desktop"})
     if as_json:
         print_json(
             {
                 "convert": [spec.name for spec in specs],
                 "measure": [task.cell.name for task in tasks],
                 "without_checkpoint": absent,
-                "seconds": {"converting": round(converting), "measuring": round(measuring)},
+                "seconds": {"converting": round(converting), "measuring": round(measuring), "of": "desktop"},
             }
         )
         return
@@ -679,6 +680,8 @@ def show(plans: list[Plan], as_json: bool) -> None:
         f"{len(specs)} artifacts to convert, about {converting / 60:.1f} min when none is in the cache; "
         f"{len(tasks)} cells to measure, about {measuring / 60:.1f} min when none is in the rows."
     )
+    if elsewhere:
+        print(f"The minutes are a desktop's; how long {', '.join(elsewhere)} takes is not known beforehand.")
     if absent:
         print(f"No checkpoint yet, so their cells fail: {', '.join(absent)}.")
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from bench import show
 from devices.contract import FULL, QUICK
 from devices.plan import CELL_FORMATS, Options, Weights, identity, make, seconds, shuffled
 from models.variant import REFERENCE, VARIANTS
@@ -109,3 +110,9 @@ def test_the_estimate_grows_with_what_is_asked_for() -> None:
     few = sum(seconds(make(replace(default, variants="s4-skip-plain"), TRAINED)))
     assert few < quick < full
     assert seconds(make(default, TRAINED), converted=make(default, TRAINED).specs)[0] == 0
+
+
+@pytest.mark.parametrize(("device", "told"), [("desktop", False), ("pixel2", True)])
+def test_minutes_are_said_to_be_a_desktops(device: str, told: bool, capsys: pytest.CaptureFixture[str]) -> None:
+    show([make(Options(device=device, variants="s16-skip-plain", formats=("tflite",)), {})], as_json=False)
+    assert (f"how long {device} takes is not known" in capsys.readouterr().out) == told
