@@ -25,11 +25,11 @@ SURE = 0.05
 """Cover on the small copy below which, or above one less it, no pixel about it is looked at again."""
 
 
-def refined(mask: Floats, picture: Bytes) -> Bytes:
+def refined(mask: Floats, picture: Bytes, radius: float = RADIUS, epsilon: float = EPSILON, low: float = LOW) -> Bytes:
     """The alpha (H, W) of a picture (H, W, 3) from a network's mask (h, w) in [0, 1]: a linear function, made firm."""
     size = picture.shape[:2]
     guide = small_copy(picture)
-    a, b = linear(resize(mask, guide.shape[:2]), guide, reach(guide.shape[:2]), EPSILON)
+    a, b = linear(resize(mask, guide.shape[:2]), guide, reach(guide.shape[:2], radius), epsilon)
     rough = applied(a, b, guide)
     unsure = cv2.dilate(cv2.inRange(rough, SURE, 1 - SURE), np.ones((3, 3), np.uint8))  # type: ignore[call-overload]
     # 0 and 255 where it is sure, and 1 where it is to be looked at.
@@ -37,7 +37,7 @@ def refined(mask: Floats, picture: Bytes) -> Bytes:
     alpha = np.asarray(cv2.resize(parts, size[::-1], interpolation=cv2.INTER_NEAREST), np.uint8)
     at = np.flatnonzero(alpha == 1)
     found = sample(np.asarray(cv2.merge([*cv2.split(a), b]), np.float32), size, at)
-    put(alpha, at, firm(applied(found[:, :3], found[:, 3], take(picture, at))))
+    put(alpha, at, firm(applied(found[:, :3], found[:, 3], take(picture, at)), low))
     return alpha
 
 

@@ -10,11 +10,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
-import numpy as np
 import typer
 
 from frames.clip import Clip, Footage
-from frames.score import judge, summarise
+from frames.score import BLOCK, judge, summarise
+from metrics.interval import bootstrap
 from metrics.matting import gradient_error, sad
 from models.segmenter import Floats, Segmenter, Step, unfitted
 
@@ -35,28 +35,39 @@ def masks(segmenter: Segmenter, clip: Clip, refine: bool) -> Iterator[Floats]:
         yield to_floats(alpha_of(small, picture, refine))
 
 
-def measure(segmenter: Segmenter, footage: Footage, refine: bool) -> dict[str, float | None]:
-    """IOU and boundary F in per cent, dtSSD, SAD and gradient error: means over all frames that have them."""
-    judged, against_alpha = [], []
-    for clip in footage.clips:
+Interval = tuple[float, float, float]
+"""A mean with its 95 % bootstrap interval: (mean, low, high)."""
 
-        def watched(clip: Clip = clip) -> Iterator[Floats]:
+
+def measure(segmenter: Segmenter, footage: Footage, refine: bool) -> dict[str, Interval]:
+    """IOU and boundary F in per cent, dtSSD, SAD and gradient error, over all frames that have them."""
+    judged, sads, gradients, blocks = [], [], [], []
+    for number, clip in enumerate(footage.clips):
+
+        def watched(clip: Clip = clip, number: int = number) -> Iterator[Floats]:
             for index, mask in enumerate(masks(segmenter, clip, refine)):
                 if clip.read_alpha:
                     alpha = clip.read_alpha(index)
-                    against_alpha.append((sad(mask, alpha), gradient_error(mask, alpha)))
+                    sads.append(sad(mask, alpha))
+                    gradients.append(gradient_error(mask, alpha))
+                    blocks.append(number * 100_000 + index // BLOCK)
                 yield mask
 
         judged.append(judge(watched(), clip))
     score = summarise(judged)
-    soft = np.mean(against_alpha, axis=0).tolist() if against_alpha else (None, None)
-    return {
-        "IOU": 100 * score.iou,
-        "boundary F": 100 * score.boundary_f,
-        "dtSSD": score.dtssd,
-        "SAD": soft[0],
-        "gradient": soft[1],
+    cells: dict[str, Interval] = {
+        "IOU %": (100 * score.iou, 100 * score.iou_ci[0], 100 * score.iou_ci[1]),
+        "boundary F %": (100 * score.boundary_f, 100 * score.boundary_f_ci[0], 100 * score.boundary_f_ci[1]),
     }
+    if score.dtssd is not None and score.dtssd_ci is not None:
+        cells["dtSSD"] = (score.dtssd, *score.dtssd_ci)
+    if sads:
+        cells["SAD"] = bootstrap(sads, blocks=blocks)
+        cells["gradient"] = bootstrap(gradients, blocks=blocks)
+    return cells
+
+
+HEAD = ("IOU %", "boundary F %", "dtSSD", "SAD", "gradient")
 
 
 def compare(step: Step, resolution: tuple[int, int], footage: Footage) -> list[list[str]]:
@@ -65,9 +76,13 @@ def compare(step: Step, resolution: tuple[int, int], footage: Footage) -> list[l
     for feedback, refine in WAYS:
         segmenter = Segmenter(step, resolution, feedback=feedback, fit=getattr(step, "fit", "stretch"))
         found = measure(segmenter, footage, refine)
-        cells = ["" if value is None else f"{value:.2f}" for value in found.values()]
+        cells = [written(found.get(name)) for name in HEAD]
         lines.append(["previous mask" if feedback else "none", "refined" if refine else "enlarged", *cells])
     return lines
+
+
+def written(cell: Interval | None) -> str:
+    return "{:.2f} ({:.2f} to {:.2f})".format(*cell) if cell else ""
 
 
 def main(
@@ -75,7 +90,7 @@ def main(
     model: Annotated[str, typer.Option(metavar="ARTIFACT|VARIANT")] = "live",
     runtime: Annotated[str, typer.Option(metavar="R")] = "pytorch",
 ) -> None:
-    """Print IOU, boundary F, dtSSD, SAD and gradient error with and without refinement and feedback."""
+    """Print IOU, boundary F, dtSSD, SAD and gradient error, each with its 95 % interval, of the four ways."""
     from bench import print_table, read_footage
     from segment import open_network
 
@@ -83,7 +98,7 @@ def main(
     footage = read_footage(data)
     lines = compare(session, session.resolution, footage)
     print(f"{name}; {footage.description}")
-    print_table(["fed back", "mask", "IOU %", "boundary F %", "dtSSD", "SAD", "gradient"], lines)
+    print_table(["fed back", "mask", *HEAD], lines)
 
 
 if __name__ == "__main__":

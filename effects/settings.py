@@ -1,0 +1,74 @@
+"""Which settings of the refinement are best on pictures whose alpha is known: `python -m effects.settings --data DIR`.
+
+A network's own masks, each refined with every setting and compared with the true alpha; figures are means, smaller is
+better. Pictures of another set than those that judge the result belong here.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections import defaultdict
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import typer
+
+from effects.band import Bytes
+from frames.clip import Footage
+from metrics.matting import gradient_error, sad
+from models.segmenter import Segmenter
+
+RADII = 0.015, 0.03, 0.05
+EPSILONS = 1e-5, 1e-4, 1e-3
+LOWS = 0.05, 0.15, 0.25
+
+Setting = tuple[float, float, float]
+"""(radius, epsilon, low)."""
+
+
+def compare(segmenter: Segmenter, footage: Footage) -> dict[Setting | None, tuple[float, float]]:
+    """Mean SAD and gradient error of every setting, and under None those of the mask that is only enlarged."""
+    from effects.apply import alpha_of
+    from effects.band import to_floats
+    from effects.guided import refined
+    from models.segmenter import unfitted
+
+    found: defaultdict[Setting | None, list[tuple[float, float]]] = defaultdict(list)
+    for clip in footage.clips:
+        segmenter.reset()
+        for index in range(len(clip)):
+            picture = clip.read(index)[0]
+            mask = unfitted(segmenter.mask(segmenter.prepare(picture)), picture.shape[:2], segmenter.fit)
+            if not clip.read_alpha:
+                continue
+            alphas: dict[Setting | None, Bytes] = {None: alpha_of(mask, picture, refine=False)}
+            alphas |= {s: refined(mask, picture, *s) for s in itertools.product(RADII, EPSILONS, LOWS)}
+            truth = clip.read_alpha(index)
+            for setting, alpha in alphas.items():
+                found[setting].append((sad(to_floats(alpha), truth), gradient_error(to_floats(alpha), truth)))
+    return {setting: (float(m[0]), float(m[1])) for setting, v in found.items() for m in [np.mean(v, axis=0)]}
+
+
+def main(
+    data: Annotated[Path | None, typer.Option(metavar="DIR", help="Pictures with soft masks.")] = None,
+    model: Annotated[str, typer.Option(metavar="ARTIFACT|VARIANT")] = "live",
+    runtime: Annotated[str, typer.Option(metavar="R")] = "openvino",
+) -> None:
+    """Print SAD and gradient error of every setting, the best first."""
+    from bench import print_table, read_footage
+    from segment import open_network
+
+    session, name = open_network(model, runtime, None, 1)
+    footage = read_footage(data)
+    found = compare(Segmenter(session, session.resolution, fit=session.fit), footage)
+    print(f"{name}; {footage.description}")
+    lines = [
+        [*(map(str, setting) if setting else ("", "", "enlarged")), f"{s:.3f}", f"{g:.3f}"]
+        for setting, (s, g) in sorted(found.items(), key=lambda item: item[1])
+    ]
+    print_table(["radius", "epsilon", "low", "SAD", "gradient"], lines)
+
+
+if __name__ == "__main__":
+    typer.run(main)
