@@ -53,7 +53,7 @@ def segment(
     size: Annotated[
         Any,
         typer.Option(
-            parser=option(parse_resolution), metavar="HxW", help="Input of the network.", show_default="256x256"
+            parser=option(parse_resolution), metavar="HxW", help="Input of the network.", show_default="the model's own"
         ),
     ] = None,
     smoothing: Annotated[
