@@ -68,7 +68,7 @@ export class View {
       const smaller = { resizeWidth, resizeHeight, resizeQuality: "high" };
       this.bitmap = scale < 1 ? await createImageBitmap(whole, smaller) : whole;
     } catch {
-      this.complain(`${file.name} is no picture that this browser can read.`);
+      this.complain(`This browser can read no picture in ${file.name}.`);
       return null;
     }
     this.choose("picture");

@@ -19,8 +19,11 @@ export class Segmenter {
   async mask(frame, size) {
     if (this.size !== String(size)) this.reset();
     this.size = String(size);
-    this.previous = await this.network.mask(frame, this.feedback ? this.previous : this.empty());
-    return this.previous;
+    const { previous } = this;
+    const mask = await this.network.mask(frame, this.feedback ? previous : this.empty());
+    // Unless it was reset meanwhile.
+    if (this.previous === previous) this.previous = mask;
+    return mask;
   }
 
   empty() {
