@@ -7,6 +7,7 @@ with it, as ours has its own inside. Its frame is laid out and normalised by `en
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
 import subprocess
 import sys
@@ -16,6 +17,7 @@ import zipfile
 from abc import abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -42,6 +44,8 @@ def fetch(peer: Peer) -> Path:
             raise BadPeer(peer.name, "file", f"is {peer.file!r}, and there is no such file")
         _check_hash(peer, path)
         return path
+    if peer.package.startswith("made:"):
+        return _make(peer, peer.package.removeprefix("made:"))
     from platformdirs import user_cache_path
 
     folder = user_cache_path("segmentation-bench") / "peers" / peer.sha256
@@ -54,6 +58,29 @@ def fetch(peer: Peer) -> Path:
             shutil.rmtree(folder, ignore_errors=True)
             made.parent.rename(folder)
     _check_hash(peer, path)
+    return path
+
+
+def _make(peer: Peer, module: str) -> Path:
+    """The model that a module of ours writes, made once by each version of it, in a process of its own."""
+    from platformdirs import user_cache_path
+
+    maker = import_module(module)
+    if (found := maker.digest()) != peer.sha256:
+        raise BadPeer(peer.name, "sha256", f"is {peer.sha256[:12]}…, but {module} makes {found}")
+    height, width = map(str, peer.resolution)
+    code = hashlib.sha256(Path(str(maker.__file__)).read_bytes()).hexdigest()[:16]
+    made_by = f"{peer.sha256[:16]}-{code}-{height}x{width}-{version('litert-torch')}"
+    path = user_cache_path("segmentation-bench") / "peers" / made_by / peer.file
+    if not path.is_file():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial = path.with_name(f".partial-{os.getpid()}{path.suffix}")
+        command = [sys.executable, "-m", module, str(partial), height, width]
+        done = subprocess.run(command, cwd=PEERS.parent, capture_output=True, text=True, check=False)
+        if done.returncode:
+            said = [line.strip() for line in done.stderr.splitlines() if line.strip()]
+            raise BadPeer(peer.name, "package", f"{module} could not make it: {said[-1] if said else 'no reason'}")
+        partial.rename(path)
     return path
 
 

@@ -43,7 +43,8 @@ class Peer:
     """(height, width) of its input."""
     output: Output
     package: str | None = None
-    """`npm:NAME@VERSION` or `pypi:NAME==VERSION`; without one, `file` is a path."""
+    """`npm:NAME@VERSION` or `pypi:NAME==VERSION`; without one, `file` is a path. `made:MODULE` is a network that a
+    module of ours makes (`python -m MODULE FILE HEIGHT WIDTH`), whose `digest()` is then what `sha256` pins."""
     source: str = ""
     """Where one reads about it."""
     precision: Literal["fp32", "fp16", "int8"] = "fp32"
@@ -59,6 +60,8 @@ class Peer:
     """The name of the input for the previous mask (one channel, in [0, 1], of the frame's size); without one, none."""
     output_name: str | None = None
     """The name of the output, where there are several."""
+    speed_only: bool = False
+    """Whether its weights are as they were drawn: it has a speed, and its masks say nothing."""
 
     @property
     def format(self) -> Literal["onnx", "tflite", "openvino"]:
@@ -113,6 +116,8 @@ def _size(value: Any) -> bool:
 
 def _package(value: Any) -> bool:
     kind, _, rest = value.partition(":") if isinstance(value, str) else ("", "", "")
+    if kind == "made":
+        return rest.startswith("models.")
     name, _, version = rest.rpartition({"npm": "@", "pypi": "=="}.get(kind, "?"))
     return bool(name.strip("@") and version)
 
@@ -124,7 +129,7 @@ RULES: dict[str, Rule] = {
     "licence": (_text, "a text"),
     "resolution": (_size, "[height, width] in pixels"),
     "output": _one_of(Output),
-    "package": (_package, "npm:NAME@VERSION or pypi:NAME==VERSION"),
+    "package": (_package, "npm:NAME@VERSION, pypi:NAME==VERSION or made:models.NAME"),
     "source": (lambda v: isinstance(v, str), "a text"),
     "precision": _one_of(Literal["fp32", "fp16", "int8"]),
     "layout": _one_of(Literal["NHWC", "NCHW"]),
@@ -135,6 +140,7 @@ RULES: dict[str, Rule] = {
     "fit": _one_of(Fit),
     "previous_mask": (_text, "an input's name"),
     "output_name": (_text, "an output's name"),
+    "speed_only": (lambda v: isinstance(v, bool), "true or false"),
 }
 
 
@@ -153,14 +159,16 @@ def read(path: Path = PEERS) -> dict[str, Peer]:
 def match(pattern: str, path: Path = PEERS) -> tuple[Peer, ...]:
     """Peers whose names match a glob, or several separated by commas; `none` is none of them.
 
-    ValueError when a part matches nothing.
+    `*` alone means those that have an accuracy too. ValueError when a part matches nothing.
     """
     if pattern == "none":
         return ()
     peers = read(path)
     chosen: set[str] = set()
     for part in pattern.split(","):
-        hits = [name for name in peers if fnmatchcase(name, part)]
+        hits = [
+            name for name, peer in peers.items() if fnmatchcase(name, part) and not (part == "*" and peer.speed_only)
+        ]
         if not hits:
             raise ValueError(f"no peer matches {part!r}; there are: {', '.join(peers) or 'none'}")
         chosen.update(hits)

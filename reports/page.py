@@ -104,6 +104,8 @@ class Place:
     verdicts: Mapping[int, Point]
     """id of a summary -> its point, with the dominator among all that could run there."""
     rivals: Sequence[Rival]
+    paces: Sequence[tuple[Summary, float]]
+    """Networks measured for their speed alone, and how many times theirs the choice's is."""
 
 
 @dataclass(frozen=True)
@@ -129,7 +131,8 @@ def view(seen: Sequence[Summary]) -> dict[str, Any]:
     race = points(now)
     groups = fronts(race)
     verdicts = {id(p.summary): p for members in groups.values() for p in members}
-    places = [_place(scope, members, groups.values(), race) for scope, members in scopes(race).items()]
+    paced = [s for s in now if s.speed_only and s.ok]
+    places = [_place(scope, members, groups.values(), race, paced) for scope, members in scopes(race).items()]
     verdicts |= {key: point for place in places for key, point in place.verdicts.items()}
     chosen = [place.choice.ship.summary for place in places]
     return {
@@ -167,7 +170,13 @@ def view(seen: Sequence[Summary]) -> dict[str, Any]:
     }
 
 
-def _place(scope: Scope, members: Sequence[Point], groups: Iterable[Sequence[Point]], race: Sequence[Point]) -> Place:
+def _place(
+    scope: Scope,
+    members: Sequence[Point],
+    groups: Iterable[Sequence[Point]],
+    race: Sequence[Point],
+    paced: Sequence[Summary],
+) -> Place:
     own: dict[str, list[Sequence[Point]]] = defaultdict(list)
     for group in groups:
         if group[0].summary.scope == scope:
@@ -192,6 +201,7 @@ def _place(scope: Scope, members: Sequence[Point], groups: Iterable[Sequence[Poi
         {r: _safe(plots.latency(f"{scope} {r} ms", [p.summary for p in ps], longest)) for r, ps in flat.items()},
         {id(p.summary): p for p in members},
         beside,
+        [(s, choice.ship.fps / s.model.fps) for s in paced if s.scope == scope and s.model],
     )
 
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from converters.artifact import Artifact
 from devices import plan
-from devices.contract import Counts, Result
+from devices.contract import Cell, Counts, Result
 from devices.run import Data, Outcome
 from frames.clip import Footage, Label, Picture
 from frames.score import Score
@@ -69,13 +69,13 @@ def record(outcome: Outcome, counts: Counts, data: Data, session: Session) -> Ro
         status="ok",
         evidence=result.evidence,
         runtime=str(result.placement.get("runtime", "")),
-        accuracy=_accuracy(outcome.score, data.for_cell(cell))
+        accuracy=_accuracy(None if _untrained(cell) else outcome.score, data.for_cell(cell))
         | ({"from_host": result.from_host} if result.from_host else {}),
         timing=_timing(result, counts),
         placement=result.placement,
         environment=result.environment.facts | row.environment,
         hazards=result.environment.hazards,
-        examples=examples(result.masks, data.footage, outcome.score),
+        examples=() if _untrained(cell) else examples(result.masks, data.footage, outcome.score),
     )
 
 
@@ -160,9 +160,14 @@ def _artifact(artifact: Artifact) -> dict[str, Any]:
     }
 
 
-def _accuracy(score: Score, data: Data) -> dict[str, Any]:
+def _untrained(cell: Cell) -> bool:
+    """Whether its masks say nothing: such a row has a speed and no accuracy."""
+    return cell.peer is not None and cell.peer.speed_only
+
+
+def _accuracy(score: Score | None, data: Data) -> dict[str, Any]:
     footage = data.footage
-    return score.to_dict() | {
+    return (score.to_dict() if score else {}) | {
         "data": footage.name,
         "description": footage.description,
         "problems": list(footage.problems),

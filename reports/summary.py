@@ -154,6 +154,11 @@ class Summary:
         return bool(self.row.network.get("peer"))
 
     @property
+    def speed_only(self) -> bool:
+        """A peer whose weights are as they were drawn: it has a speed and no accuracy, so no place on a front."""
+        return bool(self.row.network.get("speed_only"))
+
+    @property
     def size_mb(self) -> float | None:
         size = self.row.artifact.get("bytes")
         return size / 1e6 if size else None

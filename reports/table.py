@@ -36,7 +36,7 @@ def _table(kind: str, found: Sequence[Summary], best: Collection[int]) -> Table:
     from rich.text import Text
 
     columns: dict[str, Callable[[Summary], str]] = {
-        "network": lambda s: s.row.variant + (" (peer)" if s.peer else ""),
+        "network": lambda s: s.row.variant + (" (speed only)" if s.speed_only else " (peer)" if s.peer else ""),
         "runtime": lambda s: s.runtime,
         "precision": lambda s: s.row.precision,
     }
@@ -92,6 +92,7 @@ def _figures(s: Summary, on_front: bool) -> dict[str, Any]:
         "reason": row.reason,
         "evidence": row.evidence,
         "peer": s.peer,
+        "speed_only": s.speed_only,
         "model": _latency(s.model),
         "pipeline": _latency(s.pipeline),
         "load_ms": s.load_ms,

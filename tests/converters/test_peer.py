@@ -266,3 +266,17 @@ def test_a_letterboxed_mask_comes_back_without_its_bars(tmp_path):
     mask = Segmenter(session, (16, 32), fit="letterbox").segment(picture)
     assert mask.shape == (40, 40)
     assert ((mask > 0.5) == label).mean() > 0.95
+
+
+def test_a_network_that_is_made_here_must_be_the_one_that_is_pinned():
+    entry = replace(ENTRY, package="made:models.photo", file="photo.tflite", layout="NHWC")
+    with pytest.raises(BadPeer, match=r"peers.toml, theirs: sha256 is 000000000000…, but models.photo makes "):
+        fetch(entry)
+
+
+def test_only_our_own_modules_make_networks():
+    values = ENTRY.to_dict() | {"package": "made:os"}
+    with pytest.raises(BadPeer, match="package is 'made:os'"):
+        Peer.from_dict(values)
+    with pytest.raises(BadPeer, match="speed_only is 'yes', not true or false"):
+        Peer.from_dict(ENTRY.to_dict() | {"speed_only": "yes"})

@@ -12,7 +12,9 @@ import pytest
 
 from models.variant import REFERENCE
 from reports.page import TITLE, build, num, render, signed, tiny
+from reports.pareto import points
 from reports.rows import Row, append
+from reports.summary import summaries
 from tests.reports.made_up import desktop, emulated, failed, phone, row
 
 NOW = datetime(2026, 1, 2, 3, 4, tzinfo=UTC)
@@ -198,6 +200,25 @@ def test_a_beaten_row_names_what_beats_it():
     slow = replace(worse, timing=worse.timing | {"model_ns": [50_000_000] * 40})
     (line,) = [line for line in page(better, slow).rows if line and line[0].strip() == "s16-noskip-plain"]
     assert "s16-skip-plain, LiteRT fp32" in " ".join(" ".join(line).split())
+
+
+def test_a_network_measured_for_its_speed_alone_is_said_to_be_that():
+    ours = row()
+    photo = replace(
+        row(),
+        cell="photo/tflite/fp32/256x256/desktop/cpu1",
+        variant="photo",
+        network={"peer": True, "speed_only": True, "licence": "MIT"},
+        accuracy={"data": "made-up sample", "description": "Made-up pictures that exist in a test alone."},
+        timing=ours.timing | {"model_ns": [4 * ns for ns in ours.timing["model_ns"]]},
+        examples=(),
+    )
+    shown = page(ours, photo)
+    assert "For its speed alone, its weights as they were drawn: photo , 256x256" in shown.text
+    assert "Ours is 4.0 times as fast. It has no IOU here" in shown.text
+    (line,) = [cells for cells in shown.rows if cells and cells[0].startswith("photo")]
+    assert "speed only: its weights are as they were drawn" in line[0]
+    assert [point.summary.row.variant for point in points(summaries([ours, photo]))] == [ours.variant]
 
 
 def test_figures_are_those_of_the_row():
