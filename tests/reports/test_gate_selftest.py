@@ -88,3 +88,8 @@ def test_the_search_gives_up_where_no_width_will_do() -> None:
     assert set(search(lambda _: 0.2, tries=99).values()) == {0.2}
     assert set(search(lambda _: 0.0, tries=99)) == {64, 128, 256, 512}
     assert next_width({60: 0.01, 64: 0.09}) is None
+
+
+def test_what_was_tried_is_never_tried_again() -> None:
+    assert next_width({64: 0.0499, 128: 0.5}) == 68
+    assert next_width({64: 0.01, 128: 0.0501}) == 124
