@@ -147,7 +147,7 @@ for item in source.items():
 """
 
 
-@pytest.mark.parametrize("suffix", [".mp4", ".mov", ".mkv"])
+@pytest.mark.parametrize("suffix", [".mp4", ".mov", ".mkv", ".webm"])
 def test_a_process_that_dies_leaves_a_file_that_plays(tmp_path, suffix):
     source = video(tmp_path / "a.mp4", 240, (48, 64), sound="aac", gop=60)
     out = tmp_path / f"out{suffix}"
@@ -156,4 +156,7 @@ def test_a_process_that_dies_leaves_a_file_that_plays(tmp_path, suffix):
     seen = decoded(out)
     assert len(seen) >= 60
     assert since_the_first(seen)[:5] == pytest.approx([i / 30 for i in range(5)], abs=0.001)
-    assert packets(out) == packets(source)[: len(packets(out))] != []
+    if suffix == ".webm":  # Its sound is encoded anew.
+        assert packets(out)
+    else:
+        assert packets(out) == packets(source)[: len(packets(out))] != []
