@@ -128,7 +128,11 @@ def _read_masks(folder: Path) -> NDArray[np.float32]:
     if raw.size != (expected := int(np.prod(shape)) * np.dtype(kind).itemsize):
         raise CellFailed(f"{path.name} holds {raw.size} bytes where {shape[0]} masks take {expected}")
     masks = raw.view(kind).reshape(shape).astype(np.float32)
-    masks = masks / np.float32(255) if kind is np.uint8 else masks
+    return check_masks(masks / np.float32(255) if kind is np.uint8 else masks)
+
+
+def check_masks(masks: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The same masks; CellFailed when they hold values that no mask has."""
     if not (np.isfinite(masks).all() and masks.min() >= -0.01 and masks.max() <= 1.01):
         raise CellFailed("the model's masks hold values outside [0, 1], or none at all (NaN)")
     return masks

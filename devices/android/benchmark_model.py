@@ -148,6 +148,9 @@ def measure(phone: AndroidPhone, job: Job, temporary: Path, before: Environment)
     (place / "empty").write_bytes((prev_port or mask).encode(np.zeros(mask.shape, np.float32)))
     files = [(port, {"frame": "frame", "prev_mask": "prev"}[name]) for name, port in inputs.items()]
     launch = command("../benchmark_model", folder.MODEL, files, "output", job.unit, job.threads)
+    limit = phone.limits.run or LAUNCH_SECONDS * len(frames)
+    # A time limit of its own: the one below ends the script, and not what the script has started.
+    launch = f"timeout -s KILL {min(limit, LAUNCH_SECONDS):.0f} {launch}"
     (place / "launch.sh").write_text(script(launch, len(frames), starts))
 
     remote = phone.fresh(f"{HOME}/job")
@@ -155,7 +158,6 @@ def measure(phone: AndroidPhone, job: Job, temporary: Path, before: Environment)
         place / name for name in (folder.MODEL, "launch.sh", "empty", *(f"frame.{i:05d}" for i in range(len(frames))))
     ]
     phone.transport.push(question, remote, phone.limits.push)
-    limit = phone.limits.run or LAUNCH_SECONDS * len(frames)
     said = phone.transport.run(f"timeout -s KILL {limit:.0f} sh {remote}/launch.sh", limit + phone.limits.shell)
     logs = phone.transport.run(f"cd {remote} && cat log.*; echo; echo '{ENDED}'", phone.limits.shell)
     if ENDED not in logs:
@@ -178,7 +180,7 @@ def result(launches: list[Launch], raw: bytes, mask: Port, job: Job) -> Result:
         raise Unreachable(f"the phone handed over {len(raw)} bytes of masks, which are not {len(launches)} masks")
     first = launches[0]
     return Result(
-        masks=masks.reshape(shape),
+        masks=jobs.check_masks(masks.reshape(shape)),
         evidence="measured",
         model_ns=tuple(launch.last_ns for launch in launches),
         load_ns=first.init_ns,

@@ -163,3 +163,58 @@ def test_a_tool_that_dies_is_quoted(android: AndroidPhone, phone: Adbd, cell: Ce
     phone.path(f"{HOME}/benchmark_model").write_text("#!/bin/sh\necho STARTING!; echo ERROR: no OpenCL here; exit 1\n")
     with pytest.raises(CellFailed, match=r"did not finish every frame.*ERROR: no OpenCL here"):
         android.run(cell, replace(job, unit="gpu"))
+
+
+def replace_tool(phone: Adbd, before: str, after: str) -> None:
+    """The played tool with one line of it changed."""
+    tool = phone.path(f"{HOME}/benchmark_model")
+    said = tool.read_text()
+    assert before in said
+    tool.write_text(said.replace(before, after))
+
+
+SAYS, WRITES = "print(open(", 'tofile(flags["output_filepath"])'
+
+
+def test_a_crash_in_the_middle_of_the_frames_is_told_with_its_last_words(
+    android: AndroidPhone, phone: Adbd, cell: Cell, job: Job
+) -> None:
+    play(phone, "gpu")
+    # The first frame has an empty mask before it, the second has not.
+    crash = "if Path('prev').read_bytes().strip(bytes(1)): sys.exit('STARTING! Segmentation fault')"
+    replace_tool(phone, "interpreter.invoke()", f"from pathlib import Path\n{crash}\ninterpreter.invoke()")
+    with pytest.raises(CellFailed, match=r"did not finish every frame.*Segmentation fault"):
+        android.run(cell, replace(job, unit="gpu"))
+
+
+def test_words_that_are_none_of_the_tools_are_no_time(android: AndroidPhone, phone: Adbd, cell: Cell, job: Job) -> None:
+    play(phone, "gpu")
+    replace_tool(phone, SAYS, "print('STARTING!\\n\\x00\\x7f curr=12 count=\\ncompletely'); (lambda _: _)(open(")
+    with pytest.raises(CellFailed, match="benchmark_model did not finish"):
+        android.run(cell, replace(job, unit="gpu"))
+
+
+@pytest.mark.parametrize(
+    ("written", "reason"),
+    [
+        # The second frame's alone, whose mask before is not empty: the third begins a sequence.
+        (f"{WRITES}\nif Path('prev').read_bytes().strip(bytes(1)): os.truncate('output', 100)", "32868 bytes of masks"),
+        ("tobytes(); Path(flags['output_filepath']).write_bytes(b'\\xff' * 16384)", r"outside \[0, 1\]"),
+    ],
+)
+def test_masks_that_are_none_cost_the_cell(
+    android: AndroidPhone, phone: Adbd, cell: Cell, job: Job, written: str, reason: str
+) -> None:
+    play(phone, "gpu")
+    replace_tool(phone, WRITES, written)
+    replace_tool(phone, "import numpy as np", "import os\nfrom pathlib import Path\nimport numpy as np")
+    with pytest.raises(CellFailed, match=reason):
+        android.run(cell, replace(job, unit="gpu"))
+
+
+def test_a_tool_that_hangs_is_stopped(adb: Adb, phone: Adbd, cell: Cell, job: Job) -> None:
+    play(phone, "gpu")
+    phone.path(f"{HOME}/benchmark_model").write_text("#!/bin/sh\necho STARTING! loading; sleep 60\n")
+    android = AndroidPhone(adb, limits=Limits(nominal=0, run=5), attempts=1)
+    with pytest.raises(CellFailed, match=r"did not finish every frame.*STARTING! loading"):
+        android.run(cell, replace(job, unit="gpu"))
