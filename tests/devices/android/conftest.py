@@ -15,6 +15,7 @@ import pytest
 from converters.artifact import Precision, Spec
 from devices.android.adb import Adb, NoAdb, binary
 from devices.contract import Cell, Counts, Job
+from models.peer import Peer
 from tests.devices.android.adbd import Adbd
 
 TRANSCRIPTS = Path(__file__).resolve().parents[2] / "transcripts" / "android"
@@ -50,7 +51,7 @@ def qemu() -> str:
     return emulator.QEMU
 
 
-def convert(folder: Path, precision: Precision) -> Path:
+def convert(folder: Path, precision: Precision, previous_mask: bool = True) -> Path:
     """A shallow network of the family with random weights as TFLite: of every kind of operator, quick to convert."""
     import torch
 
@@ -59,7 +60,7 @@ def convert(folder: Path, precision: Precision) -> Path:
     from models.variant import Variant
 
     torch.manual_seed(0)
-    network = Hourglass(Variant(depths=(1, 1, 1))).eval()
+    network = Hourglass(Variant(depths=(1, 1, 1), previous_mask=previous_mask)).eval()
     for module in network.modules():
         if isinstance(module, torch.nn.BatchNorm2d):
             torch.nn.init.uniform_(module.weight, 0.5, 1.5)
@@ -78,6 +79,13 @@ def convert(folder: Path, precision: Precision) -> Path:
 @pytest.fixture(scope="session")
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return convert(tmp_path_factory.mktemp("model"), "fp32")
+
+
+@pytest.fixture(scope="session")
+def somebody_elses(tmp_path_factory: pytest.TempPathFactory) -> tuple[Peer, Path]:
+    """A model that knows no previous mask, as an entry of peers.toml, and its file."""
+    model = convert(tmp_path_factory.mktemp("peer"), "fp32", previous_mask=False)
+    return Peer("other", model.name, "0" * 64, "CC0", RESOLUTION, "probabilities"), model
 
 
 @pytest.fixture

@@ -5,13 +5,18 @@ from __future__ import annotations
 import os
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
+from converters.peer import open_peer
 from devices import emulator
 from devices.contract import Cell, CellFailed, Job
 from devices.emulator import Arm64Emulator, per_frame
+from devices.runner import folder
+from frames.score import predict
+from models.peer import Peer
 from tests.devices.android.conftest import RESOLUTION, convert
 
 
@@ -43,6 +48,28 @@ def test_a_newer_core_takes_fewer_instructions_or_other_kernels(qemu: str, cell:
     old, new = (Arm64Emulator(cpu=cpu).run(cell, job) for cpu in ("cortex-a57", "max"))
     assert old.environment.facts["emulated_cpu"] == "cortex-a57"
     assert old.instructions_per_frame != new.instructions_per_frame
+
+
+def test_somebody_elses_model_runs_without_a_previous_mask(
+    qemu: str, cell: Cell, job: Job, frames: np.ndarray, somebody_elses: tuple[Peer, Path]
+) -> None:
+    peer, model = somebody_elses
+    result = Arm64Emulator().run(replace(cell, peer=peer), replace(job, model=model, peer=peer))
+    wanted = predict(open_peer(peer, model, 1), frames, job.sequences)
+    assert np.ptp(wanted) > 0.1
+    assert np.abs(result.masks - wanted).max() < 1e-5
+    assert result.instructions_per_frame
+
+
+@pytest.mark.parametrize(
+    ("field", "value"), [("colour", "BGR"), ("output", "logits"), ("std", (0.5, 0.5, 0.5)), ("channel", -1)]
+)
+def test_a_model_that_wants_its_frames_or_masks_otherwise_is_refused(
+    job: Job, somebody_elses: tuple[Peer, Path], tmp_path: Path, field: str, value: Any
+) -> None:
+    peer, model = somebody_elses
+    with pytest.raises(CellFailed, match=f"other has {field} of its own"):
+        folder.describe(tmp_path, replace(job, model=model, peer=replace(peer, **{field: value})))
 
 
 def test_several_threads_are_refused(cell: Cell, job: Job) -> None:
