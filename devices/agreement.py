@@ -1,10 +1,11 @@
 """Whether this bench's milliseconds are the runtimes' own: `python -m devices.agreement MODEL [--rounds N]`.
 
-The same artifact is timed by our worker and by the tool that its runtime ships (LiteRT's benchmark_litert_model,
-OpenVINO's benchmark_app), in turn, ABBA, each visit in a fresh process on the same processors. One round gives one
-ratio of medians, ours over theirs; printed are the median of those and the spread of the rounds. Ours is expected a
-little above 1: the tools fill their inputs once and leave the output where it is, our loop hands over a fresh frame and
-takes the mask back, as an application must.
+The same artifact is timed three ways in turn, the order reversed every other round, each visit in a fresh process on
+the same processors: by our worker, by our session's bare inference, and by the tool that its runtime ships (LiteRT's
+benchmark_litert_model, OpenVINO's benchmark_app). One round gives one ratio of medians; printed are the median of those
+and the spread of the rounds. The tools fill their inputs once and leave the output where it is, as the bare inference
+does: these two must agree. Our worker hands over a fresh frame and takes the mask back, as an application must, and
+is a little slower for it: that is told beside.
 """
 
 from __future__ import annotations
@@ -14,8 +15,9 @@ import json
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -60,7 +62,7 @@ class Agreement:
 
     def __str__(self) -> str:
         return (
-            f"ours / theirs {self.ratio:.3f} (rounds {self.low:.3f} to {self.high:.3f}, n={self.rounds}; "
+            f"{self.ratio:.3f} (rounds {self.low:.3f} to {self.high:.3f}, n={self.rounds}; "
             f"fastest samples {self.fastest:.3f})"
         )
 
@@ -90,6 +92,35 @@ class Ours:
     def __call__(self) -> Visit:
         samples = np.array(Desktop().run(self.cell, self.job).model_ns) / 1e6
         return Visit(float(np.median(samples)), float(samples.min()))
+
+
+class Bare:
+    """Our session's inference alone, nothing handed over or taken back, in a process that does nothing else."""
+
+    name = "bare"
+
+    def __init__(self, model: Path, folder: Path, threads: int = 1) -> None:
+        self.report = folder / "bare.json"
+        self.command = [
+            *(sys.executable, "-m", "devices.agreement", str(model), "--bare", str(self.report)),
+            *("--threads", str(threads)),
+        ]
+
+    def __call__(self) -> Visit:
+        return Visit(**_report(self))
+
+
+def bare(model: Path, threads: int) -> Visit:
+    """What `Bare` runs in its process."""
+    session = converter(format_of(model)).load(model, threads)
+    infer = session.interpreter.invoke if format_of(model) == "tflite" else session.request.infer  # type: ignore[attr-defined]
+    samples = np.empty(COUNTS.samples)
+    for i in range(-COUNTS.warm_up_least, COUNTS.samples):
+        before = time.perf_counter_ns()
+        infer()
+        if i >= 0:
+            samples[i] = (time.perf_counter_ns() - before) / 1e6
+    return Visit(float(np.median(samples)), float(samples.min()))
 
 
 class LiteRtTool:
@@ -137,20 +168,21 @@ Tool = LiteRtTool | OpenVinoTool
 TOOLS: dict[str, type[Tool]] = {"tflite": LiteRtTool, "openvino": OpenVinoTool}
 
 
-def agree(model: Path, rounds: int, threads: int = 1) -> Agreement:
-    """Time `model` both ways, `rounds` times in ABBA order. CellFailed when either cannot run."""
+def agree(model: Path, rounds: int, threads: int = 1) -> tuple[Agreement, Agreement]:
+    """(bare over tool, ours over tool) of `model`, `rounds` times. CellFailed when one of the three cannot run."""
     tool = TOOLS.get(format_of(model))
     if tool is None:
         raise CellFailed(f"{model.name}: its runtime ships no benchmark tool; those of {', '.join(TOOLS)} do")
     # Ours binds itself; this binds the tool as well, for it inherits.
     environment.pin(threads)
     with tempfile.TemporaryDirectory(prefix="agreement-") as folder:
-        sides = [Ours(model, Path(folder), threads), tool(model, Path(folder), threads)]
-        visits: list[list[Visit]] = [[], []]
+        sides = [side(model, Path(folder), threads) for side in (Ours, Bare, tool)]
+        visits: list[list[Visit]] = [[], [], []]
         for i in range(rounds):
-            for side in (0, 1) if i % 2 == 0 else (1, 0):
+            for side in (0, 1, 2) if i % 2 == 0 else (2, 1, 0):
                 visits[side].append(sides[side]())
-    return compare(*visits)
+    ours, alone, theirs = visits
+    return compare(alone, theirs), compare(ours, theirs)
 
 
 def real_frames(resolution: Resolution) -> np.ndarray:
@@ -162,7 +194,7 @@ def real_frames(resolution: Resolution) -> np.ndarray:
     return np.stack([stretch(clip.read(i % len(clip))[0], resolution) for i in range(FRAMES)])
 
 
-def _report(tool: Tool) -> dict[str, Any]:
+def _report(tool: Tool | Bare) -> dict[str, Any]:
     """Run a tool and read the report it leaves; CellFailed with its last words when it leaves none."""
     tool.report.unlink(missing_ok=True)
     ran = subprocess.run(tool.command, capture_output=True, text=True, check=False)
@@ -177,13 +209,20 @@ def main() -> int:
     parser.add_argument("model", type=Path, help="a .tflite or an OpenVINO .xml")
     parser.add_argument("--rounds", type=int, default=8)
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--bare", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
+    if options.bare:
+        options.bare.write_text(json.dumps(asdict(bare(options.model, options.threads))))
+        return 0
     try:
-        found = agree(options.model, options.rounds, options.threads)
+        found, ours = agree(options.model, options.rounds, options.threads)
     except (CellFailed, ValueError) as error:
         print(error, file=sys.stderr)
         return 3
-    print(f"{options.model.name}: {found}; the aim, within {AIM:.0%}, is {'reached' if found.reached else 'missed'}")
+    print(f"{options.model.name}: bare inference over the runtime's tool {found}")
+    print(
+        f"the aim, within {AIM:.0%}, is {'reached' if found.reached else 'missed'}; with frame and mask copied {ours}"
+    )
     return 0 if found.reached else 1
 
 
