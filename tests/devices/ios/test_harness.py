@@ -15,7 +15,7 @@ import pytest
 from devices import timing
 from devices.contract import Counts, Job, Result
 from devices.ios import link
-from tests.devices.ios.conftest import need
+from tests.conftest import need
 
 ROOT = Path(link.__file__).parent
 SOURCES = sorted((ROOT / "Harness").glob("*.swift"))

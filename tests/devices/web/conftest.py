@@ -12,13 +12,13 @@ import pytest
 
 from converters.artifact import Format, Precision, Spec
 from devices.contract import Cell, Counts, Job, Unit
+from tests.conftest import need
 from tests.devices.android.conftest import (  # noqa: F401 - adb_server and make_phone are fixtures
     RESOLUTION,
     SEQUENCES,
     adb_server,
     convert,
     make_phone,
-    need,
 )
 
 COUNTS = Counts(warm_up_least=1, warm_up_seconds=0.01, samples=3, seconds=0.01)

@@ -13,6 +13,7 @@ from converters.artifact import Format
 from devices.contract import Cell, CellFailed, Job, Result, Unit
 from devices.fleet import Began, Ended, Joined
 from devices.web.runner import Browsers
+from tests.conftest import need
 from tests.devices.web.conftest import SOFTWARE_GPU
 
 pytestmark = pytest.mark.usefixtures("packages")
@@ -149,8 +150,7 @@ def test_the_page_shows_speed_mask_and_a_clear_end(browser, ask, models) -> None
 def test_https_on_the_network_gives_threads_too(open_browser, ask, models, frames) -> None:
     from devices.web import address
 
-    if not address.lan():
-        pytest.skip("this machine has no address but its loopback")
+    need(None if address.lan() else "this machine has no address but its loopback")
     browser = open_browser("--ignore-certificate-errors")
     cell, job = ask(models["onnx"], "onnx", threads=2)
     result = the_result(measure(browser, [(cell, job)], secure=True))

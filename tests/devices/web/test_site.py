@@ -19,6 +19,7 @@ from devices.web import answer
 from devices.web.app import Site
 from devices.web.board import Board
 from devices.web.serve import Places, serving
+from tests.conftest import need
 
 SIDE = 32
 MASKS = np.full((2, SIDE, SIDE), 0.25, np.float32)
@@ -208,8 +209,7 @@ def test_the_certificate_is_for_this_machine_and_not_for_years(tmp_path: Path) -
 
 
 def test_the_https_site_is_the_same_one(places: Places) -> None:
-    if not places.lan:
-        pytest.skip("this machine has no address but its loopback")
+    need(None if places.lan else "this machine has no address but its loopback")
     anything = ssl.create_default_context()
     anything.check_hostname, anything.verify_mode = False, ssl.CERT_NONE
     with urllib.request.urlopen(places.lan[0], timeout=30, context=anything) as response:
