@@ -186,22 +186,24 @@ def with_spy(browser: Any) -> Any:
 
 @pytest.fixture
 def open_page(red: Path) -> Iterator[Callable[[Any], Page]]:
-    site = Recorded(red, "red")
+    site, browsers = Recorded(red, "red"), []
     with serving(site) as places:
 
         def make(browser: Any) -> Page:
+            browsers.append(browser)
             browser.get(places.local)
             wait_for(browser, "return !document.getElementById('start').disabled")
             return Page(browser, site)
 
         yield make
+        # A page that films on takes the processors from every later test.
+        for browser in browsers:
+            browser.get("about:blank")
 
 
 @pytest.fixture
-def page(open_page: Callable[[Any], Page], filmed: Any) -> Iterator[Page]:
-    page = open_page(filmed)
-    yield page
-    filmed.get("about:blank")
+def page(open_page: Callable[[Any], Page], filmed: Any) -> Page:
+    return open_page(filmed)
 
 
 def test_the_network_sees_what_the_desktops_would_and_answers_alike(page: Page, red: Path) -> None:
