@@ -38,7 +38,7 @@ class Fault(Exception):
         super().__init__(f"{kind}: {words}")
 
 
-def library() -> str | None:
+def shared_library() -> str | None:
     """The library's name or path for the loader; None when it is not installed."""
     for name in NAMES:
         if found := find_library(name):
@@ -53,7 +53,7 @@ class Device:
     """An iPhone that usbmuxd knows. Needs the library; Fault for whatever fails."""
 
     def __init__(self, udid: str) -> None:
-        name = library()
+        name = shared_library()
         if name is None:
             raise Fault("refused", "the library libimobiledevice is not installed")
         self.lib = ctypes.CDLL(name)

@@ -44,7 +44,9 @@ def pymobiledevice3() -> str | None:
 
 def available() -> str | None:
     """None when one of the two sets of programs is here; otherwise what is missing, in a sentence without its end."""
-    if (shutil.which("idevice_id") and shutil.which("ideviceinfo") and imobiledevice.library()) or pymobiledevice3():
+    if (
+        shutil.which("idevice_id") and shutil.which("ideviceinfo") and imobiledevice.shared_library()
+    ) or pymobiledevice3():
         return None
     return "neither libimobiledevice (apt: libimobiledevice-utils, brew: libimobiledevice) nor pymobiledevice3 is there"
 
@@ -61,7 +63,7 @@ def attached() -> list[Listed]:
 
 def link(listed: Listed) -> Link:
     """The way to the harness app on `listed`."""
-    if shutil.which("idevice_id") and imobiledevice.library():
+    if shutil.which("idevice_id") and imobiledevice.shared_library():
         return Libimobiledevice(listed.udid)
     return Pymobiledevice3(listed.udid, str(pymobiledevice3()))
 

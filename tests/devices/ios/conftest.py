@@ -77,5 +77,5 @@ def phone(tmp_path: Path, harness: Harness, monkeypatch: pytest.MonkeyPatch) -> 
 def link(phone: Usbmuxd) -> Libimobiledevice:
     for tool in ("idevice_id", "ideviceinfo", "idevicedebug"):
         need(None if shutil.which(tool) else f"{tool} is not installed (apt: libimobiledevice-utils)")
-    need(None if imobiledevice.library() else "the library libimobiledevice is not installed")
+    need(None if imobiledevice.shared_library() else "the library libimobiledevice is not installed")
     return Libimobiledevice(UDID)
