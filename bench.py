@@ -4,159 +4,39 @@ from __future__ import annotations
 
 import sys
 import traceback
-from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar
+from typing import Annotated, Any
 
 import typer
 
-from ending import INTERRUPTED, NOT_MEASURED, ROOT, WRONG_USAGE, carry_out, ours
-
-if TYPE_CHECKING:
-    from devices.plan import Plan, Weights
-    from devices.select import Attached
-    from frames.clip import Footage
-    from models.peer import Peer
-    from models.variant import Resolution
-
-T = TypeVar("T")
-
-
-def option(parse: Callable[[str], T]) -> Callable[[str | T], T]:
-    """A parser of one option's text, whose ValueError is told as wrong usage of that option."""
-
-    def parser(text: str | T) -> T:
-        if not isinstance(text, str):
-            return text
-        try:
-            return parse(text)
-        except ValueError as error:
-            raise typer.BadParameter(str(error)) from None
-
-    return parser
-
-
-def parse_resolution(text: str) -> Resolution:
-    from models.variant import Variant
-
-    height, by, width = text.partition("x")
-    if not (by and height.isdecimal() and width.isdecimal()):
-        raise ValueError(f"{text!r} is no size: write it HEIGHTxWIDTH, such as 256x256")
-    Variant().check_resolution((int(height), int(width)))
-    return int(height), int(width)
-
-
-def parse_variants(text: str) -> str:
-    from models.variant import match
-
-    match(text)
-    return text
-
-
-def parse_peers(text: str) -> tuple[Peer, ...]:
-    from models.peer import match
-
-    return match(text)
-
-
-def parse_variant(text: str) -> str:
-    from models.variant import get
-
-    get(text)
-    return text
-
-
-def parse_format(text: str) -> str:
-    from converters.artifact import FORMATS
-
-    return _one(text, FORMATS)
-
-
-def parse_precision(text: str) -> str:
-    from converters.artifact import PRECISIONS
-
-    return _one(text, PRECISIONS)
-
-
-def parse_formats(text: str) -> tuple[str, ...]:
-    from devices.plan import CELL_FORMATS
-
-    return _listed(text, CELL_FORMATS)
-
-
-def parse_precisions(text: str) -> tuple[str, ...]:
-    from converters.artifact import PRECISIONS
-
-    return _listed(text, PRECISIONS)
-
-
-def parse_share(text: str) -> float:
-    from reports.gate.declared import share
-
-    return share(text)
-
-
-def parse_shard(text: str) -> tuple[int, int]:
-    index, _, shards = text.partition("/")
-    if not (index.isdecimal() and shards.isdecimal() and 1 <= int(index) <= int(shards)):
-        raise ValueError(f"{text!r} is no share: write it I/N, with I from 1 to N")
-    return int(index), int(shards)
-
-
-def parse_unit(text: str) -> str:
-    from devices.contract import UNITS
-
-    return _one(text, UNITS)
-
-
-def _one(text: str, known: tuple[str, ...]) -> str:
-    if text not in known:
-        raise ValueError(f"{text!r} is none of {', '.join(known)}")
-    return text
-
-
-def _listed(text: str, known: tuple[str, ...]) -> tuple[str, ...]:
-    asked = [_one(name.strip(), known) for name in text.split(",")]
-    return tuple(name for name in known if name in asked)
+from cli.ending import INTERRUPTED, NOT_MEASURED, ROOT, WRONG_USAGE, carry_out, fail, ours
+from cli.inputs import attached, read_footage, trained
+from cli.options import (
+    CheckpointsOption,
+    DataOption,
+    JsonOption,
+    ResolutionOption,
+    option,
+    or_before,
+    parse_format,
+    parse_formats,
+    parse_peers,
+    parse_precision,
+    parse_precisions,
+    parse_shard,
+    parse_share,
+    parse_unit,
+    parse_variant,
+    parse_variants,
+)
+from cli.printing import print_json, print_table
 
 
 class Previous(StrEnum):
     empty = "empty"
     recurrent = "recurrent"
 
-
-ResolutionOption = Annotated[
-    Any,
-    typer.Option(
-        "--resolution",
-        parser=option(parse_resolution),
-        metavar="HxW",
-        help="Input of the network, multiples of 32.",
-        show_default="each network's own",
-    ),
-]
-DataOption = Annotated[
-    Path | None,
-    typer.Option(
-        "--data",
-        metavar="DIR",
-        help="Pictures with masks: DIR/images and DIR/masks, or one such folder a clip.",
-        show_default="an embedded sample",
-    ),
-]
-CheckpointsOption = Annotated[
-    Path | None,
-    typer.Option(
-        "--checkpoints",
-        exists=True,
-        file_okay=False,
-        metavar="DIR",
-        help="Your own VARIANT.safetensors, as train.py writes them.",
-        show_default="those shipped",
-    ),
-]
-JsonOption = Annotated[bool, typer.Option("--json", help="JSON on stdout, nothing else there.")]
 
 app = typer.Typer(
     add_completion=False,
@@ -245,6 +125,7 @@ def bench(
         return
     if quick and full:
         fail("--quick and --full exclude each other.", WRONG_USAGE)
+    from cli.measuring import measure, show
     from devices.contract import FULL, QUICK, Counts
     from devices.plan import Options, make
 
@@ -544,173 +425,6 @@ def list_devices(ctx: typer.Context, as_json: JsonOption = False) -> None:
             for d in found
         ],
     )
-
-
-def or_before(ctx: typer.Context, name: str, value: Any) -> Any:
-    """An option's value, or the one given before the command's name."""
-    return value or (ctx.parent.params[name] if ctx.parent else None)
-
-
-def attached(asked: list[str], estimate: bool) -> list[Attached]:
-    """The devices asked for that are there; of the others it is said what was looked for. Fails when none is."""
-    from devices.select import Attached, estimated, select
-
-    names = [name.strip() for name in dict.fromkeys(",".join(asked).split(","))]
-    found = [estimated(name) if estimate else select(name) for name in names]
-    there = [device for device in found if isinstance(device, Attached)]
-    absent = [
-        f"{device.name}: not attached. {device.looked_for} {device.advice}"
-        for device in found
-        if not isinstance(device, Attached)
-    ]
-    if not there:
-        fail("\n".join(absent), NOT_MEASURED)
-    for words in absent:
-        print(f"bench.py: {words} The others are measured.", file=sys.stderr)
-    return there
-
-
-def trained(folder: Path | None) -> dict[str, Weights]:
-    """The checkpoints of the named variants, in `folder` or as shipped."""
-    from devices.plan import Weights
-    from models.checkpoint import FOLDER, sha256
-    from models.variant import VARIANTS
-
-    paths = {name: (folder or FOLDER) / f"{name}.safetensors" for name in VARIANTS}
-    return {name: Weights(path, sha256(path)) for name, path in paths.items() if path.is_file()}
-
-
-def read_footage(data: Path | None) -> Footage:
-    from frames import folder, sample
-
-    footage = folder.read(data) if data else sample.embedded()
-    for problem in footage.problems:
-        print(problem, file=sys.stderr)
-    if footage.problems:
-        print(f"{len(footage.problems)} problems in {data}; the rest is used.", file=sys.stderr)
-    return footage
-
-
-def measure(
-    parts: list[tuple[Plan, Attached]], footage: Footage, frames: int | None, out: Path, seed: int | None, as_json: bool
-) -> None:
-    """Convert, measure what has not been measured yet, append a row a cell, and make the page."""
-    from converters.build import build
-    from converters.peer import bring
-    from devices import run
-    from devices.excerpt import excerpt
-    from devices.plan import shuffled
-    from reports import page, rows, table
-    from reports.live import Live, line
-    from reports.record import Session, identity, record
-
-    ledger, report = out / "rows.jsonl", out / "report.html"
-    with Live() as live:
-        try:
-            known, damaged = rows.read(ledger) if ledger.exists() else ([], [])
-            for words in damaged:
-                live.say(words)
-            session = Session.taken_up(known, seed)
-            finished = set(map(identity, rows.latest(known)))
-            specs = list(dict.fromkeys(spec for plan, _ in parts for spec in plan.specs))
-            live.stage("convert", len(specs))
-            made = build(specs, live.convert)
-            tasks = [task for plan, _ in parts for task in plan.tasks]
-            made |= {task.spec: bring(task.cell.peer, task.spec) for task in tasks if task.cell.peer and task.spec}
-            shares = []
-            for plan, target in parts:
-                few = frames or target.frames
-                taken = [task.cell for task in plan.tasks]
-                data = run.prepare(excerpt(footage, few) if few else footage, taken)
-                todo = shuffled(run.left(plan, made, data, finished), session.seed)
-                shares.append(run.Share(plan, todo, target.runner, data, target.emulated, target.here))
-            live.stage("measure", sum(len(share.tasks) for share in shares))
-            cells = {task.cell.name for plan, _ in parts for task in plan.tasks}
-            for share, event in run.everywhere(shares, made):
-                if isinstance(event, run.Started):
-                    live.step(event.task.cell.name)
-                elif isinstance(event, run.Further):
-                    live.more(f"{event.name} takes part.", event.cells)
-                else:
-                    row = record(event, share.plan.options.counts, share.data, session)
-                    rows.append(ledger, row)
-                    cells.add(row.cell)
-                    live.done(line(row))
-        except KeyboardInterrupt:
-            live.say(f"Interrupted. What was measured is in {ledger}; the same command goes on from there.")
-            raise typer.Exit(INTERRUPTED) from None
-
-    everything, _ = rows.read(ledger)
-    page.write(everything, report)
-    mine = [row for row in rows.latest(everything) if row.cell in cells]
-    if as_json:
-        print_json({"rows": str(ledger), "page": str(report), "cells": table.figures(mine)})
-    else:
-        print_rich(table.summary(mine))
-        print(f"The page: {report}")
-    if not any(share.tasks for share in shares):
-        live.say("All of this was measured before; give another --out to measure it once more.")
-    if not any(row.status == "ok" for row in mine):
-        fail("no cell could be measured; each row says why.", NOT_MEASURED)
-
-
-def show(plans: list[Plan], as_json: bool) -> None:
-    """Print what `plans` would do."""
-    from devices.plan import seconds
-
-    specs = list(dict.fromkeys(spec for plan in plans for spec in plan.specs))
-    tasks = [task for plan in plans for task in plan.tasks]
-    converting = max(seconds(plan)[0] for plan in plans)
-    measuring = sum(seconds(plan)[1] for plan in plans)
-    absent = sorted({task.cell.variant for task in tasks if not task.possible})
-    elsewhere = sorted({plan.options.device for plan in plans} - {"desktop"})
-    if as_json:
-        print_json(
-            {
-                "convert": [spec.name for spec in specs],
-                "measure": [task.cell.name for task in tasks],
-                "without_checkpoint": absent,
-                "seconds": {"converting": round(converting), "measuring": round(measuring), "of": "desktop"},
-            }
-        )
-        return
-    for task in tasks:
-        print(task.cell.name)
-    print(
-        f"{len(specs)} artifacts to convert, about {converting / 60:.1f} min when none is in the cache; "
-        f"{len(tasks)} cells to measure, about {measuring / 60:.1f} min when none is in the rows."
-    )
-    if elsewhere:
-        print(f"The minutes are a desktop's; how long {', '.join(elsewhere)} takes is not known beforehand.")
-    if absent:
-        print(f"No checkpoint yet, so their cells fail: {', '.join(absent)}.")
-
-
-def fail(words: str, code: int) -> NoReturn:
-    print(f"bench.py: {words}", file=sys.stderr)
-    raise typer.Exit(code)
-
-
-def print_json(value: Any) -> None:
-    import json
-
-    print(json.dumps(value, indent=1))
-
-
-def print_table(head: list[str], lines: list[list[str]]) -> None:
-    from rich.box import SIMPLE_HEAD
-    from rich.table import Table
-
-    table = Table(*head, box=SIMPLE_HEAD)
-    for line in lines:
-        table.add_row(*line)
-    print_rich(table)
-
-
-def print_rich(what: Any) -> None:
-    from rich.console import Console
-
-    Console(highlight=False).print(what)
 
 
 def main() -> None:

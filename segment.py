@@ -5,15 +5,15 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from bench import option, parse_resolution
-from ending import INTERRUPTED, NOT_MEASURED, WRONG_USAGE, carry_out
+from cli.ending import INTERRUPTED, NOT_MEASURED, WRONG_USAGE, carry_out, fail
+from cli.network import RUNTIMES, find_network, open_network
+from cli.options import option, parse_resolution
 
 if TYPE_CHECKING:
-    from converters.session import Session
     from effects.apply import Effect
     from models.segmenter import Segmenter
     from models.variant import Resolution
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from video.write import Sink
 
 DEFAULT = "live"
-RUNTIMES = ("pytorch", "onnx", "openvino", "tflite", "coreml")
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
 
@@ -49,7 +48,7 @@ def segment(
     model: Annotated[
         str, typer.Option(metavar="ARTIFACT|VARIANT", help="A converted model, a checkpoint, or a variant's name.")
     ] = DEFAULT,
-    runtime: Annotated[str, typer.Option(metavar="R", help=f"For a variant: {', '.join(RUNTIMES)}.")] = "openvino",
+    runtime: Annotated[str, typer.Option(metavar="R", help=f"For a variant: {', '.join(RUNTIMES)}.")] = "tflite",
     size: Annotated[
         Any,
         typer.Option(
@@ -120,46 +119,6 @@ def show_live(model: str, size: Resolution | None) -> None:
         show(path, Path(model).stem)
     except packages.NoPackages as reason:
         fail(f"no page can be served: {reason}", NOT_MEASURED)
-
-
-def open_network(model: str, runtime: str, size: Resolution | None, threads: int) -> tuple[Session, str]:
-    """The model in its runtime, and what to call it."""
-    from devices.open_model import open_model
-
-    path = find_network(model, runtime, size)
-    session, resolution = open_model(path, resolution=size, threads=threads)
-    return session, f"{model} at {resolution[0]}x{resolution[1]} in {session.facts['runtime']}"
-
-
-def find_network(model: str, runtime: str, size: Resolution | None) -> Path:
-    """The file of a model: the path itself, or a variant's checkpoint for PyTorch and its artifact for others."""
-    from models.checkpoint import FOLDER
-    from models.variant import get
-
-    if Path(model).exists():
-        return Path(model)
-    if runtime not in RUNTIMES:
-        fail(f"{runtime!r} is none of {', '.join(RUNTIMES)}.", WRONG_USAGE)
-    own = get(model).resolution
-    checkpoint = FOLDER / f"{model}.safetensors"
-    if not checkpoint.is_file():
-        shipped = ", ".join(sorted(path.stem for path in FOLDER.glob("*.safetensors")))
-        fail(f"{model} has no checkpoint yet; name another with --model: {shipped}.", NOT_MEASURED)
-    return checkpoint if runtime == "pytorch" else converted(model, checkpoint, runtime, size or own)
-
-
-def converted(variant: str, checkpoint: Path, runtime: str, size: Resolution) -> Path:
-    """The variant's artifact for a runtime, from the cache or made now."""
-    from converters.artifact import Failure, Spec
-    from converters.build import build
-    from models.checkpoint import sha256
-
-    spec = Spec(variant, checkpoint, sha256(checkpoint), runtime, "fp32", size)  # type: ignore[arg-type]
-    print(f"{spec.name}: from the cache, or converted once", file=sys.stderr)
-    made = build([spec])[spec]
-    if isinstance(made, Failure):
-        fail(f"{spec.name}: {made.reason}", NOT_MEASURED)
-    return made.path
 
 
 def choose(size: tuple[int, int], background: str | None, blur: bool, recolor: str | None) -> Effect:
@@ -240,11 +199,6 @@ def report(out: Path, frames: int, watch: Stopwatch) -> None:
         took = watch.seconds[stage]
         table.add_row(stage, f"{1000 * took / frames:.2f}", f"{100 * took / whole:.0f} %")
     Console(highlight=False).print(table)
-
-
-def fail(words: str, code: int) -> NoReturn:
-    print(f"segment.py: {words}", file=sys.stderr)
-    raise typer.Exit(code)
 
 
 def main() -> None:

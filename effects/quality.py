@@ -12,6 +12,7 @@ from typing import Annotated
 
 import typer
 
+from cli.ending import carry_out
 from frames.clip import Clip, Footage
 from frames.score import BLOCK, judge, summarise
 from metrics.interval import bootstrap
@@ -91,8 +92,9 @@ def main(
     runtime: Annotated[str, typer.Option(metavar="R")] = "pytorch",
 ) -> None:
     """Print IOU, boundary F, dtSSD, SAD and gradient error, each with its 95 % interval, of the four ways."""
-    from bench import print_table, read_footage
-    from segment import open_network
+    from cli.inputs import read_footage
+    from cli.network import open_network
+    from cli.printing import print_table
 
     session, name = open_network(model, runtime, None, 1)
     footage = read_footage(data)
@@ -102,4 +104,4 @@ def main(
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    carry_out(lambda: typer.run(main), "effects.quality")

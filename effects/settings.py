@@ -14,6 +14,7 @@ from typing import Annotated
 import numpy as np
 import typer
 
+from cli.ending import carry_out
 from effects.band import Bytes
 from frames.clip import Footage
 from metrics.matting import gradient_error, sad
@@ -53,11 +54,12 @@ def compare(segmenter: Segmenter, footage: Footage) -> dict[Setting | None, tupl
 def main(
     data: Annotated[Path | None, typer.Option(metavar="DIR", help="Pictures with soft masks.")] = None,
     model: Annotated[str, typer.Option(metavar="ARTIFACT|VARIANT")] = "live",
-    runtime: Annotated[str, typer.Option(metavar="R")] = "openvino",
+    runtime: Annotated[str, typer.Option(metavar="R")] = "tflite",
 ) -> None:
     """Print SAD and gradient error of every setting, the best first."""
-    from bench import print_table, read_footage
-    from segment import open_network
+    from cli.inputs import read_footage
+    from cli.network import open_network
+    from cli.printing import print_table
 
     session, name = open_network(model, runtime, None, 1)
     footage = read_footage(data)
@@ -71,4 +73,4 @@ def main(
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    carry_out(lambda: typer.run(main), "effects.settings")

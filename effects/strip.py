@@ -11,6 +11,8 @@ from typing import Annotated
 import numpy as np
 import typer
 
+from cli.ending import carry_out
+
 
 def main(
     video: Annotated[str, typer.Argument(metavar="VIDEO")],
@@ -23,11 +25,11 @@ def main(
     """Write frame, previous mask, mask and composite of one moment side by side."""
     import cv2
 
+    from cli.network import open_network
     from effects.apply import alpha_of, replacing
     from effects.backdrop import open_backdrop
     from effects.band import to_bytes
     from models.segmenter import Segmenter, enlarge, unfitted
-    from segment import open_network
     from video.read import Frame, open_source
 
     session, _ = open_network(model, runtime, None, 1)
@@ -49,4 +51,4 @@ def main(
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    carry_out(lambda: typer.run(main), "effects.strip")

@@ -115,6 +115,15 @@ def get(name: str) -> Variant:
         raise ValueError(f"no variant {name!r}; there are: {', '.join(VARIANTS)}") from None
 
 
+def parse_resolution(text: str) -> Resolution:
+    """(height, width) of a text such as 192x256. ValueError when it is none that the networks take."""
+    height, by, width = text.partition("x")
+    if not (by and height.isdecimal() and width.isdecimal()):
+        raise ValueError(f"{text!r} is no size: write it HEIGHTxWIDTH, such as 256x256")
+    Variant().check_resolution((int(height), int(width)))
+    return int(height), int(width)
+
+
 def match(pattern: str) -> list[str]:
     """Names that match a glob, or several separated by commas, in their listed order.
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bench import show
+from cli.measuring import show
 from devices.contract import FULL, QUICK
 from devices.plan import CELL_FORMATS, Options, Weights, identity, make, seconds, shuffled
 from models.variant import REFERENCE, VARIANTS

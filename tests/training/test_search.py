@@ -13,9 +13,9 @@ import optuna
 import pytest
 import torch
 
-from models.blocks import Block
+from costs.blocks import Block
 from models.hourglass import Hourglass
-from models.variant import Variant, get
+from models.variant import Variant, get, parse_resolution
 from training.search import __main__ as command
 from training.search import cost, report, space, trial
 from training.search.cost import Table
@@ -77,7 +77,7 @@ def test_the_training_pictures_have_the_inputs_area():
 @pytest.mark.parametrize("text", ["256", "30x32", "axb"])
 def test_a_wrong_size_is_a_sentence(text):
     with pytest.raises(ValueError, match=r"HEIGHTxWIDTH|multiples of 32"):
-        space.size(text)
+        parse_resolution(text)
 
 
 class Machine:

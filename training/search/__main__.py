@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from models.cost import macs, parameters
-from models.variant import Variant, get
+from models.variant import Variant, get, parse_resolution
 from training.search import space
 from training.search.cost import BLOCK_PAIRS, PAIRS, machine
 from training.search.trial import Failed, Here, Settings, objective
@@ -181,7 +181,7 @@ def main(arguments: list[str] | None = None) -> int:
             tuple(folder.absolute() for folder in options.validation),
             options.out.absolute(),
             options.threads,
-            tuple(map(space.size, options.resolutions.split(","))),
+            tuple(map(parse_resolution, options.resolutions.split(","))),
             options.slowest,
             options.block_pairs,
             tuple(options.more),

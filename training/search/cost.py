@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     import torch
 
     from converters.session import Session
-    from models.blocks import Block
+    from costs.blocks import Block
 
 PAIRS, BLOCK_PAIRS = 60, 12
 LEAD_IN, BURST = 1, 4
@@ -124,7 +124,7 @@ def cost(variant: Variant, reference: Session, table: Table, pairs: int, block_p
 
 
 def _alone(block: Block, folder: Path, reference: Infer, pairs: int) -> float:
-    from models.blocks import litert
+    from costs.blocks import litert
 
     return measure(litert(block, folder), reference, pairs).median
 
@@ -133,7 +133,7 @@ def pieces(network: Any) -> list[tuple[Block, int]]:
     """The parts that add up to the network, with how often each occurs: its blocks, the join before, the sigmoid."""
     import torch
 
-    from models import blocks
+    from costs import blocks
 
     variant = network.variant
     *parts, _whole = blocks.blocks(network, variant.resolution)

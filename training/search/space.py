@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from models.variant import Resolution, Variant
+from models.variant import Resolution, Variant, parse_resolution
 
 if TYPE_CHECKING:
     from optuna.trial import BaseTrial
@@ -52,7 +52,7 @@ def variant(parameters: Mapping[str, Any]) -> Variant:
         widths=(p["width8"], p["width16"], p["width32"]),
         depths=(p["depth8"], p["depth16"], p["depth32"]),
         decoder=(p["decoder16"], p["decoder8"], p["decoder4"]),
-        resolution=size(p["resolution"]),
+        resolution=parse_resolution(p["resolution"]),
     )
 
 
@@ -85,13 +85,3 @@ def training_size(resolution: Resolution) -> int:
 
 def words(resolution: Resolution) -> str:
     return "x".join(map(str, resolution))
-
-
-def size(text: str) -> Resolution:
-    """The inverse of `words`; ValueError when it is no size whose sides are multiples of 32."""
-    try:
-        height, width = map(int, text.split("x"))
-    except ValueError:
-        raise ValueError(f"{text!r} is no size: write it HEIGHTxWIDTH, such as 256x256") from None
-    Variant().check_resolution((height, width))
-    return height, width

@@ -3,9 +3,9 @@
 import pytest
 import torch
 
-from models import roofline
-from models.blocks import Block
-from models.roofline import Limits, Spot
+from costs import roofline
+from costs.blocks import Block
+from costs.roofline import Limits, Spot
 
 LIMITS = Limits((1e9, 2e9), 1e9)
 
@@ -44,4 +44,4 @@ def test_the_table_and_the_picture_hold_every_block(tmp_path):
 
 def test_a_mistake_is_a_sentence(capsys):
     assert roofline.main(["s5"]) == 2
-    assert capsys.readouterr().err.startswith("models.roofline: no variant 's5'")
+    assert capsys.readouterr().err.startswith("costs.roofline: no variant 's5'")

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from models import blocks
-from models.blocks import fastest
+from costs import blocks
+from costs.blocks import fastest
 from models.cost import macs
 from models.hourglass import Hourglass
 from models.variant import VARIANTS
@@ -63,6 +63,6 @@ def test_the_fastest_counts_and_all_take_turns():
 
 def test_a_mistake_is_a_sentence(capsys):
     assert blocks.main(["s5"]) == 2
-    assert capsys.readouterr().err.startswith("models.blocks: no variant 's5'")
+    assert capsys.readouterr().err.startswith("costs.blocks: no variant 's5'")
     assert blocks.main(["live", "--resolution", "30x32"]) == 2
     assert "multiples of 32" in capsys.readouterr().err

@@ -1,4 +1,4 @@
-"""How far each block is from what this processor can do: python -m models.roofline VARIANT [--out PNG]
+"""How far each block is from what this processor can do: python -m costs.roofline VARIANT [--out PNG]
 
 Two limits are measured on one thread: the most multiply-accumulates a second that the runtime reaches (a convolution
 1x1 of many channels, which is one large matrix product), and the bytes a second that move between memory and processor
@@ -22,10 +22,10 @@ import numpy as np
 import torch
 from torch import nn
 
-from models.blocks import ROUNDS, RUNTIMES, WARM_UP, WHOLE, Block, Infer, blocks, fastest, litert, openvino
+from costs.blocks import ROUNDS, RUNTIMES, WHOLE, Block, Infer, blocks, fastest, litert, milliseconds, openvino
 from models.cost import convolution_macs
 from models.hourglass import Hourglass
-from models.variant import Resolution, get
+from models.variant import Resolution, get, parse_resolution
 
 CHANNELS, SIDE = 512, 64
 """Of the convolution whose rate is the processor's: 1.07 G multiply-accumulates on 10 MB."""
@@ -94,20 +94,11 @@ def roofline(name: str, resolution: Resolution | None, rounds: int, tell: Any) -
     variant = get(name)
     size = resolution or variant.resolution
     variant.check_resolution(size)
-    torch.set_num_threads(1)
     parts = blocks(fold(Hourglass(variant)), size)
     with TemporaryDirectory() as folder:
         tell("measuring the limits")
         most = limits(rounds, Path(folder))
-        loaded: list[Infer] = []
-        for part in parts:
-            tell(f"converting {part.name}")
-            loaded += [make(part, Path(folder)) for make in (litert, openvino)]
-    for infer in loaded:
-        for _ in range(WARM_UP):
-            infer()
-    tell("timing")
-    times = fastest(loaded, rounds).reshape(len(parts), len(RUNTIMES))
+        times = milliseconds(parts, Path(folder), rounds, tell)
     return most, [
         Spot(part.name, convolution_macs(part.module, part.inputs), moved(part), tuple(map(float, row)))
         for part, row in zip(parts, times, strict=True)
@@ -132,28 +123,34 @@ def markdown(most: Limits, spots: Sequence[Spot]) -> str:
 def draw(most: Limits, spots: Sequence[Spot], path: Path, title: str) -> None:
     """Rate against intensity for each runtime, under its roof; a dot's area is the block's time."""
     from matplotlib.figure import Figure
+    from matplotlib.ticker import LogLocator, NullFormatter, ScalarFormatter
 
-    figure = Figure(figsize=(12, 5.5), layout="constrained")
+    figure = Figure(figsize=(14, 5.5), layout="constrained")
     figure.suptitle(title)
     axes = figure.subplots(1, len(RUNTIMES), sharex=True, sharey=True)
     inside = [spot for spot in spots if spot.macs]
+    colours = {spot.name: f"C{i % 10}" if spot.name != WHOLE else "0.2" for i, spot in enumerate(inside)}
     xs = np.geomspace(min(s.intensity for s in inside) / 2, max(s.intensity for s in inside) * 3)
     for runtime, ax in enumerate(axes):
         ax.plot(xs, np.minimum(most.macs[runtime], xs * most.bytes) / 1e9, color="0.3", linewidth=1.2)
         longest = max(s.milliseconds[runtime] for s in inside)
-        for spot in inside:
+        for i, spot in enumerate(inside):
             ms = spot.milliseconds[runtime]
-            at = spot.intensity, spot.macs / ms / 1e6
-            whole = spot.name == WHOLE
-            ax.scatter(*at, s=20 + 300 * ms / longest, color="C1" if whole else "C0", alpha=0.55, linewidth=0)
-            ax.annotate(spot.name, at, (5, 4), textcoords="offset points", fontsize=7)
-        ax.set_xscale("log")
-        ax.set_yscale("log")
+            look = {"color": colours[spot.name], "alpha": 0.7, "linewidth": 0, "marker": "os^D"[i // 10 % 4]}
+            ax.scatter(spot.intensity, spot.macs / ms / 1e6, s=20 + 300 * ms / longest, label=spot.name, **look)
+        for axis, set_scale in ((ax.xaxis, ax.set_xscale), (ax.yaxis, ax.set_yscale)):
+            set_scale("log")
+            axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+            axis.set_major_formatter(ScalarFormatter())
+            axis.set_minor_formatter(NullFormatter())
         ax.set_title(RUNTIMES[runtime])
         ax.set_xlabel("multiply-accumulates a byte")
-        ax.grid(alpha=0.2, which="both")
+        ax.grid(alpha=0.2)
     axes[0].set_ylabel("G multiply-accumulates a second")
-    figure.savefig(path, dpi=120)
+    legend = figure.legend(*axes[-1].get_legend_handles_labels(), loc="outside right center", fontsize=8, frameon=False)
+    for handle in legend.legend_handles:
+        handle.set_sizes([30])  # type: ignore[union-attr]
+    figure.savefig(path, dpi=110)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -164,11 +161,10 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, default=Path("roofline.png"), metavar="PNG")
     options = parser.parse_args(arguments)
     try:
-        height, width = map(int, options.resolution.split("x")) if options.resolution else (0, 0)
-        size = (height, width) if height else get(options.variant).resolution
+        size = parse_resolution(options.resolution) if options.resolution else get(options.variant).resolution
         most, spots = roofline(options.variant, size, options.rounds, lambda text: print(text, file=sys.stderr))
     except ValueError as error:
-        print(f"models.roofline: {error}", file=sys.stderr)
+        print(f"costs.roofline: {error}", file=sys.stderr)
         return 2
     title = f"{options.variant} at {size[0]}x{size[1]}, one thread, float32, {time.strftime('%Y-%m-%d')}"
     draw(most, spots, options.out, title)

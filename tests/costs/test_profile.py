@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from models import profile
-from models.blocks import Block, litert
-from models.profile import Op
+from costs import profile
+from costs.blocks import Block, litert
+from costs.profile import Op
 
 
 @pytest.fixture(scope="module")
@@ -78,4 +78,4 @@ def test_the_dearest_stand_first_and_kinds_are_summed():
 
 def test_a_mistake_is_a_sentence(capsys):
     assert profile.main(["s5"]) == 2
-    assert capsys.readouterr().err.startswith("models.profile: no variant 's5'")
+    assert capsys.readouterr().err.startswith("costs.profile: no variant 's5'")

@@ -1,4 +1,4 @@
-"""Where a network's time goes, operator by operator: python -m models.profile VARIANT [--resolution HxW] [--rounds N]
+"""Where a network's time goes, operator by operator: python -m costs.profile VARIANT [--resolution HxW] [--rounds N]
 
 VARIANT is a name, or a checkpoint (.safetensors). It is converted in float32 to TFLite and OpenVINO and run on one
 thread on a random picture.
@@ -22,8 +22,8 @@ from typing import Any
 
 import numpy as np
 
-from models.blocks import WARM_UP, Infer, fastest
-from models.variant import Resolution, get
+from costs.blocks import WARM_UP, Infer, fastest
+from models.variant import Resolution, get, parse_resolution
 
 ROUNDS = 20
 SHOWN = 12
@@ -191,10 +191,10 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--rounds", type=int, default=ROUNDS)
     options = parser.parse_args(arguments)
     try:
-        height, width = map(int, options.resolution.split("x")) if options.resolution else (0, 0)
-        found = profile(options.model, (height, width) if height else None, options.rounds)
+        size = parse_resolution(options.resolution) if options.resolution else None
+        found = profile(options.model, size, options.rounds)
     except ValueError as error:
-        print(f"models.profile: {error}", file=sys.stderr)
+        print(f"costs.profile: {error}", file=sys.stderr)
         return 2
     print("\n\n".join(markdown(runtime, *told) for runtime, told in found.items()))
     return 0

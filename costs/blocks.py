@@ -1,4 +1,4 @@
-"""What each block of a network costs: python -m models.blocks VARIANT [--resolution HxW] [--rounds N]
+"""What each block of a network costs: python -m costs.blocks VARIANT [--resolution HxW] [--rounds N]
 
 Every block is converted alone, to TFLite (LiteRT, XNNPACK) and OpenVINO, float32, and timed on one thread at the size
 that it has inside the network; blocks take turns, the fastest of all rounds counts. Printed is a Markdown table with
@@ -25,7 +25,7 @@ from torch import Tensor, nn
 
 from models.cost import convolution_macs
 from models.hourglass import Bottleneck, Hourglass
-from models.variant import Resolution, get
+from models.variant import Resolution, get, parse_resolution
 
 WARM_UP, ROUNDS, RUNS = 5, 20, 5
 RUNTIMES = ("LiteRT", "OpenVINO")
@@ -164,25 +164,30 @@ def fastest(
     return best
 
 
+def milliseconds(parts: Sequence[Block], folder: Path, rounds: int, tell: Callable[[str], None]) -> NDArray[np.float64]:
+    """(blocks, RUNTIMES): of the fastest inference of each on one thread."""
+    torch.set_num_threads(1)
+    loaded: list[Infer] = []
+    for part in parts:
+        tell(f"converting {part.name}")
+        loaded += [make(part, folder) for make in (litert, openvino)]
+    for infer in loaded:
+        for _ in range(WARM_UP):
+            infer()
+    tell("timing")
+    return fastest(loaded, rounds).reshape(len(parts), len(RUNTIMES))
+
+
 def costs(name: str, resolution: Resolution, rounds: int, tell: Callable[[str], None]) -> list[Cost]:
     """Every block of the variant called `name`, its weights as they are drawn. ValueError when there is none."""
     from converters.network import fold
 
     variant = get(name)
     variant.check_resolution(resolution)
-    torch.set_num_threads(1)
     # Batch normalisation is folded away first, as in every artifact.
     parts = blocks(fold(Hourglass(variant)), resolution)
-    loaded: list[Infer] = []
     with TemporaryDirectory() as folder:
-        for part in parts:
-            tell(f"converting {part.name}")
-            loaded += [make(part, Path(folder)) for make in (litert, openvino)]
-    for infer in loaded:
-        for _ in range(WARM_UP):
-            infer()
-    tell("timing")
-    times = fastest(loaded, rounds).reshape(len(parts), len(RUNTIMES))
+        times = milliseconds(parts, Path(folder), rounds, tell)
     return [
         Cost(part.name, _shapes(part.inputs), convolution_macs(part.module, part.inputs), tuple(map(float, row)))
         for part, row in zip(parts, times, strict=True)
@@ -209,13 +214,12 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--rounds", type=int, default=ROUNDS)
     options = parser.parse_args(arguments)
     try:
-        size = tuple(map(int, options.resolution.split("x"))) if options.resolution else get(options.variant).resolution
-        height, width = size
-        found = costs(options.variant, (height, width), options.rounds, lambda text: print(text, file=sys.stderr))
+        size = parse_resolution(options.resolution) if options.resolution else get(options.variant).resolution
+        found = costs(options.variant, size, options.rounds, lambda text: print(text, file=sys.stderr))
     except ValueError as error:
-        print(f"models.blocks: {error}", file=sys.stderr)
+        print(f"costs.blocks: {error}", file=sys.stderr)
         return 2
-    print(f"{options.variant} at {height}x{width}, one thread, fastest of {options.rounds * RUNS}\n")
+    print(f"{options.variant} at {size[0]}x{size[1]}, one thread, fastest of {options.rounds * RUNS}\n")
     print(markdown(found))
     return 0
 

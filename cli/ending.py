@@ -5,11 +5,20 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import NoReturn
 
 WRONG_USAGE, NOT_MEASURED, INTERRUPTED = 2, 3, 130
 """What a command exits with when it does not exit with 0."""
 
-ROOT = Path(__file__).resolve().parent
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def fail(words: str, code: int) -> NoReturn:
+    """End the command with `code`, and say why."""
+    import typer
+
+    print(f"{Path(sys.argv[0]).name}: {words}", file=sys.stderr)
+    raise typer.Exit(code)
 
 
 def carry_out(app: Callable[[], object], name: str) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-import ending
+from cli import ending
 
 
 def mistaken() -> None:

@@ -1,0 +1,147 @@
+"""What the options of the commands mean: their texts parsed, with one sentence for a wrong one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+
+import typer
+
+if TYPE_CHECKING:
+    from models.peer import Peer
+    from models.variant import Resolution
+
+T = TypeVar("T")
+
+
+def option(parse: Callable[[str], T]) -> Callable[[str | T], T]:
+    """A parser of one option's text, whose ValueError is told as wrong usage of that option."""
+
+    def parser(text: str | T) -> T:
+        if not isinstance(text, str):
+            return text
+        try:
+            return parse(text)
+        except ValueError as error:
+            raise typer.BadParameter(str(error)) from None
+
+    return parser
+
+
+def parse_resolution(text: str) -> Resolution:
+    from models import variant
+
+    return variant.parse_resolution(text)
+
+
+def parse_variants(text: str) -> str:
+    from models.variant import match
+
+    match(text)
+    return text
+
+
+def parse_peers(text: str) -> tuple[Peer, ...]:
+    from models.peer import match
+
+    return match(text)
+
+
+def parse_variant(text: str) -> str:
+    from models.variant import get
+
+    get(text)
+    return text
+
+
+def parse_format(text: str) -> str:
+    from converters.artifact import FORMATS
+
+    return _one(text, FORMATS)
+
+
+def parse_precision(text: str) -> str:
+    from converters.artifact import PRECISIONS
+
+    return _one(text, PRECISIONS)
+
+
+def parse_formats(text: str) -> tuple[str, ...]:
+    from devices.plan import CELL_FORMATS
+
+    return _listed(text, CELL_FORMATS)
+
+
+def parse_precisions(text: str) -> tuple[str, ...]:
+    from converters.artifact import PRECISIONS
+
+    return _listed(text, PRECISIONS)
+
+
+def parse_share(text: str) -> float:
+    from reports.gate.declared import share
+
+    return share(text)
+
+
+def parse_shard(text: str) -> tuple[int, int]:
+    index, _, shards = text.partition("/")
+    if not (index.isdecimal() and shards.isdecimal() and 1 <= int(index) <= int(shards)):
+        raise ValueError(f"{text!r} is no share: write it I/N, with I from 1 to N")
+    return int(index), int(shards)
+
+
+def parse_unit(text: str) -> str:
+    from devices.contract import UNITS
+
+    return _one(text, UNITS)
+
+
+def _one(text: str, known: tuple[str, ...]) -> str:
+    if text not in known:
+        raise ValueError(f"{text!r} is none of {', '.join(known)}")
+    return text
+
+
+def _listed(text: str, known: tuple[str, ...]) -> tuple[str, ...]:
+    asked = [_one(name.strip(), known) for name in text.split(",")]
+    return tuple(name for name in known if name in asked)
+
+
+ResolutionOption = Annotated[
+    Any,
+    typer.Option(
+        "--resolution",
+        parser=option(parse_resolution),
+        metavar="HxW",
+        help="Input of the network, multiples of 32.",
+        show_default="each network's own",
+    ),
+]
+DataOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--data",
+        metavar="DIR",
+        help="Pictures with masks: DIR/images and DIR/masks, or one such folder a clip.",
+        show_default="an embedded sample",
+    ),
+]
+CheckpointsOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--checkpoints",
+        exists=True,
+        file_okay=False,
+        metavar="DIR",
+        help="Your own VARIANT.safetensors, as train.py writes them.",
+        show_default="those shipped",
+    ),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="JSON on stdout, nothing else there.")]
+
+
+def or_before(ctx: typer.Context, name: str, value: Any) -> Any:
+    """An option's value, or the one given before the command's name."""
+    return value or (ctx.parent.params[name] if ctx.parent else None)
