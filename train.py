@@ -34,6 +34,7 @@ class Options:
     prior: float
     seed: int
     threads: int
+    bf16: bool
     init: Path | None
     teacher: Path | None
     taught: float
@@ -59,6 +60,7 @@ def parse(arguments: list[str] | None = None) -> Options:
     add("--prior", type=float, default=0.0, help="share of the mixed previous-mask law; 0: always empty")
     add("--seed", type=int, default=0)
     add("--threads", type=int, default=2)
+    add("--bf16", action="store_true", help="convolutions in bfloat16, for processors that are faster at it")
     add("--init", type=Path, help="checkpoint to start from; tensors that fit are taken")
     add("--teacher", type=Path, help="soft masks for unlabelled pictures: a name in peers.toml, or any model's path")
     add("--taught", type=float, default=0.0, help="share of the teacher's answer to each sample in its truth, 0 to 1")
@@ -171,7 +173,8 @@ def main(arguments: list[str] | None = None) -> int:
         mask = loader.to_network(previous, device)
         loss = torch.zeros((), device=device)
         for t in range(options.frames):
-            logits = forward(loader.to_network(frames[:, t], device), mask)
+            with torch.autocast(device.type, torch.bfloat16, enabled=options.bf16):
+                logits = forward(loader.to_network(frames[:, t], device), mask).float()
             loss = loss + segmentation(logits, loader.to_network(targets[:, t], device)) / options.frames
             mask = torch.sigmoid(logits).detach()
         optimizer.zero_grad()
@@ -226,7 +229,7 @@ def _identity(options: Options, world: int) -> dict[str, object]:
     """What makes two runs the same run; paths and pace do not."""
     passing = {"data", "out", "init", "teacher", "validation", "threads", "show_batch", "save_every"}
     # Runs that began before there was a choice go on under the old one.
-    old = {"labels": "as they are", "taught": 0.0, "turned": 0.0}
+    old = {"labels": "as they are", "taught": 0.0, "turned": 0.0, "bf16": False}
     passing |= {key for key, value in old.items() if getattr(options, key) == value}
     return {**{k: v for k, v in asdict(options).items() if k not in passing}, "processes": world}
 

@@ -111,3 +111,14 @@ def test_two_processes_under_torchrun_agree_with_each_other(data, whole, tmp_pat
     assert "wrote" in words
     stage = weights(tmp_path).card["training"][-1]
     assert stage["processes"] == 2
+
+
+@pytest.mark.slow
+def test_bfloat16_is_for_the_arithmetic_alone(data, whole, tmp_path):
+    out, cache = whole
+    finish(run(command(data, tmp_path, "--bf16"), cache))
+    one, two = weights(out), weights(tmp_path)
+    assert {value.dtype for value in two.state.values()} == {value.dtype for value in one.state.values()}
+    assert not all(torch.equal(one.state[key], two.state[key]) for key in one.state)
+    known, other = (card["training"][-1]["log"][-1]["loss"] for card in (one.card, two.card))
+    assert other == pytest.approx(known, rel=0.02)
