@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from converters.artifact import FORMATS, PRECISIONS, Format, Precision
+from devices.select import names
 from models.variant import DEFAULT_RESOLUTION, Resolution, get
 
 
@@ -61,31 +62,48 @@ def parse(values: Mapping[str, Any]) -> list[Gated]:
     """The cells of a parsed gate.toml, each cell's own tolerances over the common ones."""
     _known(values, {"tolerance", "cell"}, "the file")
     common = tolerance(values.get("tolerance", {}), Tolerance())
-    cells = [_cell(cell, common) for cell in values.get("cell", [])]
+    listed = values.get("cell", [])
+    if not isinstance(listed, list):
+        raise ValueError("a cell begins with [[cell]], in two pairs of brackets")
+    cells = [_cell(cell, common) for cell in listed]
     if len(set(cells)) < len(cells):
         raise ValueError("a cell is declared twice")
     return cells
 
 
 def tolerance(values: Mapping[str, Any], common: Tolerance) -> Tolerance:
-    names = {f.name for f in fields(Tolerance)}
-    _known(values, names, "a tolerance")
-    return replace(common, **{name: share(value) for name, value in values.items()})
+    if not isinstance(values, dict):
+        raise ValueError(f"tolerances are a table, not {values!r}")
+    _known(values, {f.name for f in fields(Tolerance)}, "a tolerance")
+    given = {name: points(value) if name.endswith("_points") else share(value) for name, value in values.items()}
+    return replace(common, **given)
 
 
 def share(value: object) -> float:
-    """0.03 from "3 %", "3%" or 0.03. ValueError for what is no share or below zero."""
+    """0.03 from "3 %", "3%" or 0.03. ValueError for what is no share, below zero, or 100 % and more.
+
+    A tolerance of 3, meant for 3 %, would be a gate that never says no.
+    """
     text = str(value).strip()
     try:
         number = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
     except ValueError:
         raise ValueError(f"{text!r} is no share: write it 3% or 0.03") from None
-    if not 0 <= number < float("inf"):
-        raise ValueError(f"{text!r} is no tolerance: it must be 0 or more")
+    if not 0 <= number < 1:
+        raise ValueError(f"{text!r} is no tolerance: it must be from 0 % to below 100 %, written 3% or 0.03")
     return number
 
 
+def points(value: object) -> float:
+    """Points of IOU or boundary F, of 100. ValueError for anything but such a number."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 100:
+        raise ValueError(f"{value!r} is no number of points from 0 to below 100")
+    return float(value)
+
+
 def _cell(values: Mapping[str, Any], common: Tolerance) -> Gated:
+    if not isinstance(values, dict):
+        raise ValueError(f"a cell is a table under [[cell]], not {values!r}")
     _known(values, {f.name for f in fields(Gated)}, "a cell")
     if absent := [name for name in ("variant", "format") if name not in values]:
         raise ValueError(f"a cell lacks its {absent[0]}")
@@ -93,10 +111,31 @@ def _cell(values: Mapping[str, Any], common: Tolerance) -> Gated:
         raise ValueError(f"{values['format']!r} is none of {', '.join(FORMATS)}")
     if values.get("precision", "fp32") not in PRECISIONS:
         raise ValueError(f"{values['precision']!r} is none of {', '.join(PRECISIONS)}")
-    height, width = values.get("resolution", get(values["variant"]).resolution)
-    get(values["variant"]).check_resolution((height, width))
-    given = {**values, "resolution": (height, width), "tolerance": tolerance(values.get("tolerance", {}), common)}
-    return Gated(**given)
+    variant = get(str(values["variant"]))
+    given = {
+        **values,
+        "resolution": _resolution(values["resolution"]) if "resolution" in values else variant.resolution,
+        "tolerance": tolerance(values.get("tolerance", {}), common),
+    }
+    cell = Gated(**given)
+    variant.check_resolution(cell.resolution)
+    if not _whole(cell.threads) or cell.threads < 1:
+        raise ValueError(f"threads is a whole number from 1, not {cell.threads!r}")
+    # A name that is mistyped is said now, not after the conversions.
+    if cell.device not in names() and not cell.device.startswith(("adb:", "ios:")):
+        raise ValueError(f"no device {cell.device!r}; there are: {', '.join(names())}, adb:SERIAL, ios:UDID")
+    return cell
+
+
+def _resolution(value: object) -> Resolution:
+    if not (isinstance(value, list) and len(value) == 2 and all(map(_whole, value))):
+        raise ValueError(f"a resolution is [height, width], not {value!r}")
+    height, width = value
+    return height, width
+
+
+def _whole(value: object) -> bool:
+    return type(value) is int
 
 
 def _known(values: Mapping[str, Any], names: set[str], where: str) -> None:

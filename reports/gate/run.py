@@ -14,6 +14,8 @@ from converters.artifact import Format, Precision
 from devices import job as jobs
 from devices import paired
 from devices.contract import Cell, CellFailed, Job, Runner
+from devices.emulator import FRAMES
+from devices.excerpt import excerpt
 from devices.fleet import Fleet
 from devices.paired import BASELINE, CANDIDATE, Block, Looked
 from models.variant import Resolution
@@ -53,6 +55,11 @@ class Comparison:
     device: str = "desktop"
     threads: int = 1
     variant: str = ""
+
+    @property
+    def emulated(self) -> bool:
+        """Whether instructions stand for the speed, as there is no time to measure."""
+        return self.device == "arm64-emulator"
 
     @classmethod
     def of(cls, cell: Gated, baseline: Arm | Absent, candidate: Arm | Absent) -> Comparison:
@@ -125,13 +132,14 @@ def run(
             else:
                 assert isinstance(asked.baseline, Arm)
                 assert isinstance(asked.candidate, Arm)
-                job = job_of(asked, asked.candidate, footage, frames or Path(temporary))
+                job = job_of(asked, asked.candidate, _shown(asked, footage), frames or Path(temporary))
                 ready.append(_Ready(asked, asked.baseline, asked.candidate, job, seed))
-        timed = [r for r in ready if r.asked.device != "arm64-emulator"]
+        timed = [r for r in ready if not r.asked.emulated]
         measured = []
         for r in ready:
             say(r.asked.name)
-            measured.append(_measure(r, footage, seconds * FIRST_SHARE, ALPHA / max(1, len(timed)), speed_only))
+            its = _shown(r.asked, footage)
+            measured.append(_measure(r, its, seconds * FIRST_SHARE, ALPHA / max(1, len(timed)), speed_only))
         verdicts |= _judge(measured, seconds, say)
     return tuple(verdicts[asked.name] for asked in comparisons)
 
@@ -148,12 +156,17 @@ def _without_measuring(asked: Comparison, even_equal: bool) -> CellVerdict | Non
     return None
 
 
+def _shown(asked: Comparison, footage: Footage) -> Footage:
+    """What the arms are judged on: all of `footage`, or a few frames where one takes seconds."""
+    return excerpt(footage, FRAMES) if asked.emulated else footage
+
+
 def job_of(asked: Comparison, arm: Arm, footage: Footage, folder: Path) -> Job:
     """The job that runs `arm` over all of `footage`, whose frames are written into `folder` once a resolution."""
     from frames import score
 
     height, width = asked.resolution
-    frames = folder / f"{height}x{width}.u8"
+    frames = folder / f"{footage.frames}x{height}x{width}.u8"
     if not frames.exists():
         jobs.write_frames(frames, score.prepare(footage, asked.resolution)[0])
     lengths = tuple(len(clip) for clip in footage.clips)
@@ -190,13 +203,13 @@ def _measure(ready: _Ready, footage: Footage, seconds: float, fail_at: float, sp
     start = time.monotonic()
     blocks: list[Block] = []
     try:
-        if ready.asked.device == "arm64-emulator":
+        if ready.asked.emulated:
             _counted(findings)
         with ready.pair() as pair:
             if not speed_only:
                 findings += _seen(ready, pair.look(), footage)
             start = time.monotonic()
-            if ready.asked.device != "arm64-emulator":
+            if not ready.asked.emulated:
                 blocks = until_decided(pair, ready.asked.tolerance.slowdown, seconds, fail_at)
     except CellFailed as failure:
         return _Measured(ready, tuple(findings), (), 0.0, hazards, str(failure).removesuffix("."))

@@ -145,6 +145,19 @@ def test_on_the_emulator_instructions_that_were_not_counted_are_no_pass() -> Non
         run._counted([Finding("instructions", None, "no emulator")])
 
 
+def test_the_emulator_is_shown_a_few_frames_and_other_devices_all(tmp_path: Path) -> None:
+    from dataclasses import replace
+
+    asked = comparison(tmp_path, 0.25, 0.5)
+    assert run._shown(asked, embedded()) is embedded()
+    few = run._shown(replace(asked, device="arm64-emulator"), embedded())
+    assert few.frames == 4
+    assert isinstance(asked.candidate, arms.Arm)
+    jobs = [run.job_of(asked, asked.candidate, shown, tmp_path) for shown in (few, embedded())]
+    assert [sum(job.sequences) for job in jobs] == [4, embedded().frames]
+    assert [job.frames.stat().st_size for job in jobs] == [n * H * W * 3 for n in (4, embedded().frames)]
+
+
 def test_a_fault_of_ours_never_looks_like_a_regression(monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(*_: object) -> int:
         raise AttributeError("a bug")
