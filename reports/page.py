@@ -33,8 +33,9 @@ def build(dirs: Sequence[Path], out: Path, title: str = TITLE, now: datetime | N
 
     ValueError as of `gather`, for a folder that holds neither.
     """
-    gates = sections(dirs)
-    rows, words = gather([path for path in dirs if (path / "rows.jsonl").is_file() or not (path / FILE).is_file()])
+    gates, unread = sections(dirs)
+    rows, damaged = gather([path for path in dirs if (path / "rows.jsonl").is_file() or not (path / FILE).is_file()])
+    words = unread + damaged
     write(rows, out, title, now, words, gates)
     return words
 

@@ -157,7 +157,9 @@ def of_run(folder: Path, cells: Sequence[Gated], cache: Cache | None = None) -> 
 
 
 def commit_of(ref: str) -> str | None:
-    """The commit that `ref` names in this repository; None when it names none."""
+    """The commit that `ref` names in this repository; None when it names none, and without git."""
+    if not shutil.which("git"):
+        return None
     done = subprocess.run(
         ["git", "rev-parse", "--verify", "--quiet", "--end-of-options", f"{ref}^{{commit}}"],
         cwd=ROOT,
@@ -196,7 +198,10 @@ def tree(commit: str) -> Iterator[Path]:
     """The files of `commit` in a folder of their own, which a crash leaves no trace of in the repository."""
     with tempfile.TemporaryDirectory(prefix="baseline-") as temporary:
         packed = Path(temporary) / "tree.tar"
-        subprocess.run(["git", "archive", "--output", packed, commit], cwd=ROOT, check=True, capture_output=True)
+        command = ["git", "archive", "--output", str(packed), commit]
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise ValueError(f"{commit[:10]}: its files cannot be had ({_last_line(done.stderr)})")
         there = Path(temporary) / "tree"
         with tarfile.open(packed) as archive:
             archive.extractall(there, filter="data")
@@ -215,9 +220,13 @@ def _convert(there: Path, cell: Gated, macs: int | None) -> Arm | Absent:
     asked = [cell.variant, "--format", cell.format, "--precision", cell.precision, "--resolution", f"{height}x{width}"]
     done = _bench(there, "convert", *asked, "--out", str(out))
     if done.returncode or not out.exists():
-        said = [line for line in done.stderr.splitlines() if line.strip()] or ["nothing"]
-        return Absent(f"the baseline's own code could not make {cell.name}: {said[-1][:300].removesuffix('.')}")
+        return Absent(f"the baseline's own code could not make {cell.name}: {_last_line(done.stderr)}")
     return of_file(out, cell.format, macs)
+
+
+def _last_line(said: str) -> str:
+    lines = [line for line in said.splitlines() if line.strip()] or ["nothing"]
+    return lines[-1][:300].removesuffix(".")
 
 
 def _costs(there: Path, cells: Sequence[Gated]) -> dict[Gated, int]:
@@ -232,16 +241,21 @@ def _costs(there: Path, cells: Sequence[Gated]) -> dict[Gated, int]:
 
 
 def _bench(there: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "bench.py", *arguments],
-        cwd=there,
-        env={name: value for name, value in os.environ.items() if name != "PYTHONPATH"},
-        capture_output=True,
-        text=True,
-        errors="replace",
-        timeout=CONVERT_SECONDS,
-        check=False,
-    )
+    command = [sys.executable, "bench.py", *arguments]
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    try:
+        return subprocess.run(
+            command,
+            cwd=there,
+            env=environment,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=CONVERT_SECONDS,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        return subprocess.CompletedProcess(command, 1, "", f"it was stopped after {CONVERT_SECONDS:g} s")
 
 
 def find(baseline: str, cells: Sequence[Gated], say: Callable[[str], None] = lambda _: None) -> tuple[str, Arms]:

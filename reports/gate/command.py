@@ -54,7 +54,8 @@ def gate(asked: Asked, weights: Mapping[str, Weights], footage: Footage, out: Pa
         else:
             result = _files(asked, footage, live)
     output.write(result, out)
-    page.build([out], out / "report.html")
+    for damaged in page.build([out], out / "report.html"):
+        print(damaged, file=sys.stderr)
     if as_json:
         print(output.to_json(result), end="")
         return result.exit_code

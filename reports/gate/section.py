@@ -33,10 +33,17 @@ class Section:
     cells: list[Drawn]
 
 
-def sections(dirs: Sequence[Path]) -> list[Section]:
-    """The gates whose results lie in `dirs`."""
-    found = [folder / output.FILE for folder in dirs if (folder / output.FILE).is_file()]
-    return [section(output.from_json(path.read_text(encoding="utf-8"))) for path in found]
+def sections(dirs: Sequence[Path]) -> tuple[list[Section], list[str]]:
+    """The gates whose results lie in `dirs`, and a sentence without its end for each that cannot be read."""
+    found, words = [], []
+    for path in (folder / output.FILE for folder in dirs):
+        if not path.is_file():
+            continue
+        try:
+            found.append(section(output.from_json(path.read_text(encoding="utf-8"))))
+        except (ValueError, KeyError, TypeError):
+            words.append(f"{path}: not the whole result of a gate; it is left out")
+    return found, words
 
 
 def section(result: Result) -> Section:

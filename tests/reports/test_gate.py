@@ -135,6 +135,18 @@ def test_the_page_draws_every_block(tmp_path: Path) -> None:
         page.build([tmp_path / "nothing"], tmp_path / "page.html")
 
 
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"cells": 1}'])
+def test_a_damaged_result_costs_its_own_section_and_is_said(tmp_path: Path, text: str) -> None:
+    for name in ("good", "bad"):
+        output.write(result(ALL[4]), tmp_path / name)
+    (tmp_path / "bad" / "gate.json").write_text(text)
+    (said,) = page.build([tmp_path / "bad", tmp_path / "good"], tmp_path / "page.html")
+    assert said.startswith(f"{tmp_path}/bad/gate.json: not the whole result of a gate")
+    shown = (tmp_path / "page.html").read_text()
+    assert shown.count("<h2>Gate</h2>") == 1
+    assert said in shown
+
+
 def test_a_leftover_that_crept_in_is_a_regression() -> None:
     before = {"ops": {"CONV_2D": 5}, "leftovers": {"TRANSPOSE": 0, "PAD": 0}}
     now = {"ops": {"CONV_2D": 5, "TRANSPOSE": 2}, "leftovers": {"TRANSPOSE": 2, "PAD": 0}}
@@ -210,7 +222,16 @@ def test_the_declared_cells(tmp_path: Path) -> None:
         ('[[cell]]\nvariant = "s5"\nformat = "onnx"', "no variant 's5'"),
         ('[[cell]]\nvariant = "live"\nformat = "ncnn"', "'ncnn' is none of"),
         ('[tolerance]\nslowdown = "much"\n[[cell]]\nvariant = "live"\nformat = "onnx"', "'much' is no share"),
-        ('[tolerance]\nslowdown = -1\n[[cell]]\nvariant = "live"\nformat = "onnx"', "must be 0 or more"),
+        ('[tolerance]\nslowdown = -1\n[[cell]]\nvariant = "live"\nformat = "onnx"', "must be from 0 % to below 100 %"),
+        ('[tolerance]\nslowdown = 3\n[[cell]]\nvariant = "live"\nformat = "onnx"', "'3' is no tolerance"),
+        ('[tolerance]\niou_points = "3 %"\n[[cell]]\nvariant = "live"\nformat = "onnx"', "no number of points"),
+        ('tolerance = 1\n[[cell]]\nvariant = "live"\nformat = "onnx"', "tolerances are a table"),
+        ('[cell]\nvariant = "live"\nformat = "onnx"', r"begins with \[\[cell\]\]"),
+        ("cell = [1]", "a cell is a table"),
+        ('[[cell]]\nvariant = "live"\nformat = "onnx"\nthreads = 0', "threads is a whole number from 1"),
+        ('[[cell]]\nvariant = "live"\nformat = "onnx"\nresolution = "64x64"', r"a resolution is \[height, width\]"),
+        ('[[cell]]\nvariant = "live"\nformat = "onnx"\nresolution = [60, 64]', "multiples of 32"),
+        ('[[cell]]\nvariant = "live"\nformat = "onnx"\ndevice = "dekstop"', "no device 'dekstop'; there are: desktop"),
         ('[[cell]]\nvariant = "live"\nformat = "onnx"\n' * 2, "declared twice"),
     ],
 )

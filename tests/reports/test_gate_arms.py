@@ -111,6 +111,21 @@ def test_the_tree_of_a_commit_is_that_commit_and_leaves_nothing(tmp_path: Path) 
     assert not kept.exists()
 
 
+def test_a_commit_whose_files_are_not_here_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(ValueError, match="0000000000: its files cannot be had"), arms.tree("0" * 40):
+        pass
+    monkeypatch.setenv("PATH", "")
+    assert arms.commit_of("HEAD") is None, "without git no ref means anything"
+
+
+def test_a_baseline_that_does_not_end_is_absent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "bench.py").write_text("import time\ntime.sleep(600)\n")
+    monkeypatch.setattr(arms, "CONVERT_SECONDS", 0.5)
+    made = arms._convert(tmp_path, CELL, None)
+    assert isinstance(made, Absent)
+    assert made.reason.endswith(f"could not make {CELL.name}: it was stopped after 0.5 s")
+
+
 def test_what_an_old_commit_cannot_make_is_absent_with_its_own_words(tmp_path: Path) -> None:
     (tmp_path / "bench.py").write_text("import sys\nsys.exit('bench.py: this one is too old.')\n")
     made = arms._convert(tmp_path, CELL, None)
