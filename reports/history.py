@@ -11,18 +11,17 @@ import json
 import math
 import sqlite3
 import statistics
-import subprocess
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import astuple, dataclass, fields
+from functools import cache
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from reports.rows import Row, latest, read
+from reports.rows import Row, read
 
-ROOT = Path(__file__).resolve().parent.parent
 FEWEST = 8
 """With fewer figures of one series no change is looked for."""
 SEGMENT = 3
@@ -31,7 +30,10 @@ SEGMENT = 3
 
 @dataclass(frozen=True)
 class Figure:
-    """One figure of one run. `series` is a cell or a benchmark; the same figure is kept once, however often added."""
+    """One figure of one run. `series` is a cell or a benchmark; the same figure is kept once, however often added.
+
+    A cell that was measured into one folder again, which is the same run, has a figure for each time.
+    """
 
     series: str
     metric: str
@@ -50,21 +52,27 @@ class Change:
     share: float
 
 
-def of_rows(rows: Iterable[Row], revision: str) -> Iterator[Figure]:
-    """The figures of measured rows: median milliseconds of both passes, IOU, size, peak memory."""
-    for row in latest(rows):
+def of_rows(rows: Iterable[Row], revision: str | None = None) -> Iterator[Figure]:
+    """The figures of measured rows: median milliseconds of both passes, IOU, size.
+
+    They are of `revision`, or each of the commit that it was measured at.
+    """
+    for row in rows:
         if row.status != "ok" or row.evidence != "measured":
             continue
+        iou = row.accuracy.get("iou")
         values = {
             "model ms": _median_ms(row.timing.get("model_ns")),
             "pipeline ms": _median_ms(row.timing.get("pipeline_ns")),
-            "IOU %": 100 * row.accuracy["iou"] if "iou" in row.accuracy else None,
+            # Of other pictures it is another series.
+            f"IOU % on {row.accuracy.get('data')}": None if iou is None else 100 * iou,
             "size MB": row.artifact["bytes"] / 1e6 if row.artifact else None,
         }
+        at = revision or str(row.environment.get("revision", ""))
         machine = str(row.environment.get("cpu") or row.environment.get("model") or row.device)
         for metric, value in values.items():
             if value is not None:
-                yield Figure(row.cell, metric, machine, row.run, row.time, revision, value)
+                yield Figure(row.cell, metric, machine, row.run, row.time, at, value)
 
 
 def of_benchmarks(report: Mapping[str, Any]) -> Iterator[Figure]:
@@ -78,8 +86,11 @@ def of_benchmarks(report: Mapping[str, Any]) -> Iterator[Figure]:
         )
 
 
-def gather(path: Path, revision: str) -> list[Figure]:
-    """The figures of a folder of a run, or of a pytest-benchmark JSON. ValueError when it is neither."""
+def gather(path: Path, revision: str | None = None) -> list[Figure]:
+    """The figures of a folder of a run, or of a pytest-benchmark JSON. ValueError when it is neither.
+
+    `revision` is that of a run whose rows do not tell theirs, or tell it wrongly.
+    """
     if path.is_dir() and (path / "rows.jsonl").is_file():
         return list(of_rows(read(path / "rows.jsonl")[0], revision))
     try:
@@ -89,7 +100,7 @@ def gather(path: Path, revision: str) -> list[Figure]:
 
 
 def add(store: Path, figures: Iterable[Figure]) -> int:
-    """Keep `figures`; returns how many were not there yet."""
+    """Keep `figures`; returns how many were not there yet. ValueError when `store` is something else, as in `load`."""
     with closing(_open(store)) as database, database:
         before = database.total_changes
         marks = ", ".join("?" * len(fields(Figure)))
@@ -105,14 +116,18 @@ def load(store: Path) -> list[Figure]:
 
 def _open(store: Path) -> sqlite3.Connection:
     store.parent.mkdir(parents=True, exist_ok=True)
-    database = sqlite3.connect(store)
     columns = ", ".join(f"{f.name} {'real' if f.name == 'value' else 'text'} not null" for f in fields(Figure))
-    database.execute(f"create table if not exists figures ({columns}, unique (series, metric, machine, run))")
+    database = sqlite3.connect(store)
+    try:
+        database.execute(f"create table if not exists figures ({columns}, unique (series, metric, machine, run, time))")
+    except sqlite3.DatabaseError as error:
+        database.close()
+        raise ValueError(f"{store}: no store of figures ({error})") from None
     return database
 
 
 def changes(values: Sequence[float]) -> list[Change]:
-    """Where the level of a series of positive figures changed: PELT on their logarithms, with ruptures.
+    """Where the level of a series of figures changed: PELT on their logarithms, with ruptures.
 
     The penalty is that of Schwarz's criterion, four times over, with the noise taken from neighbouring differences,
     which a change of level hardly touches: of their median and their mean the larger, as the median of so few is often
@@ -123,7 +138,11 @@ def changes(values: Sequence[float]) -> list[Change]:
     import numpy as np
     import ruptures
 
-    logs = np.log(np.asarray(values, dtype=float))
+    # A network that finds nobody has an IOU of 0, which has no logarithm and is a change all the same.
+    floor = 1e-3 * max(values)
+    if floor <= 0:
+        return []
+    logs = np.log(np.maximum(np.asarray(values, dtype=float), floor))
     steps = np.abs(np.diff(logs))
     noise = max(1.4826 * float(np.median(steps)), math.sqrt(math.pi / 2) * float(np.mean(steps))) / math.sqrt(2)
     penalty = 4 * math.log(len(logs)) * max(noise, 1e-4) ** 2
@@ -196,10 +215,12 @@ def _figure(name: tuple[str, str, str], found: Sequence[Figure], at: Sequence[Ch
     return f"<figure><figcaption>{caption}</figcaption>{drawing.svg(f'{name[2]} of {name[1]} over time.')}</figure>"
 
 
+@cache
 def revision_here() -> str:
     """The commit of this checkout; empty where there is none."""
-    done = subprocess.run(["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=False)
-    return done.stdout.strip()
+    from reports.gate.arms import commit_of
+
+    return commit_of("HEAD") or ""
 
 
 def _median_ms(ns: Sequence[int] | None) -> float | None:

@@ -20,6 +20,7 @@ from devices.run import Data, Outcome
 from frames.clip import Footage, Label, Picture
 from frames.score import Score
 from models.variant import Resolution
+from reports.history import revision_here
 from reports.rows import Row
 
 EXAMPLE_WIDTH = 200
@@ -59,7 +60,7 @@ def record(outcome: Outcome, counts: Counts, data: Data, session: Session) -> Ro
         checkpoint=outcome.task.checkpoint_sha,
         artifact=_artifact(artifact) if artifact else {},
         network=cell.peer.to_dict() | {"peer": True} if cell.peer else network(cell.variant, cell.resolution),
-        environment={"order_seed": session.seed, "order_position": outcome.position},
+        environment={"order_seed": session.seed, "order_position": outcome.position, "revision": revision_here()},
         retries=outcome.retries,
     )
     if result is None or outcome.score is None:

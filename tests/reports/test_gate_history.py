@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -56,7 +57,7 @@ def test_a_run_and_a_benchmark_are_taken_up(tmp_path: Path) -> None:
     append(tmp_path / "run" / "rows.jsonl", failed())
     found = history.gather(tmp_path / "run", "abc")
     assert {f.series for f in found} == {row().cell}
-    assert {f.metric for f in found} == {"model ms", "pipeline ms", "IOU %", "size MB"}
+    assert {f.metric for f in found} == {"model ms", "pipeline ms", "IOU % on made-up sample", "size MB"}
     report = {
         "machine_info": {"node": "host", "cpu": {"brand_raw": "Made-up CPU"}},
         "commit_info": {"id": "def"},
@@ -68,6 +69,33 @@ def test_a_run_and_a_benchmark_are_taken_up(tmp_path: Path) -> None:
     assert (figure.value, figure.revision, figure.machine) == (250.0, "def", "Made-up CPU")
     with pytest.raises(ValueError, match="neither the folder of a run"):
         history.gather(tmp_path, "abc")
+
+
+def test_a_figure_is_of_the_commit_its_row_was_measured_at_and_a_cell_measured_again_has_two() -> None:
+    first = row(environment={"cpu": "A", "revision": "aaa"})
+    again = replace(first, time="2026-02-02T00:00:00+00:00", environment={"cpu": "A", "revision": "bbb"})
+    found = [f for f in history.of_rows([first, again]) if f.metric == "model ms"]
+    assert [(f.revision, f.run) for f in found] == [("aaa", first.run), ("bbb", first.run)]
+    assert {f.revision for f in history.of_rows([first], "ccc")} == {"ccc"}
+
+
+def test_both_measurements_of_a_run_are_kept(tmp_path: Path) -> None:
+    again = [replace(f, time="2026-02-02T00:00") for f in figures(noise(2))]
+    assert history.add(tmp_path / "s", [*figures(noise(2)), *again]) == 4
+
+
+def test_what_is_no_store_is_said_and_left_alone(tmp_path: Path) -> None:
+    page = tmp_path / "history.html"
+    page.write_text("<p>a page that was taken for the store</p>" * 99)
+    with pytest.raises(ValueError, match=r"history\.html: no store of figures"):
+        history.load(page)
+    assert page.read_text().startswith("<p>")
+
+
+def test_a_network_that_finds_nobody_any_more_has_changed() -> None:
+    (change,) = history.changes([90.0] * 10 + [0.0] * 10)
+    assert change.index == 10
+    assert history.changes([0.0] * 20) == []
 
 
 def test_the_page_tells_the_change_and_keeps_machines_apart(tmp_path: Path) -> None:
