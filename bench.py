@@ -17,6 +17,7 @@ from cli.options import (
     DataOption,
     JsonOption,
     ResolutionOption,
+    misplaced,
     option,
     or_before,
     parse_format,
@@ -122,6 +123,8 @@ def bench(
     goes on when the same command is given once more.
     """
     if ctx.invoked_subcommand:
+        if words := misplaced(ctx):
+            fail(words, WRONG_USAGE)
         return
     if quick and full:
         fail("--quick and --full exclude each other.", WRONG_USAGE)
@@ -213,12 +216,15 @@ def convert(
     from converters.artifact import Spec
     from converters.build import convert_one
     from models.variant import get
+    from reports.live import Live
 
     weights = trained(or_before(ctx, "checkpoints", checkpoints)).get(variant)
     if not weights:
         fail(f"{variant} has no checkpoint yet; train.py makes one.", NOT_MEASURED)
     size = or_before(ctx, "resolution", resolution) or get(variant).resolution
-    artifact = convert_one(Spec(variant, weights.path, weights.sha256, format, precision, size), out)
+    with Live() as live:
+        live.stage("convert", 1)
+        artifact = convert_one(Spec(variant, weights.path, weights.sha256, format, precision, size), out, live.convert)
     said = f"{artifact.path}: {artifact.bytes / 1e6:.2f} MB"
     if parity := artifact.parity:
         said += (
@@ -359,7 +365,7 @@ def gate(
         raise
     except Exception as error:
         # Python would end with 1, and 1 says that there is a regression.
-        if not (isinstance(error, (OSError, ValueError)) and ours(error)):
+        if not (isinstance(error, OSError) or (isinstance(error, ValueError) and ours(error))):
             traceback.print_exc()
         print(f"bench.py: {error}", file=sys.stderr)
         code = NOT_MEASURED
@@ -380,14 +386,14 @@ def history(
         "results/history.html"
     ),
     revision: Annotated[
-        str | None, typer.Option(metavar="SHA", help="What the runs were of.", show_default="this checkout's commit")
+        str | None, typer.Option(metavar="SHA", help="What the runs were of.", show_default="what each row says")
     ] = None,
 ) -> None:
     """Keep the figures of runs, draw them over time, and tell where their level changed. Advisory, unlike the gate."""
     from reports import history as past
 
     for path in add or []:
-        fresh = past.add(store, past.gather(path, revision or past.revision_here()))
+        fresh = past.add(store, past.gather(path, revision))
         print(f"{path}: {fresh} figures are new")
     for sentence in past.page(past.load(store), out):
         print(sentence)

@@ -142,6 +142,24 @@ CheckpointsOption = Annotated[
 JsonOption = Annotated[bool, typer.Option("--json", help="JSON on stdout, nothing else there.")]
 
 
+SHARED = ("resolution", "data", "checkpoints", "as_json")
+"""Parameters that mean the same before a command's name and behind it."""
+
+
+def misplaced(ctx: typer.Context) -> str | None:
+    """What is wrong with an option before a command's name that the command would not heed; None when nothing is."""
+    name = ctx.invoked_subcommand
+    command = ctx.command.get_command(ctx, name)  # type: ignore[attr-defined]
+    taken = {parameter.name for parameter in command.params}
+    for parameter in ctx.command.params:
+        source = ctx.get_parameter_source(parameter.name or "")
+        if source is None or source.name != "COMMANDLINE" or parameter.name in taken.intersection(SHARED):
+            continue
+        written = parameter.opts[0]
+        return f"{written} belongs behind {name}." if parameter.name in taken else f"{name} takes no {written}."
+    return None
+
+
 def or_before(ctx: typer.Context, name: str, value: Any) -> Any:
     """An option's value, or the one given before the command's name."""
     return value or (ctx.parent.params[name] if ctx.parent else None)

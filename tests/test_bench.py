@@ -127,6 +127,8 @@ def test_a_dry_run_tells_the_plan_and_touches_nothing(weights: Path, tmp_path: P
         (["evaluate", "LICENSE"], "LICENSE: not an artifact"),
         (["report", "no-such-folder"], "no-such-folder"),
         (["report", "models"], "no rows there"),
+        (["--threads", "2", "evaluate", "LICENSE"], "--threads belongs behind evaluate"),
+        (["--unit", "gpu", "variants"], "variants takes no --unit"),
     ],
 )
 def test_a_mistake_is_a_sentence_on_stderr_and_exit_2(arguments: list[str], words: str, tmp_path: Path) -> None:
