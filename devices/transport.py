@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -32,6 +33,36 @@ class Transport(Protocol):
     def wait(self, limit: float) -> None:
         """Return once the device can be reached; Unreachable when it cannot within `limit`."""
         ...
+
+
+def call(
+    command: Sequence[str], limit: float, whom: str, doing: str, cwd: Path | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Run a program that talks to `whom`, a device in words, and return what it printed, whatever its exit code.
+
+    Unreachable, naming what it was `doing`, beyond `limit` seconds; CellFailed when there is no such program.
+    """
+    try:
+        return subprocess.run(
+            command,
+            cwd=cwd,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=limit,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        raise Unreachable(f"{whom} did not answer within {limit:g} s ({doing})") from None
+    except OSError as error:
+        raise CellFailed(f"{Path(command[0]).name} could not be started: {error}") from None
+
+
+def last(text: str) -> str:
+    """The last words of a program."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return lines[-1][:300] if lines else "it said nothing"
 
 
 def persevere(attempts: int, attempt: Callable[[], Result], come_back: Callable[[], None]) -> Result:

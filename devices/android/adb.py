@@ -11,10 +11,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from devices.contract import CellFailed
-from devices.transport import Unreachable
-
-HOME = "/data/local/tmp/segmentation-bench"
-"""Where the shell's user may write and execute on every Android phone."""
+from devices.transport import Unreachable, call, last
 
 LIST_SECONDS = 20.0
 """Listing may have to start adb's server first."""
@@ -93,7 +90,7 @@ class Adb:
         done = self._device(["shell", "-n", command], limit)
         # A vanished device also ends in code 0 and silence; the caller looks for the marker it asked for.
         if done.returncode and GONE.search(done.stderr):
-            raise Unreachable(f"the device {self.serial} is gone: {_last(done.stderr)}")
+            raise Unreachable(f"the device {self.serial} is gone: {last(done.stderr)}")
         return done.stdout + done.stderr
 
     def push(self, local: Sequence[Path], remote: str, limit: float) -> None:
@@ -122,21 +119,8 @@ class Adb:
 
 
 def _call(command: Sequence[str], limit: float) -> subprocess.CompletedProcess[str]:
-    try:
-        return subprocess.run(
-            command,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=limit,
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
-        words = " ".join(word for word in command[1:4] if word != "-s")
-        raise Unreachable(f"the device did not answer within {limit:g} s (adb {words})") from None
-    except OSError as error:
-        raise CellFailed(f"adb could not be started: {error}") from None
+    words = " ".join(word for word in command[1:4] if word != "-s")
+    return call(command, limit, "the device", f"adb {words}")
 
 
 def _fault(what: str, said: str) -> CellFailed:
@@ -144,10 +128,5 @@ def _fault(what: str, said: str) -> CellFailed:
     if "No space left on device" in said:
         return CellFailed(f"the device {what}: its disk is full")
     if GONE.search(said):
-        return Unreachable(f"the device {what}: it is gone ({_last(said)})")
-    return CellFailed(f"the device {what}: {_last(said)}")
-
-
-def _last(text: str) -> str:
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    return lines[-1][:300] if lines else "adb said nothing"
+        return Unreachable(f"the device {what}: it is gone ({last(said)})")
+    return CellFailed(f"the device {what}: {last(said)}")

@@ -15,18 +15,15 @@ import re
 import shlex
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from devices import job as jobs
-from devices.android.adb import HOME
-from devices.contract import CellFailed, Environment, Job, Result, Unit
+from devices.android.home import HOME, Home
+from devices.contract import CellFailed, Job, Result, Unit
 from devices.runner import folder, pack
 from devices.transport import Unreachable
-
-if TYPE_CHECKING:
-    from devices.android.runner import AndroidPhone
 
 ENDED = "== the launches ended"
 LAUNCH_SECONDS = 60.0
@@ -130,12 +127,13 @@ def script(launch: str, frames: int, starts: set[int]) -> str:
     return "\n".join([*lines, f"echo '{ENDED}'", ""])
 
 
-def measure(phone: AndroidPhone, job: Job, temporary: Path, before: Environment) -> Result:
+def measure(home: Home, job: Job, temporary: Path) -> Result:
     """Score and time `job` by launches of the user's benchmark_model. CellFailed when there is none on the phone."""
-    tool = f"{HOME}/benchmark_model"
+    tool, transport, limits = f"{HOME}/benchmark_model", home.transport, home.limits
     if job.format != "tflite":
         raise CellFailed(f"benchmark_model runs tflite, not {job.format}")
-    if "here" not in phone.transport.run(f"chmod 755 {tool} && echo here", phone.limits.shell):
+    folder.check_peer(job, "benchmark_model")
+    if "here" not in transport.run(f"chmod 755 {tool} && echo here", limits.shell):
         raise CellFailed(f"the {job.unit} needs LiteRT's benchmark_model, pushed to {tool} by you")
 
     inputs, mask = ports(job.model)
@@ -148,18 +146,18 @@ def measure(phone: AndroidPhone, job: Job, temporary: Path, before: Environment)
     (place / "empty").write_bytes((prev_port or mask).encode(np.zeros(mask.shape, np.float32)))
     files = [(port, {"frame": "frame", "prev_mask": "prev"}[name]) for name, port in inputs.items()]
     launch = command("../benchmark_model", folder.MODEL, files, "output", job.unit, job.threads)
-    limit = phone.limits.run or LAUNCH_SECONDS * len(frames)
+    limit = limits.run or LAUNCH_SECONDS * len(frames)
     # A time limit of its own: the one below ends the script, and not what the script has started.
     launch = f"timeout -s KILL {min(limit, LAUNCH_SECONDS):.0f} {launch}"
     (place / "launch.sh").write_text(script(launch, len(frames), starts))
 
-    remote = phone.fresh(f"{HOME}/job")
+    remote = home.fresh("job")
     question = [
         place / name for name in (folder.MODEL, "launch.sh", "empty", *(f"frame.{i:05d}" for i in range(len(frames))))
     ]
-    phone.transport.push(question, remote, phone.limits.push)
-    said = phone.transport.run(f"timeout -s KILL {limit:.0f} sh {remote}/launch.sh", limit + phone.limits.shell)
-    logs = phone.transport.run(f"cd {remote} && cat log.*; echo; echo '{ENDED}'", phone.limits.shell)
+    transport.push(question, remote, limits.push)
+    said = transport.run(f"timeout -s KILL {limit:.0f} sh {remote}/launch.sh", limit + limits.shell)
+    logs = transport.run(f"cd {remote} && cat log.*; echo; echo '{ENDED}'", limits.shell)
     if ENDED not in logs:
         raise Unreachable("the phone vanished while benchmark_model ran")
     if ENDED not in said:
@@ -168,7 +166,7 @@ def measure(phone: AndroidPhone, job: Job, temporary: Path, before: Environment)
             f"benchmark_model did not finish every frame; it ended with: {' '.join(last)[-300:] or 'nothing'}"
         )
     launches = [parse(part, DELEGATES[job.unit][0]) for part in re.split(r"(?m)^.*STARTING!.*$", logs)[1:]]
-    phone.transport.pull(f"{remote}/masks", place / "masks", phone.limits.pull)
+    transport.pull(f"{remote}/masks", place / "masks", limits.pull)
     return result(launches, (place / "masks").read_bytes(), mask, job)
 
 

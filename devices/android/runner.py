@@ -6,34 +6,20 @@ to the AArch64 runner under qemu.
 
 from __future__ import annotations
 
-import shlex
 import tempfile
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
 from devices import job as jobs
 from devices.android import benchmark_model
-from devices.android.adb import HOME
+from devices.android.home import Home, Limits, refused
 from devices.android.probe import AndroidProbe, big_cores, merge, wait_for_nominal
 from devices.contract import Cell, CellFailed, Counts, Environment, Job, Result
 from devices.runner import build, folder
 from devices.transport import Transport, Unreachable, persevere
 
 ENDED = "== the runner ended with"
-
-
-@dataclass(frozen=True)
-class Limits:
-    """Seconds that each step may take before the phone counts as stuck."""
-
-    push: float = 300.0
-    run: float | None = None
-    """None: a generous one from the job's counts and frames."""
-    pull: float = 120.0
-    shell: float = 30.0
-    nominal: float = 600.0
-    come_back: float = 60.0
 
 
 @dataclass(frozen=True)
@@ -46,7 +32,7 @@ class AndroidPhone:
 
     transport: Transport
     cpus: int | None = None
-    limits: Limits = Limits()
+    limits: Limits = field(default_factory=Limits)
     attempts: int = 2
 
     def run(self, cell: Cell, job: Job) -> Result:
@@ -54,10 +40,13 @@ class AndroidPhone:
         return persevere(self.attempts, lambda: self._attempt(job), lambda: self.transport.wait(self.limits.come_back))
 
     def _attempt(self, job: Job) -> Result:
-        measure = _measure_cpu if job.unit == "cpu" else benchmark_model.measure
+        home = Home(self.transport, self.limits)
         before = wait_for_nominal(self._probe.read, self.limits.nominal)
         with tempfile.TemporaryDirectory(prefix="cell-") as temporary:
-            result = measure(self, job, Path(temporary), before)
+            if job.unit == "cpu":
+                result = _measure_cpu(home, job, Path(temporary), self._mask(job.threads, before))
+            else:
+                result = benchmark_model.measure(home, job, Path(temporary))
         told = result.environment
         phone = merge(before, self._probe.read())
         hazards = dict.fromkeys((*phone.hazards, *told.hazards))
@@ -67,30 +56,9 @@ class AndroidPhone:
     def _probe(self) -> AndroidProbe:
         return AndroidProbe(self.transport, self.limits.shell)
 
-    def mask(self, threads: int, environment: Environment) -> int:
+    def _mask(self, threads: int, environment: Environment) -> int:
         """The processors to be bound to; 0, none, when neither the catalog nor the phone tells the fast ones."""
         return big_cores(environment.facts.get("max_khz", {}), threads) if self.cpus is None else self.cpus
-
-    def fresh(self, remote: str) -> str:
-        """An empty folder `remote` of the phone."""
-        path = shlex.quote(remote)
-        said = self.transport.run(f"rm -rf {path} && mkdir -p {path} && echo made", self.limits.shell)
-        if "made" not in said:
-            raise _refused(f"the folder {remote} could not be made on the phone", said)
-        return remote
-
-    def install(self, kit: build.Kit) -> str:
-        """The folder of the phone that holds `kit`, pushed unless it is there whole."""
-        remote = f"{HOME}/kit-{kit.sha256}"
-        whole = shlex.quote(f"{remote}/whole")
-        if "whole" not in self.transport.run(f"ls {whole} 2>/dev/null", self.limits.shell):
-            self.fresh(remote)
-            self.transport.push(kit.files, remote, self.limits.push)
-            run = f"cd {shlex.quote(remote)} && chmod 755 runner {build.LOADER} && touch whole && echo done"
-            said = self.transport.run(run, self.limits.shell)
-            if "done" not in said:
-                raise _refused("the runner could not be made ready on the phone", said)
-        return remote
 
 
 def generous_limit(counts: Counts, frames: int) -> float:
@@ -98,22 +66,22 @@ def generous_limit(counts: Counts, frames: int) -> float:
     return 60.0 + 2.0 * frames + 3.0 * (counts.warm_up_seconds + 2 * counts.seconds) + 2.0 * counts.samples
 
 
-def _measure_cpu(phone: AndroidPhone, job: Job, temporary: Path, before: Environment) -> Result:
-    limits = phone.limits
-    place = folder.describe(temporary, job, phone.mask(job.threads, before))
+def _measure_cpu(home: Home, job: Job, temporary: Path, cpus: int) -> Result:
+    limits, transport = home.limits, home.transport
+    place = folder.describe(temporary, job, cpus)
     try:
         kit = build.build()
     except build.CannotBuild as reason:
         raise CellFailed(str(reason)) from None
-    home = phone.install(kit)
-    remote = phone.fresh(f"{HOME}/job")
-    phone.transport.push([place / name for name in folder.QUESTION], remote, limits.push)
+    installed = home.install(kit)
+    remote = home.fresh("job")
+    transport.push([place / name for name in folder.QUESTION], remote, limits.push)
 
     limit = limits.run or generous_limit(job.counts, sum(job.sequences))
     # The phone's own time limit ends a runner that would otherwise disturb the cells after this one.
-    command = f"timeout -s KILL {limit:.0f} {' '.join(build.RUN)} {shlex.quote(remote)} 2>&1"
-    script = f"cd {shlex.quote(home)} && {command}; code=$?; echo; echo '{ENDED}' $code"
-    words, ended, code = phone.transport.run(script, limit + limits.shell).partition(ENDED)
+    command = f"timeout -s KILL {limit:.0f} {' '.join(build.RUN)} {remote} 2>&1"
+    script = f"cd {installed} && {command}; code=$?; echo; echo '{ENDED}' $code"
+    words, ended, code = transport.run(script, limit + limits.shell).partition(ENDED)
     if not ended:
         raise Unreachable("the phone vanished while the runner ran")
     if code.split()[:1] in (["124"], ["137"]):
@@ -122,22 +90,14 @@ def _measure_cpu(phone: AndroidPhone, job: Job, temporary: Path, before: Environ
         )
     try:
         for name in folder.ANSWER:
-            phone.transport.pull(f"{remote}/{name}", place / name, limits.pull)
+            transport.pull(f"{remote}/{name}", place / name, limits.pull)
     except Unreachable:
         raise
     except CellFailed as failure:
-        raise _refused(
+        raise refused(
             f"the runner left no answer ({failure})" if not words.strip() else "the runner failed", words
         ) from None
     try:
         return jobs.read_result(place)
     except CellFailed as failure:
         raise Unreachable(str(failure)) from None
-
-
-def _refused(what: str, said: str) -> CellFailed:
-    """A fault that will be the same next time, with the phone's last words."""
-    lines = [line.strip() for line in said.splitlines() if line.strip()]
-    if any("No space left on device" in line for line in lines):
-        return CellFailed(f"{what}: its disk is full")
-    return CellFailed(f"{what}: {lines[-1][:300]}" if lines else f"{what}, without a word")

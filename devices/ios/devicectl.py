@@ -19,8 +19,8 @@ from pathlib import Path
 from typing import Any
 
 from devices.contract import CellFailed
-from devices.ios.link import Launched, Listed, Missing, NoTool, Start, call, harness, last
-from devices.transport import Unreachable
+from devices.ios.link import Launched, Listed, Missing, NoTool, Start, call, harness
+from devices.transport import Unreachable, last
 
 SECONDS = 60.0
 OLDEST = 17

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from devices import transport
 from devices.contract import CellFailed
-from devices.transport import Unreachable
 
 SUFFIX = ".SegmentationHarness"
 """How the harness app's identifier ends; what stands before is whoever signed it."""
@@ -96,28 +96,8 @@ class Launched:
 
 
 def call(command: Sequence[str], limit: float) -> subprocess.CompletedProcess[str]:
-    """Run `command` and return what it printed. Unreachable beyond `limit` seconds; CellFailed when there is no such
-    program."""
-    try:
-        return subprocess.run(
-            command,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=limit,
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
-        raise Unreachable(f"the iPhone did not answer within {limit:g} s ({Path(command[0]).name})") from None
-    except OSError as error:
-        raise CellFailed(f"{command[0]} could not be started: {error}") from None
-
-
-def last(text: str) -> str:
-    """The last words of a program."""
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    return lines[-1][:300] if lines else "it said nothing"
+    """`devices.transport.call` for a program that talks to the iPhone."""
+    return transport.call(command, limit, "the iPhone", Path(command[0]).name)
 
 
 def harness(identifiers: Sequence[str]) -> str:

@@ -20,10 +20,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from devices import transport
 from devices.contract import CellFailed
 from devices.ios import imobiledevice
-from devices.ios.link import Launched, Link, Listed, Missing, NoTool, Start, call, harness, last
-from devices.transport import Unreachable
+from devices.ios.link import Launched, Link, Listed, Missing, NoTool, Start, call, harness
+from devices.transport import Unreachable, last
 
 SECONDS = 30.0
 ROOT = Path(__file__).resolve().parents[2]
@@ -136,12 +137,7 @@ class Libimobiledevice:
 
     def _call(self, *arguments: str, limit: float) -> str:
         command = [sys.executable, "-m", "devices.ios.imobiledevice", self.udid, *arguments]
-        try:
-            done = subprocess.run(
-                command, cwd=ROOT, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=limit, check=False
-            )
-        except subprocess.TimeoutExpired:
-            raise Unreachable(f"the iPhone did not answer within {limit:g} s ({arguments[0]})") from None
+        done = transport.call(command, limit, "the iPhone", arguments[0], cwd=ROOT)
         if done.returncode:
             raise _fault(last(done.stderr))
         return done.stdout

@@ -8,7 +8,6 @@ from pathlib import Path
 from devices import job as jobs
 from devices.contract import CellFailed, Job
 from devices.runner import pack
-from models.peer import Peer
 
 MODEL, FRAMES = "model.tflite", "frames.u8"
 QUESTION = ("job.txt", MODEL, FRAMES)
@@ -25,11 +24,7 @@ def describe(folder: Path, job: Job, cpus: int = 0, measure: bool = True) -> Pat
         raise CellFailed(f"the AArch64 runner runs tflite, not {job.format}")
     if job.unit != "cpu":
         raise CellFailed(f"the AArch64 runner runs on the cpu, not on the {job.unit}")
-    if job.peer and (foreign := needs(job.peer)):
-        raise CellFailed(
-            "the AArch64 runner gives RGB in [0, 1] and takes the person's probability; "
-            f"{job.peer.name} has {foreign} of its own"
-        )
+    check_peer(job, "the AArch64 runner")
     jobs.describe(folder, job)
     (folder / MODEL).write_bytes(pack.inside(job.model.read_bytes()))
     os.symlink(job.frames.absolute(), folder / FRAMES)
@@ -37,10 +32,21 @@ def describe(folder: Path, job: Job, cpus: int = 0, measure: bool = True) -> Pat
     return folder
 
 
-def needs(peer: Peer) -> str | None:
-    """What somebody else's model wants done to its frame or its mask; None when it wants what ours want."""
-    plain = {"colour": "RGB", "mean": (0.0,) * 3, "std": (1.0,) * 3, "output": "probabilities", "channel": 0}
-    return next((field for field, value in plain.items() if getattr(peer, field) != value), None)
+def check_peer(job: Job, runner: str) -> None:
+    """CellFailed when the job's is somebody else's model, and wants its frame or its mask otherwise than ours do."""
+    plain = {
+        "layout": "NHWC",
+        "colour": "RGB",
+        "mean": (0.0,) * 3,
+        "std": (1.0,) * 3,
+        "output": "probabilities",
+        "channel": 0,
+    }
+    if job.peer and (foreign := [field for field, value in plain.items() if getattr(job.peer, field) != value]):
+        raise CellFailed(
+            f"{runner} gives RGB in [0, 1] and takes the person's probability; "
+            f"{job.peer.name} has {foreign[0]} of its own"
+        )
 
 
 def text(job: Job, cpus: int, measure: bool) -> str:

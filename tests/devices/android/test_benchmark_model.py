@@ -15,9 +15,10 @@ import numpy as np
 import pytest
 
 from devices.android import benchmark_model
-from devices.android.adb import HOME, Adb
+from devices.android.adb import Adb
 from devices.android.benchmark_model import Port, command, parse, script
-from devices.android.runner import AndroidPhone, Limits
+from devices.android.home import HOME, Limits
+from devices.android.runner import AndroidPhone
 from devices.contract import Cell, CellFailed, Job
 from tests.devices.android.adbd import Adbd
 from tests.devices.android.conftest import TRANSCRIPTS, transcript

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from devices.android.adb import HOME
+from devices.android.home import HOME
 from tests.test_bench import bench, pictures, rows_in, weights
 
 __all__ = ["pictures", "weights"]

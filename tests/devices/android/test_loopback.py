@@ -13,13 +13,27 @@ from typing import Any
 import numpy as np
 import pytest
 
+from converters import tflite
+from converters.artifact import Spec
+from converters.build import convert_one
+from converters.cache import Cache
+from converters.peer import fetch, open_peer
+from devices import job as jobs
 from devices.android import adb as adbs
-from devices.android.adb import HOME, Adb
+from devices.android.adb import Adb
 from devices.android.attached import find_all, find_one
-from devices.android.runner import AndroidPhone, Limits
+from devices.android.home import HOME, Limits
+from devices.android.runner import AndroidPhone
 from devices.contract import Cell, CellFailed, Job
 from devices.runner import build
 from devices.transport import Unreachable
+from frames.sample import portrait
+from frames.score import predict
+from models import checkpoint
+from models import peer as peers
+from models.peer import Peer
+from models.segmenter import stretch
+from models.variant import Resolution, get
 from tests.devices.android.adbd import MODERN, Adbd
 
 TMP = "/data/local/tmp"
@@ -218,6 +232,61 @@ def test_what_cannot_run_is_said(
 ) -> None:
     with pytest.raises(CellFailed, match=reason):
         android.run(cell, replace(job, **change))
+
+
+def test_somebody_elses_model_runs_on_the_phone(
+    android: AndroidPhone, cell: Cell, job: Job, frames: np.ndarray, somebody_elses: tuple[Peer, Path]
+) -> None:
+    peer, model = somebody_elses
+    result = android.run(replace(cell, peer=peer), replace(job, model=model, peer=peer))
+    wanted = predict(open_peer(peer, model), frames, job.sequences)
+    assert np.ptp(wanted) > 0.1
+    assert np.abs(result.masks - wanted).max() < 1e-5
+
+
+@pytest.mark.parametrize(("unit", "runner"), [("cpu", "the AArch64 runner"), ("gpu", "benchmark_model")])
+def test_somebody_elses_model_that_wants_its_frames_otherwise_is_refused(
+    android: AndroidPhone, phone: Adbd, cell: Cell, job: Job, somebody_elses: tuple[Peer, Path], unit: str, runner: str
+) -> None:
+    peer, model = replace(somebody_elses[0], mean=(0.5, 0.5, 0.5)), somebody_elses[1]
+    with pytest.raises(CellFailed, match=rf"{runner} gives RGB in \[0, 1\] .*; other has mean of its own"):
+        android.run(replace(cell, peer=peer), replace(job, model=model, peer=peer, unit=unit))  # type: ignore[arg-type]
+    assert not phone.path(HOME).exists(), "something was pushed that cannot run"
+
+
+def portraits(resolution: Resolution, folder: Path) -> Path:
+    """Three frames of a person who moves sideways, as a job's file."""
+    frames = [np.roll(stretch(portrait()[0], resolution), 8 * i, axis=1) for i in range(3)]
+    return jobs.write_frames(folder / "portraits.u8", np.stack(frames))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["s16-skip-plain", "live"])
+def test_a_trained_network_at_its_own_size_gives_this_machines_masks_on_the_phone(
+    android: AndroidPhone, cell: Cell, job: Job, tmp_path: Path, name: str
+) -> None:
+    size, weights = get(name).resolution, checkpoint.FOLDER / f"{name}.safetensors"
+    spec = Spec(name, weights, checkpoint.sha256(weights), "tflite", "fp32", size)
+    model = convert_one(spec, tmp_path / "trained.tflite", cache=Cache(tmp_path / "cache")).path
+    its = replace(job, model=model, resolution=size, frames=portraits(size, tmp_path))
+    result = android.run(replace(cell, resolution=size), its)
+    wanted = predict(tflite.load(model), jobs.read_frames(its), its.sequences)
+    assert np.ptp(wanted) > 0.9
+    assert np.abs(result.masks - wanted).max() < 1e-3
+
+
+@pytest.mark.slow
+def test_mediapipes_network_gives_this_machines_masks_on_the_phone(
+    android: AndroidPhone, cell: Cell, job: Job, tmp_path: Path
+) -> None:
+    peer = peers.read()["mediapipe-selfie"]
+    model = fetch(peer)
+    frames = portraits(peer.resolution, tmp_path)
+    its = replace(job, model=model, precision="fp16", resolution=peer.resolution, frames=frames, peer=peer)
+    result = android.run(replace(cell, resolution=peer.resolution, peer=peer), its)
+    wanted = predict(open_peer(peer, model), jobs.read_frames(its), its.sequences)
+    assert np.ptp(wanted) > 0.9
+    assert np.abs(result.masks - wanted).max() < 1e-3
 
 
 def test_a_port_of_the_phone_leads_to_this_machine(phone: Adbd, adb_server: str) -> None:
