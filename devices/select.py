@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -45,6 +46,18 @@ class NotAttached:
 def names() -> list[str]:
     """Every name that `select` knows, those of single phones (adb:SERIAL, ios:UDID) aside."""
     return ["desktop", "arm64-emulator", "web", *phones()]
+
+
+def unnamed() -> list[str]:
+    """The phones that are here and that no name of the catalog leads to: adb:SERIAL, ios:UDID."""
+    named: set[str] = set()
+    others = []
+    for seen in _seen():
+        if seen.phone and seen.phone.key not in named:
+            named.add(seen.phone.key)
+        else:
+            others.append(seen.name)
+    return others
 
 
 def estimated(name: str) -> Attached:
@@ -111,6 +124,21 @@ def _web() -> Attached | NotAttached:
     return Attached("web", what, ("onnx", "tflite"), Browsers, units=UNITS)
 
 
+def _seen() -> list[Found]:
+    """Every phone of either system that is here, usable or not; none where nothing can look for them."""
+    from devices.android import attached as android
+    from devices.android.adb import NoAdb
+    from devices.ios import attached as ios
+    from devices.ios.link import NoTool
+
+    seen: list[Found] = []
+    with suppress(NoAdb, CellFailed):
+        seen += android.find_all()
+    with suppress(NoTool, CellFailed):
+        seen += ios.find_all()
+    return seen
+
+
 def _android(name: str, what: str) -> Attached | NotAttached:
     from devices.android.adb import NoAdb
     from devices.android.attached import find_all, find_one
@@ -137,6 +165,9 @@ def _iphone(name: str, what: str) -> Attached | NotAttached:
 
 class Found(Protocol):
     """A phone that was seen, of either system."""
+
+    @property
+    def name(self) -> str: ...
 
     @property
     def description(self) -> str: ...

@@ -17,6 +17,11 @@ class Found:
     phone: Phone | None
 
     @property
+    def name(self) -> str:
+        """What it can be asked for by, whether the catalog knows it or not."""
+        return f"adb:{self.listed.serial}"
+
+    @property
     def description(self) -> str:
         model = self.listed.facts.get("model", "an Android device").replace("_", " ")
         return f"{self.phone.name if self.phone else model}, serial {self.listed.serial}"

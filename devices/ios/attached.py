@@ -20,6 +20,11 @@ class Found:
     by_devicectl: bool = False
 
     @property
+    def name(self) -> str:
+        """What it can be asked for by, whether the catalog knows it or not."""
+        return f"ios:{self.listed.udid}"
+
+    @property
     def description(self) -> str:
         what = self.phone.name if self.phone else self.listed.product or "an iPhone"
         return f"{what}, iOS {self.listed.system or 'unknown'}, {self.listed.udid}"

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from devices.catalog import phones
-from devices.select import Attached, NotAttached, names, select
+from devices.select import Attached, NotAttached, names, select, unnamed
 
 LISTING = "List of devices attached\n{}\n"
 PIXEL = "HT7 {state} usb:1-1 product:walleye model:Pixel_2 device:walleye transport_id:1"
@@ -76,3 +76,19 @@ def test_a_phone_that_has_not_been_allowed_yet_says_so(adb: Path) -> None:
     phone = select("pixel2")
     assert isinstance(phone, NotAttached)
     assert "accept the prompt" in phone.advice
+
+
+def test_phones_that_no_name_leads_to_are_listed_by_their_serials(adb: Path) -> None:
+    lines = [
+        PIXEL.format(state="device"),
+        PIXEL.format(state="device").replace("HT7", "HT8"),
+        "ZX1 device usb:1-2 product:p model:Some_Phone device:some transport_id:2",
+        "NEW unauthorized usb:1-3 transport_id:3",
+    ]
+    adb.write_text(LISTING.format("\n".join(lines)))
+    assert [name for name in unnamed() if name.startswith("adb:")] == ["adb:HT8", "adb:ZX1", "adb:NEW"]
+    stranger, prompted = select("adb:ZX1"), select("adb:NEW")
+    assert isinstance(stranger, Attached)
+    assert stranger.description == "Some Phone, serial ZX1"
+    assert isinstance(prompted, NotAttached)
+    assert "accept the prompt" in prompted.advice
