@@ -43,7 +43,8 @@ class Run:
 
     name: str
     variant: Variant
-    samples: int
+    stages: str
+    """As `training.card.stages` tells them."""
     seed: int
     values: Values
 
@@ -135,24 +136,23 @@ def load(path: Path, size: int, data: Sequence[Footage]) -> tuple[Run, list[tupl
     import torch
 
     from models import checkpoint
+    from training.card import stages
     from training.evaluation import step_of
 
     torch.set_num_threads(1)
     one = checkpoint.load(path / "checkpoint.safetensors" if path.is_dir() else path)
     if one.name not in VARIANTS:
         raise ValueError(f"{path}: {one.name} is no variant of models/variant.py")
-    stages = one.card.get("training", [])
+    done = one.card.get("training", [])
     values, blocks = figures(step_of(one.network()), size, data)
-    seed = stages[-1].get("seed", 0) if stages else 0
-    return Run(one.name, one.variant, sum(stage["samples"] for stage in stages), seed, values), blocks
+    return Run(one.name, one.variant, stages(done), done[-1].get("seed", 0) if done else 0, values), blocks
 
 
 def warnings(runs: Sequence[Run]) -> list[str]:
     """What makes the comparison unequal, in sentences."""
     told = []
-    samples = sorted({run.samples for run in runs})
-    if len(samples) > 1:
-        told.append(f"Samples differ from run to run, {samples[0]} to {samples[-1]}: the comparison is not equal.")
+    if len(courses := sorted({run.stages for run in runs})) > 1:
+        told.append(f"The comparison is not equal, for runs differ in their stages: {'; '.join(courses)}.")
     if any(len({run.seed for run in same}) < len(same) for same in _by_variant(runs).values()):
         told.append("Some runs of one variant share a seed: they are no independent trainings.")
     return told
@@ -160,10 +160,12 @@ def warnings(runs: Sequence[Run]) -> list[str]:
 
 def markdown(runs: Sequence[Run], levels: Mapping[str, Values], found: Sequence[Effect]) -> str:
     lines = [f"**{words}**\n" for words in warnings(runs)]
-    lines += ["| variant | samples | seeds | IOU, % | boundary F, % |", "|---|---|---|---|---|"]
+    if len({run.stages for run in runs}) == 1:
+        lines.append(f"Every run: {runs[0].stages} (samples @ side of the picture).\n")
+    lines += ["| variant | seeds | IOU, % | boundary F, % |", "|---|---|---|---|"]
     for name, same in _by_variant(runs).items():
         cells = [_told(interval(levels[name][:, i])) for i in range(len(MEASURES))]
-        lines.append(f"| {name} | {same[0].samples} | {len(same)} | {' | '.join(cells)} |")
+        lines.append(f"| {name} | {len(same)} | {' | '.join(cells)} |")
     lines += ["", "| idea | pairs | seeds, at least | IOU, points | boundary F, points |", "|---|---|---|---|---|"]
     for effect in found:
         cells = [_told(effect.points[measure], "+") for measure in MEASURES]

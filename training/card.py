@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from models.checkpoint import Checkpoint
 
 PEERS, FAILURES = "peers.json", "failures.png"
+ABLATION = "ablation"
+"""The folder beside the checkpoints that `training.ablation --out` has written."""
 SHOWN = 6
 
 INTRODUCTION = """# Model card
@@ -113,12 +115,21 @@ def failures(path: Path, clips: Path | None, out: Path) -> None:
     cv2.imwrite(str(out), np.vstack(rows)[..., ::-1])
 
 
-def render(checkpoints: Sequence[Checkpoint], peers: Mapping[str, Any] | None = None, shown: str = "") -> str:
+def render(
+    checkpoints: Sequence[Checkpoint], peers: Mapping[str, Any] | None = None, shown: str = "", ablation: str = ""
+) -> str:
     """The card as Markdown. `peers` is what peers.json holds, `shown` the variant whose failures were drawn."""
     entries = [Entry(c.name, c.card["metrics"], c.card.get("groups", {})) for c in checkpoints if c.card.get("metrics")]
     entries += [Entry(name, one["metrics"], one["groups"], peer=True) for name, one in (peers or {}).items()]
     parts = [INTRODUCTION, "## Training\n", *_training(checkpoints), "\n## Metrics\n", *_metrics(entries)]
+    if ablation:
+        parts += ["## What each idea is worth\n", *_ablation(ablation)]
     return "\n".join([*parts, "## Known failures, and whom they may serve worse\n", *_failures(entries, shown), LIMITS])
+
+
+def stages(done: Sequence[Mapping[str, Any]]) -> str:
+    """The stages of a training in order, each `samples @ size`, with the frames in a row where there were several."""
+    return ", ".join(f"{s['samples']} @ {s['size']}" + (f" ({s['frames']})" * (s["frames"] > 1)) for s in done)
 
 
 def _training(checkpoints: Sequence[Checkpoint]) -> list[str]:
@@ -129,10 +140,9 @@ def _training(checkpoints: Sequence[Checkpoint]) -> list[str]:
         "|---|---|---|---|",
     ]
     for one in checkpoints:
-        stages = one.card.get("training", [])
-        text = ", ".join(f"{s['samples']} @ {s['size']}" + (f" ({s['frames']})" * (s["frames"] > 1)) for s in stages)
-        total, hours = sum(s["samples"] for s in stages), sum(s["seconds"] for s in stages) / 3600
-        lines.append(f"| {one.name} | {text} | {total} | {hours:.1f} |")
+        done = one.card.get("training", [])
+        total, hours = sum(stage["samples"] for stage in done), sum(stage["seconds"] for stage in done) / 3600
+        lines.append(f"| {one.name} | {stages(done)} | {total} | {hours:.1f} |")
     data = [one.card["data"] for one in checkpoints if "data" in one.card]
     if data:
         sources = sorted({source for d in data for source in d["sources"]})
@@ -167,6 +177,17 @@ def _metrics(entries: Sequence[Entry]) -> list[str]:
         lines += [f"| {_name(one)} | {' | '.join(_cells(one.metrics[name], clip))} |" for one in judged]
         lines.append("")
     return lines
+
+
+def _ablation(table: str) -> list[str]:
+    return [
+        "Runs made for this comparison alone, alike but for the idea; 95 % intervals over pictures and, where there "
+        "are several, seeds.",
+        "",
+        table,
+        f"![The variants and the ideas]({ABLATION}/ablation.png)",
+        "",
+    ]
 
 
 def _cells(modes: Mapping[str, Mapping[str, float]], clip: bool) -> list[str]:
@@ -274,7 +295,9 @@ def _write(options: argparse.Namespace) -> None:
             raise ValueError(f"{options.failures} has no checkpoint")
         failures(path, options.clips, checkpoint.FOLDER / FAILURES)
     found = [checkpoint.load(path) for name in variant.VARIANTS if (path := checkpoint.find(name))]
-    (checkpoint.FOLDER / "MODEL_CARD.md").write_text(render(found, _read_peers(), options.failures))
+    table = checkpoint.FOLDER / ABLATION / "ablation.md"
+    ablation = table.read_text() if table.exists() else ""
+    (checkpoint.FOLDER / "MODEL_CARD.md").write_text(render(found, _read_peers(), options.failures, ablation))
 
 
 if __name__ == "__main__":

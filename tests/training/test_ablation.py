@@ -14,11 +14,11 @@ from training.ablation import Run, draws, effects, levels
 BLOCKS = [(0, i, 0) for i in range(40)]
 
 
-def run(name, seed, level, luck=0.0, samples=1000):
+def run(name, seed, level, luck=0.0, stages="1000 @ 96"):
     """Pictures of very different difficulty, the same for every run, and a little noise of the run's own."""
     hard = np.random.default_rng(1).normal(0, 8, (40, 1))
     noise = np.random.default_rng([seed, *name.encode()]).normal(0, 0.3, (40, 2))
-    return Run(name, variant.get(name), samples, seed, level + luck + hard + noise)
+    return Run(name, variant.get(name), stages, seed, level + luck + hard + noise)
 
 
 def found(runs):
@@ -53,22 +53,24 @@ def test_frames_of_half_a_second_are_drawn_together():
 
 
 def test_unequal_runs_are_said():
-    runs = [run("s16-skip-plain", 0, 85), run("s16-skip-plain", 0, 85, samples=500)]
+    runs = [run("s16-skip-plain", 0, 85), run("s16-skip-plain", 0, 85, stages="500 @ 96")]
     words = " ".join(ablation.warnings(runs))
-    assert "500 to 1000" in words
+    assert "1000 @ 96; 500 @ 96" in words
     assert "share a seed" in words
     assert ablation.warnings(runs[:1]) == []
 
 
 def test_the_command_judges_runs_and_writes_table_chart_and_figures(tmp_path, data, capsys):
     for name in ("s32-noskip-plain", "s32-skip-plain"):
-        card = {"training": [{"samples": 40, "seed": 3}]}
+        card = {"training": [{"samples": 40, "size": 32, "frames": 1, "seed": 3}]}
         network = Hourglass(variant.get(name))
         save(tmp_path / name / "checkpoint.safetensors", name, variant.get(name), network.state_dict(), card)
     out = tmp_path / "out"
     arguments = [str(tmp_path / "s32-noskip-plain"), str(tmp_path / "s32-skip-plain" / "checkpoint.safetensors")]
     assert ablation.main([*arguments, "--data", str(data / "selfies"), "--size", "32", "--out", str(out)]) == 0
-    assert "| with skip connections | 1 | 1 |" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert "Every run: 40 @ 32 " in printed
+    assert "| with skip connections | 1 | 1 |" in printed
     assert json.loads((out / "ablation.json").read_text())["pictures"] == 12
     assert (out / "ablation.png").stat().st_size > 1000
     assert ablation.main([str(tmp_path / "none"), "--data", str(data / "selfies")]) == 2

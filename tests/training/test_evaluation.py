@@ -126,7 +126,12 @@ def test_judged_writes_into_the_checkpoint_and_the_card_reads_it(tmp_path, monke
     assert set(kept["metrics"]) == {"portraits", "portraits, a tenth", "ccp-upper, a tenth"} - _empty(data)
     assert json.dumps(kept["groups"])
     assert card.main(["write"]) == 0
-    assert "### portraits, 30 pictures" in (tmp_path / "MODEL_CARD.md").read_text()
+    assert "### portraits, 30 pictures" in (written := (tmp_path / "MODEL_CARD.md").read_text())
+    assert "each idea" not in written
+    (tmp_path / "ablation").mkdir()
+    (tmp_path / "ablation" / "ablation.md").write_text("| with skip connections | 6 |\n")
+    assert card.main(["write"]) == 0
+    assert "| with skip connections | 6 |\n\n![" in (tmp_path / "MODEL_CARD.md").read_text()
 
 
 def _empty(data):
