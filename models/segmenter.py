@@ -76,11 +76,11 @@ class Segmenter:
             if self.seen is not None and is_cut(self.seen, seen):
                 self.reset()
             self.seen = seen
-        if not self.feedback:
-            self.previous = no_mask(self.resolution)
-        mask = self.step(to_input(frame), self.previous)
+        mask = self.step(to_input(frame), self.previous if self.feedback else no_mask(self.resolution))
+        # There is nothing to lean on where nobody was seen before.
+        leans = self.smoothing and self.previous.any()
         # A copy, because a runtime may write its next answer into the same memory.
-        self.previous = smooth(mask, self.previous, self.smoothing) if self.smoothing else mask.copy()
+        self.previous = smooth(mask, self.previous, self.smoothing) if leans else mask.copy()
         return self.previous[0, :, :, 0]
 
 

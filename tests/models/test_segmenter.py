@@ -28,6 +28,15 @@ def test_no_mask_is_fed_back_where_that_is_switched_off():
     assert [first(segmenter, np.zeros((36, 64, 3), np.uint8)) for _ in range(3)] == [0.25] * 3
 
 
+def test_the_mask_leans_on_the_one_before_fed_back_or_not_and_the_first_on_none():
+    unsure = iter(np.full((1, 32, 64, 1), value, np.float32) for value in (0.6, 0.4, 0.6, 0.4))
+    for feedback in (True, False):
+        segmenter = Segmenter(lambda frame, prev: next(unsure), (32, 64), smoothing=0.5, feedback=feedback)
+        assert first(segmenter, np.zeros((32, 64, 3), np.uint8)) == pytest.approx(0.6)
+        # 0.4 + 0.2 x 0.5 x 0.971^2, the entropy of 0.4 being 0.971 bits.
+        assert first(segmenter, np.zeros((32, 64, 3), np.uint8)) == pytest.approx(0.494, abs=0.001)
+
+
 def pictures(name: str) -> list[np.ndarray]:
     return [render(shot, t)[0] for shot in CLIPS[name] for t in range(shot.length)]
 
