@@ -82,12 +82,13 @@ def segment(
     if chosen.count(True) != 1:
         fail("say one of --background, --blur, --recolor and --cutout.", WRONG_USAGE)
     check(out, cutout)
+    for given, what in ((video, "video"), (background, "background")):
+        if given and out.exists() and Path(given).exists() and out.samefile(given):
+            fail(f"{out}: is the {what} itself; give another place to write to.", WRONG_USAGE)
+    source = open_source(video)
+    effect = choose(source.size, background, blur, recolor)
     session, name = open_network(model, runtime, size, threads)
     print(f"Network: {name}", file=sys.stderr)
-    source = open_source(video)
-    if Path(video).exists() and out.exists() and out.samefile(video):
-        fail(f"{out}: is the video itself; give another place to write to.", WRONG_USAGE)
-    effect = choose(source.size, background, blur, recolor)
     segmenter = Segmenter(session, session.resolution, smoothing, session.fit, watch_cuts=True, feedback=feedback)
     watch = Stopwatch()
     sink = open_sink(out, source, cutout)
@@ -193,7 +194,9 @@ def report(out: Path, frames: int, watch: Stopwatch) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    table = Table("stage", "ms a frame", "share", title=f"{out}: {frames} frames, {frames / watch.elapsed:.1f} FPS")
+    rate, alone = frames / watch.elapsed, frames / watch.seconds["network"]
+    title = f"{out}: {frames} frames, {rate:.1f} FPS; the network alone {alone:.0f}"
+    table = Table("stage", "ms a frame", "share", title=title)
     whole = sum(watch.seconds.values())
     for stage in ("decode", "resize", "network", "refine", "composite", "encode"):
         took = watch.seconds[stage]

@@ -12,14 +12,13 @@ from pathlib import Path
 import numpy as np
 import psutil
 import pytest
-from typer.testing import CliRunner
 
 import segment
 from effects.apply import blurring, recolouring, replacing
 from effects.backdrop import open_backdrop
 from models.segmenter import Segmenter
 from tests.conftest import ROOT
-from tests.video.made import decoded, packets, picture, video
+from tests.video.made import decoded, packets, picture, song, video
 from video.ahead import Stopwatch
 from video.read import open_source
 from video.write import open_sink
@@ -68,27 +67,6 @@ def test_a_video_stands_behind_at_its_own_rate_and_begins_again(tmp_path):
     backdrop = open_backdrop(str(behind), (96, 160))
     middles = [int(backdrop(seconds).picture[48, 80, 0]) for seconds in (0, 0.05, 0.11, 0.21, 0.31, 0.42)]
     assert middles == pytest.approx([30, 30, 40, 50, 30, 40], abs=4)
-
-
-def call(*arguments: object) -> tuple[int, str]:
-    result = CliRunner().invoke(segment.app, [str(a) for a in arguments])
-    return result.exit_code, result.output + str(result.exception or "")
-
-
-def test_mistakes_are_told_in_a_sentence(tmp_path):
-    source, out = video(tmp_path / "a.mp4", 2), tmp_path / "out.mp4"
-    assert call(source, "-o", out)[0] == 2
-    assert "say one of" in call(source, "-o", out, "--blur", "--cutout")[1]
-    assert "a video is written to" in call(source, "-o", tmp_path / "out.avi", "--blur")[1]
-    assert "no variant 'nobody'" in call(source, "-o", out, "--blur", "--model", "nobody")[1]
-    assert not out.exists()
-
-
-def test_neither_a_file_nor_a_colour(tmp_path):
-    with pytest.raises(ValueError, match="neither a file nor a colour"):
-        open_backdrop("tael", (8, 8))
-    with pytest.raises(ValueError, match="there is no such file"):
-        open_backdrop(str(tmp_path / "absent.mp4"), (8, 8))
 
 
 @pytest.fixture(scope="module")
@@ -151,11 +129,189 @@ def test_a_run_that_is_cut_off_leaves_a_file_that_plays(tmp_path, network, long,
     assert packets(out)
 
 
-def test_a_camera_that_is_not_there_is_told_in_a_sentence(tmp_path, network):
-    code, said = call("camera:99", "-o", tmp_path / "out.mp4", "--blur", "--model", network)
-    assert code
-    assert "camera:99: there is no such camera" in said
+@pytest.fixture
+def run(monkeypatch, capsys):
+    """The command as a user gives it: (exit code, stdout, stderr)."""
+
+    def run(*arguments: object) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["segment.py", *map(str, arguments)])
+        with pytest.raises(SystemExit) as ended:
+            segment.main()
+        said = capsys.readouterr()
+        assert isinstance(ended.value.code, int)
+        return ended.value.code, said.out, said.err
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("effect", "name"),
+    [
+        (["--background", "teal"], "out.mp4"),
+        (["--blur"], "out.mkv"),
+        (["--recolor", "#204060"], "out.webm"),
+        (["--cutout"], "out.mov"),
+        (["--cutout"], "out"),
+    ],
+)
+def test_every_effect_tells_what_its_stages_took(tmp_path, run, network, effect, name):
+    out = tmp_path / name
+    code, table, _ = run(video(tmp_path / "a.mp4", 5, sound="aac"), "-o", out, *effect, "--model", network)
+    assert code == 0
+    assert "5 frames" in table
+    for stage in ("decode", "resize", "network", "refine", "composite", "encode"):
+        assert stage in table
+    assert len(list(out.iterdir()) if out.is_dir() else decoded(out)) == 5
+
+
+QUARTER = [0, 65536, 0, -65536, 0, 0, 0, 0, 1 << 30]
+"""The display matrix of a phone that is held upright."""
+
+
+@pytest.mark.parametrize(
+    ("kind", "size"),
+    [
+        ({"size": (97, 161), "pixels": "yuv444p"}, (96, 160)),
+        ({"size": (33, 65), "pixels": "yuv444p"}, (32, 64)),
+        ({"pixels": "yuv420p10le", "colours": {"colorspace": 9}}, (96, 160)),
+        ({"matrix": QUARTER}, (160, 96)),
+        ({"times": [0, 3000, 4500, 12000, 12090]}, (96, 160)),
+    ],
+    ids=["odd", "small and odd", "10 bits", "upright phone", "variable rate"],
+)
+def test_unusual_videos_come_out_whole(tmp_path, run, network, kind, size):
+    source = video(tmp_path / "a.mp4", 5, **kind)
+    behind = video(tmp_path / "behind.mp4", 3, (50, 40))
+    code, _, said = run(source, "-o", tmp_path / "out.mp4", "--background", behind, "--model", network)
+    assert code == 0, said
+    seen = decoded(tmp_path / "out.mp4")
+    assert [frame.shape for _, frame in seen] == [(*size, 3)] * 5
+    times = kind.get("times", [3000 * i for i in range(5)])
+    assert [seconds for seconds, _ in seen] == pytest.approx([t / 90_000 for t in times], abs=0.001)
+
+
+def test_a_size_that_changes_on_the_way_goes_through(tmp_path, run, network):
+    parts = [video(tmp_path / f"{i}.ts", 3, size, gop=3) for i, size in enumerate([(96, 160), (160, 96)])]
+    (tmp_path / "turned.ts").write_bytes(b"".join(part.read_bytes() for part in parts))
+    code, _, said = run(tmp_path / "turned.ts", "-o", tmp_path / "out.mp4", "--background", "teal", "--model", network)
+    assert code == 0, said
+    assert [frame.shape for _, frame in decoded(tmp_path / "out.mp4")] == [(96, 160, 3)] * 6
+
+
+def test_of_a_video_that_was_cut_short_is_made_what_is_there(tmp_path, run, network):
+    whole = video(tmp_path / "whole.mp4", 60, gop=10).read_bytes()
+    (tmp_path / "cut.mp4").write_bytes(whole[: len(whole) * 2 // 3])
+    code, _, said = run(tmp_path / "cut.mp4", "-o", tmp_path / "out.mp4", "--blur", "--model", network)
+    assert code == 0
+    made = len(decoded(tmp_path / "out.mp4"))
+    assert 10 < made < 60
+    assert f"cut.mp4: damaged or cut short; {made} frames of 60 could be read." in said
+
+
+def one_sentence(said: str) -> str:
+    """What the command complained of; that it named its network before is no complaint."""
+    lines = [line for line in said.splitlines() if not line.startswith("Network: ")]
+    assert len(lines) == 1, said
+    assert lines[0].startswith("segment.py: ")
+    return lines[0]
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("absent.mp4", "there is no such file"),
+        ("words.mp4", "cannot be read as a video"),
+        ("empty.mp4", "cannot be read as a video"),
+        ("song.m4a", "has no video stream"),
+        ("header.ts", "has no frame that can be decoded"),
+        (".", "cannot be read as a video"),
+    ],
+)
+def test_what_is_no_video_is_told_in_a_sentence(tmp_path, run, network, name, reason):
+    (tmp_path / "words.mp4").write_text("not a video at all")
+    (tmp_path / "empty.mp4").touch()
+    song(tmp_path / "song.m4a")
+    (tmp_path / "header.ts").write_bytes(video(tmp_path / "a.ts", 1).read_bytes()[:1000])
+    out = tmp_path / "out.mp4"
+    code, _, said = run(tmp_path / name, "-o", out, "--blur", "--model", network)
+    assert code == 2
+    assert reason in one_sentence(said)
+    assert not out.exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        ([], "say which VIDEO"),
+        (["SOURCE"], "with --out where to"),
+        (["SOURCE", "-o", "out.mp4"], "say one of --background, --blur, --recolor and --cutout"),
+        (["SOURCE", "-o", "out.mp4", "--blur", "--cutout"], "say one of"),
+        (["SOURCE", "-o", "out.avi", "--blur"], "a video is written to .mp4, .m4v, .mov, .mkv, .webm, not '.avi'"),
+        (["SOURCE", "-o", "out", "--blur"], "not 'a folder'"),
+        (["SOURCE", "-o", "out.mp4", "--cutout"], "a cut-out is written to .mov, .webm or no suffix"),
+        (["SOURCE", "-o", "absent/out.mp4", "--blur"], "there is no folder absent"),
+        (["SOURCE", "-o", "folder.mp4", "--blur"], "folder.mp4: is a folder"),
+        (["SOURCE", "-o", "full", "--cutout"], "full: is there already"),
+        (["SOURCE", "-o", "file", "--cutout"], "file: is there already"),
+        (["SOURCE", "-o", "SOURCE", "--blur"], "is the video itself"),
+        (["SOURCE", "-o", "behind.mp4", "--background", "behind.mp4"], "is the background itself"),
+        (["SOURCE", "-o", "out.mp4", "--background", "tael"], "neither a file nor a colour"),
+        (["SOURCE", "-o", "out.mp4", "--background", "absent.jpg"], "absent.jpg: cannot be read"),
+        (["SOURCE", "-o", "out.mp4", "--background", "words.jpg"], "words.jpg: cannot be read"),
+        (["SOURCE", "-o", "out.mp4", "--background", "absent.mp4"], "absent.mp4: there is no such file"),
+        (["SOURCE", "-o", "out.mp4", "--background", "words.mp4"], "words.mp4: cannot be read as a video"),
+        (["SOURCE", "-o", "out.mp4", "--recolor", "tael"], "'tael' is no colour"),
+        (["SOURCE", "-o", "out.mp4", "--blur", "--model", "nobody"], "no variant 'nobody'"),
+        (["SOURCE", "-o", "out.mp4", "--blur", "--model", "words.onnx"], "words.onnx: not a model of the contract"),
+        (["SOURCE", "-o", "out.mp4", "--blur", "--model", "MODEL", "--size", "64x64"], "was made for 32x64, not 64x64"),
+        (
+            ["SOURCE", "-o", "out.mp4", "--blur", "--model", "live", "--runtime", "java"],
+            "'java' is none of pytorch",
+        ),
+        (["SOURCE", "--live"], "--live goes with --model and --size alone"),
+        (["--live", "--model", "MODEL"], "the page runs TFLite alone"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_mistakes_are_told_in_a_sentence(tmp_path, monkeypatch, run, network, arguments, reason):
+    monkeypatch.chdir(tmp_path)
+    for folder in ("folder.mp4", "full"):
+        (tmp_path / folder).mkdir()
+    for words in ("words.mp4", "words.jpg", "words.onnx", "file", "full/000000.png"):
+        (tmp_path / words).write_text("words alone")
+    source, behind = video(tmp_path / "a.mp4", 2), video(tmp_path / "behind.mp4", 2)
+    before = source.read_bytes(), behind.read_bytes()
+    named = {"SOURCE": source.name, "MODEL": network}
+    code, _, said = run(*(named.get(a, a) for a in arguments))
+    assert code == 2
+    assert reason in one_sentence(said)
+    assert not Path("out.mp4").exists()
+    assert (source.read_bytes(), behind.read_bytes()) == before
+
+
+def test_a_size_that_no_network_takes_is_told(tmp_path, run):
+    code, _, said = run(video(tmp_path / "a.mp4", 2), "-o", tmp_path / "out.mp4", "--blur", "--size", "100x100")
+    assert code == 2
+    assert "32" in said
+    assert "Traceback" not in said
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems name their cameras otherwise")
+def test_a_camera_that_is_not_there_is_told_in_a_sentence(tmp_path, run, network):
+    code, _, said = run("camera:99", "-o", tmp_path / "out.mp4", "--blur", "--model", network)
+    assert code == 3
+    assert "camera:99: there is no such camera" in one_sentence(said)
     assert not (tmp_path / "out.mp4").exists()
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="has no disk that is always full")
+@pytest.mark.parametrize(("suffix", "effect"), [(".mp4", "--blur"), (".mkv", "--blur"), (".webm", "--cutout")])
+def test_a_full_disk_is_told_in_a_sentence(tmp_path, run, network, suffix, effect):
+    out = tmp_path / f"out{suffix}"
+    out.symlink_to("/dev/full")
+    code, _, said = run(video(tmp_path / "a.mp4", 90, sound="aac"), "-o", out, effect, "--model", network)
+    assert code == 3
+    assert f"{out}: cannot be written (No space left on device)" in one_sentence(said)
 
 
 def held_along(tmp_path: Path, frames: int, size: tuple[int, int], measure) -> list[int]:

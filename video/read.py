@@ -1,8 +1,8 @@
 """Video in: a file or a camera as upright RGB frames with their times, its sound as packets.
 
 What phones and recorders do is undone here: pictures are turned as the file's display matrix says, 10-bit and
-full-range pictures become 8-bit RGB by the matrix they were made with, times start at zero and always rise, and a file
-that was cut short gives what is left of it.
+full-range pictures become 8-bit RGB by the matrix they were made with, times start at zero and always rise, a picture
+of another size than the first is brought to that one with black bars, and a file that was cut short gives what is left.
 """
 
 from __future__ import annotations
@@ -21,6 +21,8 @@ import numpy as np
 from av.sidedata.sidedata import Type as SideData
 from av.video.reformatter import VideoReformatter
 from numpy.typing import NDArray
+
+from models.segmenter import fitted
 
 Picture = NDArray[np.uint8]
 
@@ -65,6 +67,10 @@ class Unreadable(ValueError):
     """An input that is no video, or holds none; its text is one sentence."""
 
 
+class NoCamera(OSError):
+    """A camera that is not there or does not open; its text is one sentence."""
+
+
 class Source:
     """An opened video. Iterate over `items()` once; `damaged` then counts what could not be decoded, or not whole.
 
@@ -93,8 +99,6 @@ class Source:
                 break
         else:
             raise Unreadable(f"{name}: its video stream has no frame that can be decoded")
-        height, width = item.picture.shape[:2]
-        self.size = (height, width)
 
     @property
     def seconds(self) -> float | None:
@@ -124,13 +128,22 @@ class Source:
                 continue
             for frame in self._frames(packet):
                 if not self.read:
-                    self.colours = Colours.of(frame)
-                    self.aspect = _aspect(self.stream, frame)
+                    self._measure(frame)
+                picture = upright(to_rgb(self._reformatter, frame, self.colours.matrix), display_matrix(frame))
+                if picture.shape[:2] != self.size:
+                    picture = fitted(picture, self.size, "letterbox")
                 pts = last + step if frame.pts is None else frame.pts - round(start / self.time_base)
                 last = max(pts, last + 1)
                 self.read += 1
                 self.damaged += frame.is_corrupt
-                yield Frame(upright(to_rgb(self._reformatter, frame, self.colours.matrix), display_matrix(frame)), last)
+                yield Frame(picture, last)
+
+    def _measure(self, first: av.VideoFrame) -> None:
+        lies = bool(display_matrix(first)[0][0])
+        aspect = self.stream.sample_aspect_ratio or Fraction(1)
+        self.colours = Colours.of(first)
+        self.size = (first.height, first.width) if lies else (first.width, first.height)
+        self.aspect = aspect if lies else 1 / aspect
 
     def _packets(self) -> Iterator[av.Packet]:
         """Packets of the video and of all sound; an empty one of each stream at the end flushes its decoder."""
@@ -156,14 +169,9 @@ class Source:
 
 
 def open_source(name: str) -> Source:
-    """A video file by its path, or a camera: `camera`, `camera:1`. Unreadable says in one sentence why not."""
+    """A video file by its path, or a camera: `camera`, `camera:1`. Unreadable or NoCamera: why not, in a sentence."""
     camera = name == CAMERA or name.startswith(CAMERA + ":")
-    try:
-        container = _camera(name) if camera else av.open(name, metadata_errors="replace")
-    except FileNotFoundError:
-        raise Unreadable(f"{name}: there is no such {'camera' if camera else 'file'}") from None
-    except (OSError, av.error.FFmpegError) as error:
-        raise Unreadable(f"{name}: cannot be read as a video ({error.strerror})") from None
+    container = _camera(name) if camera else _file(name)
     try:
         return Source(name, container)
     except BaseException:
@@ -171,12 +179,26 @@ def open_source(name: str) -> Source:
         raise
 
 
+def _file(name: str) -> av.container.InputContainer:
+    try:
+        return av.open(name, metadata_errors="replace")
+    except FileNotFoundError:
+        raise Unreadable(f"{name}: there is no such file") from None
+    except (OSError, av.error.FFmpegError) as error:
+        raise Unreadable(f"{name}: cannot be read as a video ({error.strerror})") from None
+
+
 def _camera(name: str) -> av.container.InputContainer:
     format, device = CAMERAS[sys.platform]
     which = name.partition(":")[2] or "0"
     if Path(which).is_absolute():
         device = "{}"
-    return av.open(device.format(which), format=format, options={"framerate": "30", "video_size": "1280x720"})
+    try:
+        return av.open(device.format(which), format=format, options={"framerate": "30", "video_size": "1280x720"})
+    except FileNotFoundError:
+        raise NoCamera(f"{name}: there is no such camera") from None
+    except (OSError, av.error.FFmpegError) as error:
+        raise NoCamera(f"{name}: does not open ({error.strerror})") from None
 
 
 def _video(name: str, container: av.container.InputContainer) -> av.VideoStream:
@@ -193,12 +215,6 @@ def _shifted(packet: av.Packet, start: Fraction) -> av.Packet:
     packet.pts = None if packet.pts is None else packet.pts - ticks
     packet.dts = None if packet.dts is None else packet.dts - ticks
     return packet
-
-
-def _aspect(stream: av.VideoStream, frame: av.VideoFrame) -> Fraction:
-    aspect = stream.sample_aspect_ratio or Fraction(1)
-    (a, _), _ = display_matrix(frame)
-    return aspect if a else 1 / aspect
 
 
 # Pictures.

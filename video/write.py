@@ -11,7 +11,8 @@ MP4 and MOV are written in fragments and made into an ordinary file at the end; 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
@@ -71,6 +72,12 @@ def check(path: Path, alpha: bool) -> None:
         folder = " or no suffix, for a folder of PNG" if alpha else ""
         what = "a cut-out" if alpha else "a video"
         raise ValueError(f"{path}: {what} is written to {', '.join(kinds)}{folder}, not {path.suffix or 'a folder'!r}")
+    if path.suffix and path.is_dir():
+        raise ValueError(f"{path}: is a folder; give the video another name")
+    if path.suffix and not path.parent.is_dir():
+        raise ValueError(f"{path}: there is no folder {path.parent}")
+    if not path.suffix and path.exists() and not (path.is_dir() and not any(path.iterdir())):
+        raise ValueError(f"{path}: is there already; pictures are written to a new folder, or an empty one")
 
 
 def open_sink(path: Path, source: Source, alpha: bool = False) -> Sink:
@@ -83,6 +90,7 @@ class VideoFile:
     """A container with one video stream, and the source's sound copied, or encoded anew where it must be."""
 
     def __init__(self, path: Path, source: Source, kind: Kind) -> None:
+        self.path = path
         self.kind = kind
         self.colours = source.colours
         self.time_base = source.time_base
@@ -118,16 +126,28 @@ class VideoFile:
             rgb, format=self.kind.pixels, dst_colorspace=self.colours.matrix, dst_color_range=LIMITED_RANGE
         )
         frame.pts, frame.time_base = pts, self.time_base
-        self.container.mux(self.stream.encode(frame))
+        with told(self.path):
+            self.container.mux(self.stream.encode(frame))
 
     def sound(self, packet: Sound) -> None:
-        self.container.mux(self.sounds[packet.stream.index](packet))
+        with told(self.path):
+            self.container.mux(self.sounds[packet.stream.index](packet))
 
     def close(self) -> None:
-        self.container.mux(self.stream.encode(None))
-        for sound in self.sounds.values():
-            self.container.mux(sound(None))
-        self.container.close()
+        with told(self.path):
+            self.container.mux(self.stream.encode(None))
+            for sound in self.sounds.values():
+                self.container.mux(sound(None))
+            self.container.close()
+
+
+@contextmanager
+def told(path: Path) -> Iterator[None]:
+    """What FFmpeg could not write, in one sentence: OSError, whatever kind its own is of."""
+    try:
+        yield
+    except av.error.FFmpegError as error:
+        raise OSError(f"{path}: cannot be written ({error.strerror})") from None
 
 
 class Pngs:

@@ -96,6 +96,17 @@ def video(
     return path
 
 
+def song(path: Path) -> Path:
+    """A tenth of a second of silence, and no picture."""
+    with av.open(str(path), "w", format="mp4") as container:
+        audio: Any = container.add_stream("aac", rate=48_000, layout="stereo")
+        frame = av.AudioFrame.from_ndarray(np.zeros((2, 4800), np.float32), "fltp", "stereo")
+        frame.rate = 48_000
+        container.mux(audio.encode(frame))
+        container.mux(audio.encode(None))
+    return path
+
+
 def mux_tone(container: Any, audio: Any, index: int, start: int, rate: int = 30) -> None:
     """A frame's length of a tone of 440 Hz."""
     length = 48_000 // rate

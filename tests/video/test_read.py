@@ -10,8 +10,8 @@ import av
 import numpy as np
 import pytest
 
-from tests.video.made import CORNERS, corners, like, picture, video
-from video.read import Frame, Unreadable, open_source
+from tests.video.made import CORNERS, corners, like, picture, song, video
+from video.read import Frame, NoCamera, Unreadable, open_source
 
 ONE = 65536
 
@@ -124,6 +124,19 @@ def test_a_file_that_was_cut_short_gives_what_is_left(tmp_path):
     assert not source.cut_short
 
 
+def test_pictures_of_another_size_are_brought_to_that_of_the_first(tmp_path):
+    """A camera that was turned, or a call whose line got worse, changes its size in the middle."""
+    parts = [video(tmp_path / f"{i}.ts", 3, size, gop=3) for i, size in enumerate([(96, 160), (160, 96)])]
+    (tmp_path / "turned.ts").write_bytes(b"".join(part.read_bytes() for part in parts))
+    frames, source = read(tmp_path / "turned.ts")
+    assert source.size == (96, 160)
+    assert [frame.picture.shape for frame in frames] == [(96, 160, 3)] * 6
+    standing = frames[-1].picture
+    assert standing[:, [10, -10]].max() < 20
+    for name, colour in corners(standing[:, 51:109]).items():
+        assert like(colour, CORNERS[name], 12), name
+
+
 def test_a_damaged_stretch_is_passed_over_and_counted(tmp_path):
     whole = bytearray(video(tmp_path / "whole.mp4", 40, gop=5).read_bytes())
     middle = (whole.index(b"mdat") + len(whole)) // 2
@@ -151,14 +164,8 @@ def test_what_is_no_video_is_said_in_a_sentence(tmp_path):
 
 
 def test_sound_alone_is_no_video_and_neither_is_its_cover(tmp_path):
-    with av.open(str(tmp_path / "song.m4a"), "w", format="mp4") as container:
-        audio = container.add_stream("aac", rate=48_000, layout="stereo")
-        frame = av.AudioFrame.from_ndarray(np.zeros((2, 4800), np.float32), "fltp", "stereo")
-        frame.rate = 48_000
-        container.mux(audio.encode(frame))
-        container.mux(audio.encode(None))
     with pytest.raises(Unreadable, match="has no video stream"):
-        open_source(str(tmp_path / "song.m4a"))
+        open_source(str(song(tmp_path / "song.m4a")))
     with av.open(str(tmp_path / "cover.m4a"), "w", format="mp4") as container:
         cover = container.add_stream("mjpeg", rate=1)
         cover.height, cover.width, cover.pix_fmt = 64, 64, "yuvj420p"
@@ -177,5 +184,5 @@ def test_a_stream_without_a_frame_is_said_so(tmp_path):
 
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems name their cameras otherwise")
 def test_a_camera_that_is_not_there_is_said_so():
-    with pytest.raises(Unreadable, match="camera:99: there is no such camera"):
+    with pytest.raises(NoCamera, match="camera:99: there is no such camera"):
         open_source("camera:99")
