@@ -7,8 +7,11 @@
 import { BLUR, COMPOSE, REFINE, SHRINK, VERTEX, WEIGH } from "./shaders.js";
 
 export const BEHIND = { blur: 0, colour: 1, picture: 2 };
-const SOFT_SIDE = 180;   // The blurred background's shorter side; SIGMA is a share of it. As in effects/blur.py.
-const SIGMA = 0.03;
+const SOFT_SIDE = 180;   // The blurred layers' shorter side.
+// Of a Gaussian, as a share of that, and how sure its pixels must be: a background out of focus, as in effects/blur.py,
+// and the colours about a mixed pixel, as in effects/foreground.py.
+const FOCUS = { sigma: 0.03, strict: 4 };
+const NEAR = { sigma: 0.012, strict: 1 };
 
 export class Compositor {
   // The second is the network's resolution.
@@ -46,26 +49,33 @@ export class Compositor {
 
   // `look` is { behind, colour: [r, g, b] in [0, 1], mirror, showMask }; `mask` is Float32Array in [0, 1].
   draw(mask, { behind, colour, mirror, showMask }) {
-    const { gl, frame, small, alpha, soft, spare } = this;
+    const { gl, frame, small, alpha, soft, front } = this;
     for (let i = 0; i < mask.length; i++) this.mask8[i] = 255 * mask[i] + 0.5;
     gl.bindTexture(gl.TEXTURE_2D, this.mask);
     gl.texSubImage2D(gl.TEXTURE_2D, 0, 0, 0, small.width, small.height, gl.RED, gl.UNSIGNED_BYTE, this.mask8);
     this.pass("REFINE", alpha, { frame, small: small.texture, mask: this.mask });
-    if (behind === BEHIND.blur) {
-      const sigma = SIGMA * Math.min(soft.width, soft.height);
-      this.pass("WEIGH", soft, { frame, alpha: alpha.texture }, { to: [soft.width, soft.height] });
-      this.pass("BLUR", spare, { from: soft.texture }, { stride: [1 / soft.width, 0], sigma: [sigma] });
-      this.pass("BLUR", soft, { from: spare.texture }, { stride: [0, 1 / soft.height], sigma: [sigma] });
-      mipmaps(gl, soft.texture);
-    } else {
+    this.mean(soft, false, behind === BEHIND.blur ? FOCUS : NEAR);
+    if (behind !== BEHIND.blur) {
+      this.mean(front, true, NEAR);
       mipmaps(gl, alpha.texture);
     }
     const [width, height] = this.size;
-    const textures = { frame, alpha: alpha.texture, soft: soft.texture, picture: this.picture };
+    const textures = { frame, alpha: alpha.texture, soft: soft.texture, front: front.texture, picture: this.picture };
     const floats = { flat_colour: colour, cover: cover(this.pictureSize, [width, height]) };
     this.pass("COMPOSE", { framebuffer: null, width, height }, textures, floats, { behind, mirror, show_mask: showMask });
     // One pixel read back waits for the whole: else only the handing over of the work would be timed.
     gl.readPixels(0, 0, 1, 1, gl.RGBA, gl.UNSIGNED_BYTE, new Uint8Array(4));
+  }
+
+  // Has in `layer` the mean colours of the person, or of what is behind, about each place: times their weight, and that.
+  mean(layer, person, { sigma, strict }) {
+    const { gl, frame, alpha, spare } = this;
+    const { width, height } = layer;
+    const spread = [sigma * Math.min(width, height)];
+    this.pass("WEIGH", layer, { frame, alpha: alpha.texture }, { to: [width, height], strict: [strict] }, { person });
+    this.pass("BLUR", spare, { from: layer.texture }, { stride: [1 / width, 0], sigma: spread });
+    this.pass("BLUR", layer, { from: spare.texture }, { stride: [0, 1 / height], sigma: spread });
+    mipmaps(gl, layer.texture);
   }
 
   // The background of BEHIND.picture, from an ImageBitmap or ImageData.
@@ -80,13 +90,14 @@ export class Compositor {
   resize(width, height) {
     if (width === this.size[0] && height === this.size[1]) return;
     const { gl } = this;
-    for (const old of [this.alpha, this.soft, this.spare]) if (old) release(gl, old);
+    for (const old of [this.alpha, this.soft, this.front, this.spare]) if (old) release(gl, old);
     this.size = [this.canvas.width, this.canvas.height] = [width, height];
     this.alpha = target(gl, gl.R8, width, height, gl.LINEAR_MIPMAP_LINEAR);
     const scale = Math.min(1, SOFT_SIDE / Math.min(width, height));
-    const soft = [Math.round(width * scale), Math.round(height * scale)];
-    this.soft = target(gl, this.softFormat, ...soft, gl.LINEAR_MIPMAP_LINEAR);
-    this.spare = target(gl, this.softFormat, ...soft, gl.LINEAR);
+    const less = [Math.round(width * scale), Math.round(height * scale)];
+    this.soft = target(gl, this.softFormat, ...less, gl.LINEAR_MIPMAP_LINEAR);
+    this.front = target(gl, this.softFormat, ...less, gl.LINEAR_MIPMAP_LINEAR);
+    this.spare = target(gl, this.softFormat, ...less, gl.LINEAR);
   }
 
   pass(name, { framebuffer, width, height }, textures, floats = {}, integers = {}) {

@@ -1,5 +1,7 @@
 // State around the stateless network: each mask is the next one's hint. models/segmenter.py in JavaScript.
 
+import { glance, isCut } from "./cut.js";
+
 export class Segmenter {
   feedback = true;
 
@@ -12,13 +14,16 @@ export class Segmenter {
   // Forget the previous mask: the next frame begins a new sequence.
   reset() {
     this.previous = this.empty();
+    this.seen = null;
   }
 
   // The mask (Float32Array in [0, 1]) of a frame (RGBA uint8 at the network's size). Another `size`, such as that of a
-  // phone that was turned, begins anew.
+  // phone that was turned, begins anew, and so does another scene.
   async mask(frame, size) {
-    if (this.size !== String(size)) this.reset();
+    const seen = glance(frame, this.network.resolution);
+    if (this.size !== String(size) || (this.seen && isCut(this.seen, seen))) this.reset();
     this.size = String(size);
+    this.seen = seen;
     const { previous } = this;
     const mask = await this.network.mask(frame, this.feedback ? previous : this.empty());
     // Unless it was reset meanwhile.

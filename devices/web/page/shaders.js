@@ -87,15 +87,18 @@ void main() {
   alpha = vec4(smoothstep(LOW, 1.0 - LOW, sum / weights));
 }`;
 
-// The frame at a small size without the person: colours times their weight, and the weight. A pixel that is a quarter
-// person already shows too much of it to count as background.
+// The frame at a small size, of the person alone or of what is behind: colours times their weight, and the weight. The
+// stricter, the less of the other may be in a pixel that counts.
 export const WEIGH = `${HEAD}
 uniform sampler2D frame, alpha;
 uniform vec2 to;
+uniform bool person;
+uniform float strict;
 out vec4 colour;
 vec4 value(ivec2 at) {
-  float weight = clamp(1.0 - 4.0 * texelFetch(alpha, at, 0).r, 0.0, 1.0);
-  return weight * vec4(texelFetch(frame, at, 0).rgb, 1.0);
+  float cover = texelFetch(alpha, at, 0).r;
+  float sure = clamp(1.0 - strict * (person ? 1.0 - cover : cover), 0.0, 1.0);
+  return sure * sure * sure * vec4(texelFetch(frame, at, 0).rgb, 1.0);
 }
 ${AREA}
 void main() { colour = area(textureSize(frame, 0), to); }`;
@@ -119,9 +122,10 @@ void main() {
   colour = sum / weights;
 }`;
 
-// The person before the background, on the screen. Light wrap is as in effects/replace.py.
+// The person before the background, on the screen. Where they mix, the person's own colour is found from the means about,
+// as in effects/foreground.py, but at once; light wrap is as in effects/replace.py.
 export const COMPOSE = `${HEAD}
-uniform sampler2D frame, alpha, soft, picture;
+uniform sampler2D frame, alpha, soft, front, picture;
 uniform int behind;        // BEHIND in compositor.js
 uniform vec3 flat_colour;
 uniform vec2 cover;        // the share of the picture that is seen, in each direction
@@ -130,11 +134,13 @@ out vec4 colour;
 const float WRAP = 0.25;
 const float REACH = 0.03;
 const float ENOUGH = 0.1;
+const float FEW = 0.01;
 
-// The mean background; where the person hides nearly all of it, that of farther around.
-vec3 blurred(vec2 at) {
-  vec4 near = textureLod(soft, at, 0.0), far = textureLod(soft, at, 5.0);
-  return mix(far.rgb / max(far.a, 1e-3), near.rgb / max(near.a, 1e-3), min(near.a / ENOUGH, 1.0));
+// The mean colour of a layer; where nearly all of it is hidden, that of farther around; where it all is, the pixel's own.
+vec3 mean(sampler2D layer, vec2 at, vec3 own) {
+  vec4 near = textureLod(layer, at, 0.0), far = textureLod(layer, at, 5.0);
+  vec3 wide = mix(own, far.rgb / max(far.a, 1e-3), min(far.a / FEW, 1.0));
+  return mix(wide, near.rgb / max(near.a, 1e-3), min(near.a / ENOUGH, 1.0));
 }
 
 void main() {
@@ -152,8 +158,12 @@ void main() {
   vec3 other, light;
   vec2 picked = 0.5 + cover * (place - 0.5);
   if (behind == 0) {
-    colour = vec4(mix(blurred(at), person, cut), 1.0);
+    colour = vec4(mix(mean(soft, at, person), person, cut), 1.0);
     return;
+  }
+  if (cut > 0.0 && cut < 1.0) {
+    vec3 ahead = mean(front, at, person), back = mean(soft, at, person);
+    person = clamp(ahead + cut * (person - mix(back, ahead, cut)), 0.0, 1.0);
   }
   other = behind == 1 ? flat_colour : texture(picture, picked).rgb;
   light = behind == 1 ? flat_colour : textureLod(picture, picked, 6.0).rgb;

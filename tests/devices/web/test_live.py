@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 
 from devices.web.live import Live, show
 from devices.web.serve import serving
-from models.segmenter import Segmenter, stretch
+from frames.sample import CLIPS, render
+from models.segmenter import Segmenter, glance, is_cut, stretch
 from tests.devices.web.conftest import SOFTWARE_GPU
 from tests.devices.web.test_chromium import wait_for
 
@@ -130,12 +131,22 @@ class Recorded(Live):
         return recording
 
 
+RED = (210, 40, 30)
+
+
 def scene() -> Bytes:
     """A red disc, left of the middle, before a wall of blue and green waves."""
     y, x = np.mgrid[: SIZE[0], : SIZE[1]]
     wall = np.stack([0 * x + 30, 90 + 40 * np.sin(x / 9), 150 + 60 * np.cos(y / 1.5)], -1)
     disc = np.hypot(y - 60, x - 55) < 36
-    return np.where(disc[..., None], (210, 40, 30), wall).astype(np.uint8)
+    return np.where(disc[..., None], RED, wall).astype(np.uint8)
+
+
+def soft_scene() -> Bytes:
+    """A red disc with a soft edge, before a wall of one blue."""
+    y, x = np.mgrid[: SIZE[0], : SIZE[1]]
+    cover = np.clip((36 - np.hypot(y - 60, x - 55)) / 8 + 0.5, 0, 1)[..., None]
+    return (cover * RED + (1 - cover) * (30, 110, 200)).astype(np.uint8)
 
 
 def write_clip(path: Path, frames: list[Bytes]) -> Path:
@@ -234,6 +245,62 @@ def test_the_previous_mask_is_fed_back_and_its_switch_stops_that(page: Page) -> 
     alone = page.frames(3)[-1]
     assert not alone["previous"].any()
     assert np.abs(alone["mask"] - fed[-1]["mask"]).max() > 0.01
+
+
+def test_what_is_a_cut_here_is_one_there(page: Page) -> None:
+    """cut.js beside models/segmenter.py, on the same pairs of frames, some on either side of the rule."""
+    shots = [render(shot, t)[0] for name in ("talk", "cut") for shot in CLIPS[name] for t in range(0, shot.length, 5)]
+    half = np.full((64, 64, 3), 100, np.uint8)
+    half[:, :32] = 125
+    frames = [stretch(one, RESOLUTION) for one in (*shots, scene(), soft_scene(), scene()[::-1], half, half[:, ::-1])]
+    frames += [(frames[0] * gain).astype(np.uint8) for gain in (0.95, 0.8, 0.6, 0.3)]
+    rgba = [base64.b64encode(np.dstack([f, np.full(RESOLUTION, 255, np.uint8)]).tobytes()).decode() for f in frames]
+    script = (
+        "const { glance, isCut } = await import(new URL('page/cut.js', document.baseURI));"
+        "const bytes = (text) => Uint8Array.from(atob(text), (one) => one.charCodeAt(0));"
+        "const seen = arguments[0].map((text) => glance(bytes(text), arguments[1]));"
+        "return [seen.map((one) => [...one]), seen.map((a) => seen.map((b) => isCut(a, b)))];"
+    )
+    seen, cuts = page.run(f"return (async function () {{ {script} }}).apply(null, arguments)", rgba, RESOLUTION)
+    glances = [glance(frame) for frame in frames]
+    assert np.abs(np.array(seen).reshape(-1, 16, 16, 3) - glances).max() < 0.003
+    expected = [[is_cut(a, b) for b in glances] for a in glances]
+    assert cuts == expected
+    assert 0.2 < np.mean(expected) < 0.8
+
+
+def test_no_mask_is_carried_over_a_cut(open_browser: Callable, open_page: Callable, tmp_path: Path) -> None:
+    shots = [scene()] * 10 + [255 - scene()[::-1]] * 10
+    clip = write_clip(tmp_path / "cut.y4m", shots)
+    page = open_page(with_spy(open_browser(*CAMERA, f"--use-file-for-fake-video-capture={clip}"))).start()
+    pairs, carried = page.frames(25), []
+    for before, after in pairwise(pairs):
+        cut = is_cut(glance(before["frame"]), glance(after["frame"]))
+        assert np.array_equal(after["previous"], np.zeros(RESOLUTION) if cut else before["mask"])
+        carried.append(not cut)
+    assert 0 < sum(carried) < len(carried)
+
+
+def test_the_old_background_is_taken_out_of_the_edge(
+    open_browser: Callable, open_page: Callable, tmp_path: Path
+) -> None:
+    """Before black, which sheds no light, a mixed pixel is the person's own colour as dark as its alpha says."""
+    clip = write_clip(tmp_path / "soft.y4m", [soft_scene()] * 2)
+    page = open_page(with_spy(open_browser(*CAMERA, f"--use-file-for-fake-video-capture={clip}"))).start()
+    page.set("mirror", False)
+    page.set("feedback", False)
+    page.run("document.getElementById('colour').value = '#000000'")
+    page.run("document.getElementById('colour').dispatchEvent(new Event('input'))")
+    page.set("show-mask", True)
+    page.frames(2)
+    alpha = page.picture()[..., 0] / 255
+    page.set("show-mask", False)
+    page.frames(2)
+    shown, camera = page.picture().astype(float), page.camera().astype(float)
+    edge = (alpha > 0.1) & (alpha < 0.95)
+    assert edge.sum() > 100
+    person = shown[edge] / alpha[edge][:, None]
+    assert np.abs(person - RED).mean() < 0.7 * np.abs(camera[edge] - RED).mean()
 
 
 @pytest.mark.parametrize("mirror", [True, False])
