@@ -403,9 +403,9 @@ def history(
 @app.command("devices")
 def list_devices(ctx: typer.Context, as_json: JsonOption = False) -> None:
     """List what is attached and what it can run, and for the rest what was looked for."""
-    from devices.select import NotAttached, names, select
+    from devices.select import NotAttached, names, select, unnamed
 
-    found = [select(name) for name in names()]
+    found = [select(name) for name in (*names(), *unnamed())]
     if or_before(ctx, "as_json", as_json):
         print_json(
             [

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cli.ending import NOT_MEASURED, fail
+from cli.ending import NOT_MEASURED, WRONG_USAGE, fail
 
 if TYPE_CHECKING:
     from devices.plan import Weights
@@ -28,6 +28,9 @@ def attached(asked: list[str], estimate: bool) -> list[Attached]:
     ]
     if not there:
         fail("\n".join(absent), NOT_MEASURED)
+    described = [device.description for device in there]
+    if twice := [device.name for device in there if described.count(device.description) > 1]:
+        fail(f"{' and '.join(twice)} are one device, which can do one thing at a time; name it once.", WRONG_USAGE)
     for words in absent:
         print(f"bench.py: {words} The others are measured.", file=sys.stderr)
     return there

@@ -7,7 +7,10 @@ import stat
 from pathlib import Path
 
 import pytest
+import typer
 
+from cli.ending import WRONG_USAGE
+from cli.inputs import attached
 from devices.catalog import phones
 from devices.select import Attached, NotAttached, names, select, unnamed
 
@@ -92,3 +95,11 @@ def test_phones_that_no_name_leads_to_are_listed_by_their_serials(adb: Path) -> 
     assert stranger.description == "Some Phone, serial ZX1"
     assert isinstance(prompted, NotAttached)
     assert "accept the prompt" in prompted.advice
+
+
+def test_one_phone_by_two_names_is_wrong_usage(adb: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    adb.write_text(LISTING.format(PIXEL.format(state="device")))
+    with pytest.raises(typer.Exit) as ended:
+        attached(["pixel2", "adb:HT7,desktop"], estimate=False)
+    assert ended.value.exit_code == WRONG_USAGE
+    assert "pixel2 and adb:HT7 are one device" in capsys.readouterr().err
