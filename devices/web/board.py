@@ -42,6 +42,8 @@ class Seat:
     """When it was handed out last."""
     seen: float = 0.0
     gone: bool = False
+    dismissed: bool = False
+    """It was told that there is nothing more."""
 
 
 @dataclass
@@ -80,6 +82,7 @@ class Board:
         if seat.at < len(self.limits) and seat.tries >= ATTEMPTS:
             self.end(seat, seat.at, CellFailed(f"the page ended in the middle of it, {ATTEMPTS} times"))
         if seat.at == len(self.limits):
+            seat.dismissed = True
             return None
         seat.tries += 1
         seat.since = self.clock()
@@ -116,3 +119,8 @@ class Board:
     def over(self) -> bool:
         """Every phone that joined has measured everything or was given up, and there is one."""
         return bool(self.seats) and all(seat.gone or seat.at == len(self.limits) for seat in self.seats.values())
+
+    @property
+    def all_know(self) -> bool:
+        """Whether every phone that is there was told that this was all."""
+        return all(seat.gone or seat.dismissed for seat in self.seats.values())

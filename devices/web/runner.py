@@ -18,7 +18,7 @@ from devices.web.board import Board
 
 FIRST_PHONE_SECONDS = 1800.0
 FAREWELL_SECONDS = 3.0
-"""Long enough for the last page to hear that this was all."""
+"""At most so long is the site kept for the last page to hear that this was all."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,9 @@ class Browsers:
                 except queue.Empty:
                     if not board.seats and time.monotonic() > deadline:
                         raise CellFailed(f"no phone opened the page within {self.patience:.0f} s") from None
-            time.sleep(FAREWELL_SECONDS)
+            deadline = time.monotonic() + FAREWELL_SECONDS
+            while not board.all_know and time.monotonic() < deadline:
+                time.sleep(0.05)
 
 
 def generous_limit(counts: Counts, frames: int) -> float:

@@ -46,8 +46,10 @@ def test_a_phone_goes_through_all_cells_in_order(board: Board) -> None:
         assert board.next(seat) == index
         assert not board.over
         board.end(seat, index, RESULT)
-    assert board.next(seat) is None
     assert board.over
+    assert not board.all_know
+    assert board.next(seat) is None
+    assert board.all_know
     name = "iPhone Safari 15.6"
     assert told(board) == [
         Joined(name),
@@ -86,11 +88,15 @@ def test_a_phone_that_falls_silent_costs_its_cells_and_no_other_phone(board: Boa
     clock.now = SILENCE_SECONDS + 1
     board.seat(loud.id)
     board.tick()
+    assert silent.gone
     lost = [event for event in told(board) if isinstance(event, Ended)]
     assert [(event.name, event.index) for event in lost] == [(silent.name, 0), (silent.name, 1)]
     assert all("silent" in str(event.outcome) for event in lost)
     with pytest.raises(Refused, match="load the page again"):
         board.seat(silent.id)
+    while (index := board.next(loud)) is not None:
+        board.end(loud, index, RESULT)
+    assert board.all_know, "a phone that is gone hears nothing"
     assert board.join(FACTS, before=silent.id) is not silent
     assert not board.over
 
