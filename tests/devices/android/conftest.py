@@ -12,17 +12,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from converters.artifact import Precision, Spec
 from devices.android.adb import Adb, NoAdb, binary
-from devices.contract import Cell, Counts, Job
+from devices.contract import Cell, Job
 from models.peer import Peer
+from models.variant import Variant
 from tests.conftest import need
 from tests.devices.android.adbd import Adbd
+from tests.devices.shallow import COUNTS, RESOLUTION, SEQUENCES, convert, waves
 
 TRANSCRIPTS = Path(__file__).resolve().parents[2] / "transcripts" / "android"
-RESOLUTION = (64, 64)
-SEQUENCES = (2, 1)
-COUNTS = Counts(warm_up_least=1, warm_up_seconds=0.01, samples=3, seconds=0.01)
 
 
 def transcript(name: str) -> str:
@@ -44,49 +42,21 @@ def qemu() -> str:
     return emulator.QEMU
 
 
-def convert(folder: Path, precision: Precision, previous_mask: bool = True) -> Path:
-    """A shallow network of the family with random weights as TFLite: of every kind of operator, quick to convert."""
-    import torch
-
-    from converters import tflite
-    from models.hourglass import Hourglass
-    from models.variant import Variant
-
-    torch.manual_seed(0)
-    network = Hourglass(Variant(depths=(1, 1, 1), previous_mask=previous_mask)).eval()
-    for module in network.modules():
-        if isinstance(module, torch.nn.BatchNorm2d):
-            torch.nn.init.uniform_(module.weight, 0.5, 1.5)
-            torch.nn.init.normal_(module.bias, 0.0, 0.3)
-    # A dense head begins as a pass-through; this one looks at the picture and at the mask before.
-    torch.nn.init.normal_(network.head.final.weight)  # type: ignore[arg-type, union-attr]
-    rng = np.random.default_rng(0)
-    calibration = [
-        (rng.random((1, *RESOLUTION, 3), np.float32), rng.random((1, *RESOLUTION, 1), np.float32)) for _ in range(3)
-    ]
-    spec = Spec("shallow", folder, "", "tflite", precision, RESOLUTION)
-    out = folder / f"{precision}.tflite"
-    return tflite.convert(network, spec, out, calibration if precision == "int8" else None)
-
-
 @pytest.fixture(scope="session")
-def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return convert(tmp_path_factory.mktemp("model"), "fp32")
+def model(shallow_tflite: Path) -> Path:
+    return shallow_tflite
 
 
 @pytest.fixture(scope="session")
 def somebody_elses(tmp_path_factory: pytest.TempPathFactory) -> tuple[Peer, Path]:
     """A model that knows no previous mask, as an entry of peers.toml, and its file."""
-    model = convert(tmp_path_factory.mktemp("peer"), "fp32", previous_mask=False)
+    model = convert(tmp_path_factory.mktemp("peer"), "tflite", variant=Variant(depths=(0, 0, 0), previous_mask=False))
     return Peer("other", model.name, "0" * 64, "CC0", RESOLUTION, "probabilities"), model
 
 
 @pytest.fixture
 def frames() -> np.ndarray:
-    """Three frames with large shapes in them: masks of noise would all look alike."""
-    y, x = np.mgrid[: RESOLUTION[0], : RESOLUTION[1]]
-    waves = [128 + 127 * np.sin(x / (5 + i) + c) * np.cos(y / (7 - i)) for i in range(3) for c in range(3)]
-    return np.stack(waves, -1).reshape(*RESOLUTION, 3, 3).transpose(2, 0, 1, 3).astype(np.uint8)
+    return waves()
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from devices.emulator import Arm64Emulator, per_frame
 from devices.runner import folder
 from frames.score import predict
 from models.peer import Peer
-from tests.devices.android.conftest import RESOLUTION, convert
+from tests.devices.shallow import RESOLUTION, convert
 
 
 def test_masks_are_this_machines_and_instructions_the_same_every_time(
@@ -115,7 +115,7 @@ def test_other_precisions_agree_too(
     from converters import tflite
     from frames.score import predict
 
-    path = convert(tmp_path, precision)  # type: ignore[arg-type]
+    path = convert(tmp_path, "tflite", precision)  # type: ignore[arg-type]
     result = Arm64Emulator().run(cell, replace(job, model=path, precision=precision))
     wanted = predict(tflite.load(path), frames, job.sequences)
     # One step of the mask's 8-bit code may fall the other way where a kernel rounds unlike this machine's.

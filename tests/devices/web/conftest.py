@@ -10,18 +10,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from converters.artifact import Format, Precision, Spec
-from devices.contract import Cell, Counts, Job, Unit
+from converters.artifact import Format, Precision
+from devices.contract import Cell, Job, Unit
 from tests.conftest import need
-from tests.devices.android.conftest import (  # noqa: F401 - adb_server and make_phone are fixtures
-    RESOLUTION,
-    SEQUENCES,
-    adb_server,
-    convert,
-    make_phone,
-)
+from tests.devices.android.conftest import adb_server, make_phone  # noqa: F401 - fixtures
+from tests.devices.shallow import COUNTS, RESOLUTION, SEQUENCES, convert, waves
 
-COUNTS = Counts(warm_up_least=1, warm_up_seconds=0.01, samples=3, seconds=0.01)
 SOFTWARE_GPU = ("--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader", "--enable-unsafe-swiftshader")
 
 
@@ -38,35 +32,13 @@ def packages() -> None:
 
 
 @pytest.fixture(scope="session")
-def models(tmp_path_factory: pytest.TempPathFactory) -> dict[Format, Path]:
-    folder = tmp_path_factory.mktemp("models")
-    return {"tflite": convert(folder, "fp32"), "onnx": convert_onnx(folder)}
-
-
-def convert_onnx(folder: Path) -> Path:
-    """As `convert`, for ONNX: the same random weights."""
-    import torch
-
-    from converters import onnx
-    from models.hourglass import Hourglass
-    from models.variant import Variant
-
-    torch.manual_seed(0)
-    network = Hourglass(Variant(depths=(1, 1, 1))).eval()
-    for module in network.modules():
-        if isinstance(module, torch.nn.BatchNorm2d):
-            torch.nn.init.uniform_(module.weight, 0.5, 1.5)
-            torch.nn.init.normal_(module.bias, 0.0, 0.3)
-    torch.nn.init.normal_(network.head.final.weight)  # type: ignore[arg-type, union-attr]
-    return onnx.convert(network, Spec("shallow", folder, "", "onnx", "fp32", RESOLUTION), folder / "fp32.onnx", None)
+def models(shallow_tflite: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[Format, Path]:
+    return {"tflite": shallow_tflite, "onnx": convert(tmp_path_factory.mktemp("models"), "onnx")}
 
 
 @pytest.fixture
 def frames() -> np.ndarray:
-    """Three frames with large shapes in them: masks of noise would all look alike."""
-    y, x = np.mgrid[: RESOLUTION[0], : RESOLUTION[1]]
-    waves = [128 + 127 * np.sin(x / (5 + i) + c) * np.cos(y / (7 - i)) for i in range(3) for c in range(3)]
-    return np.stack(waves, -1).reshape(*RESOLUTION, 3, 3).transpose(2, 0, 1, 3).astype(np.uint8)
+    return waves()
 
 
 @pytest.fixture

@@ -5,15 +5,18 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from converters.artifact import Format
+from converters.artifact import Format, Precision
 from devices.contract import Cell, CellFailed, Job, Result, Unit
 from devices.fleet import Began, Ended, Joined
 from devices.web.runner import Browsers
+from models.peer import Peer
 from tests.conftest import need
+from tests.devices.shallow import convert
 from tests.devices.web.conftest import SOFTWARE_GPU
 
 pytestmark = pytest.mark.usefixtures("packages")
@@ -124,6 +127,43 @@ def test_a_unit_that_is_missing_is_explained_on_the_page_and_in_the_row(
     assert isinstance(events[-1].outcome, CellFailed)
     assert why in str(events[-1].outcome)
     assert why in browser.find_element("id", "results").text
+
+
+def test_what_litert_js_does_not_take_is_told_on_the_page_and_in_the_row_and_the_rest_is_measured(
+    browser, ask, models
+) -> None:
+    cell, job = ask(models["tflite"], "tflite")
+    other = Peer("other", job.model.name, "0" * 64, "CC0", job.resolution, "probabilities")
+    refused = {
+        "LiteRT.js 2.5.3 takes no int8 tensors": ask(models["tflite"], "tflite", precision="int8"),
+        "a browser runs this project's own networks, not those of peers.toml": (cell, replace(job, peer=other)),
+    }
+    events = measure(browser, [*refused.values(), (cell, job)])
+    *ended, last = [event.outcome for event in events if isinstance(event, Ended)]
+    assert [str(outcome) for outcome in ended] == list(refused)
+    assert isinstance(last, Result), last
+    shown = browser.find_element("id", "results").text
+    assert all(why in shown for why in refused)
+    assert "3 of 3 done, 2 of them failed." in browser.find_element("tag name", "main").text
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("precision", ["fp16", "int8"])
+def test_onnx_of_other_precisions_gives_the_desktops_masks(
+    browser, ask, frames, tmp_path, precision: Precision
+) -> None:
+    cell, job = ask(convert(tmp_path, "onnx", precision), "onnx", precision=precision)
+    result = the_result(measure(browser, [(cell, job)]))
+    # A quantised value may be rounded the other way, and no tighter bound holds for all of them.
+    assert np.abs(result.masks - wanted(job, frames)).mean() < (1e-2 if precision == "int8" else 1e-3)
+
+
+@pytest.mark.slow
+def test_litert_js_does_take_no_int8_tensors(browser, ask, tmp_path) -> None:
+    """The network called float32, so that it is tried. When this fails, LiteRT.js has learnt it: page/runtime.js."""
+    (*_, end) = measure(browser, [ask(convert(tmp_path, "tflite", "int8"), "tflite")])
+    assert isinstance(end.outcome, CellFailed)
+    assert "int8" in str(end.outcome)
 
 
 def test_the_page_shows_speed_mask_and_a_clear_end(browser, ask, models) -> None:
