@@ -16,7 +16,11 @@ NEXT = [1, 2, 0]
 """Of three channels in a circle, the one after each."""
 
 RADIUS = 0.03
-"""Half a window's side, as a share of the picture's shorter side."""
+"""Half a window's side, as a share of the picture's shorter side.
+
+On cut-outs pasted on other pictures 0.08 does better (SAD, gradient, boundary F), and on photographs worse: boundary F
+on selfies 0.3 and 0.5 points less at 0.05, 1.8 and 2.7 at 0.08. The photographs decide.
+"""
 EPSILON = 1e-4
 """Variance of a colour below which a window counts as flat, and the mask there is only averaged."""
 LOW = 0.15

@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 
 from cli.ending import carry_out
-from frames.clip import Clip, Footage
+from frames.clip import Clip, Footage, Picture
 from frames.score import BLOCK, judge, summarise
 from metrics.interval import bootstrap
 from metrics.matting import gradient_error, sad
@@ -23,17 +23,22 @@ WAYS = ((False, False), (False, True), (True, False), (True, True))
 """(feedback, refined)."""
 
 
+def seen(segmenter: Segmenter, clip: Clip) -> Iterator[tuple[Picture, Floats]]:
+    """Each picture (H, W, 3) of a clip from its beginning, with the network's mask (h, w) of it."""
+    segmenter.reset()
+    for index in range(len(clip)):
+        picture = clip.read(index)[0]
+        mask = segmenter.mask(segmenter.prepare(picture))
+        yield picture, unfitted(mask, picture.shape[:2], segmenter.fit)
+
+
 def masks(segmenter: Segmenter, clip: Clip, refine: bool) -> Iterator[Floats]:
     """The clip's masks at its pictures' size, one after the other."""
     from effects.apply import alpha_of
     from effects.band import to_floats
 
-    segmenter.reset()
-    for index in range(len(clip)):
-        picture = clip.read(index)[0]
-        size = picture.shape[:2]
-        small = unfitted(segmenter.mask(segmenter.prepare(picture)), size, segmenter.fit)
-        yield to_floats(alpha_of(small, picture, refine))
+    for picture, mask in seen(segmenter, clip):
+        yield to_floats(alpha_of(mask, picture, refine))
 
 
 Interval = tuple[float, float, float]
@@ -71,11 +76,11 @@ def measure(segmenter: Segmenter, footage: Footage, refine: bool) -> dict[str, I
 HEAD = ("IOU %", "boundary F %", "dtSSD", "SAD", "gradient")
 
 
-def compare(step: Step, resolution: tuple[int, int], footage: Footage) -> list[list[str]]:
-    """The table's lines, one a way."""
+def compare(step: Step, resolution: tuple[int, int], footage: Footage, smoothing: float = 0.0) -> list[list[str]]:
+    """The table's lines, one a way; `smoothing` is the Segmenter's."""
     lines = []
     for feedback, refine in WAYS:
-        segmenter = Segmenter(step, resolution, feedback=feedback, fit=getattr(step, "fit", "stretch"))
+        segmenter = Segmenter(step, resolution, smoothing, getattr(step, "fit", "stretch"), feedback=feedback)
         found = measure(segmenter, footage, refine)
         cells = [written(found.get(name)) for name in HEAD]
         lines.append(["previous mask" if feedback else "none", "refined" if refine else "enlarged", *cells])
@@ -89,7 +94,10 @@ def written(cell: Interval | None) -> str:
 def main(
     data: Annotated[Path | None, typer.Option(metavar="DIR", help="Pictures with masks, as for bench.py.")] = None,
     model: Annotated[str, typer.Option(metavar="ARTIFACT|VARIANT")] = "live",
-    runtime: Annotated[str, typer.Option(metavar="R")] = "pytorch",
+    runtime: Annotated[str, typer.Option(metavar="R")] = "tflite",
+    smoothing: Annotated[
+        float, typer.Option(min=0, max=1, help="How much an unsure mask leans on the one before.")
+    ] = 0.0,
 ) -> None:
     """Print IOU, boundary F, dtSSD, SAD and gradient error, each with its 95 % interval, of the four ways."""
     from cli.inputs import read_footage
@@ -98,7 +106,7 @@ def main(
 
     session, name = open_network(model, runtime, None, 1)
     footage = read_footage(data)
-    lines = compare(session, session.resolution, footage)
+    lines = compare(session, session.resolution, footage, smoothing)
     print(f"{name}; {footage.description}")
     print_table(["fed back", "mask", *HEAD], lines)
 

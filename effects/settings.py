@@ -16,11 +16,12 @@ import typer
 
 from cli.ending import carry_out
 from effects.band import Bytes
+from effects.quality import seen
 from frames.clip import Footage
 from metrics.matting import gradient_error, sad
 from models.segmenter import Segmenter
 
-RADII = 0.015, 0.03, 0.05
+RADII = 0.015, 0.03, 0.05, 0.08
 EPSILONS = 1e-5, 1e-4, 1e-3
 LOWS = 0.05, 0.15, 0.25
 
@@ -33,16 +34,12 @@ def compare(segmenter: Segmenter, footage: Footage) -> dict[Setting | None, tupl
     from effects.apply import alpha_of
     from effects.band import to_floats
     from effects.guided import refined
-    from models.segmenter import unfitted
 
     found: defaultdict[Setting | None, list[tuple[float, float]]] = defaultdict(list)
     for clip in footage.clips:
-        segmenter.reset()
-        for index in range(len(clip)):
-            picture = clip.read(index)[0]
-            mask = unfitted(segmenter.mask(segmenter.prepare(picture)), picture.shape[:2], segmenter.fit)
-            if not clip.read_alpha:
-                continue
+        if not clip.read_alpha:
+            continue
+        for index, (picture, mask) in enumerate(seen(segmenter, clip)):
             alphas: dict[Setting | None, Bytes] = {None: alpha_of(mask, picture, refine=False)}
             alphas |= {s: refined(mask, picture, *s) for s in itertools.product(RADII, EPSILONS, LOWS)}
             truth = clip.read_alpha(index)

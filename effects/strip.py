@@ -20,7 +20,7 @@ def main(
     out: Annotated[Path, typer.Option(metavar="PNG")],
     at: Annotated[float, typer.Option(metavar="SECONDS")] = 1.0,
     model: Annotated[str, typer.Option(metavar="ARTIFACT|VARIANT")] = "live",
-    runtime: Annotated[str, typer.Option(metavar="R")] = "pytorch",
+    runtime: Annotated[str, typer.Option(metavar="R")] = "tflite",
 ) -> None:
     """Write frame, previous mask, mask and composite of one moment side by side."""
     import cv2
