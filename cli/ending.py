@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -23,6 +24,8 @@ def fail(words: str, code: int) -> NoReturn:
 
 def carry_out(app: Callable[[], object], name: str) -> None:
     """Run the command called `name`, and exit as it ended."""
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, interrupt_once)
     try:
         app()
     except ValueError as error:
@@ -33,6 +36,12 @@ def carry_out(app: Callable[[], object], name: str) -> None:
         words, code = str(error), NOT_MEASURED
     print(f"{name}: {words}", file=sys.stderr)
     sys.exit(code)
+
+
+def interrupt_once(number: int, frame: object) -> NoReturn:
+    """Ctrl-C. Those that an impatient hand adds are not heeded: they would break off the tidying up in a traceback."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    raise KeyboardInterrupt
 
 
 def ours(error: Exception) -> bool:

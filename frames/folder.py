@@ -103,7 +103,11 @@ def read(path: Path | str) -> Footage:
             names = tuple(f"{folder.name}/{pair.name}" for pair in pairs.pairs)
             clips.append(_clip(folder.name, names, pairs))
     if not clips and not problems:
-        raise NothingLeft(f"{root}: holds neither images/ and masks/ nor subfolders with the two")
+        held = any(map(_holds_pairs, [root, *(f for f in root.iterdir() if f.is_dir())]))
+        what = (
+            "images/ and masks/ are empty" if held else "holds neither images/ and masks/ nor subfolders with the two"
+        )
+        raise NothingLeft(f"{root}: {what}")
     if not clips:
         raise NothingLeft(f"{root}: nothing left to use, {_count(len(problems), 'problem')}: {_first(problems)}")
     return Footage(root.resolve().name, _describe(root, clips, problems), clips, problems)

@@ -53,7 +53,7 @@ def gather(dirs: Sequence[Path]) -> tuple[list[Row], list[str]]:
             raise ValueError(f"{path}: no rows there; a run writes them")
         found, damaged = read(path)
         rows += found
-        words += damaged
+        words += [f"{path.parent}: {word}" for word in damaged]
     return rows, words
 
 

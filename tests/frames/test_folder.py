@@ -113,6 +113,7 @@ def test_a_frame_of_another_size_leaves_its_clip(tmp_path):
         (lambda root: None, "holds neither images/ and masks/ nor subfolders with the two"),
         (lambda root: put(root, "a", None), r"nothing left to use, 1 problem: images/a.jpg: has no mask a.png"),
         (lambda root: (root / "images").mkdir(), "masks: there is no such folder"),
+        (lambda root: [(root / "run" / part).mkdir(parents=True) for part in ("images", "masks")], "masks/ are empty"),
         (lambda root: put(root, "a", mask(0, 3, 7)), "class ids need a classes.json"),
     ],
 )
