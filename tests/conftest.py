@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import signal
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,6 +19,11 @@ def need(missing: str | None) -> None:
         pytest.fail(missing)
     if missing:
         pytest.skip(missing)
+
+
+def as_from_a_terminal() -> dict[str, Any]:
+    """For Popen: a group of its own that hears Ctrl-C, also where the tests themselves run in the background."""
+    return {"start_new_session": True, "preexec_fn": lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)}
 
 
 @pytest.fixture(autouse=True)

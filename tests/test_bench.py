@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +18,9 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
-from bench import app
+from bench import app, main
 from models.variant import REFERENCE, VARIANTS
-from tests.conftest import ROOT
+from tests.conftest import ROOT, as_from_a_terminal
 
 SMALL = ("--formats", "pytorch", "--quick", "--resolution", "32x32")
 """A run that converts nothing: PyTorch needs no artifact."""
@@ -36,6 +37,26 @@ def bench(*arguments: str | Path, **environment: str) -> subprocess.CompletedPro
     )
     assert "Traceback" not in done.stderr, done.stderr
     return done
+
+
+Told = tuple[int, str, str]
+"""(exit code, stdout, stderr)"""
+Here = Callable[..., Told]
+
+
+@pytest.fixture
+def here(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Here]:
+    """The command in this process, which has imported PyTorch once and for all; a traceback fails the test."""
+
+    def run(*arguments: str | Path) -> Told:
+        monkeypatch.setattr(sys, "argv", ["bench.py", *map(str, arguments)])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        return int(ended.value.code or 0), *capsys.readouterr()
+
+    heeded = signal.getsignal(signal.SIGINT)
+    yield run
+    signal.signal(signal.SIGINT, heeded)
 
 
 @pytest.fixture(scope="session")
@@ -87,13 +108,13 @@ def test_variants_are_listed_with_their_cost_and_options_mean_the_same_on_both_s
     assert "s16-skip-half" in CliRunner().invoke(app, ["variants"]).stdout
 
 
-def test_a_dry_run_tells_the_plan_and_touches_nothing(weights: Path, tmp_path: Path) -> None:
+def test_a_dry_run_tells_the_plan_and_touches_nothing(here: Here, weights: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     asked = ("--dry-run", "--variants", "s16-skip-plain,s4-skip-plain", "--checkpoints", weights, "--out", out)
-    plan = json.loads(bench(*asked, "--json").stdout)
+    plan = json.loads(here(*asked, "--json")[1])
     assert len(plan["measure"]) == 12
     assert "mediapipe-selfie-landscape/tflite/fp16/144x256/desktop/cpu1" in plan["measure"]
-    assert len(json.loads(bench(*asked, "--peers", "none", "--json").stdout)["measure"]) == 10
+    assert len(json.loads(here(*asked, "--peers", "none", "--json")[1])["measure"]) == 10
     assert len(plan["convert"]) == 4
     assert plan["without_checkpoint"] == ["s4-skip-plain"]
     assert plan["seconds"]["measuring"] > 0
@@ -131,12 +152,14 @@ def test_a_dry_run_tells_the_plan_and_touches_nothing(weights: Path, tmp_path: P
         (["--unit", "gpu", "variants"], "variants takes no --unit"),
     ],
 )
-def test_a_mistake_is_a_sentence_on_stderr_and_exit_2(arguments: list[str], words: str, tmp_path: Path) -> None:
-    place = [] if arguments[0] in ("convert", "evaluate", "report", "variants") else ["--out", str(tmp_path / "out")]
-    done = bench(*place, *arguments)
-    assert words in done.stderr
-    assert done.returncode == 2
-    assert done.stdout == ""
+def test_a_mistake_is_a_sentence_on_stderr_and_exit_2(
+    here: Here, arguments: list[str], words: str, tmp_path: Path
+) -> None:
+    place = ["--out", str(tmp_path / "out")] if arguments[0].startswith("--") and len(arguments) < 3 else []
+    code, said, told = here(*place, *arguments)
+    assert words in told
+    assert code == 2
+    assert said == ""
 
 
 def test_a_phone_that_is_not_there_is_exit_3_with_what_to_do() -> None:
@@ -154,21 +177,24 @@ def test_a_gate_that_cannot_be_asked_never_looks_like_a_regression(tmp_path: Pat
         assert result.stderr.startswith("bench.py: ")
 
 
-def test_devices_are_listed_with_what_is_missing() -> None:
-    listed = {d["device"]: d for d in json.loads(bench("devices", "--json").stdout)}
+def test_devices_are_listed_with_what_is_missing(here: Here) -> None:
+    listed = {d["device"]: d for d in json.loads(here("devices", "--json")[1])}
     assert listed["desktop"]["attached"]
     assert "onnx" in listed["desktop"]["formats"]
     assert not listed["pixel2"]["attached"]
     assert listed["pixel2"]["advice"]
 
 
-def test_without_any_checkpoint_nothing_is_measured_and_that_is_exit_3(pictures: Path, tmp_path: Path) -> None:
+def test_without_any_checkpoint_nothing_is_measured_and_that_is_exit_3(
+    here: Here, pictures: Path, tmp_path: Path
+) -> None:
     (tmp_path / "empty").mkdir()
     out = tmp_path / "out"
-    done = bench(
+    code, _, told = here(
         *SMALL, "--variants", "s16-skip-plain", "--checkpoints", tmp_path / "empty", "--data", pictures, "--out", out
     )
-    assert done.returncode == 3
+    assert code == 3
+    assert "no cell could be measured" in told
     (row,) = rows_in(out)
     assert row["status"] == "failed"
     assert "no checkpoint" in row["reason"]
@@ -180,14 +206,19 @@ def test_an_interrupted_run_keeps_what_is_done_and_the_same_command_goes_on(
     out = tmp_path / "out"
     asked = (*SMALL, "--variants", "s*-skip-plain", "--checkpoints", weights, "--data", pictures, "--out", out)
     # Three cells of which one fails at once, having no checkpoint; the order is random, so two rows mean one measured.
-    running = subprocess.Popen(command(*asked), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    running = subprocess.Popen(
+        command(*asked), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **as_from_a_terminal()
+    )
     ledger = out / "rows.jsonl"
     limit = time.monotonic() + 300
     while not ledger.exists() or '"ok"' not in ledger.read_text():
         assert running.poll() is None, running.communicate()
         assert time.monotonic() < limit
         time.sleep(0.05)
-    running.send_signal(signal.SIGINT)
+    # As a terminal sends it, to all processes of the command, and to an impatient user several times.
+    for _ in range(3):
+        os.killpg(running.pid, signal.SIGINT)
+        time.sleep(0.05)
     _, stderr = running.communicate(timeout=60)
     assert running.returncode == 130
     assert "the same command goes on from there" in stderr
@@ -196,8 +227,12 @@ def test_an_interrupted_run_keeps_what_is_done_and_the_same_command_goes_on(
     measured = [row for row in first if row["status"] == "ok"]
     assert len(measured) == 1
 
+    # As if a crash had come in the middle of a line: it is set aside with a word.
+    ledger.write_bytes(ledger.read_bytes() + ledger.read_bytes().splitlines()[-1][:-200])
     done = bench(*asked, "--json")
     assert done.returncode == 0
+    assert "set aside" in done.stderr
+    assert (out / "rows.damaged.jsonl").stat().st_size > 0
     rows = rows_in(out)
     assert rows[: len(first)] == first
     assert [r["variant"] for r in rows[len(first) :] if r["status"] == "ok"] == [
@@ -211,18 +246,6 @@ def test_an_interrupted_run_keeps_what_is_done_and_the_same_command_goes_on(
         "s4-skip-plain": "failed",
     }
     assert (out / "report.html").stat().st_size > 10_000
-
-    # A crash in the middle of a line: the line is set aside with a word, and its cell measured once more.
-    ledger.write_bytes(ledger.read_bytes()[:-200])
-    *whole, damaged = rows
-    done = bench(*asked)
-    assert done.returncode == 0
-    assert "set aside" in done.stderr
-    assert (out / "rows.damaged.jsonl").stat().st_size > 0
-    mended = rows_in(out)
-    assert mended[: len(whole)] == whole
-    assert damaged["cell"] in {row["cell"] for row in mended[len(whole) :]}
-    assert damaged not in mended
 
 
 @pytest.mark.slow

@@ -18,6 +18,7 @@ from converters.build import Event, NotConverted, build, convert_one
 from converters.cache import ENTRY, Cache, code, copy, key, sha256, size
 from converters.wire import encode_spec
 from models.variant import Resolution
+from tests.conftest import as_from_a_terminal
 from tests.converters.conftest import MakeSpec
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -223,6 +224,7 @@ def test_ctrl_c_ends_the_workers_and_leaves_nothing_half_made(spec: MakeSpec, ca
         env=os.environ | {"PID": str(pid_file)},
         stdout=subprocess.PIPE,
         text=True,
+        **as_from_a_terminal(),
     )
     assert process.stdout
     assert process.stdout.readline() == "converting\n"
