@@ -11,6 +11,7 @@ MP4 and MOV are written in fragments and made into an ordinary file at the end; 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -50,6 +51,15 @@ VP9_ALPHA = Kind("libvpx-vp9", "yuva420p", VP9_SPEED | {"auto-alt-ref": "0"})
 PRORES = Kind("prores_ks", "yuva444p10le", {"profile": "4444", "vendor": "apl0"})
 
 OPAQUE = {".mp4": H264, ".m4v": H264, ".mov": H264, ".mkv": H264, ".webm": VP9}
+# FFmpeg names more for MP4 and MOV than it then writes, or than others play.
+MP4_SOUND = "aac|mp3|e?ac3|alac|opus|flac"
+COPIED = {
+    ".mp4": MP4_SOUND,
+    ".m4v": MP4_SOUND,
+    ".mov": "aac|mp3|e?ac3|alac|pcm_.*",
+    ".mkv": ".*",
+    ".webm": "opus|vorbis",
+}
 ALPHA = {".mov": PRORES, ".webm": VP9_ALPHA}
 
 
@@ -99,7 +109,7 @@ class VideoFile:
         options = {"movflags": "hybrid_fragmented+frag_keyframe+delay_moov"} if movie else {}
         self.container = av.open(str(path), "w", options=options | {"flush_packets": "1"})
         self.stream = self._video(source, kind)
-        self.sounds = {sound.index: _sound(self.container, sound) for sound in source.sounds}
+        self.sounds = {sound.index: _sound(self.container, path.suffix.lower(), sound) for sound in source.sounds}
 
     def _video(self, source: Source, kind: Kind) -> av.VideoStream:
         height, width = (side // 2 * 2 if kind.halves else side for side in source.size)
@@ -203,11 +213,14 @@ class Encoded:
         return made if packet else [*made, *self.stream.encode(None)]
 
 
-def _sound(container: av.container.OutputContainer, sound: av.AudioStream) -> Copied | Encoded:
-    if sound.codec_context.name in container.supported_codecs:
+def _sound(container: av.container.OutputContainer, suffix: str, sound: av.AudioStream) -> Copied | Encoded:
+    """As it is where players expect that codec, else anew in the container's own, of one or two channels."""
+    codec = sound.codec_context.codec.canonical_name
+    if re.fullmatch(COPIED[suffix], codec) and codec in container.supported_codecs:
         return Copied(container.add_stream_from_template(sound))
     name = {"vorbis": "libopus", "opus": "libopus"}.get(container.default_audio_codec, container.default_audio_codec)
-    stream = cast(av.AudioStream, container.add_stream(name, rate=48_000, layout=sound.codec_context.layout))
+    layout = "mono" if sound.codec_context.channels == 1 else "stereo"
+    stream = cast(av.AudioStream, container.add_stream(name, rate=48_000, layout=layout))
     stream.codec_context.open()
     return Encoded(stream)
 

@@ -55,6 +55,7 @@ def video(
     pixels: str = "yuv420p",
     times: Sequence[int] | None = None,
     sound: str | None = None,
+    layout: str = "stereo",
     matrix: Sequence[int] | None = None,
     movflags: str = "faststart",
     colours: dict[str, int] | None = None,
@@ -79,7 +80,7 @@ def video(
             setattr(stream.codec_context, name, value)
         if matrix:
             stream.set_display_matrix(matrix)
-        audio: Any = container.add_stream(sound, rate=48_000, layout="stereo") if sound else None
+        audio: Any = container.add_stream(sound, rate=48_000, layout=layout) if sound else None
         container.start_encoding()
         for index in range(frames):
             frame = av.VideoFrame.from_ndarray(picture(size, index), "rgb24")
@@ -108,15 +109,15 @@ def song(path: Path) -> Path:
 
 
 def mux_tone(container: Any, audio: Any, index: int, start: int, rate: int = 30) -> None:
-    """A frame's length of a tone of 440 Hz."""
-    length = 48_000 // rate
+    """A frame's length of a tone of 440 Hz in every channel."""
+    length, layout = 48_000 // rate, audio.codec_context.layout
     at = np.arange(index * length, (index + 1) * length)
     wave = (0.3 * np.sin(2 * np.pi * 440 * at / 48_000)).astype(np.float32)
-    frame = av.AudioFrame.from_ndarray(np.stack([wave, wave]), "fltp", "stereo")
+    frame = av.AudioFrame.from_ndarray(np.stack([wave] * layout.nb_channels), "fltp", layout.name)
     frame.rate, frame.pts, frame.time_base = 48_000, start + index * length, Fraction(1, 48_000)
     resampler = audio.codec_context.format.name
     if resampler != "fltp":
-        frame = av.AudioResampler(resampler, "stereo", 48_000).resample(frame)[0]
+        frame = av.AudioResampler(resampler, layout, 48_000).resample(frame)[0]
     container.mux(audio.encode(frame))
 
 

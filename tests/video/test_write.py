@@ -81,10 +81,28 @@ def test_sound_that_a_container_does_not_take_is_encoded_anew(tmp_path):
     assert loud.max() > 0
 
 
-def test_pcm_goes_into_mp4(tmp_path):
-    out = copy(video(tmp_path / "a.mov", 10, sound="pcm_s16le"), tmp_path / "out.mp4")
+@pytest.mark.parametrize(
+    ("sound", "layout", "suffix", "made"),
+    [
+        ("pcm_s16le", "stereo", ".mov", "pcm_s16le"),
+        ("pcm_s16le", "stereo", ".mp4", "aac"),
+        ("pcm_s16le", "4.0", ".mp4", "aac"),
+        ("flac", "mono", ".mov", "aac"),
+        ("libopus", "stereo", ".webm", "opus"),
+        ("libopus", "stereo", ".mov", "aac"),
+        ("libmp3lame", "stereo", ".mp4", "mp3"),
+        ("ac3", "5.1(side)", ".mp4", "ac3"),
+        ("ac3", "5.1(side)", ".webm", "opus"),
+    ],
+)
+def test_every_sound_is_heard_in_every_container(tmp_path, sound, layout, suffix, made):
+    out = copy(video(tmp_path / "a.mkv", 30, sound=sound, layout=layout), tmp_path / f"out{suffix}")
     with av.open(str(out)) as container:
-        assert sum(frame.samples for frame in container.decode(audio=0)) >= 15_000
+        stream = container.streams.audio[0]
+        assert stream.codec_context.codec.canonical_name == made
+        frames = list(container.decode(stream))
+    assert sum(frame.samples for frame in frames) == pytest.approx(48_000, rel=0.15)
+    assert max(np.abs(frame.to_ndarray().astype(np.float64)).max() for frame in frames) > 0.1
 
 
 def ramp() -> np.ndarray:
