@@ -7,14 +7,17 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 from devices.contract import CellFailed
 
 ROOT = Path(__file__).resolve().parents[2]
 SECONDS = 600.0
+MOST_WAITED = 0.1
+"""Share of the time that a timed process may wait for a processor: little beside the ranges that follow."""
 
 
 def files(names: Iterable[str], folder: Path | None = None) -> list[Path]:
@@ -32,8 +35,26 @@ def files(names: Iterable[str], folder: Path | None = None) -> list[Path]:
 
 
 def times(paths: Iterable[Path]) -> dict[str, float]:
-    """Network to milliseconds here, on one thread."""
-    return json.loads(_run("timing", *map(str, paths)))
+    """Network to milliseconds here, on one thread. CellFailed when something kept the process from running."""
+    milliseconds, facts = timed(paths)
+    check_undisturbed(facts)
+    return milliseconds
+
+
+def timed(paths: Iterable[Path]) -> tuple[dict[str, float], dict[str, Any]]:
+    """Network to milliseconds here, and what the kernel tells of the process that timed them."""
+    told = json.loads(_run("timing", *map(str, paths)))
+    return told["milliseconds"], told["facts"]
+
+
+def check_undisturbed(facts: Mapping[str, Any]) -> None:
+    """CellFailed when the timed process was held up: a long inference is, a short one is not, and ratios are wrong."""
+    waited = facts.get("waited_share", 0.0) + facts.get("stolen_share", 0.0)
+    if waited > MOST_WAITED:
+        raise CellFailed(
+            "an estimate follows from times taken on this machine, where the timed process waited for a processor"
+            f" {100 * waited:.0f} % of the time: ask again when it is quiet"
+        )
 
 
 def _key() -> str:

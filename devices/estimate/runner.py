@@ -18,7 +18,7 @@ TOO_FAR = 2.0
 
 @dataclass(frozen=True)
 class Estimator:
-    """Times the artifact here, then the known networks here, and scales by what was published of them on the phone.
+    """Times the known networks here, then the artifact, and scales by what was published of them on the phone.
 
     The masks are this machine's: those of the same artifact under the same runtime. Its times are in no figure.
     """
@@ -27,15 +27,17 @@ class Estimator:
     desktop: Desktop = field(default_factory=Desktop)
 
     def run(self, cell: Cell, job: Job) -> Result:
-        """CellFailed for what the published figures say nothing about: another precision, unit or count of threads."""
+        """CellFailed for what the published figures say nothing about, another precision, unit or count of threads, and
+        on a machine that was disturbed while it timed."""
         if (job.precision, job.unit, job.threads) != ("fp32", "cpu", 1):
             raise CellFailed(
                 f"what was published of the {self.published.phone} is float32 on one thread of its cpu, "
                 f"which says nothing of {job.precision} on {job.threads} of the {job.unit}"
             )
-        result = self.desktop.run(cell, job)
-        here = float(np.median(result.model_ns) / 1e6)
         known = references.times(references.files(self.published.milliseconds))
+        result = self.desktop.run(cell, job)
+        references.check_undisturbed(result.environment.facts)
+        here = float(np.median(result.model_ns) / 1e6)
         found = scale(here, known, self.published.milliseconds, self.published.faster_since)
         if found.missed > TOO_FAR:
             raise CellFailed(

@@ -48,6 +48,11 @@ def median_ms(path: Path) -> float:
     return float(np.median(timing.sample(loop, QUICK)) / 1e6)
 
 
+def main(paths: list[Path]) -> None:
+    watch = environment.Watch(environment.pin(1))
+    milliseconds = {path.stem: median_ms(path) for path in paths}
+    print(json.dumps({"milliseconds": milliseconds, "facts": watch.facts()}))
+
+
 if __name__ == "__main__":
-    environment.pin(1)
-    print(json.dumps({Path(name).stem: median_ms(Path(name)) for name in sys.argv[1:]}))
+    main([Path(name) for name in sys.argv[1:]])

@@ -68,7 +68,9 @@ def test_a_known_network_is_made_once_and_timed_here(tmp_path: Path) -> None:
     made = path.stat().st_mtime_ns
     assert references.files(["mobilenet-v3-small"], tmp_path) == [path]
     assert path.stat().st_mtime_ns == made
-    assert references.times([path])["mobilenet-v3-small"] > 0
+    milliseconds, facts = references.timed([path])
+    assert milliseconds["mobilenet-v3-small"] > 0
+    assert 0 <= facts["waited_share"] <= 1
 
 
 def test_a_network_that_cannot_be_timed_costs_its_cell(tmp_path: Path) -> None:

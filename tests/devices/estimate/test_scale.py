@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import math
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -73,8 +74,11 @@ def test_an_estimate_never_goes_by_the_phones_own_name() -> None:
         estimated("galaxy-s23")
 
 
+@dataclass
 class Here:
     """This machine, whose every inference takes 3 ms."""
+
+    facts: dict[str, Any] = field(default_factory=dict)
 
     def run(self, cell: Cell, job: Job) -> Result:
         return Result(
@@ -84,7 +88,7 @@ class Here:
             pipeline_ns=(5_000_000,),
             load_ns=1,
             first_ns=1,
-            environment=Environment({"cpu": "this one"}),
+            environment=Environment({"cpu": "this one"} | self.facts),
         )
 
 
@@ -114,6 +118,22 @@ def test_a_machine_too_busy_to_tell_gives_no_estimate(monkeypatch: pytest.Monkey
     monkeypatch.setattr(references, "files", lambda names: [])
     monkeypatch.setattr(references, "times", lambda paths: {"a": 500.0, "b": 1.0})
     with pytest.raises(CellFailed, match=r"by a factor of 125\.0"):
+        Estimator(PHONE, Here()).run(CELL, JOB)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("share", ["waited_share", "stolen_share"])
+def test_a_machine_that_held_the_timed_process_up_gives_no_estimate(
+    monkeypatch: pytest.MonkeyPatch, share: str
+) -> None:
+    monkeypatch.setattr(references, "files", lambda names: [])
+    told = {"milliseconds": {"a": 5.0, "b": 1.0}, "facts": {"waited_share": 0.04, "stolen_share": 0.05}}
+    monkeypatch.setattr(references, "_run", lambda *command: json.dumps(told))
+    assert Estimator(PHONE, Here()).run(CELL, JOB).estimate["here_ms"] == 3.0  # type: ignore[arg-type]
+    busy = pytest.raises(CellFailed, match=r"waited for a processor 30 % of the time: ask again when it is quiet")
+    with busy:
+        Estimator(PHONE, Here({share: 0.3})).run(CELL, JOB)  # type: ignore[arg-type]
+    told["facts"] = {share: 0.3}
+    with busy:
         Estimator(PHONE, Here()).run(CELL, JOB)  # type: ignore[arg-type]
 
 
