@@ -49,7 +49,7 @@ def graph(before: Mapping[str, Any], now: Mapping[str, Any]) -> Finding:
 
 
 def placement(before: Mapping[str, Any], now: Mapping[str, Any]) -> Finding:
-    """Operators that the delegate no longer takes, or another unit, are a regression."""
+    """Operators that the delegate no longer takes, or another unit, are a regression; those it takes now are none."""
     left = [p["ops"] - p["delegated"] if "delegated" in p else 0 for p in (before, now)]
     where = [str(p.get("actual", "")) for p in (before, now)]
     said = f"it runs on {where[1] or 'its runtime'}"
@@ -59,6 +59,8 @@ def placement(before: Mapping[str, Any], now: Mapping[str, Any]) -> Finding:
         return Finding(
             "placement", Outcome.FAIL, f"FAIL; {left[1] - left[0]} operators more are left to slow kernels: {said}."
         )
+    if left[1] < left[0] and where[0].startswith(where[1]):
+        return Finding("placement", Outcome.PASS, f"{said[0].upper()}{said[1:]}, {left[0] - left[1]} more than before.")
     if where[0] != where[1]:
         return Finding("placement", Outcome.FAIL, f"FAIL; {said}, and on {where[0]} before.")
     return Finding("placement", Outcome.PASS, f"{said[0].upper()}{said[1:]}, as before.")

@@ -173,7 +173,12 @@ def test_placement() -> None:
     assert clockless.placement(whole, whole).outcome is Outcome.PASS
     assert "10 operators more are left" in clockless.placement(whole, part).words
     assert clockless.placement(whole, {"actual": "CPU"}).outcome is Outcome.FAIL
-    assert clockless.placement(part, whole).outcome is Outcome.FAIL, "another place is another measurement"
+    better = clockless.placement(part, whole)
+    assert better.outcome is Outcome.PASS, "a delegate that takes more is no regression"
+    assert better.words.endswith("took 60 of 60 operators, 10 more than before.")
+    gpu = {"actual": "GPU", "delegated": 60, "ops": 60}
+    for before in (whole, part):
+        assert clockless.placement(before, gpu).outcome is Outcome.FAIL, "another place is another measurement"
 
 
 def test_parity() -> None:
