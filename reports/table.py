@@ -28,10 +28,11 @@ def summary(rows: Iterable[Row]) -> Group:
         *((evidence, [s for s in seen if s.ok and s.row.evidence == evidence]) for evidence in EVIDENCE),
         ("failed", [s for s in seen if not s.ok]),
     ]
-    return Group(*(_table(kind, found, best) for kind, found in kinds if found))
+    several = len({s.row.device for s in seen}) > 1
+    return Group(*(_table(kind, found, best, several) for kind, found in kinds if found))
 
 
-def _table(kind: str, found: Sequence[Summary], best: Collection[int]) -> Table:
+def _table(kind: str, found: Sequence[Summary], best: Collection[int], several: bool) -> Table:
     from rich.table import Table
     from rich.text import Text
 
@@ -40,6 +41,8 @@ def _table(kind: str, found: Sequence[Summary], best: Collection[int]) -> Table:
         "runtime": lambda s: s.runtime,
         "precision": lambda s: s.row.precision,
     }
+    if several:
+        columns["device"] = lambda s: s.row.device
     if kind == "measured":
         columns |= {
             "": lambda s: "*" if id(s) in best else "",

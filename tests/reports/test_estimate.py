@@ -79,6 +79,18 @@ def test_the_emulators_instructions_are_told_to_the_unit() -> None:
     assert "50,282,831" in console.export_text()
 
 
+def test_the_table_names_the_devices_where_there_are_several(estimated: Row) -> None:
+    other = replace(estimated, cell=estimated.cell.replace("pixel2", "iphone7"), device="estimate:iphone7")
+
+    def printed(*rows: Row) -> str:
+        console = Console(width=200, record=True, file=io.StringIO())
+        console.print(summary(rows))
+        return console.export_text()
+
+    assert "estimate:" not in printed(estimated)
+    assert all(f"estimate:{phone}" in printed(estimated, other) for phone in ("pixel2", "iphone7"))
+
+
 def test_retries_are_told() -> None:
     page = render([replace(row(), retries=1)], "t", datetime(2026, 1, 1, tzinfo=UTC))
     assert "tried 2 times" in page
