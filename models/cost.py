@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING
 
 from models.variant import Resolution, Variant
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
 
+@cache
 def parameters(variant: Variant) -> int:
     """Trainable values, batch normalisation included."""
     import torch
@@ -22,6 +24,7 @@ def parameters(variant: Variant) -> int:
         return sum(p.numel() for p in Hourglass(variant).parameters())
 
 
+@cache
 def macs(variant: Variant, resolution: Resolution) -> int:
     """Multiply-accumulates of all convolutions for one frame; nothing is computed (meta tensors)."""
     import torch
