@@ -92,18 +92,23 @@ def segment(
     segmenter = Segmenter(session, session.resolution, smoothing, session.fit, watch_cuts=True, feedback=feedback)
     watch = Stopwatch()
     sink = open_sink(out, source, cutout)
+    interrupted = False
     try:
-        written = process(source, segmenter, effect, sink, watch, refine)
-    except KeyboardInterrupt:
-        print(f"Interrupted; {out} holds what was done.", file=sys.stderr)
-        raise typer.Exit(INTERRUPTED) from None
+        process(source, segmenter, effect, sink, watch, refine)
+    except KeyboardInterrupt:  # As every recording of a camera ends.
+        interrupted = True
     finally:
         sink.close()
         source.close()
-    if source.cut_short:
+    if interrupted:
+        print(f"Interrupted; {out} holds what was done.", file=sys.stderr)
+    elif source.cut_short:
         whole = f" of {source.frames}" if source.frames > source.read else ""
         print(f"{video}: damaged or cut short; {source.read} frames{whole} could be read.", file=sys.stderr)
-    report(out, written, watch)
+    if watch.times["encode"]:
+        report(out, watch)
+    if interrupted:
+        raise typer.Exit(INTERRUPTED)
 
 
 def show_live(model: str, size: Resolution | None) -> None:
@@ -139,8 +144,8 @@ def choose(size: tuple[int, int], background: str | None, blur: bool, recolor: s
 
 def process(
     source: Source, segmenter: Segmenter, effect: Effect, sink: Sink, watch: Stopwatch, refine: bool = True
-) -> int:
-    """Everything through the stages, each in a thread of its own, the writing in this one; the frames written."""
+) -> None:
+    """Everything through the stages, each in a thread of its own, the writing in this one."""
     from effects.apply import alpha_of
     from models.segmenter import unfitted
     from video.ahead import ahead
@@ -170,7 +175,6 @@ def process(
             else:
                 yield item
 
-    written = 0
     stages = ahead(composed(ahead(masked(ahead(watch.timed("decode", source.items()))))))
     total = source.frames or round((source.seconds or 0) * source.rate) or None
     with bar() as progress:
@@ -180,23 +184,23 @@ def process(
                 if isinstance(item, tuple):
                     with watch("encode"):
                         sink.write(*item)
-                    written += 1
                     progress.advance(task)
                 else:
                     sink.sound(item)
         finally:
             stages.close()
-    return written
 
 
-def report(out: Path, frames: int, watch: Stopwatch) -> None:
+def report(out: Path, watch: Stopwatch) -> None:
     """The frames a second end to end, and what each stage took of a frame."""
     from rich.console import Console
     from rich.table import Table
 
+    frames = watch.times["encode"]
     rate, alone = frames / watch.elapsed, frames / watch.seconds["network"]
-    title = f"{out}: {frames} frames, {rate:.1f} FPS; the network alone {alone:.0f}"
-    table = Table("stage", "ms a frame", "share", title=title)
+    # Not the table's title, which would be broken into lines of its width.
+    print(f"{out}: {frames} frames, {rate:.1f} FPS; the network alone {alone:.0f}")
+    table = Table("stage", "ms a frame", "share")
     whole = sum(watch.seconds.values())
     for stage in ("decode", "resize", "network", "refine", "composite", "encode"):
         took = watch.seconds[stage]

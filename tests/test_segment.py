@@ -110,18 +110,20 @@ def long(tmp_path_factory) -> Path:
 def test_a_run_that_is_cut_off_leaves_a_file_that_plays(tmp_path, network, long, how, code, suffix):
     out = tmp_path / f"out{suffix}"
     command = [sys.executable, ROOT / "segment.py", long, "-o", out, "--blur", "--model", network]
-    running = subprocess.Popen([str(c) for c in command], stderr=subprocess.PIPE, text=True)
+    command = [str(word) for word in command]
+    running = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     limit = time.monotonic() + 300
     while not out.exists() or out.stat().st_size < 30_000:
         assert running.poll() is None, running.communicate()
         assert time.monotonic() < limit
         time.sleep(0.01)
     running.send_signal(how)
-    _, said = running.communicate(timeout=60)
+    table, said = running.communicate(timeout=60)
     assert running.returncode == code
     assert "Traceback" not in said
     if how == signal.SIGINT:
         assert f"Interrupted; {out} holds what was done." in said
+        assert "FPS; the network alone" in table
     seen = decoded(out)
     assert 10 <= len(seen) < 1500
     steps = np.diff([seconds for seconds, _ in seen])
@@ -158,7 +160,7 @@ def test_every_effect_tells_what_its_stages_took(tmp_path, run, network, effect,
     out = tmp_path / name
     code, table, _ = run(video(tmp_path / "a.mp4", 5, sound="aac"), "-o", out, *effect, "--model", network)
     assert code == 0
-    assert "5 frames" in table
+    assert f"{out}: 5 frames, " in table
     for stage in ("decode", "resize", "network", "refine", "composite", "encode"):
         assert stage in table
     assert len(list(out.iterdir()) if out.is_dir() else decoded(out)) == 5
