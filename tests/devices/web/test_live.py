@@ -247,13 +247,19 @@ def test_the_previous_mask_is_fed_back_and_its_switch_stops_that(page: Page) -> 
     assert np.abs(alone["mask"] - fed[-1]["mask"]).max() > 0.01
 
 
+def waves(height: float, phase: float) -> Bytes:
+    """One wave from left to right about a grey, at a phase in degrees."""
+    wave = np.sin(np.linspace(0, 2 * np.pi, RESOLUTION[1], endpoint=False) + np.radians(phase))
+    return np.broadcast_to((100 + height * wave)[None, :, None], (*RESOLUTION, 3)).round().astype(np.uint8)
+
+
 def test_what_is_a_cut_here_is_one_there(page: Page) -> None:
     """cut.js beside models/segmenter.py, on the same pairs of frames, some on either side of the rule."""
     shots = [render(shot, t)[0] for name in ("talk", "cut") for shot in CLIPS[name] for t in range(0, shot.length, 5)]
-    half = np.full((64, 64, 3), 100, np.uint8)
-    half[:, :32] = 125
-    frames = [stretch(one, RESOLUTION) for one in (*shots, scene(), soft_scene(), scene()[::-1], half, half[:, ::-1])]
+    frames = [stretch(one, RESOLUTION) for one in (*shots, scene(), soft_scene(), scene()[::-1])]
     frames += [(frames[0] * gain).astype(np.uint8) for gain in (0.95, 0.8, 0.6, 0.3)]
+    # Correlated by the cosine of their phases' difference.
+    frames += [waves(30, phase) for phase in (0, 45, 60, 75)] + [waves(8, phase) for phase in (0, 180)]
     rgba = [base64.b64encode(np.dstack([f, np.full(RESOLUTION, 255, np.uint8)]).tobytes()).decode() for f in frames]
     script = (
         "const { glance, isCut } = await import(new URL('page/cut.js', document.baseURI));"
@@ -266,7 +272,7 @@ def test_what_is_a_cut_here_is_one_there(page: Page) -> None:
     assert np.abs(np.array(seen).reshape(-1, 16, 16, 3) - glances).max() < 0.003
     expected = [[is_cut(a, b) for b in glances] for a in glances]
     assert cuts == expected
-    assert 0.2 < np.mean(expected) < 0.8
+    assert 0.1 < np.mean(expected) < 0.9
 
 
 def test_no_mask_is_carried_over_a_cut(open_browser: Callable, open_page: Callable, tmp_path: Path) -> None:
