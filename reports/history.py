@@ -210,8 +210,8 @@ def _figure(name: tuple[str, str, str], found: Sequence[Figure], at: Sequence[Ch
     for change in at:
         drawing.axes.axvline(change.index - 0.5, color=FAINT, linewidth=1, linestyle=":")
     drawing.axes.set_xlabel("run")
-    drawing.axes.set_ylabel(name[2])
-    caption = html.escape(f"{name[1]} ({name[0]})")
+    drawing.axes.set_ylabel(name[2].partition(" on ")[0])
+    caption = html.escape(f"{name[1]}, {name[2]} ({name[0]})")
     return f"<figure><figcaption>{caption}</figcaption>{drawing.svg(f'{name[2]} of {name[1]} over time.')}</figure>"
 
 
