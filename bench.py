@@ -240,7 +240,7 @@ def evaluate(
     model: Annotated[
         str,
         typer.Argument(
-            metavar="MODEL", help="An artifact, a checkpoint, or the name of somebody else's model in peers.toml."
+            metavar="MODEL", help="An artifact, a checkpoint, a variant's name, or that of a model in peers.toml."
         ),
     ],
     data: DataOption = None,

@@ -1,4 +1,4 @@
-"""From a path to a model that runs: a checkpoint under PyTorch, or an artifact of any format in its runtime."""
+"""From a path or a name to a model that runs: a checkpoint in PyTorch, or an artifact of any format in its runtime."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ import models.peer
 from converters.artifact import Precision
 from converters.registry import converter, format_of
 from converters.session import Session
+from models import checkpoint
 from models.peer import Peer
 from models.segmenter import no_mask
-from models.variant import Resolution
+from models.variant import VARIANTS, Resolution
 
 CHECKPOINT = ".safetensors"
 
@@ -22,14 +23,14 @@ def open_model(
 ) -> tuple[Session, Resolution]:
     """A `models.segmenter.Step` and its (height, width), by the path's suffix.
 
-    A name in peers.toml, or the very file that an entry pins, is that peer with all its entry says. An artifact has one
-    resolution; a checkpoint runs at `resolution`, or its variant's own. ValueError, one sentence, when there is nothing
-    at the path, its format is not known or cannot run here, or it breaks the contract
-    `(frame, prev_mask) -> mask`: shapes alike, values in [0, 1].
+    A variant's name is its checkpoint; a name in peers.toml, or the very file that an entry pins, is that peer with all
+    its entry says. An artifact has one resolution; a checkpoint runs at `resolution`, or its variant's own. ValueError,
+    one sentence, when there is nothing at the path, its format is not known or cannot run here, or it breaks the
+    contract `(frame, prev_mask) -> mask`: shapes alike, values in [0, 1].
     """
     if peer := _peer(path):
         return _open_peer(*peer, resolution, threads)
-    path = Path(path)
+    path = (checkpoint.find(str(path)) if str(path) in VARIANTS else None) or Path(path)
     if not path.exists():
         raise ValueError(f"{path}: there is no such model")
     session = (

@@ -6,7 +6,7 @@ from onnx import TensorProto, helper
 from devices.open_model import open_model
 from models.checkpoint import save
 from models.hourglass import Hourglass
-from models.variant import Variant
+from models.variant import VARIANTS, Variant
 
 SMALL = Variant(stem=4, widths=(8, 8, 8), depths=(0, 0, 0), decoder=(4, 4, 4), head="plain")
 
@@ -48,6 +48,12 @@ def test_a_checkpoint_runs_at_any_resolution(tmp_path):
     assert open_model(path)[1] == (256, 256)
     with pytest.raises(ValueError, match="multiples of 32"):
         open_model(path, resolution=(30, 32))
+
+
+def test_a_variants_name_is_its_checkpoint():
+    session, resolution = open_model("live-fast")
+    assert session.network.variant == VARIANTS["live-fast"]
+    assert resolution == (128, 128)
 
 
 @pytest.mark.parametrize(
