@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import tempfile
-import threading
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -15,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from devices import job as jobs
+from devices.alarm import alarm
 from devices.contract import Cell, CellFailed, Job, Result
 from devices.environment import DesktopProbe, environment
 from devices.worker import DONE, READY, emulated
@@ -128,16 +128,13 @@ class Worker:
             self.late = True
             self._kill()
 
-        timer = threading.Timer(seconds, stop)
-        timer.start()
         try:
-            yield
+            with alarm(seconds, stop):
+                yield
         except CellFailed:
             if self.late:
                 raise CellFailed(f"the worker was stopped after {seconds:g} s, its time limit for this cell") from None
             raise
-        finally:
-            timer.cancel()
 
     def how_it_ended(self) -> str:
         """In words, once it has stopped talking."""

@@ -18,7 +18,6 @@ import signal
 import subprocess
 import sys
 import tempfile
-import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
@@ -29,6 +28,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from devices import job as jobs
+from devices.alarm import alarm
 from devices.contract import Cell, CellFailed, Counts, Job, Runner
 
 if TYPE_CHECKING:
@@ -108,15 +108,11 @@ class Pair:
         assert self.process.stdin
         assert self.process.stdout
         # Sleeps on the pipe meanwhile: a parent that polls would disturb what it waits for.
-        timer = threading.Timer(limit, _kill, [self.process])
-        timer.start()
-        try:
+        with alarm(limit, lambda: _kill(self.process)):
             with suppress(BrokenPipeError):
                 self.process.stdin.write(json.dumps(what) + "\n")
                 self.process.stdin.flush()
             line = self.process.stdout.readline()
-        finally:
-            timer.cancel()
         if not line:
             raise CellFailed(self._how_it_died())
         return json.loads(line)

@@ -166,8 +166,9 @@ PATIENT = f"""
 
 def test_a_process_that_was_started_ahead_is_the_one_that_measures(job: Job) -> None:
     here = desktop(PATIENT, 60)
+    before = set(psutil.Process().children())
     here.expect(job)
-    (ahead,) = psutil.Process().children()
+    (ahead,) = set(psutil.Process().children()) - before
     assert here.run(CELL, job).placement["pid"] == ahead.pid
     assert gone(ahead.pid)
 
@@ -179,8 +180,9 @@ def test_a_timed_cell_has_a_process_of_its_own(job: Job) -> None:
 
 def test_a_process_that_waits_in_vain_is_ended(job: Job) -> None:
     here = desktop(PATIENT, 60)
+    before = set(psutil.Process().children())
     here.expect(job)
-    (ahead,) = psutil.Process().children()
+    (ahead,) = set(psutil.Process().children()) - before
     here.close()
     assert gone(ahead.pid)
 
