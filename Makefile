@@ -26,7 +26,8 @@ $(STAMP): pyproject.toml constraints.txt
 bench: $(STAMP) ## measure every variant in every format here, and make the page (BENCH="--quick ..." adds options)
 	$(RUN) bench.py $(BENCH)
 
-FAST := $(RUN) -m pytest -m "not slow and not benchmark"
+# Two at a time, whole files: what a file makes for its tests is made once.
+FAST := $(RUN) -m pytest -n 2 --dist loadfile -m "not slow and not benchmark"
 
 # Training has a process of its own: once, one that had loaded every runtime of the other rooms died of a segmentation
 # fault while it started a training.
