@@ -199,15 +199,16 @@ def chart(path: Path, levels: Mapping[str, Values], found: Sequence[Effect]) -> 
     figure.savefig(path)
 
 
-def write(out: Path, runs: Sequence[Run], blocks: Sequence[tuple[int, int, int]]) -> str:
-    """The three files; returns the Markdown."""
+def write(out: Path, runs: Sequence[Run], blocks: Sequence[tuple[int, int, int]], judged: str) -> str:
+    """The three files; returns the Markdown. `judged` says on what."""
     by_variant = levels(runs, draws(blocks))
     found = effects(runs, by_variant)
-    text = markdown(runs, by_variant, found)
+    text = f"Judged on {judged}.\n\n{markdown(runs, by_variant, found)}"
     out.mkdir(parents=True, exist_ok=True)
     (out / "ablation.md").write_text(text)
     chart(out / "ablation.png", by_variant, found)
     told: dict[str, Any] = {
+        "judged": judged,
         "pictures": len(blocks),
         "warnings": warnings(runs),
         "variants": {name: {m: interval(v[:, i]) for i, m in enumerate(MEASURES)} for name, v in by_variant.items()},
@@ -237,7 +238,8 @@ def main(arguments: list[str] | None = None, tell: Callable[[str], None] = lambd
     except ValueError as error:
         tell(f"training.ablation: {error}")
         return 2
-    print(write(options.out, runs, blocks))
+    judged = f"{', '.join(footage.name for footage in data)} at {options.size}x{options.size}, {len(blocks)} pictures"
+    print(write(options.out, runs, blocks, judged))
     return 0
 
 
