@@ -65,12 +65,16 @@ def write(
     words: Sequence[str] = (),
     gates: Sequence[Section] = (),
 ) -> None:
-    """Put the page at `out`, whole or not at all."""
+    """Put the page at `out`, whole or not at all. OSError, one sentence, where it cannot be written."""
     page = render(rows, title, now or datetime.now(UTC), words, gates)
     out.parent.mkdir(parents=True, exist_ok=True)
     fresh = out.with_name(out.name + ".fresh")
-    fresh.write_text(page, encoding="utf-8")
-    os.replace(fresh, out)
+    try:
+        fresh.write_text(page, encoding="utf-8")
+        os.replace(fresh, out)
+    except OSError as error:
+        fresh.unlink(missing_ok=True)
+        raise OSError(f"{out}: cannot be written ({error.strerror})") from None
 
 
 def render(

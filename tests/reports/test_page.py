@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from models.variant import REFERENCE
-from reports.page import TITLE, build, num, render, signed, tiny
+from reports.page import TITLE, build, num, render, signed, tiny, write
 from reports.pareto import points
 from reports.rows import Row, append
 from reports.summary import summaries
@@ -285,3 +285,14 @@ def test_numbers_as_they_are_written():
     assert [num(v) for v in (None, 0.123, 12.34, 123.4)] == ["–", "0.12", "12.3", "123"]
     assert [tiny(v) for v in (None, 4e-6, 0.03, 0, 1.0)] == ["–", "4e-6", "3e-2", "0", "1"]
     assert [signed(v) for v in (None, 0.5, -0.5)] == ["–", "+0.50", "−0.50"]
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="has no disk that is always full")
+def test_a_full_disk_is_told_in_a_sentence_and_the_page_that_was_there_stays(tmp_path):
+    page, fresh = tmp_path / "report.html", tmp_path / "report.html.fresh"
+    page.write_text("the page before")
+    fresh.symlink_to("/dev/full")
+    with pytest.raises(OSError, match=re.escape(f"{page}: cannot be written (No space left on device)")):
+        write([row()], page)
+    assert page.read_text() == "the page before"
+    assert not fresh.is_symlink()
