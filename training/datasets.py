@@ -24,7 +24,9 @@ Policy = Literal["all people", "main person", "any"]
 Labels = Literal["as they are", "all people", "main person"]
 Pixels = NDArray[np.uint8]
 
-PHOTO, KEYED, SCENE, UNLABELLED = "photo", "keyed", "scene", "unlabelled"
+PHOTO, KEYED, SCENE, UNLABELLED, THING = "photo", "keyed", "scene", "unlabelled", "thing"
+THINGS = "things"
+"""The source of what is pasted beside people, never drawn by itself."""
 TRAIN_ONLY = frozenset({"selfies", "cutouts"})
 """Sources without a held-out tenth: selfies have validation sets of their own, cut-outs are no whole pictures."""
 
@@ -211,6 +213,30 @@ def unlabelled_clips(folder: Path, source: str, every: int = 10) -> Iterator[Pho
     """Clips for a teacher, each `every`-th frame."""
     for path in sorted(folder.glob("*.*")):
         yield from _frames(source, path, UNLABELLED, None, every)
+
+
+def voc_things(folder: Path) -> Iterator[Photo]:
+    """What stands beside people in VOC's photos, cut out to be pasted elsewhere: its alpha is the label.
+
+    Every class but background and person; photos where such things cover less than a fiftieth are left out.
+    """
+    for photo in pairs(folder, THINGS, "any", _things, group=folder.name, kind=THING):
+        _, label = photo.read()
+        if label is not None and np.count_nonzero(label) >= 0.02 * label.size:
+            yield replace(photo, read=partial(_cropped, photo.read))
+
+
+def _things(mask: Pixels) -> Pixels:
+    return np.where((mask > 0) & (mask != 15) & (mask != 255), 255, 0).astype(np.uint8)
+
+
+def _cropped(read: Callable[[], tuple[Pixels, Pixels | None]]) -> tuple[Pixels, Pixels]:
+    """The part of a picture that its label covers."""
+    picture, label = read()
+    assert label is not None
+    rows, columns = np.flatnonzero(label.any(1)), np.flatnonzero(label.any(0))
+    part = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
+    return picture[part], label[part]
 
 
 def scenes(folder: Path, source: str = "scenes") -> Iterator[Photo]:

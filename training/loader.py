@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -40,7 +41,7 @@ def open_data(
     """
     import platformdirs
 
-    about = f"{root.resolve()} {teacher and teacher.name} {_listing(root)}"
+    about = f"{root.resolve()} {teacher and teacher.name} {_listing(root)} things"
     about += "" if labels == "as they are" else f" {labels}"
     name = hashlib.sha256(about.encode()).hexdigest()[:16]
     folder = Path(platformdirs.user_cache_dir("hourglass-bench")) / "training" / name
@@ -53,7 +54,8 @@ def open_data(
             from training.teacher import teacher as teacher_of
 
             teach = teacher_of(teacher)
-        opened = store.build(folder, datasets.settle(datasets.development(root), labels), teach, say)
+        photos = chain(datasets.settle(datasets.development(root), labels), datasets.voc_things(root / "voc-person"))
+        opened = store.build(folder, photos, teach, say)
     foreign = [datasets.read_rgb(path) for folder in validation for path in sorted(folder.rglob("images/*.*"))]
     chosen = split.split(opened, foreign)
     train, held, alike = len(chosen.train), len(chosen.validation), len(chosen.duplicates)

@@ -6,14 +6,14 @@ Everything is drawn from a generator seeded by (seed, index): a sample is the sa
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
 from training import augment, prior
-from training.datasets import KEYED, SCENE
+from training.datasets import KEYED, SCENE, THINGS
 from training.geometry import Affine, Grid, about, affine_grid, compose, sample, spline_offsets
 from training.prior import EMPTY_ONLY, PriorLaw
 from training.store import Store
@@ -23,19 +23,22 @@ Array = NDArray[np.uint8]
 WEIGHTS: dict[str, float] = {
     "selfies": 0.22,
     "ccp-upper": 0.12,
-    "ccp": 0.04,
-    "voc-person": 0.08,
+    "ccp": 0.06,
+    "voc-person": 0.09,
     "portraits": 0.07,
-    "press-portraits": 0.16,
+    "press-portraits": 0.13,
     "office-faces": 0.06,
     "unlabelled-selfies": 0.06,
-    "unlabelled-clips": 0.08,
-    "cutouts": 0.04,
+    "unlabelled-clips": 0.07,
+    "cutouts": 0.05,
     "signers": 0.03,
     "talking-heads": 0.03,
     "scenes": 0.05,
 }
 """How often each source is drawn; sources not listed share as much as `portraits`, sources absent count nothing."""
+
+WHOLE_BODIES = frozenset({"ccp", "voc-person", "cutouts"})
+"""Sources that show how people fall, climb and lie once they are turned; heads alone rarely do."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +51,11 @@ class Law:
     composite: float = 0.45
     second_person: float = 0.04
     turned: float = 0.0
-    """Share of pictures turned by any angle; the others stand within some 20 degrees of upright."""
+    """Share of pictures turned by any angle, three times as many of whole bodies; the others stand within some 20
+    degrees of upright."""
+    things: float = 0.3
+    """Share of pictures with a thing, or a piece of some scene, pasted behind the person: what is pasted is not always
+    a person, and what stands beside one is not one."""
     motion: float = 0.02
     """Standard deviation of the shift from frame to frame, as a share of the side."""
     weights: Mapping[str, float] = field(default_factory=lambda: WEIGHTS)
@@ -69,10 +76,11 @@ class Sample:
 
 @dataclass(frozen=True)
 class _Layer:
-    """A source picture and where it goes: RGB with alpha, its grid for each frame."""
+    """A source picture and where it goes: RGB with alpha, its grid for each frame. A thing is no person."""
 
     pixels: Array
     grids: tuple[Grid, ...]
+    thing: bool = False
 
 
 class Sampler:
@@ -83,6 +91,7 @@ class Sampler:
         by_source: dict[str, list[int]] = {}
         for number in numbers:
             by_source.setdefault(store.entries[number].source, []).append(number)
+        self._things = np.array(by_source.pop(THINGS, []), int)
         if not by_source:
             raise ValueError("there is nothing to train on: the store has no training pictures")
         self._sources = sorted(by_source)
@@ -98,13 +107,15 @@ class Sampler:
         kind = self._store.entries[number].kind
         pasted = self._scenes is not None and (kind == KEYED or (kind != SCENE and rng.random() < law.composite))
         way = law.prior.draw(rng)
-        upright = law.turned == 0 or rng.random() >= law.turned
-        person = self._layer(number, rng, pasted, upright)
-        layers = [person]
+        turned = law.turned * (3 if self._store.entries[number].source in WHOLE_BODIES else 1)
+        upright = turned == 0 or rng.random() >= turned
+        layers = [self._layer(number, rng, pasted, upright)]
         if pasted:
             layers.insert(0, self._scene(rng))
-            if rng.random() < law.second_person / max(law.composite, 1e-6):
-                layers.append(self._layer(self._draw(rng, people=True), rng, pasted=True))
+        if self._scenes is not None and rng.random() < law.things:
+            layers.insert(1, self._thing(rng))
+        if pasted and rng.random() < law.second_person / max(law.composite, 1e-6):
+            layers.append(self._layer(self._draw(rng, people=True), rng, pasted=True))
         settled = self._render(layers, 0)[1] if way == "warped" else None
         if way == "warped":
             strength = float(rng.uniform(0.01, 0.04))
@@ -179,6 +190,22 @@ class Sampler:
         matrix = about(centre_out, (width / 2, height / 2), scale, scale, 0.0, rng.random() < 0.5)
         return _Layer(pixels, self._grids(matrix, None, rng, share=0.5))
 
+    def _thing(self, rng: Generator) -> _Layer:
+        """A thing cut out of a photo, or a piece of a scene, anywhere, upright more or less."""
+        assert self._scenes is not None
+        size = self._law.size
+        if len(self._things) and rng.random() < 0.6:
+            pixels = self._store[int(rng.choice(self._things))]
+        else:
+            pixels = _piece(self._store[int(rng.choice(self._scenes))], rng)
+        scale = size / max(pixels.shape) * float(np.exp(rng.uniform(np.log(0.2), np.log(0.9))))
+        pixels, scale, _ = _shrunk(pixels, scale, scale)
+        height, width = pixels.shape[:2]
+        centre_out = (float(rng.uniform(0, size)), float(rng.uniform(0, size)))
+        degrees, mirror = float(rng.normal(0, 15)), rng.random() < 0.5
+        matrix = about(centre_out, (width / 2, height / 2), scale, scale, degrees, mirror)
+        return _Layer(pixels, self._grids(matrix, None, rng), thing=True)
+
     def _grids(self, matrix: Affine, bend: Grid | None, rng: Generator, share: float = 1.0) -> tuple[Grid, ...]:
         """The grid of each frame: the first, then the same under a drift that keeps its direction."""
         size = self._law.size
@@ -193,7 +220,7 @@ class Sampler:
         return tuple(grids)
 
     def _warped(self, layer: _Layer, offsets: Grid) -> _Layer:
-        return _Layer(layer.pixels, tuple(compose(grid, offsets) for grid in layer.grids))
+        return replace(layer, grids=tuple(compose(grid, offsets) for grid in layer.grids))
 
     def _render(self, layers: list[_Layer], t: int) -> tuple[Array, Array]:
         """Layers over each other: (S, S, 3) picture, (S, S) truth."""
@@ -204,9 +231,11 @@ class Sampler:
         for layer in layers[1:]:
             pasted = sample(layer.pixels, layer.grids[t], outside=0)
             alpha = cv2.GaussianBlur(np.ascontiguousarray(pasted[..., 3]), (3, 3), 0)
+            if layer.thing:
+                alpha = cv2.multiply(alpha, 255 - truth, scale=1 / 255)
             share = cv2.merge([alpha, alpha, alpha]).astype(np.uint16)
             picture = ((pasted[..., :3] * share + picture * (255 - share)) // 255).astype(np.uint8)
-            truth = np.maximum(truth, alpha)
+            truth = truth if layer.thing else np.maximum(truth, alpha)
         return picture, truth
 
 
@@ -214,6 +243,23 @@ def _chain(outer: Affine, inner: Affine) -> Affine:
     """The affine that applies `inner` to an output pixel and `outer` to what comes of it."""
     bottom = np.array([[0.0, 0.0, 1.0]])
     return (np.vstack([outer, bottom]) @ np.vstack([inner, bottom]))[:2]
+
+
+def _piece(scene: Array, rng: Generator) -> Array:
+    """Part of a scene, (h, w, 4): a rectangle, as pictures and mirrors are, or a polygon around its middle."""
+    import cv2
+
+    height, width = (int(side * rng.uniform(0.2, 0.8)) for side in scene.shape[:2])
+    top, left = (int(rng.integers(0, whole - part)) for whole, part in zip(scene.shape, (height, width), strict=False))
+    piece = scene[top : top + height, left : left + width].copy()
+    piece[..., 3] = 255
+    if rng.random() < 0.7:
+        turns = np.sort(rng.uniform(0, 2 * np.pi, int(rng.integers(3, 12))))
+        reach = rng.uniform(0.4, 1.0, len(turns))
+        corners = np.stack([width / 2 * (1 + reach * np.cos(turns)), height / 2 * (1 + reach * np.sin(turns))], -1)
+        alpha = np.zeros((height, width), np.uint8)
+        piece[..., 3] = cv2.fillPoly(alpha, [np.rint(corners).astype(np.int32)], 255)
+    return piece
 
 
 def _shrunk(pixels: Array, scale_x: float, scale_y: float) -> tuple[Array, float, float]:

@@ -51,7 +51,8 @@ def split(store: Store, foreign: Sequence[NDArray[np.uint8]] = ()) -> Split:
     """
     labelled = [i for i, e in enumerate(store.entries) if e.kind in (PHOTO, KEYED) and e.source not in TRAIN_ONLY]
     validation = [i for i in labelled if held_out(store.entries[i].group)]
-    rest = sorted(set(range(len(store.entries))) - set(validation))
+    held = {store.entries[i].group for i in validation}
+    rest = [i for i, e in enumerate(store.entries) if e.group not in held]
     if not rest:
         return Split((), tuple(validation), ())
     against = [thumbnail(store[i]) for i in validation] + [thumbnail(p) for p in foreign]

@@ -10,14 +10,24 @@ def test_every_layout_is_read(store):
     from collections import Counter
 
     counts = Counter(e.source for e in store.entries)
-    assert counts == {"selfies": 12, "portraits": 30, "ccp": 4, "ccp-upper": 4, "cutouts": 3, "scenes": 4}
+    clothes = {"ccp": 4, "ccp-upper": 4}
+    assert counts == {
+        "selfies": 12,
+        "portraits": 30,
+        **clothes,
+        "voc-person": 3,
+        "cutouts": 3,
+        "scenes": 4,
+        "things": 3,
+    }
 
 
 def test_labels_are_foreground_whatever_the_layouts_habit(store):
     for number, entry in enumerate(store.entries):
         label = store[number][..., 3]
         share = (label > 127).mean()
-        assert (share == 0) if entry.source == "scenes" else (0.1 < share < 0.6), entry.name
+        least, most = {"scenes": (0, 0), "things": (1, 1)}.get(entry.source, (0.1, 0.6))
+        assert least <= share <= most, entry.name
 
 
 def test_a_stored_picture_is_what_was_on_disk(store, data):
@@ -42,6 +52,33 @@ def test_corners_left_black_by_alignment_are_filled_and_dark_hair_is_not():
     filled = datasets.without_black_corners(picture)
     assert filled[:28, :28].min() > 90
     assert np.array_equal(filled[40:60, 40:60], picture[40:60, 40:60])
+
+
+def test_a_thing_is_cut_out_of_its_photo_whose_people_are_left_out(store):
+    for number, entry in enumerate(store.entries):
+        if entry.source == "things":
+            assert store[number].shape == (50, 18, 4)
+            assert np.abs(store[number][..., :3].astype(int) - (0, 255, 0)).max() < 2
+
+
+def test_little_things_and_photos_without_any_are_left_out(tmp_path):
+    for folder in ("images", "masks"):
+        (tmp_path / folder).mkdir()
+    for name, side in (("none", 0), ("little", 9), ("large", 15)):
+        mask = np.zeros((100, 100), np.uint8)
+        mask[:40, :40], mask[50 : 50 + side, 50 : 50 + side], mask[90:, 90:] = 15, 9, 255
+        cv2.imwrite(str(tmp_path / "images" / f"{name}.png"), np.zeros((100, 100, 3), np.uint8))
+        cv2.imwrite(str(tmp_path / "masks" / f"{name}.png"), mask)
+    (photo,) = datasets.voc_things(tmp_path)
+    assert photo.read()[0].shape == (15, 15, 3)
+    assert photo.group == f"{tmp_path.name}/large"
+
+
+def test_things_of_a_held_out_photo_are_held_back(store):
+    """Their cut-outs look like nothing in particular: only the photo's name tells."""
+    kept = {store.entries[i].group for i in split.split(store).train if store.entries[i].source == "things"}
+    there = {e.group for e in store.entries if e.source == "things"}
+    assert there - kept == {group for group in there if held_out(group)} != set()
 
 
 def test_ccp_is_split_by_photo_number_across_both_folders(store):
