@@ -35,6 +35,7 @@ class Options:
     seed: int
     threads: int
     bf16: bool
+    muon: bool
     init: Path | None
     teacher: Path | None
     taught: float
@@ -61,6 +62,7 @@ def parse(arguments: list[str] | None = None) -> Options:
     add("--seed", type=int, default=0)
     add("--threads", type=int, default=2)
     add("--bf16", action="store_true", help="convolutions in bfloat16, for processors that are faster at it")
+    add("--muon", action="store_true", help="Muon for what mixes channels, AdamW for the rest (training/muon.py)")
     add("--init", type=Path, help="checkpoint to start from; tensors that fit are taken")
     add("--teacher", type=Path, help="soft masks for unlabelled pictures: a name in peers.toml, or any model's path")
     add("--taught", type=float, default=0.0, help="share of the teacher's answer to each sample in its truth, 0 to 1")
@@ -130,7 +132,7 @@ def main(arguments: list[str] | None = None) -> int:
         kept = state.adopt(network, dict(begun.state))
         say(f"started from {options.init}; fresh: {', '.join(kept) or 'nothing'}")
     ema = state.Ema(network)
-    optimizer = state.optimizer(network)
+    optimizers = state.optimizers(network, options.muon)
     steps = options.samples // (options.batch * world)
     schedule = state.Schedule(options.rate, steps, warm_up=min(200, steps // 10 + 1))
     options.out.mkdir(parents=True, exist_ok=True)
@@ -141,7 +143,8 @@ def main(arguments: list[str] | None = None) -> int:
             return 2
         network.load_state_dict(saved["network"])
         ema.state = saved["ema"]
-        optimizer.load_state_dict(saved["optimizer"])
+        for optimizer, values in zip(optimizers, saved["optimizers"], strict=True):
+            optimizer.load_state_dict(values)
         first, seconds, log = saved["step"], saved["seconds"], saved["log"]
         say(f"going on at step {first} of {steps}")
     model = DistributedDataParallel(network) if world > 1 else network
@@ -150,8 +153,8 @@ def main(arguments: list[str] | None = None) -> int:
 
     def save(step: int) -> None:
         if rank == 0:
-            values = {"network": network.state_dict(), "ema": ema.state, "optimizer": optimizer.state_dict()}
-            about = {"step": step, "seconds": seconds, "log": log, "options": _identity(options, world)}
+            values = {"network": network.state_dict(), "ema": ema.state, "step": step, "seconds": seconds, "log": log}
+            about = {"optimizers": [o.state_dict() for o in optimizers], "options": _identity(options, world)}
             state.save(options.out / "state.pt", {**values, **about})
 
     def judge(step: int) -> dict[str, float]:
@@ -167,7 +170,7 @@ def main(arguments: list[str] | None = None) -> int:
         asked = time.monotonic()
         frames, targets, previous = next(batches)
         waited += time.monotonic() - asked
-        for group in optimizer.param_groups:
+        for group in (group for optimizer in optimizers for group in optimizer.param_groups):
             group["lr"] = schedule.rate(step)
         model.train()
         mask = loader.to_network(previous, device)
@@ -177,10 +180,11 @@ def main(arguments: list[str] | None = None) -> int:
                 logits = forward(loader.to_network(frames[:, t], device), mask).float()
             loss = loss + segmentation(logits, loader.to_network(targets[:, t], device)) / options.frames
             mask = torch.sigmoid(logits).detach()
-        optimizer.zero_grad()
+        network.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
-        optimizer.step()
+        for optimizer in optimizers:
+            optimizer.step()
         ema.update(network, step)
         loss_sum, loss_count = loss_sum + loss.item(), loss_count + 1
 
@@ -229,7 +233,7 @@ def _identity(options: Options, world: int) -> dict[str, object]:
     """What makes two runs the same run; paths and pace do not."""
     passing = {"data", "out", "init", "teacher", "validation", "threads", "show_batch", "save_every"}
     # Runs that began before there was a choice go on under the old one.
-    old = {"labels": "as they are", "taught": 0.0, "turned": 0.0, "bf16": False}
+    old = {"labels": "as they are", "taught": 0.0, "turned": 0.0, "bf16": False, "muon": False}
     passing |= {key for key, value in old.items() if getattr(options, key) == value}
     return {**{k: v for k, v in asdict(options).items() if k not in passing}, "processes": world}
 

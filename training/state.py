@@ -10,6 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from training.muon import Muon, is_matrix
+
 
 class Ema:
     """Exponential moving average of a network's weights and batch statistics."""
@@ -44,11 +46,13 @@ class Schedule:
         return self.peak * (0.01 + 0.99 * (1 + math.cos(math.pi * min(1.0, done))) / 2)
 
 
-def optimizer(network: nn.Module, decay: float = 0.02) -> torch.optim.AdamW:
-    """AdamW without decay on biases and batch normalisation."""
-    matrices = [p for p in network.parameters() if p.ndim > 1]
-    vectors = [p for p in network.parameters() if p.ndim <= 1]
-    return torch.optim.AdamW([{"params": matrices, "weight_decay": decay}, {"params": vectors, "weight_decay": 0.0}])
+def optimizers(network: nn.Module, muon: bool = False, decay: float = 0.02) -> list[torch.optim.Optimizer]:
+    """AdamW without decay on biases and batch normalisation; with `muon`, Muon for what mixes channels."""
+    taken = [p for p in network.parameters() if muon and is_matrix(p)]
+    rest = [p for p in network.parameters() if not (muon and is_matrix(p))]
+    kernels, vectors = [p for p in rest if p.ndim > 1], [p for p in rest if p.ndim <= 1]
+    adamw = torch.optim.AdamW([{"params": kernels, "weight_decay": decay}, {"params": vectors, "weight_decay": 0.0}])
+    return [adamw, Muon(taken, decay)] if muon else [adamw]
 
 
 def save(path: Path, values: dict[str, Any]) -> None:

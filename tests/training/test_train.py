@@ -14,7 +14,19 @@ ROOT = Path(__file__).parents[2]
 
 
 def command(data, out, *more, samples=40):
-    options = ["--size", "32", "--batch", "4", "--samples", str(samples), "--threads", "1", "--save-every", "0"]
+    options = [
+        "--size",
+        "32",
+        "--batch",
+        "4",
+        "--samples",
+        str(samples),
+        "--threads",
+        "1",
+        "--save-every",
+        "0",
+        "--muon",
+    ]
     return [str(ROOT / "train.py"), "s32-noskip-plain", "--data", str(data), "--out", str(out), *options, *more]
 
 
@@ -71,7 +83,16 @@ def test_another_run_does_not_overwrite_a_folder(data, whole):
 def test_the_card_says_what_was_done(whole, data):
     assert (whole[0] / "curves.png").stat().st_size > 1000
     card = weights(whole[0]).card
-    assert card["data"]["sources"] == ["ccp", "ccp-upper", "cutouts", "portraits", "scenes", "selfies"]
+    assert card["data"]["sources"] == [
+        "ccp",
+        "ccp-upper",
+        "cutouts",
+        "portraits",
+        "scenes",
+        "selfies",
+        "things",
+        "voc-person",
+    ]
     assert len(card["data"]["sha256"]) == 64
     (stage,) = card["training"]
     assert (stage["samples"], stage["size"], stage["variant"]) == (40, 32, "s32-noskip-plain")
