@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from devices import job as jobs
+from devices import transport
 from devices.contract import Cell, CellFailed, Environment, Job, Result
 from devices.runner import build, folder
 
@@ -82,24 +83,11 @@ class Arm64Emulator:
 
     def _emulate(self, kit: build.Kit, plugin: Path, place: Path, counts: Path, limit: float) -> None:
         qemu = [QEMU, "-cpu", self.cpu, "-plugin", f"{plugin},out={counts}"]
-        try:
-            done = subprocess.run(
-                [*qemu, *build.RUN, str(place)],
-                cwd=kit.folder,
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                text=True,
-                errors="replace",
-                timeout=limit,
-                check=False,
-            )
-        except subprocess.TimeoutExpired:
-            raise CellFailed(
-                f"the emulated runner was stopped after {limit:g} s, its time limit for this cell"
-            ) from None
+        command = [*qemu, *build.RUN, str(place)]
+        done = transport.call(command, limit, "the emulated runner", "its time limit for this cell", cwd=kit.folder)
         if not (place / "result.json").exists():
-            words = [line for line in done.stderr.splitlines() if line.strip()] or ["nothing"]
-            raise CellFailed(f"the emulated runner ended with code {done.returncode} and said: {words[-1][:300]}")
+            said = transport.last(done.stderr)
+            raise CellFailed(f"the emulated runner ended with code {done.returncode}: {said}")
 
 
 def per_frame(text: str, frames: int) -> tuple[int, int]:

@@ -1,14 +1,15 @@
-"""Trying again: when, how often, and that it is counted."""
+"""Calling a program that talks to a device, and trying again: when, how often, and that it is counted."""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 
 import numpy as np
 import pytest
 
 from devices.contract import CellFailed, Result
-from devices.transport import Unreachable, persevere
+from devices.transport import Unreachable, call, persevere
 
 DONE = Result(np.zeros((1, 2, 2), np.float32), "measured")
 
@@ -56,3 +57,19 @@ def test_a_device_that_does_not_come_back_has_used_its_attempt() -> None:
     with pytest.raises(CellFailed, match="did not come back") as failure:
         persevere(2, attempts(Unreachable("gone"), DONE), come_back)
     assert failure.value.retries == 1
+
+
+def test_a_program_is_believed_by_its_words_whatever_its_exit_code() -> None:
+    done = call([sys.executable, "-c", "print('out'); raise SystemExit('err')"], 60, "the phone", "asking")
+    assert (done.returncode, done.stdout, done.stderr) == (1, "out\n", "err\n")
+
+
+def test_a_program_that_does_not_answer_may_do_so_the_next_time() -> None:
+    with pytest.raises(Unreachable, match=r"^the phone did not answer within 0\.2 s \(asking\)$"):
+        call(["sleep", "100"], 0.2, "the phone", "asking")
+
+
+def test_a_program_that_is_not_there_will_not_be_there_the_next_time() -> None:
+    with pytest.raises(CellFailed, match="nowhere could not be started") as failure:
+        call(["/is/nowhere"], 60, "the phone", "asking")
+    assert not isinstance(failure.value, Unreachable)
