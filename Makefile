@@ -50,7 +50,7 @@ lint: $(STAMP) ## ruff and mypy
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
 
--include devices/runner/runner.mk
+-include devices/runner/runner.mk devices/ios/pymobiledevice3.mk
 
 clean: ## remove what make and the tools made, results kept
 	rm -rf $(VENV) build *.egg-info .mypy_cache .pytest_cache .ruff_cache .benchmarks

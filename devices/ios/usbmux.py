@@ -28,6 +28,7 @@ from devices.transport import Unreachable, last
 
 SECONDS = 30.0
 ROOT = Path(__file__).resolve().parents[2]
+APART = ROOT / "build" / "pymobiledevice3" / "bin" / "pymobiledevice3"
 UNPAIRED = {
     -17: "is locked: unlock it",
     -18: "does not trust this computer: unlock it and confirm on its screen",
@@ -39,8 +40,8 @@ UNPAIRED = {
 
 
 def pymobiledevice3() -> str | None:
-    """The program, from PATH."""
-    return shutil.which("pymobiledevice3")
+    """The program: from PATH, else the one that `make pymobiledevice3` installed."""
+    return shutil.which("pymobiledevice3") or shutil.which(str(APART))
 
 
 def available() -> str | None:
@@ -49,17 +50,23 @@ def available() -> str | None:
         shutil.which("idevice_id") and shutil.which("ideviceinfo") and imobiledevice.shared_library()
     ) or pymobiledevice3():
         return None
-    return "neither libimobiledevice (apt: libimobiledevice-utils, brew: libimobiledevice) nor pymobiledevice3 is there"
+    return (
+        "neither libimobiledevice (apt: libimobiledevice-utils, brew: libimobiledevice)"
+        " nor pymobiledevice3 (make pymobiledevice3) is there"
+    )
 
 
 def attached() -> list[Listed]:
-    """Every iPhone that usbmuxd knows, usable or not. NoTool, or CellFailed when the program does not answer."""
+    """Every iPhone that usbmuxd knows, usable or not. NoTool, or CellFailed when usbmuxd does not answer."""
     if reason := available():
         raise NoTool(reason)
     if shutil.which("idevice_id"):
-        udids = call(["idevice_id", "-l"], SECONDS).stdout.split()
-        return [_ask(udid) for udid in dict.fromkeys(udids)]
-    return parse_list(call([str(pymobiledevice3()), "usbmux", "list", "--usb"], SECONDS).stdout)
+        done = call(["idevice_id", "-l"], SECONDS)
+        if done.returncode:
+            raise _silent("idevice_id", done.stderr)
+        return [_ask(udid) for udid in dict.fromkeys(done.stdout.split())]
+    done = call([str(pymobiledevice3()), "usbmux", "list", "--usb"], SECONDS)
+    return parse_list(done.stdout, done.stderr)
 
 
 def link(listed: Listed) -> Link:
@@ -85,12 +92,12 @@ def parse_info(udid: str, said: str, faults: str = "") -> Listed:
     return Listed(udid, values.get("ProductType", ""), values.get("ProductVersion", ""), values.get("DeviceName", ""))
 
 
-def parse_list(said: str) -> list[Listed]:
+def parse_list(said: str, faults: str = "") -> list[Listed]:
     """The phones in what `pymobiledevice3 usbmux list` printed, a JSON list."""
     try:
         devices = json.loads(said[said.index("[") :])
     except ValueError:
-        raise CellFailed(f"pymobiledevice3 did not list the iPhones: {last(said)}") from None
+        raise _silent("pymobiledevice3", _error(faults or said)) from None
     return [
         Listed(
             device.get("UniqueDeviceID") or device["Identifier"],
@@ -100,6 +107,12 @@ def parse_list(said: str) -> list[Listed]:
         )
         for device in devices
     ]
+
+
+def _silent(program: str, said: str) -> CellFailed:
+    return CellFailed(
+        f"usbmuxd does not answer ({program} said: {last(said)}); Linux starts it when an iPhone is plugged in"
+    )
 
 
 @dataclass(frozen=True)
@@ -250,7 +263,15 @@ def running(command: Sequence[str], how: str) -> Iterator[Process]:
 def wait_for(udid: str, limit: float, pause: float = 1.0) -> None:
     """Return once usbmuxd lists `udid` as usable; Unreachable after `limit` seconds."""
     end = time.monotonic() + limit
-    while not any(listed.udid == udid and not listed.advice for listed in attached()):
+    while not _usable(udid):
         if time.monotonic() >= end:
             raise Unreachable(f"the iPhone {udid} did not come back within {limit:g} s")
         time.sleep(pause)
+
+
+def _usable(udid: str) -> bool:
+    try:
+        return any(listed.udid == udid and not listed.advice for listed in attached())
+    except CellFailed:
+        # Linux ends usbmuxd with the last phone that is unplugged.
+        return False

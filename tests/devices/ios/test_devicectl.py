@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 
 from devices.contract import Cell, CellFailed, Job
-from devices.ios import devicectl
+from devices.ios import devicectl, usbmux
 from devices.ios.attached import find_one
-from devices.ios.link import Missing
+from devices.ios.link import Missing, NoTool
 from devices.ios.runner import IPhone
 from devices.transport import Unreachable
 from tests.devices.ios.conftest import LIMITS
@@ -85,6 +85,7 @@ def mac(tmp_path: Path, harness: Harness, monkeypatch: pytest.MonkeyPatch) -> Pa
     program.write_text(XCRUN.format(python=sys.executable, udid=UDID, bundle=bundle, **names))
     program.chmod(program.stat().st_mode | stat.S_IXUSR)
     monkeypatch.setenv("PATH", f"{program.parent}{os.pathsep}/nowhere")
+    monkeypatch.setattr(usbmux, "APART", tmp_path / "none")
     return locked
 
 
@@ -126,9 +127,8 @@ def test_a_locked_phone_costs_its_cell(mac: Path, harness: Harness, cell: Cell, 
     assert not isinstance(failure.value, Unreachable)
 
 
-def test_without_any_program_what_is_missing_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
-    from devices.ios.link import NoTool
-
+def test_without_any_program_what_is_missing_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "/nowhere")
+    monkeypatch.setattr(usbmux, "APART", tmp_path / "none")
     with pytest.raises(NoTool, match=r"neither libimobiledevice .* nor pymobiledevice3"):
         find_one("iphone7")

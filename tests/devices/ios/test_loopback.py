@@ -54,6 +54,14 @@ def test_a_phone_that_does_not_answer_says_what_to_do(
     assert advice in (listed.advice or "")
 
 
+def test_a_usbmuxd_that_is_not_there_is_said_and_may_come_back(link: Libimobiledevice, phone: Usbmuxd) -> None:
+    phone.close()
+    with pytest.raises(CellFailed, match=r"usbmuxd does not answer \(idevice_id said: .*device list"):
+        usbmux.attached()
+    with pytest.raises(Unreachable, match="did not come back within 0 s"):
+        link.wait(0)
+
+
 def test_files_survive_the_trip(link: Libimobiledevice, phone: Usbmuxd, tmp_path: Path) -> None:
     folder = tmp_path / "sent"
     (folder / "model.mlpackage" / "Data").mkdir(parents=True)

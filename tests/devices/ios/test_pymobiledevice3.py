@@ -1,4 +1,4 @@
-"""The real pymobiledevice3 against the same iPhone. Heavy and optional: skipped where it is not on the PATH."""
+"""The real pymobiledevice3 against the same iPhone; `make pymobiledevice3` installs it apart from everything else."""
 
 from __future__ import annotations
 
@@ -8,23 +8,35 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from devices.contract import Cell, Job
+from devices.contract import Cell, CellFailed, Job
 from devices.ios import usbmux
 from devices.ios.link import Missing, call
 from devices.ios.runner import IPhone
 from devices.ios.usbmux import Pymobiledevice3, parse_list
+from tests.conftest import need
 from tests.devices.ios.conftest import LIMITS
 from tests.devices.ios.harness import Harness, masks
 from tests.devices.ios.usbmuxd import BUNDLE, UDID, Usbmuxd
 
-pytestmark = pytest.mark.slow
-
 
 @pytest.fixture
 def pymobile(phone: Usbmuxd) -> Pymobiledevice3:
-    if not (program := usbmux.pymobiledevice3()):
-        pytest.skip("pymobiledevice3 is not on the PATH")
-    return Pymobiledevice3(UDID, program)
+    program = usbmux.pymobiledevice3()
+    need(None if program else "pymobiledevice3 is not installed (make pymobiledevice3)")
+    return Pymobiledevice3(UDID, str(program))
+
+
+def test_a_program_of_the_users_own_comes_before_the_one_installed_apart(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    apart, own = tmp_path / "apart" / "pymobiledevice3", tmp_path / "own" / "pymobiledevice3"
+    monkeypatch.setattr(usbmux, "APART", apart)
+    monkeypatch.setenv("PATH", str(own.parent))
+    assert usbmux.pymobiledevice3() is None
+    for program in (apart, own):
+        program.parent.mkdir()
+        program.touch(mode=0o755)
+        assert usbmux.pymobiledevice3() == str(program)
 
 
 def test_a_phone_is_listed_and_a_file_that_is_not_there_is_missed(pymobile: Pymobiledevice3, tmp_path: Path) -> None:
@@ -33,6 +45,13 @@ def test_a_phone_is_listed_and_a_file_that_is_not_there_is_missed(pymobile: Pymo
     assert pymobile.bundle == BUNDLE
     with pytest.raises(Missing):
         pymobile.pull("answer/status.json", tmp_path / "status.json", 60)
+
+
+def test_a_usbmuxd_that_is_not_there_is_said(pymobile: Pymobiledevice3, phone: Usbmuxd) -> None:
+    phone.close()
+    done = call([pymobile.program, "usbmux", "list", "--usb"], 60)
+    with pytest.raises(CellFailed, match=r"usbmuxd does not answer \(pymobiledevice3 said: Failed to connect"):
+        parse_list(done.stdout, done.stderr)
 
 
 def test_a_cell_is_measured_when_the_app_is_opened_by_hand(
