@@ -39,6 +39,7 @@ class Options:
     init: Path | None
     teacher: Path | None
     taught: float
+    steady: float
     turned: float
     labels: datasets.Labels
     validation: tuple[Path, ...]
@@ -66,6 +67,7 @@ def parse(arguments: list[str] | None = None) -> Options:
     add("--init", type=Path, help="checkpoint to start from; tensors that fit are taken")
     add("--teacher", type=Path, help="soft masks for unlabelled pictures: a name in peers.toml, or any model's path")
     add("--taught", type=float, default=0.0, help="share of the teacher's answer to each sample in its truth, 0 to 1")
+    add("--steady", type=float, default=0.0, help="weight of masks that change as the truth does; needs --frames 2")
     add("--turned", type=float, default=0.0, help="share of pictures turned by any angle, 0 to 1")
     words = "whether bystanders are people (training/datasets.py: settle); today's mixture without it"
     add("--labels", choices=get_args(datasets.Labels), default="as they are", help=words)
@@ -79,6 +81,8 @@ def parse(arguments: list[str] | None = None) -> Options:
         variants.get(options.variant).check_resolution((options.size, options.size))
     except ValueError as error:
         parser.error(str(error))
+    if options.steady and options.frames < 2:
+        parser.error("--steady needs --frames 2 or more")
     if options.taught and not options.teacher:
         parser.error("--taught needs a --teacher")
     if not options.data.is_dir():
@@ -95,7 +99,7 @@ def main(arguments: list[str] | None = None) -> int:
     from models import checkpoint
     from models.hourglass import Hourglass
     from training import curves, evaluation, loader, prior, show, state
-    from training.loss import segmentation
+    from training.loss import segmentation, unsteadiness
     from training.sampler import Law, Sampler
 
     rank, world = int(os.environ.get("RANK", 0)), int(os.environ.get("WORLD_SIZE", 1))
@@ -175,11 +179,15 @@ def main(arguments: list[str] | None = None) -> int:
         model.train()
         mask = loader.to_network(previous, device)
         loss = torch.zeros((), device=device)
+        seen: list[tuple[torch.Tensor, torch.Tensor]] = []
         for t in range(options.frames):
             with torch.autocast(device.type, torch.bfloat16, enabled=options.bf16):
-                logits = forward(loader.to_network(frames[:, t], device), mask).float()
-            loss = loss + segmentation(logits, loader.to_network(targets[:, t], device)) / options.frames
-            mask = torch.sigmoid(logits).detach()
+                logits = forward(loader.to_network(frames[:, t], device), mask.detach()).float()
+            mask, target = torch.sigmoid(logits), loader.to_network(targets[:, t], device)
+            loss = loss + segmentation(logits, target) / options.frames
+            if seen and options.steady:
+                loss = loss + options.steady * unsteadiness(mask, seen[-1][0], target, seen[-1][1]) / options.frames
+            seen.append((mask, target))
         network.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
@@ -233,7 +241,7 @@ def _identity(options: Options, world: int) -> dict[str, object]:
     """What makes two runs the same run; paths and pace do not."""
     passing = {"data", "out", "init", "teacher", "validation", "threads", "show_batch", "save_every"}
     # Runs that began before there was a choice go on under the old one.
-    old = {"labels": "as they are", "taught": 0.0, "turned": 0.0, "bf16": False, "muon": False}
+    old = {"labels": "as they are", "taught": 0.0, "turned": 0.0, "steady": 0.0, "bf16": False, "muon": False}
     passing |= {key for key, value in old.items() if getattr(options, key) == value}
     return {**{k: v for k, v in asdict(options).items() if k not in passing}, "processes": world}
 

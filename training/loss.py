@@ -1,4 +1,4 @@
-"""The loss: binary cross-entropy, heavier near the contour, and soft Jaccard."""
+"""The losses: of a mask, binary cross-entropy, heavier near the contour, and soft Jaccard; of two in a row, dtSSD."""
 
 from __future__ import annotations
 
@@ -39,3 +39,13 @@ def segmentation(logits: Tensor, target: Tensor, radius: int = 3, extra: float =
     present = (target.sum((1, 2, 3)) > 0.002 * target[0].numel()).float()
     jaccard = ((1 - overlap / union.clamp(min=1e-6)) * present).sum() / present.sum().clamp(min=1)
     return entropy + jaccard
+
+
+def unsteadiness(mask: Tensor, before: Tensor, target: Tensor, target_before: Tensor) -> Tensor:
+    """Mean over the batch of how much more, or less, masks change from frame to frame than they should.
+
+    All (N, 1, H, W) in [0, 1]. It is dtSSD (Erofeev et al., "Perceptually motivated benchmark for video matting", 2015)
+    in 0 to 1, kept from the root's steep start at nothing.
+    """
+    change = (mask - before) - (target - target_before)
+    return (change.square().mean((1, 2, 3)) + 1e-5).sqrt().mean()

@@ -37,6 +37,9 @@ WEIGHTS: dict[str, float] = {
 }
 """How often each source is drawn; sources not listed share as much as `portraits`, sources absent count nothing."""
 
+CLIPS = frozenset({"signers", "talking-heads", "unlabelled-clips"})
+"""Sources whose pictures follow each other in the store as they did before the camera."""
+
 WHOLE_BODIES = frozenset({"ccp", "voc-person", "cutouts"})
 """Sources that show how people fall, climb and lie once they are turned; heads alone rarely do."""
 
@@ -76,9 +79,9 @@ class Sample:
 
 @dataclass(frozen=True)
 class _Layer:
-    """A source picture and where it goes: RGB with alpha, its grid for each frame. A thing is no person."""
+    """What is seen in each frame, RGB with alpha, and its grid there. A thing is no person."""
 
-    pixels: Array
+    pictures: tuple[Array, ...]
     grids: tuple[Grid, ...]
     thing: bool = False
 
@@ -149,21 +152,22 @@ class Sampler:
         if way == "major":
             return prior.soften(prior.major(truth, rng), rng)
         other = self._layer(self._draw(rng, people=True), rng, pasted=False)
-        return prior.soften(sample(np.ascontiguousarray(other.pixels[..., 3]), other.grids[0], outside=0), rng)
+        return prior.soften(sample(np.ascontiguousarray(other.pictures[0][..., 3]), other.grids[0], outside=0), rng)
 
     def _layer(self, number: int, rng: Generator, pasted: bool, upright: bool = True) -> _Layer:
         """A stored picture under a random affine, bent a little; pasted ones stand on the bottom edge."""
         size = self._law.size
-        pixels = self._store[number]
-        height, width = pixels.shape[:2]
+        pictures = self._onward(number)
+        height, width = pictures[0].shape[:2]
         if pasted:
             zoom = float(np.exp(rng.uniform(np.log(0.55), np.log(1.5))))
         else:
             zoom = float(np.exp(abs(rng.normal(0, 0.25)) - 0.04))
         stretch = float(np.exp(rng.normal(0, 0.12)))
         scale_x, scale_y = size / width * zoom * stretch, size / height * zoom / stretch
-        pixels, scale_x, scale_y = _shrunk(pixels, scale_x, scale_y)
-        height, width = pixels.shape[:2]
+        shrunk = [_shrunk(picture, scale_x, scale_y) for picture in pictures]
+        pictures, (_, scale_x, scale_y) = [picture for picture, _, _ in shrunk], shrunk[0]
+        height, width = pictures[0].shape[:2]
         centre_in = (width / 2, height / 2)
         # Beyond an enlarged picture's edge lies its mirror image: little of it, upside-down people teach nothing.
         room = 0.3 if pasted else 0.03 + max(0.0, zoom - 1) / 2
@@ -174,7 +178,17 @@ class Sampler:
         mirror = rng.random() < 0.5
         bend = spline_offsets(rng, size, 0.015) if rng.random() < 0.3 else None
         matrix = about((centre_out[0], centre_out[1]), centre_in, scale_x, scale_y, degrees, mirror)
-        return _Layer(pixels, self._grids(matrix, bend, rng))
+        return _Layer(tuple(pictures), self._grids(matrix, bend, rng))
+
+    def _onward(self, number: int) -> list[Array]:
+        """The pictures of as many frames: of a clip as they go on, its last one held; a photo is held all the time."""
+        entries, numbers = self._store.entries, [number]
+        while len(numbers) < self._law.frames:
+            after = numbers[-1] + 1
+            goes_on = entries[number].source in CLIPS and after < len(entries)
+            held = not goes_on or entries[after].group != entries[number].group
+            numbers.append(numbers[-1] if held else after)
+        return [self._store[one] for one in numbers]
 
     def _scene(self, rng: Generator) -> _Layer:
         assert self._scenes is not None
@@ -188,7 +202,7 @@ class Sampler:
         spare_x, spare_y = max(0.0, scale * width - size) / 2, max(0.0, scale * height - size) / 2
         centre_out = (size / 2 + rng.uniform(-spare_x, spare_x), size / 2 + rng.uniform(-spare_y, spare_y))
         matrix = about(centre_out, (width / 2, height / 2), scale, scale, 0.0, rng.random() < 0.5)
-        return _Layer(pixels, self._grids(matrix, None, rng, share=0.5))
+        return _Layer((pixels,) * self._law.frames, self._grids(matrix, None, rng, share=0.5))
 
     def _thing(self, rng: Generator) -> _Layer:
         """A thing cut out of a photo, or a piece of a scene, anywhere, upright more or less."""
@@ -204,7 +218,7 @@ class Sampler:
         centre_out = (float(rng.uniform(0, size)), float(rng.uniform(0, size)))
         degrees, mirror = float(rng.normal(0, 15)), rng.random() < 0.5
         matrix = about(centre_out, (width / 2, height / 2), scale, scale, degrees, mirror)
-        return _Layer(pixels, self._grids(matrix, None, rng), thing=True)
+        return _Layer((pixels,) * self._law.frames, self._grids(matrix, None, rng), thing=True)
 
     def _grids(self, matrix: Affine, bend: Grid | None, rng: Generator, share: float = 1.0) -> tuple[Grid, ...]:
         """The grid of each frame: the first, then the same under a drift that keeps its direction."""
@@ -226,10 +240,10 @@ class Sampler:
         """Layers over each other: (S, S, 3) picture, (S, S) truth."""
         import cv2
 
-        bottom = sample(layers[0].pixels, layers[0].grids[t])
+        bottom = sample(layers[0].pictures[t], layers[0].grids[t])
         picture, truth = np.ascontiguousarray(bottom[..., :3]), np.ascontiguousarray(bottom[..., 3])
         for layer in layers[1:]:
-            pasted = sample(layer.pixels, layer.grids[t], outside=0)
+            pasted = sample(layer.pictures[t], layer.grids[t], outside=0)
             alpha = cv2.GaussianBlur(np.ascontiguousarray(pasted[..., 3]), (3, 3), 0)
             if layer.thing:
                 alpha = cv2.multiply(alpha, 255 - truth, scale=1 / 255)

@@ -53,6 +53,14 @@ def data(tmp_path_factory):
         (root / "voc-person" / "masks").mkdir(exist_ok=True)
         cv2.imwrite(str(root / "voc-person" / "images" / f"{i}.png"), image[..., ::-1])
         cv2.imwrite(str(root / "voc-person" / "masks" / f"{i}.png"), mask)
+    for i in range(9):  # Every third frame is kept; the speaker walks to the right.
+        image, mask = np.zeros((90, 120, 3), np.uint8), np.zeros((90, 120), np.uint8)
+        image[:, 4 * i + 20 : 4 * i + 60], mask[:, 4 * i + 20 : 4 * i + 60] = (200, 90, 30), 255
+        folder = root / "talking-heads" / "s1"
+        (folder / "images").mkdir(parents=True, exist_ok=True)
+        (folder / "masks").mkdir(exist_ok=True)
+        cv2.imwrite(str(folder / "images" / f"{i}.jpg"), image[..., ::-1])
+        cv2.imwrite(str(folder / "masks" / f"{i}.png"), mask)
     (root / "backgrounds" / "rooms").mkdir(parents=True)
     for i in range(4):
         noise = cv2.resize(rng.integers(0, 255, (9, 9, 3), np.uint8), (100, 80), interpolation=cv2.INTER_CUBIC)

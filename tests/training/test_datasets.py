@@ -18,6 +18,7 @@ def test_every_layout_is_read(store):
         "voc-person": 3,
         "cutouts": 3,
         "scenes": 4,
+        "talking-heads": 3,
         "things": 3,
     }
 

@@ -67,7 +67,7 @@ def green(picture):
 
 
 ALONE = replace(LAW, composite=0.0, prior=PriorLaw(), weights={"selfies": 1.0, "portraits": 0.0, "voc-person": 0.0,
-                "ccp": 0.0, "ccp-upper": 0.0, "cutouts": 0.0, "scenes": 0.0})  # fmt: skip
+                "ccp": 0.0, "ccp-upper": 0.0, "cutouts": 0.0, "scenes": 0.0, "talking-heads": 0.0})  # fmt: skip
 """Selfies as they were taken: a chair in one was pasted."""
 
 
@@ -91,6 +91,19 @@ def test_a_sequence_moves_a_little_from_frame_to_frame(store):
         if a.sum() > 100:
             ious.append((a & c).sum() / (a | c).sum())
     assert 0.5 < np.median(ious) < 0.999
+
+
+def test_a_clip_goes_on_where_a_photo_is_held(store):
+    """conftest.py's speaker walks a third of the body's width from one kept frame to the next, two frames long."""
+    law = replace(ALONE, frames=3, motion=0.0)
+    overlaps = {}
+    for source in ("talking-heads", "selfies"):
+        make = sampler(store, replace(law, weights={**ALONE.weights, "selfies": 0.0, source: 1.0}))
+        kept = [one.targets > 127 for one in map(make, range(30)) if (one.targets[0] > 127).mean() > 0.05]
+        overlaps[source] = np.median([(a & b).sum() / (a | b).sum() for a, b, _ in kept])
+        held = np.median([(b & c).sum() / (b | c).sum() for _, b, c in kept])
+    assert overlaps["selfies"] > 0.9 < held
+    assert overlaps["talking-heads"] < 0.75
 
 
 def test_the_warped_way_leaves_the_unmoved_truth_as_previous_mask(store):

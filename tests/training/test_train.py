@@ -100,14 +100,19 @@ def test_the_card_says_what_was_done(whole, data):
 
 def test_a_stage_starts_from_another_checkpoint_and_its_card_goes_on(data, whole, tmp_path):
     out, cache = whole
-    words = finish(run(command(data, tmp_path, "--init", str(out / "checkpoint.safetensors"), "--frames", "2"), cache))
+    more = ["--init", str(out / "checkpoint.safetensors"), "--frames", "2", "--steady", "1"]
+    words = finish(run(command(data, tmp_path, *more), cache))
     assert "fresh: nothing" in words
     assert [stage["frames"] for stage in weights(tmp_path).card["training"]] == [1, 2]
 
 
 @pytest.mark.parametrize(
     ("change", "words"),
-    [(["--size", "33"], "multiples of 32"), (["--init", "none.safetensors"], "no such file")],
+    [
+        (["--size", "33"], "multiples of 32"),
+        (["--init", "none.safetensors"], "no such file"),
+        (["--steady", "1"], "needs --frames 2"),
+    ],
 )
 def test_a_users_mistake_is_a_sentence(data, whole, tmp_path, change, words):
     process = run(command(data, tmp_path, *change), whole[1])
