@@ -320,10 +320,11 @@ def _confirm(m: _Measured, speed: Speed, seconds: float) -> tuple[Speed | None, 
     fresh: list[tuple[Block, ...]] = []
     leaning: list[bool] = []
     while len(fresh) < FRESH and all(leaning):
-        share = (seconds - (time.monotonic() - start)) / (FRESH - len(fresh))
+        now = time.monotonic()
+        end = now + (start + seconds - now) / (FRESH - len(fresh))
         try:
             with m.ready.pair(again=1 + len(fresh)) as pair:
-                fresh.append(tuple(_as_many(pair, len(m.blocks), share)))
+                fresh.append(tuple(_as_many(pair, len(m.blocks), end)))
         except CellFailed as failure:
             return None, f"a regression was seen and could not be confirmed: {str(failure).removesuffix('.')}"
         leaning.append(decision.leans(*effects(fresh[-1]), speed.tolerance))
@@ -332,10 +333,12 @@ def _confirm(m: _Measured, speed: Speed, seconds: float) -> tuple[Speed | None, 
     return replace(speed, outcome=decision.confirmed(leaning, speed.estimate)), None
 
 
-def _as_many(pair: paired.Pair | paired.OnDevice, count: int, seconds: float) -> list[Block]:
-    """`count` blocks, or as many as `seconds` allow, but LEAST."""
-    end = time.monotonic() + seconds
+def _as_many(pair: paired.Pair | paired.OnDevice, count: int, end: float) -> list[Block]:
+    """`count` blocks, or as many as will be done by `end` of the clock if each takes as long as the last, but LEAST."""
     blocks: list[Block] = []
-    while len(blocks) < count and (not blocks or time.monotonic() < end):
+    took = 0.0
+    while len(blocks) < count and (not blocks or time.monotonic() + took < end):
+        begun = time.monotonic()
         blocks += pair.blocks(min(LEAST, count - len(blocks)))
+        took = time.monotonic() - begun
     return blocks
