@@ -1,0 +1,140 @@
+"""A burden that slows a network down by about SLOWDOWN, found with the gate's own paired blocks.
+
+A few blocks are a poor judge: their median strays by one or two points from one process to the next. A search that
+stops at the first width that seems right therefore stops at the width whose blocks strayed the right way: a burden of
+8 % was once taken for one of 5.6 %. So no width is believed on its own: a line through all that was measured says which
+to measure next, and one is settled on when ENOUGH blocks of it, of several processes, agree.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from models.variant import DEFAULT_RESOLUTION
+from reports.gate import arms
+from reports.gate.blocks import effects
+from reports.gate.decision import estimate
+from reports.gate.declared import Gated
+
+SLOWDOWN = 0.05
+"""What is aimed at, a share of the frame time."""
+CLOSE = 0.01
+"""How far from SLOWDOWN a burden may be that is settled on."""
+FIRST_WIDTHS = (96, 256)
+"""Channels of the burdens tried first: on a line, two points are the fewest."""
+NARROWEST, WIDEST, STEP = 8, 1024, 4
+PROCESSES, BLOCKS = 2, 20
+"""Of one helping: processes, and blocks in each."""
+ENOUGH = 120
+"""Blocks of one width after which it may be settled on."""
+HELPINGS = 10
+"""With these spent, the width whose blocks came nearest is taken, and what they said is told."""
+
+Found = tuple[list[float], list[float]]
+"""(effects, control movements) of blocks, as `reports.gate.blocks.effects` gives them."""
+
+
+@dataclass(frozen=True)
+class Slower:
+    """The slowed-down arm, and the share by which it was slower while it was calibrated."""
+
+    arm: arms.Arm
+    injected: float
+
+
+def find(cell: Gated, plain: arms.Arm, checkpoint: Path, folder: Path, say: Callable[[str], None]) -> Slower:
+    """A burden for `checkpoint`, calibrated on this machine and kept in `folder`; minutes, where nothing else runs."""
+    from reports.gate import burden
+
+    measured: dict[int, Found] = {}
+    for helping in range(HELPINGS):
+        width = next_width(measured)
+        arm = arms.of_file(burden.convert(checkpoint, cell.format, DEFAULT_RESOLUTION, width, folder), cell.format)
+        fresh = _helping(cell, plain, arm, seed=PROCESSES * helping)
+        before = measured.get(width, ([], []))
+        measured[width] = before[0] + fresh[0], before[1] + fresh[1]
+        say(f"calibrating: {words(width, measured[width])}")
+        if settled(measured):
+            break
+    width = settled(measured) or min(measured, key=lambda w: abs(share(measured[w]) - SLOWDOWN))
+    arm = arms.of_file(burden.convert(checkpoint, cell.format, DEFAULT_RESOLUTION, width, folder), cell.format)
+    injected = share(measured[width])
+    told = {w: {"share": share(found), "blocks": len(found[0])} for w, found in sorted(measured.items())}
+    values = {"width": width, "injected": injected, "sha256": arm.sha256, "measured": told}
+    _kept(cell, folder).write_text(json.dumps(values, indent=1) + "\n")
+    return Slower(arm, injected)
+
+
+def kept(cell: Gated, checkpoint: Path, folder: Path) -> Slower | None:
+    """What `find` kept in `folder` for `checkpoint`; None when there is none, or its artifact is another by now."""
+    from reports.gate import burden
+
+    if not _kept(cell, folder).exists():
+        return None
+    values = json.loads(_kept(cell, folder).read_text())
+    path = burden.convert(checkpoint, cell.format, DEFAULT_RESOLUTION, values["width"], folder)
+    arm = arms.of_file(path, cell.format)
+    return Slower(arm, values["injected"]) if arm.sha256 == values["sha256"] else None
+
+
+def next_width(measured: Mapping[int, Found]) -> int:
+    """The width to measure next: where the line through all that was measured crosses SLOWDOWN.
+
+    A width counts for as much as it has blocks. One that was measured already and lies near enough is measured again
+    rather than its neighbour; and no step goes beyond twice the widest or half the narrowest.
+    """
+    if len(measured) < len(FIRST_WIDTHS):
+        return FIRST_WIDTHS[len(measured)]
+    widths = sorted(measured)
+    shown = [share(measured[w]) for w in widths]
+    count = {w: len(measured[w][0]) for w in widths}
+    slope, start = np.polyfit(widths, shown, 1, w=np.sqrt([count[w] for w in widths]))
+    low, high = max(widths[0] // 2, NARROWEST), min(2 * widths[-1], WIDEST)
+    if slope <= 0:  # A wider burden costs no less: the noise is larger than the step was.
+        return high if np.mean(shown) < SLOWDOWN else low
+    if near := [w for w in widths if abs(start + slope * w - SLOWDOWN) <= CLOSE / 2]:
+        return max(near, key=count.__getitem__)
+    return round(float(np.clip((SLOWDOWN - start) / slope, low, high)) / STEP) * STEP
+
+
+def settled(measured: Mapping[int, Found]) -> int | None:
+    """The width that ENOUGH blocks say is CLOSE to SLOWDOWN; None when there is none yet."""
+    off = {w: abs(share(found) - SLOWDOWN) for w, found in measured.items() if len(found[0]) >= ENOUGH}
+    return min((w for w in off if off[w] <= CLOSE), key=off.__getitem__, default=None)
+
+
+def share(found: Found) -> float:
+    """The slow-down that blocks show, as a share: what the gate would say of them."""
+    return math.expm1(estimate(*found, SLOWDOWN).effect)
+
+
+def words(width: int, found: Found) -> str:
+    of = estimate(*found, SLOWDOWN)
+    between = f" ({math.expm1(of.low):+.1%} to {math.expm1(of.high):+.1%})" if math.isfinite(of.low) else ""
+    return f"{width} channels, {of.blocks} blocks: {share(found):+.1%}{between}"
+
+
+def _helping(cell: Gated, plain: arms.Arm, slower: arms.Arm, seed: int) -> Found:
+    """The blocks of PROCESSES fresh processes."""
+    from devices import paired
+    from frames.sample import embedded
+    from reports.gate.run import Comparison, job_of
+
+    blocks = []
+    with tempfile.TemporaryDirectory(prefix="gate-") as temporary:
+        job = job_of(Comparison.of(cell, plain, slower), slower, embedded(), Path(temporary))
+        for process in range(PROCESSES):
+            with paired.opened(plain.path, job, seed + process) as pair:
+                blocks += pair.blocks(BLOCKS)
+    return effects(blocks)
+
+
+def _kept(cell: Gated, folder: Path) -> Path:
+    return folder / f"calibration-{cell.variant}-{cell.format}.json"
