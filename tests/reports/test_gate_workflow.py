@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -46,3 +47,9 @@ def test_actionlint_finds_what_is_wrong(actionlint: Path, tmp_path: Path) -> Non
     done = lint(actionlint, wrong)
     assert done.returncode == 1
     assert 'property "gates" is not defined' in done.stdout
+
+
+def test_actions_are_pinned_to_commits() -> None:
+    used = re.findall(r"uses: *(.+)", "".join(path.read_text() for path in WORKFLOWS))
+    assert len(used) >= 5
+    assert [line for line in used if not re.fullmatch(r"[\w/-]+@[0-9a-f]{40} # v[\d.]+", line)] == []
