@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -14,7 +13,6 @@ from converters.peer import open_peer
 from devices import emulator
 from devices.contract import Cell, CellFailed, Job
 from devices.emulator import Arm64Emulator, per_frame
-from devices.runner import folder
 from frames.score import predict
 from models.peer import Peer
 from tests.devices.shallow import RESOLUTION, convert
@@ -59,25 +57,6 @@ def test_somebody_elses_model_runs_without_a_previous_mask(
     assert np.ptp(wanted) > 0.1
     assert np.abs(result.masks - wanted).max() < 1e-5
     assert result.instructions_per_frame
-
-
-@pytest.mark.parametrize(
-    ("field", "value"),
-    [
-        ("layout", "NCHW"),
-        ("colour", "BGR"),
-        ("mean", (0.5, 0.5, 0.5)),
-        ("std", (0.5, 0.5, 0.5)),
-        ("output", "logits"),
-        ("channel", -1),
-    ],
-)
-def test_a_model_that_wants_its_frames_or_masks_otherwise_is_refused(
-    job: Job, somebody_elses: tuple[Peer, Path], tmp_path: Path, field: str, value: Any
-) -> None:
-    peer, model = somebody_elses
-    with pytest.raises(CellFailed, match=f"other has {field} of its own"):
-        folder.describe(tmp_path, replace(job, model=model, peer=replace(peer, **{field: value})))
 
 
 def test_several_threads_are_refused(cell: Cell, job: Job) -> None:

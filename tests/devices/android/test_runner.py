@@ -11,6 +11,7 @@ import pytest
 
 from devices.contract import CellFailed, Counts, Job
 from devices.runner import build, folder, pack
+from models.peer import Peer
 
 JOB = Job(
     Path("m.tflite"), "tflite", "fp32", (32, 64), Path("f.u8"), (3, 1, 2), threads=2, counts=Counts(30, 8.0, 128, 2.0)
@@ -38,6 +39,23 @@ def test_the_job_as_text() -> None:
 def test_what_the_runner_cannot_do_is_refused(tmp_path: Path, change: dict[str, Any], reason: str) -> None:
     with pytest.raises(CellFailed, match=reason):
         folder.describe(tmp_path, replace(JOB, **change))
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("layout", "NCHW"),
+        ("colour", "BGR"),
+        ("mean", (0.5, 0.5, 0.5)),
+        ("std", (0.5, 0.5, 0.5)),
+        ("output", "logits"),
+        ("channel", -1),
+    ],
+)
+def test_a_model_that_wants_its_frames_or_masks_otherwise_is_refused(tmp_path: Path, field: str, value: Any) -> None:
+    peer = replace(Peer("other", JOB.model.name, "0" * 64, "CC0", JOB.resolution, "probabilities"), **{field: value})
+    with pytest.raises(CellFailed, match=f"other has {field} of its own"):
+        folder.describe(tmp_path, replace(JOB, peer=peer))
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from devices.ios import attached, usbmux
 from devices.ios.link import Missing
 from devices.ios.runner import IPhone
 from devices.ios.usbmux import Libimobiledevice
+from devices.select import unnamed
 from devices.transport import Unreachable
 from tests.devices.ios.conftest import LIMITS
 from tests.devices.ios.harness import Harness, masks
@@ -36,6 +37,12 @@ def test_a_phone_is_listed_and_found_by_its_name(link: Libimobiledevice) -> None
     assert attached.find_one(f"ios:{UDID}") == found
     assert attached.find_one("iphone13") is None
     assert link.bundle == BUNDLE
+
+
+def test_a_phone_that_no_name_leads_to_is_listed_by_its_own(link: Libimobiledevice, phone: Usbmuxd) -> None:
+    assert f"ios:{UDID}" not in unnamed()
+    phone.values["ProductType"] = "iPhone99,9"
+    assert f"ios:{UDID}" in unnamed()
 
 
 @pytest.mark.parametrize(

@@ -94,6 +94,7 @@ def test_a_phone_that_falls_silent_costs_its_cells_and_no_other_phone(board: Boa
     with pytest.raises(Refused, match="load the page again"):
         board.seat(silent.id)
     while (index := board.next(loud)) is not None:
+        assert not board.all_know, "one of two knows, and the other measures"
         board.end(loud, index, RESULT)
     assert board.all_know, "a phone that is gone hears nothing"
     assert board.join(FACTS, before=silent.id) is not silent

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import ssl
+import threading
+import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +17,10 @@ import pytest
 
 from devices.contract import Cell, CellFailed, Counts, Job, Result
 from devices.fleet import Ended
-from devices.web import answer
+from devices.web import answer, packages
 from devices.web.app import Site
 from devices.web.board import Board
+from devices.web.runner import Browsers
 from devices.web.serve import Places, serving
 from tests.conftest import need
 
@@ -95,6 +98,32 @@ def test_a_whole_answer_becomes_a_result(site: Site, page: Page) -> None:
     assert result.model_ns == (1000, 2000, 3000)
     assert result.environment.facts["user_agent"] == "test"
     assert json.loads(page.ask("POST", f"{cell.partition('/cells')[0]}/next")[1]) == {"end": True}
+
+
+def test_the_site_stays_until_the_page_has_heard_that_this_was_all(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Nothing of npm's is asked for here.
+    monkeypatch.setattr(packages, "install", lambda: None)
+    said: list[str] = []
+    events: list[Any] = []
+    run = Browsers(usb=False, say=said.append).run_all(site.asked)
+    running = threading.Thread(target=lambda: events.extend(run), daemon=True)
+    running.start()
+    wait_until(lambda: bool(said) and said[-1].startswith("On this machine open"))
+    page = Page(said[-1].split()[-1])
+    cell = page.begin()
+    assert page.ask("PUT", f"{cell}/failure", {"reason": "no"})[0] == 204
+    wait_until(lambda: len(events) == 3)
+    time.sleep(0.3)
+    assert json.loads(page.ask("POST", f"{cell.partition('/cells')[0]}/next")[1]) == {"end": True}
+    running.join(10)
+    assert not running.is_alive()
+
+
+def wait_until(true: Callable[[], bool]) -> None:
+    end = time.monotonic() + 30
+    while not true():
+        assert time.monotonic() < end
+        time.sleep(0.02)
 
 
 @pytest.mark.parametrize("path", ["", "plan", "page/main.js", "models/0", "frames/0", "packages/x.js"])
