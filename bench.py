@@ -65,8 +65,9 @@ def bench(
             parser=option(parse_variants),
             metavar="GLOB",
             help="Names or globs, separated by commas; * means the twelve of the reference set.",
+            show_default="*, and live in tflite",
         ),
-    ] = "*",
+    ] = None,
     formats: Annotated[
         Any,
         typer.Option(
@@ -128,7 +129,7 @@ def bench(
         return
     if quick and full:
         fail("--quick and --full exclude each other.", WRONG_USAGE)
-    from cli.measuring import measure, show
+    from cli.measuring import measure, show, with_live
     from devices.contract import FULL, QUICK, Counts
     from devices.plan import Options, make
 
@@ -146,7 +147,7 @@ def bench(
         options = Options(
             device=target.name,
             unit=unit,
-            variants=variants,
+            variants=variants or "*",
             formats=taken,
             precisions=precisions,
             resolution=resolution,
@@ -155,7 +156,8 @@ def bench(
             peers=parse_peers("*" if target.name == "desktop" else "none") if peers is None else peers,
             shard=shard,
         )
-        parts.append((make(options, weights), target))
+        plan = make(options, weights)
+        parts.append((plan if variants or formats else with_live(plan, weights), target))
     if dry_run:
         show([plan for plan, _ in parts], as_json)
     else:

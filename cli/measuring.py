@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,9 +13,19 @@ from cli.ending import INTERRUPTED, NOT_MEASURED, fail
 from cli.printing import print_json, print_rich
 
 if TYPE_CHECKING:
-    from devices.plan import Plan
+    from devices.plan import Plan, Weights
     from devices.select import Attached
     from frames.clip import Footage
+
+
+def with_live(plan: Plan, weights: Mapping[str, Weights]) -> Plan:
+    """The plan and one cell more, `live` in TFLite: nobody who names no network is to see the ablation alone."""
+    from devices.plan import make
+
+    if "live" not in weights or "tflite" not in plan.options.formats:
+        return plan
+    alone = replace(plan.options, variants="live", formats=("tflite",), peers=())
+    return replace(plan, tasks=plan.tasks + make(alone, weights).tasks)
 
 
 def measure(
@@ -27,6 +39,7 @@ def measure(
     from devices.plan import shuffled
     from reports import page, rows, table
     from reports.live import Live, line
+    from reports.pareto import overlooked
     from reports.record import Session, identity, record
 
     ledger, report = out / "rows.jsonl", out / "report.html"
@@ -72,6 +85,8 @@ def measure(
         print_json({"rows": str(ledger), "page": str(report), "cells": table.figures(mine)})
     else:
         print_rich(table.summary(mine))
+        if words := overlooked(row.variant for row in mine):
+            print(words)
         print(f"The page: {report}")
     if not any(share.tasks for share in shares):
         live.say("All of this was measured before; give another --out to measure it once more.")

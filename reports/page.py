@@ -19,7 +19,19 @@ from reports import plots
 from reports.ablation import CHANGES, Change, Effect, Grid, ablation
 from reports.gate.output import FILE
 from reports.gate.section import Section, sections
-from reports.pareto import FIT_IOU, TOLERABLE_LOSS, Choice, Point, Rival, choose, fronts, points, rivals, scopes
+from reports.pareto import (
+    FIT_IOU,
+    TOLERABLE_LOSS,
+    Choice,
+    Point,
+    Rival,
+    choose,
+    fronts,
+    overlooked,
+    points,
+    rivals,
+    scopes,
+)
 from reports.rows import Row, latest, read
 from reports.statistics import FRAME_MS, Interval
 from reports.summary import EVIDENCE, RUNTIMES, Scope, Summary, newest, summaries
@@ -111,6 +123,8 @@ class Place:
     rivals: Sequence[Rival]
     paces: Sequence[tuple[Summary, float]]
     """Networks measured for their speed alone, and how many times theirs the choice's is."""
+    overlooked: str
+    """That no network trained to be used is among those measured here, in a sentence; empty when one is."""
 
 
 @dataclass(frozen=True)
@@ -207,6 +221,7 @@ def _place(
         {id(p.summary): p for p in members},
         beside,
         [(s, choice.ship.fps / s.model.fps) for s in paced if s.scope == scope and s.model],
+        overlooked(p.summary.row.variant for p in members),
     )
 
 

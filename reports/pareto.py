@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from models.variant import VARIANTS
 from reports.statistics import Interval, paired
 from reports.summary import Scope, Summary
 
@@ -14,6 +15,9 @@ TOLERABLE_LOSS = 1.0
 
 FIT_IOU = 80.0
 """Percent. Below it a mask is no use to anybody, and nothing is recommended however fast it is."""
+
+TO_SHIP = tuple(name for name in VARIANTS if name.startswith("live"))
+"""The networks that were trained to be used; the others are an ablation."""
 
 
 @dataclass(frozen=True)
@@ -150,6 +154,17 @@ def choose(scope: Scope, points: Sequence[Point], tolerable: float = TOLERABLE_L
     ship, loss = next(((point, loss) for point, loss in losses if loss and loss[1][0] >= -tolerable), (best, None))
     alike = (p for p in points if p is not ship and p.level >= ship.level and _overlap(p, ship))
     return Choice(scope, ship, loss, front, tuple(sorted(alike, key=lambda p: p.fps, reverse=True)))
+
+
+def overlooked(variants: Iterable[str]) -> str:
+    """What to say when none of the measured `variants` is one of TO_SHIP, in a sentence; empty otherwise."""
+    if set(variants) & set(TO_SHIP):
+        return ""
+    *others, last = TO_SHIP
+    return (
+        f"None of the networks that were trained to be used is among these: {', '.join(others)} and {last}; "
+        "python bench.py --variants 'live*' measures them."
+    )
 
 
 def _overlap(a: Point, b: Point) -> bool:

@@ -124,6 +124,17 @@ def test_a_dry_run_tells_the_plan_and_touches_nothing(here: Here, weights: Path,
     assert not out.exists()
 
 
+def test_who_names_no_network_gets_the_reference_set_and_the_one_to_ship(here: Here) -> None:
+    def planned(*arguments: str) -> list[str]:
+        return json.loads(here("--dry-run", "--json", "--peers", "none", *arguments)[1])["measure"]
+
+    whole = planned()
+    assert len(whole) == 5 * len(REFERENCE) + 1
+    assert whole[-1] == "live/tflite/fp32/192x192/desktop/cpu1"
+    assert planned("--variants", "*") == whole[:-1]
+    assert not any("live" in cell for cell in planned("--formats", "tflite,onnx")), "what is asked for, and no more"
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [

@@ -258,7 +258,13 @@ def test_a_cell_of_two_runs_is_compared_by_its_last_and_shows_how_far_they_lie_a
 
 def test_a_useless_network_is_not_recommended():
     made = row(accuracy=row().accuracy | {"iou": 0.23})
-    assert "None is fit to ship. Best is s16-skip-dense in LiteRT fp32" in page(made).text
+    text = page(made).text
+    assert "None is fit to ship. Best is s16-skip-dense in LiteRT fp32" in text
+    assert "live, live-fast and live-best; python bench.py --variants 'live*' measures them" in text
+
+
+def test_where_a_network_to_ship_was_measured_nobody_is_sent_for_it():
+    assert "--variants 'live*'" not in page(row("live"), row()).text
 
 
 def test_build_puts_several_runs_on_one_page(tmp_path: Path):

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reports.pareto import Point, choose, dominance, fronts, points, scopes
+from reports.pareto import Point, choose, dominance, fronts, overlooked, points, scopes
 from reports.rows import Row
 from reports.summary import Summary, summaries
 from tests.reports.made_up import desktop, emulated, failed, phone, row
@@ -190,3 +190,9 @@ def test_where_nothing_is_fit_the_most_accurate_is_named():
     best = at(row("s4-skip-dense"), 50, {f"p{i}": 30.0 for i in range(30)})
     near = at(row("s16-skip-dense"), 80, {f"p{i}": 29.8 for i in range(30)})
     assert chosen(best, near) == "s4-skip-dense"
+
+
+def test_who_measured_none_of_the_networks_to_ship_is_told_of_them():
+    assert overlooked([]) == overlooked(["s4-skip-plain", "selfie"])
+    assert "live, live-fast and live-best; python bench.py --variants 'live*'" in overlooked(["s4-skip-plain"])
+    assert overlooked(["s4-skip-plain", "live-fast"]) == ""
