@@ -147,7 +147,10 @@ def _android(name: str, what: str) -> Attached | NotAttached:
         seen, found = find_all(), find_one(name)
     except (NoAdb, CellFailed) as reason:
         return NotAttached(name, f"Looked for {what}, but {reason}.", "With adb in place, attach the phone by USB.")
-    advice = "Attach it by USB, switch on USB debugging in its developer options, accept the prompt on its screen."
+    advice = (
+        "Attach it by USB, switch on USB debugging in its developer options, accept the prompt on its screen;"
+        " devices/android/README.md tells the rest."
+    )
     return _phone(name, what, seen, found, "adb", advice, ("tflite",))
 
 
