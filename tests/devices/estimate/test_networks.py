@@ -62,17 +62,6 @@ def test_posenet_has_its_heads_at_stride_16() -> None:
     assert [tuple(head.shape) for head in out] == [(1, 23, 17, channels) for channels in (17, 34, 32, 32)]
 
 
-@pytest.mark.slow
-def test_a_known_network_is_made_once_and_timed_here(tmp_path: Path) -> None:
-    (path,) = references.files(["mobilenet-v3-small"], tmp_path)
-    made = path.stat().st_mtime_ns
-    assert references.files(["mobilenet-v3-small"], tmp_path) == [path]
-    assert path.stat().st_mtime_ns == made
-    milliseconds, facts = references.timed([path])
-    assert milliseconds["mobilenet-v3-small"] > 0
-    assert 0 <= facts["waited_share"] <= 1
-
-
 def test_a_network_that_cannot_be_timed_costs_its_cell(tmp_path: Path) -> None:
     (tmp_path / "broken.tflite").write_bytes(b"nothing")
     with pytest.raises(CellFailed, match="the known networks could not be made or timed here"):

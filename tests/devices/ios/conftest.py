@@ -12,7 +12,7 @@ from devices import job as jobs
 from devices.contract import Cell, Job
 from devices.ios import imobiledevice
 from devices.ios.runner import Limits
-from devices.ios.usbmux import Libimobiledevice
+from devices.ios.usbmux import Libimobiledevice, Pymobiledevice3, pymobiledevice3
 from tests.conftest import need
 from tests.devices.ios.harness import Harness
 from tests.devices.ios.usbmuxd import UDID, Usbmuxd
@@ -60,3 +60,10 @@ def link(phone: Usbmuxd) -> Libimobiledevice:
         need(None if shutil.which(tool) else f"{tool} is not installed (apt: libimobiledevice-utils)")
     need(None if imobiledevice.shared_library() else "the library libimobiledevice is not installed")
     return Libimobiledevice(UDID)
+
+
+@pytest.fixture
+def pymobile(phone: Usbmuxd) -> Pymobiledevice3:
+    program = pymobiledevice3()
+    need(None if program else "pymobiledevice3 is not installed (make pymobiledevice3)")
+    return Pymobiledevice3(UDID, str(program))

@@ -1,29 +1,19 @@
-"""The real pymobiledevice3 against the same iPhone; `make pymobiledevice3` installs it apart from everything else."""
+"""The real pymobiledevice3 against the same iPhone; `make pymobiledevice3` installs it apart from everything else.
+
+A whole cell by it is in tests/devices/test_reference.py.
+"""
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pytest
 
-from devices.contract import Cell, CellFailed, Job
+from devices.contract import CellFailed
 from devices.ios import usbmux
 from devices.ios.link import Missing, call
-from devices.ios.runner import IPhone
 from devices.ios.usbmux import Pymobiledevice3, parse_list
-from tests.conftest import need
-from tests.devices.ios.conftest import LIMITS
-from tests.devices.ios.harness import Harness, masks
 from tests.devices.ios.usbmuxd import BUNDLE, UDID, Usbmuxd
-
-
-@pytest.fixture
-def pymobile(phone: Usbmuxd) -> Pymobiledevice3:
-    program = usbmux.pymobiledevice3()
-    need(None if program else "pymobiledevice3 is not installed (make pymobiledevice3)")
-    return Pymobiledevice3(UDID, str(program))
 
 
 def test_a_program_of_the_users_own_comes_before_the_one_installed_apart(
@@ -52,15 +42,3 @@ def test_a_usbmuxd_that_is_not_there_is_said(pymobile: Pymobiledevice3, phone: U
     done = call([pymobile.program, "usbmux", "list", "--usb"], 60)
     with pytest.raises(CellFailed, match=r"usbmuxd does not answer \(pymobiledevice3 said: Failed to connect"):
         parse_list(done.stdout, done.stderr)
-
-
-def test_a_cell_is_measured_when_the_app_is_opened_by_hand(
-    pymobile: Pymobiledevice3, harness: Harness, cell: Cell, job: Job
-) -> None:
-    """The loopback has no instruments server, through which pymobiledevice3 starts apps."""
-    harness.patience = 120
-    harness.launch()
-    limits = replace(LIMITS, pull=60, push=60, start=60)
-    result = IPhone(pymobile, 15, limits, attempts=1).run(cell, job)
-    np.testing.assert_array_equal(result.masks, masks(job))
-    assert result.environment.facts["launch"] == "opened by hand"

@@ -1,0 +1,174 @@
+"""Every way to a phone, on the trained reference network: the masks that come back are this machine's, and score alike.
+
+What can go wrong on the way is tested with a smaller network, in the folders beside this file.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import replace
+from functools import cache, partial
+from pathlib import Path
+from typing import cast
+
+import numpy as np
+import pytest
+
+from converters.artifact import Format, Spec
+from converters.network import fold
+from converters.registry import converter
+from devices import job as jobs
+from devices.android.adb import Adb
+from devices.android.home import Limits
+from devices.android.runner import AndroidPhone
+from devices.contract import Cell, Job, Result, Unit
+from devices.emulator import Arm64Emulator
+from devices.estimate import references
+from devices.estimate import runner as estimating
+from devices.estimate.published import published
+from devices.estimate.runner import Estimator
+from devices.ios.runner import IPhone
+from devices.ios.usbmux import Libimobiledevice, Pymobiledevice3
+from frames.clip import Footage
+from frames.sample import embedded
+from frames.score import predict, prepare, score
+from models import checkpoint
+from tests.conftest import need
+from tests.devices.android.conftest import adb_server, make_phone, qemu
+from tests.devices.ios.conftest import LIMITS, harness, link, phone, pymobile
+from tests.devices.ios.harness import Harness
+from tests.devices.shallow import COUNTS
+from tests.devices.web.conftest import SOFTWARE_GPU, open_browser, packages
+from tests.devices.web.test_chromium import measure, the_result
+
+__all__ = ["adb_server", "harness", "link", "make_phone", "open_browser", "packages", "phone", "pymobile", "qemu"]
+
+NAME = "s16-skip-plain"
+WEIGHTS = checkpoint.FOLDER / f"{NAME}.safetensors"
+SIZE = (128, 128)
+"""Half of what it was trained for: a frame under an emulator takes a quarter of the time."""
+
+Ask = Callable[..., tuple[Cell, Job]]
+
+
+@pytest.fixture(scope="module")
+def footage() -> Footage:
+    """The beginning of a clip, and a still: of the sample, what the network finds at half its size."""
+    sample = embedded()
+    clips = {clip.name: clip for clip in sample.clips}
+    walk = replace(clips["walk"], frame_names=clips["walk"].frame_names[:2])
+    return replace(sample, clips=[walk, clips["astronaut-close"]])
+
+
+@pytest.fixture(scope="module")
+def ask(footage: Footage, tmp_path_factory: pytest.TempPathFactory) -> Ask:
+    """Makes the cell and the job of the trained network in a format, which is converted once."""
+    folder = tmp_path_factory.mktemp("reference")
+    prepared, sequences = prepare(footage, SIZE)
+    frames = jobs.write_frames(folder / "frames.u8", prepared)
+
+    @cache
+    def model(format: Format) -> Path:
+        module = converter(format)
+        need(module.available())
+        spec = Spec(NAME, WEIGHTS, checkpoint.sha256(WEIGHTS), format, "fp32", SIZE)
+        network = fold(checkpoint.load(WEIGHTS).network())
+        return module.convert(network, spec, folder / f"{NAME}{module.SUFFIX}", None)
+
+    def make(format: Format, device: str, unit: Unit = "cpu") -> tuple[Cell, Job]:
+        cell = Cell(NAME, format, "fp32", SIZE, device, unit)
+        return cell, Job(model(format), format, "fp32", SIZE, frames, sequences, unit, counts=COUNTS, variant=NAME)
+
+    return make
+
+
+def check(result: Result, job: Job, footage: Footage, close: float = 1e-5) -> None:
+    """The masks of `result` are those that this machine makes of the same artifact, and they show the person."""
+    frames = jobs.read_frames(job)
+    session = converter(cast("Format", job.format)).load(job.model)
+    here = predict(session, frames, job.sequences)
+    assert np.abs(result.masks - here).max() < close
+    assert np.abs(predict(session, frames, job.sequences, prev="empty") - here).max() > 100 * close, "not fed back"
+    there = score(result.masks, footage)
+    assert there.iou == pytest.approx(score(here, footage).iou, abs=1e-3)
+    assert there.iou > 0.7
+
+
+def test_the_real_adb_pushes_runs_and_pulls(
+    make_phone: Callable, adb_server: str, qemu: str, ask: Ask, footage: Footage
+) -> None:
+    cell, job = ask("tflite", "pixel2")
+    result = AndroidPhone(Adb(make_phone().serial, adb_server), limits=Limits(nominal=0, come_back=5)).run(cell, job)
+    check(result, job, footage)
+    assert result.evidence == "measured"
+    assert result.placement["delegated"] == result.placement["ops"] > 50
+    assert len(result.model_ns) >= job.counts.samples
+
+
+def test_the_emulator_counts_the_same_instructions_every_time(
+    qemu: str, ask: Ask, footage: Footage, tmp_path: Path
+) -> None:
+    cell, job = ask("tflite", "arm64-emulator")
+    result = Arm64Emulator().run(cell, job)
+    check(result, job, footage)
+    assert result.from_host["max_difference"] < 1e-5
+    assert result.environment.facts["instructions_spread"] == 0
+    last = replace(job, frames=jobs.write_frames(tmp_path / "last.u8", jobs.read_frames(job)[-1:]), sequences=(1,))
+    count = Arm64Emulator().run(cell, last).instructions_per_frame
+    assert count == result.instructions_per_frame
+    assert count
+    assert count > 10_000_000
+
+
+def test_libimobiledevice_pushes_starts_and_pulls(link: Libimobiledevice, ask: Ask, footage: Footage) -> None:
+    cell, job = ask("coreml", "iphone7")
+    result = IPhone(link, 15, LIMITS).run(cell, job)
+    check(result, job, footage)
+    assert result.environment.facts["launch"] == "idevicedebug, under the debugserver"
+
+
+def test_pymobiledevice3_pushes_and_pulls_while_the_app_is_opened_by_hand(
+    pymobile: Pymobiledevice3, harness: Harness, ask: Ask, footage: Footage
+) -> None:
+    """The loopback has no instruments server, through which pymobiledevice3 starts apps."""
+    cell, job = ask("coreml", "iphone7")
+    harness.patience = 120
+    harness.launch()
+    result = IPhone(pymobile, 15, replace(LIMITS, pull=60, push=60, start=60), attempts=1).run(cell, job)
+    check(result, job, footage)
+    assert result.environment.facts["launch"] == "opened by hand"
+
+
+@pytest.mark.usefixtures("packages")
+@pytest.mark.parametrize(("format", "unit"), [("tflite", "cpu"), ("onnx", "cpu"), ("tflite", "gpu")])
+def test_chromium_runs_it(open_browser: Callable, ask: Ask, footage: Footage, format: Format, unit: Unit) -> None:
+    cell, job = ask(format, "web", unit)
+    browser = open_browser(*(SOFTWARE_GPU if unit == "gpu" else ()))
+    result = the_result(measure(browser, [(cell, job)]))
+    check(result, job, footage, close=1e-4 if unit == "gpu" else 1e-5)
+    assert result.placement["actual"].startswith("WebGPU" if unit == "gpu" else "XNNPACK" if format == "tflite" else "")
+
+
+def test_an_estimate_follows_from_times_taken_here(
+    ask: Ask, footage: Footage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The known networks are made and timed; whether this machine was quiet enough to believe it is not asked here."""
+    monkeypatch.setattr(references, "files", partial(references.files, folder=tmp_path))
+    monkeypatch.setattr(references, "MOST_WAITED", math.inf)
+    monkeypatch.setattr(estimating, "TOO_FAR", math.inf)
+    known = published()["iphone7"]
+    cell, job = ask("tflite", "estimate:iphone7")
+    result = Estimator(known).run(cell, job)
+    check(result, job, footage)
+    assert result.evidence == "estimated"
+    assert result.model_ns == result.pipeline_ns == ()
+    told = result.estimate
+    ratios = {name: there / told["known_here_ms"][name] for name, there in known.milliseconds.items()}
+    assert told["ratios"] == pytest.approx(ratios)
+    assert 0 < told["low"] < told["here_ms"] * min(ratios.values()) <= told["here_ms"] * max(ratios.values())
+    assert told["here_ms"] * max(ratios.values()) <= told["high"]
+    assert [source["link"] for source in told["sources"]] == [source.link for source in known.sources]
+    made = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.tflite")}
+    assert set(references.files(known.milliseconds)) == set(made), "what was made once is made again"
+    assert made == {path: path.stat().st_mtime_ns for path in made}
