@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from frames.clip import Alpha, Clip, Footage, Label, Picture
 
+NAME = "embedded sample"
 DESCRIPTION = (
     "One person, the portrait of astronaut Eileen Collins that scikit-image ships, composited on person-free "
     "photographs of scikit-image and scikit-learn and moved by seeded camera and body motion: {clips} clips of "
@@ -116,7 +117,7 @@ def embedded(seed: int = 0) -> Footage:
     description = DESCRIPTION.format(
         clips=len(clips), length=LENGTH, stills=len(stills) + len(as_taken), credits="; ".join(CREDITS)
     )
-    return Footage("embedded sample", description, (*clips, *stills, *as_taken))
+    return Footage(NAME, description, (*clips, *stills, *as_taken))
 
 
 @cache

@@ -14,6 +14,7 @@ from devices.android import probe as android
 from devices.environment import HAZARDS
 from devices.ios import probe as ios
 from devices.web import phone
+from frames.sample import NAME
 from models.variant import REFERENCE, VARIANTS
 from reports import plots
 from reports.ablation import CHANGES, Change, Effect, Grid, ablation
@@ -186,6 +187,7 @@ def view(seen: Sequence[Summary]) -> dict[str, Any]:
         "frame_ms": FRAME_MS,
         "tolerable": TOLERABLE_LOSS,
         "fit": FIT_IOU,
+        "sample": NAME,
     }
 
 

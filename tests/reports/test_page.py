@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from frames.sample import NAME
 from models.variant import REFERENCE
 from reports.page import TITLE, build, num, render, signed, tiny, write
 from reports.pareto import points
@@ -259,8 +260,16 @@ def test_a_cell_of_two_runs_is_compared_by_its_last_and_shows_how_far_they_lie_a
 def test_a_useless_network_is_not_recommended():
     made = row(accuracy=row().accuracy | {"iou": 0.23})
     text = page(made).text
-    assert "None is fit to ship. Best is s16-skip-dense in LiteRT fp32" in text
+    assert "None is fit to ship on these pictures. Best is s16-skip-dense in LiteRT fp32" in text
+    assert "None reaches 80 % IOU." in text
+    assert "--data DIR" not in text.split("IOU and speed")[0]
     assert "live, live-fast and live-best; python bench.py --variants 'live*' measures them" in text
+
+
+def test_a_verdict_on_the_embedded_sample_sends_to_pictures_of_ones_own():
+    made = row(accuracy=row().accuracy | {"iou": 0.23, "data": NAME})
+    assert re.search(r"Judge on those, with\s+--data DIR", page(made).text)
+    assert "Judge on those" not in page(row(accuracy=row().accuracy | {"data": NAME})).text, "where one is fit"
 
 
 def test_where_a_network_to_ship_was_measured_nobody_is_sent_for_it():
