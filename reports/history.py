@@ -20,6 +20,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+from reports import whole
 from reports.rows import Row, read
 
 FEWEST = 8
@@ -182,15 +183,14 @@ def page(figures: Sequence[Figure], out: Path) -> list[str]:
     body = "".join(svg for _, svg in sorted(drawn, key=lambda d: d[0])) or "<p>No series has two figures yet.</p>"
     listed = "".join(f"<li>{html.escape(sentence)}.</li>" for sentence in said) or "<li>None was found.</li>"
     style = (Path(__file__).parent / "templates" / "page.css").read_text()
-    out.parent.mkdir(parents=True, exist_ok=True)
-    out.write_text(
+    whole.write(
+        out,
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1"><title>History</title>'
         f"<style>{style}</style></head><body><main><h2>History</h2><p>Each mark is the figure of one run, each line a"
         " machine's. Advisory: days of a machine differ, and only the gate compares side by side.</p>"
         f'<h3>Changes of level</h3><ul class="plain">{listed}</ul><div class="grid">{body}</div></main>'
         "</body></html>\n",
-        encoding="utf-8",
     )
     return said
 

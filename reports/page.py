@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,7 +15,7 @@ from devices.ios import probe as ios
 from devices.web import phone
 from frames.sample import NAME
 from models.variant import REFERENCE, VARIANTS
-from reports import plots
+from reports import plots, whole
 from reports.ablation import CHANGES, Change, Effect, Grid, ablation
 from reports.gate.output import FILE
 from reports.gate.section import Section, sections
@@ -80,14 +79,7 @@ def write(
 ) -> None:
     """Put the page at `out`, whole or not at all. OSError, one sentence, where it cannot be written."""
     page = render(rows, title, now or datetime.now(UTC), words, gates)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    fresh = out.with_name(out.name + ".fresh")
-    try:
-        fresh.write_text(page, encoding="utf-8")
-        os.replace(fresh, out)
-    except OSError as error:
-        fresh.unlink(missing_ok=True)
-        raise OSError(f"{out}: cannot be written ({error.strerror})") from None
+    whole.write(out, page)
 
 
 def render(

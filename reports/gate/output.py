@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any
 from xml.etree import ElementTree
 
 from devices.paired import Block
+from reports import whole
 from reports.gate.decision import Outcome
 from reports.gate.verdict import CellVerdict, Finding, Result, Speed, headline, percent, words
 
@@ -21,11 +21,8 @@ _MARK = {Outcome.PASS: "✅", Outcome.FAIL: "❌", Outcome.INCONCLUSIVE: "❔", 
 
 def write(result: Result, folder: Path) -> None:
     """gate.json (raw samples included), gate.md and gate.xml in `folder`, each whole or not at all."""
-    folder.mkdir(parents=True, exist_ok=True)
     for name, text in ((FILE, to_json(result)), ("gate.md", markdown(result)), ("gate.xml", junit(result))):
-        fresh = folder / f"{name}.fresh"
-        fresh.write_text(text, encoding="utf-8")
-        os.replace(fresh, folder / name)
+        whole.write(folder / name, text)
 
 
 def to_json(result: Result) -> str:
