@@ -128,6 +128,7 @@ def show_live(model: str, size: Resolution | None) -> None:
 
 
 def choose(size: tuple[int, int], background: str | None, blur: bool, recolor: str | None) -> Effect:
+    """The effect asked for, on pictures of `size` (height, width); the cut-out where none of the three is."""
     from effects.apply import blurring, cutting_out, recolouring, replacing
     from effects.backdrop import open_backdrop, parse_colour
 

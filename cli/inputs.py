@@ -47,6 +47,7 @@ def trained(folder: Path | None) -> dict[str, Weights]:
 
 
 def read_footage(data: Path | None) -> Footage:
+    """The footage of the folder `data`, or the embedded sample; what is wrong with files is said on stderr."""
     from frames import folder, sample
 
     footage = folder.read(data) if data else sample.embedded()
