@@ -209,6 +209,12 @@ def test_a_soft_mask_is_cut_in_its_middle(tmp_path):
     assert read(tmp_path).clips[0].label(0)[0].tolist() == [0] * 36 + [1] * 64
 
 
+def test_a_grey_picture_in_the_place_of_a_mask_is_refused(tmp_path):
+    put(tmp_path, "a", np.tile(np.linspace(0, 255, 100).astype(np.uint8), (40, 1)), size=(40, 100))
+    with pytest.raises(NothingLeft, match=r"class ids need a classes\.json"):
+        read(tmp_path)
+
+
 def test_other_ways_to_store_a_mask(tmp_path):
     put(tmp_path, "palette", None)
     indices = Image.fromarray(mask(0, 255), "L").convert("P")

@@ -148,6 +148,11 @@ def test_neighbouring_frames_are_drawn_together():
     assert width > 2 * (as_stills.iou_ci[1] - as_stills.iou_ci[0])
 
 
+def test_frames_of_two_clips_are_not_drawn_together():
+    clips = [[Judged(f"{name}/{i}", iou, iou) for i in range(15)] for name, iou in (("a", 0.6), ("b", 0.9))]
+    assert summarise(clips).iou_ci == pytest.approx((0.6, 0.9))
+
+
 def test_evaluating_clip_by_clip_is_the_protocol():
     made = footage(clip("a", [scene(left) for left in (0, 5, 9)]), clip("b", [scene(33)]))
 

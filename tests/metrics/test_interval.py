@@ -44,6 +44,12 @@ def test_blocks_of_unequal_size_keep_the_mean_of_all_values():
     assert (low, high) == (0, 1)
 
 
+def test_a_block_counts_for_as_many_values_as_it_holds():
+    one_long_clip_and_many_stills = [0.0] * 30 + [1.0] * 30
+    mean, low, high = bootstrap(one_long_clip_and_many_stills, blocks=[0] * 30 + list(range(1, 31)))
+    assert low < mean == 0.5 < high
+
+
 def test_no_values_have_no_interval_and_one_is_its_own():
     assert bootstrap([0.5]) == (0.5, 0.5, 0.5)
     with pytest.raises(ValueError, match="no values"):
