@@ -31,4 +31,4 @@ native() {
 
 native
 # From PyPI, into an environment of its own; root is not needed.
-make --no-print-directory -C "$(dirname "$0")/.." pymobiledevice3
+make --silent -C "$(dirname "$0")/.." pymobiledevice3
