@@ -133,6 +133,23 @@ def test_time_that_is_up_leaves_each_process_a_few_blocks() -> None:
     assert [len(process) for process in speed.fresh] == [run.LEAST] * 3
 
 
+def test_no_blocks_are_begun_that_will_not_be_done_by_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Slow:
+        """Takes 2 s for a block, on a clock of its own."""
+
+        now = 100.0
+
+        def blocks(self, count: int) -> list[Block]:
+            self.now += 2.0 * count
+            return slow(0, count)
+
+    pair = Slow()
+    monkeypatch.setattr("time.monotonic", lambda: pair.now)
+    assert len(run._as_many(pair, 50, end=120.0)) == 9  # type: ignore[arg-type]
+    assert pair.now == 118.0, "three more would have taken until 124"
+    assert len(run._as_many(pair, 2, end=200.0)) == 2  # type: ignore[arg-type]
+
+
 def test_a_process_that_dies_leaves_the_regression_unconfirmed() -> None:
     (speed, reason), _ = confirmed(slow(0), slow(1), None)
     assert speed is None
