@@ -11,9 +11,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from reports.gate import calibrate, trials
+from reports.gate import arms, calibrate, trials
 from reports.gate.calibrate import CLOSE, ENOUGH, FIRST_WIDTHS, HELPINGS, SLOWDOWN, Found, next_width, settled, share
 from reports.gate.decision import Outcome
+from reports.gate.declared import Gated
 from reports.gate.simulate import Machine, blocks
 from reports.gate.trials import EQUAL, SLOWED_EVERY, SLOWER, Trial, left
 
@@ -147,3 +148,25 @@ def test_a_width_is_settled_on_when_enough_blocks_of_it_say_so() -> None:
     assert settled({96: exact(0.05), 48: exact(0.051, 400)}) == 96
     assert settled({96: exact(SLOWDOWN + 1.1 * CLOSE)}) is None
     assert share(exact(0.05)) == pytest.approx(0.05)
+
+
+@pytest.mark.slow
+def test_a_real_burden_is_found_and_kept_until_its_artifact_is_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from models.checkpoint import FOLDER
+    from reports.gate import burden
+
+    for name, value in {"PROCESSES": 1, "BLOCKS": 2, "ENOUGH": 2, "HELPINGS": 3}.items():
+        monkeypatch.setattr(calibrate, name, value)
+    checkpoint = FOLDER / "s16-skip-plain.safetensors"
+    cell = Gated("s16-skip-plain", "onnx")
+    plain = arms.of_file(burden.convert(checkpoint, "onnx", cell.resolution, 8, tmp_path / "plain"), "onnx")
+    said: list[str] = []
+    slower = calibrate.find(cell, plain, checkpoint, tmp_path, said.append)
+    assert said[0].startswith(f"calibrating: {FIRST_WIDTHS[0]} channels, 2 blocks: ")
+    assert slower.arm.sha256 != plain.sha256
+    assert calibrate.kept(cell, checkpoint, tmp_path) == slower
+    assert calibrate.kept(replace(cell, format="openvino"), checkpoint, tmp_path) is None
+    slower.arm.path.write_bytes(plain.path.read_bytes())
+    assert calibrate.kept(cell, checkpoint, tmp_path) is None
