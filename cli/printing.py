@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+PIPED = 200
+"""Columns of what is not read on a terminal."""
+
 
 def print_json(value: Any) -> None:
     import json
@@ -22,6 +25,10 @@ def print_table(head: list[str], lines: list[list[str]]) -> None:
 
 
 def print_rich(what: Any) -> None:
+    """Print as wide as the terminal is; into a file or a pipe without folding lines at 80 columns."""
     from rich.console import Console
 
-    Console(highlight=False).print(what)
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console.width = PIPED
+    console.print(what)

@@ -46,23 +46,36 @@ def _table(kind: str, found: Sequence[Summary], best: Collection[int], several: 
     if kind == "measured":
         columns |= {
             "": lambda s: "*" if id(s) in best else "",
-            "model FPS": lambda s: _decimal(s.model.fps if s.model else None),
-            "pipeline FPS": lambda s: _decimal(s.pipeline.fps if s.pipeline else None),
+            "model\nFPS": lambda s: _decimal(s.model.fps if s.model else None),
+            "pipeline\nFPS": lambda s: _decimal(s.pipeline.fps if s.pipeline else None),
             "p99 ms": lambda s: _decimal(s.model.p99 if s.model else None),
         }
     if kind == "emulated" and any(s.instructions for s in found):
-        columns["instructions a frame"] = lambda s: f"{s.instructions:,}" if s.instructions else ""
+        columns["instructions\na frame"] = lambda s: f"{s.instructions:,}" if s.instructions else ""
     if kind == "estimated":
-        columns["FPS, estimated"] = lambda s: "{:.0f} to {:.0f}".format(*s.estimated_fps) if s.estimated_fps else ""
+        columns["FPS,\nestimated"] = lambda s: "{:.0f} to {:.0f}".format(*s.estimated_fps) if s.estimated_fps else ""
     columns |= (
         {"reason": lambda s: s.row.reason or ""}
         if kind == "failed"
         else {"IOU %": lambda s: _decimal(s.iou), "MB": lambda s: _decimal(s.size_mb, 2)}
     )
-    table = Table(title=kind, title_justify="left", title_style="bold", box=None, pad_edge=False, header_style="dim")
-    for name in columns:
-        right = name in {"instructions a frame", "FPS, estimated", "model FPS", "pipeline FPS", "p99 ms", "IOU %", "MB"}
-        table.add_column(name, justify="right" if right else "left", no_wrap=name != "reason")
+    table = Table(
+        title=kind,
+        title_justify="left",
+        title_style="bold",
+        box=None,
+        pad_edge=False,
+        padding=(0, 1, 0, 0),
+        header_style="dim",
+    )
+    for name, show in columns.items():
+        # On a narrow terminal a network's name is folded rather than a figure cut.
+        folds = name in {"network", "device", "reason"}
+        whole = None if folds else max(len(text) for text in (*name.split("\n"), *map(show, found)))
+        right = name not in {"network", "runtime", "precision", "device", "", "reason"}
+        table.add_column(
+            name, justify="right" if right else "left", overflow="fold", min_width=whole, vertical="bottom"
+        )
     for s in found:
         table.add_row(*(Text(show(s)) for show in columns.values()))
     return table
