@@ -324,7 +324,7 @@ def _confirm(m: _Measured, speed: Speed, seconds: float) -> tuple[Speed | None, 
         end = now + (start + seconds - now) / (FRESH - len(fresh))
         try:
             with m.ready.pair(again=1 + len(fresh)) as pair:
-                fresh.append(tuple(_as_many(pair, len(m.blocks), end)))
+                fresh.append(tuple(_as_many(pair, decision.again(len(m.blocks)), end)))
         except CellFailed as failure:
             return None, f"a regression was seen and could not be confirmed: {str(failure).removesuffix('.')}"
         leaning.append(decision.leans(*effects(fresh[-1]), speed.tolerance))

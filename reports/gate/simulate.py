@@ -152,10 +152,10 @@ def gate(machine: Machine, slowdown: float, tolerance: float, gates: int, seed: 
         pooled = [(first.effects[index, :mine], first.control[index, :mine])]
         leaning: list[bool] = []
         while len(leaning) < FRESH and all(leaning):
-            effects, control = blocks(machine, slowdown, 1, mine, random)
+            effects, control = blocks(machine, slowdown, 1, decision.again(mine), random)
             pooled.append((effects[0], control[0]))
             leaning.append(decision.leans(effects[0], control[0], tolerance))
-            taken[index] += mine
+            taken[index] += decision.again(mine)
         effects, control = (np.concatenate(parts) for parts in zip(*pooled, strict=True))
         together = decision.estimate(effects, control, tolerance)
         outcome[index] = decision.confirmed(leaning, together)

@@ -18,7 +18,7 @@ from devices.contract import CellFailed
 from devices.paired import BASELINE, CANDIDATE, Block, Looked
 from frames.sample import embedded
 from reports.gate import arms, command, run
-from reports.gate.decision import FIRST, FRESH, Outcome
+from reports.gate.decision import FIRST, FRESH, FRESH_BLOCKS, Outcome
 from reports.gate.verdict import Finding, Speed, speed_words
 from tests.devices.test_paired import H, W, network
 from tests.reports.test_gate import measured
@@ -110,12 +110,14 @@ def slow(seed: int, count: int = 10) -> list[Block]:
     return measured(0.06, count, seed=seed)
 
 
-def test_a_fail_is_measured_again_by_fresh_processes_of_as_many_blocks() -> None:
-    (speed, reason), ready = confirmed(slow(0), slow(1, 50), slow(2, 50), slow(3, 50))
+def test_a_fail_is_measured_again_by_fresh_processes_of_as_many_blocks_and_not_too_few() -> None:
+    (speed, reason), ready = confirmed(slow(0, 20), slow(1, 50), slow(2, 50), slow(3, 50))
     assert reason is None
     assert speed.outcome is Outcome.FAIL
     assert ready.opened == [1, 2, 3] == list(range(1, FRESH + 1)), "each has its own seed"
-    assert [len(process) for process in speed.fresh] == [10, 10, 10]
+    assert [len(process) for process in speed.fresh] == [20, 20, 20]
+    (speed, _), _ = confirmed(slow(0, FIRST), slow(1, 50), slow(2, 50), slow(3, 50))
+    assert [len(process) for process in speed.fresh] == [FRESH_BLOCKS] * 3
     assert "3 fresh processes found it again" in speed_words(speed)
 
 
