@@ -41,7 +41,7 @@ FRESH_BLOCKS = 16
 """Blocks that each of them measures at least, where the time allows.
 
 A slow-down that is plain at once ends the first process after FIRST blocks, and the median of so few often leans the
-other way: as many as the first measured caught 93 % of slow-downs of 5 % on the noisy machine of `simulate`, these 97 %.
+other way: as many as the first caught 93 % of slow-downs of 5 % on the noisy machine of `simulate`, these 97 %.
 """
 WILD = 3.0
 """A block is not used when its control arm moved this many times as much as in the median block."""
