@@ -328,7 +328,10 @@ def gate(
     ] = None,
     self_test: Annotated[bool, typer.Option("--self-test", help="Test the gate itself, on random numbers.")] = False,
     real: Annotated[
-        int, typer.Option(min=0, metavar="N", help="With --self-test: N gates here, a slowed-down one for every 5.")
+        int,
+        typer.Option(
+            min=0, metavar="N", help="With --self-test: calibrate, then N gates here, a slowed-down one for every 5."
+        ),
     ] = 0,
     minutes: Annotated[
         float | None,
