@@ -99,7 +99,7 @@ def real(
     slower = calibrate.kept(cell, weights.path, folder)
     if slower is None and time.monotonic() < end:
         slower = calibrate.find(cell, plain, weights.path, folder, say)
-    burden = slower.arm.sha256 if slower else ""
+    burden = slower.arm.sha256 if slower else None
     mine = trials.counted(kept, neighbour, burden)
     others = [t for t in kept if t not in mine]
     with _neighbour(neighbour), tempfile.TemporaryDirectory(prefix="gate-") as frames:
@@ -112,7 +112,7 @@ def real(
             (verdict,) = run([asked], footage, seconds, seed=1000 * index, speed_only=True, frames=Path(frames))
             trial = _trial(arm, neighbour, format, verdict)
             if arm == SLOWER:
-                trial = replace(trial, injected=slower.injected, burden=burden)
+                trial = replace(trial, injected=slower.injected, burden=slower.arm.sha256)
             mine.append(trial)
             with ledger.open("a") as file:
                 file.write(json.dumps(asdict(trial)) + "\n")

@@ -65,7 +65,7 @@ def read(ledger: Path) -> list[Trial]:
     return trials
 
 
-def counted(kept: Sequence[Trial], neighbour: bool, burden: str) -> list[Trial]:
+def counted(kept: Sequence[Trial], neighbour: bool, burden: str | None) -> list[Trial]:
     """Those of `kept` that a run goes on from: gates on equal artifacts, and those that `burden` slowed down."""
     return [t for t in kept if t.neighbour == neighbour and (t.arm == EQUAL or t.burden == burden)]
 

@@ -99,6 +99,7 @@ def test_a_run_counts_what_was_gathered_on_equal_artifacts_and_on_its_own_burden
     noisy, old = replace(PASSED, neighbour=True), replace(CAUGHT, burden="")
     assert trials.counted([PASSED, noisy, old, CAUGHT], False, CAUGHT.burden) == [PASSED, CAUGHT]
     assert trials.counted([PASSED, noisy, old, CAUGHT], True, "another") == [noisy]
+    assert trials.counted([PASSED, old], False, None) == [PASSED], "an earlier burden is none of a run without one"
 
 
 UNEASY = Machine("blocks stray by 4 %, processes by 0.7 %", visit=0.025, load=0.02, process=0.005)
