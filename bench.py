@@ -428,14 +428,20 @@ def list_devices(ctx: typer.Context, as_json: JsonOption = False) -> None:
         )
         return
     print_table(
-        ["device", "", "what it is, or what to do"],
+        ["device", "", "what it is, or what was looked for"],
         [
-            [d.name, "not attached", f"{d.looked_for} {d.advice}"]
+            [d.name, "not attached", d.looked_for]
             if isinstance(d, NotAttached)
             else [d.name, "attached", f"{d.description}: {', '.join(d.formats)} on {', '.join(d.units)}"]
             for d in found
         ],
     )
+    advised: dict[str, list[str]] = {}
+    for d in found:
+        if isinstance(d, NotAttached):
+            advised.setdefault(d.advice, []).append(d.name)
+    for advice, missing in advised.items():
+        print(f"\n{', '.join(missing)}: {advice}")
 
 
 def main() -> None:

@@ -194,6 +194,9 @@ def test_devices_are_listed_with_what_is_missing(here: Here) -> None:
     assert "onnx" in listed["desktop"]["formats"]
     assert not listed["pixel2"]["attached"]
     assert listed["pixel2"]["advice"]
+    plain = here("devices")[1]
+    assert plain.count(listed["pixel2"]["advice"]) == 1
+    assert "pixel2, " in plain[plain.index(listed["desktop"]["description"]) :]
 
 
 def test_without_any_checkpoint_nothing_is_measured_and_that_is_exit_3(
