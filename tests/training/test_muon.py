@@ -39,7 +39,7 @@ def test_a_step_is_as_long_as_adamws_and_goes_downhill():
     weight = torch.nn.Parameter(torch.randn(16, 8, 3, 3))
     goal = torch.randn(16, 8, 3, 3)
     muon = Muon([weight], decay=0.0)
-    muon.param_groups[0]["lr"] = 0.01
+    muon.param_groups[0]["lr"] = 0.05
     losses = []
     for _ in range(60):
         before = weight.detach().clone()
@@ -48,7 +48,7 @@ def test_a_step_is_as_long_as_adamws_and_goes_downhill():
         loss.backward()
         muon.step()
         losses.append(loss.item())
-        assert 0.1 * 0.01 < (weight - before).square().mean().sqrt() < 0.4 * 0.01
+        assert 0.1 * 0.05 < (weight - before).square().mean().sqrt() < 0.4 * 0.05
     assert losses[-1] < 0.7 * losses[0]
 
 

@@ -90,6 +90,7 @@ def test_the_card_says_what_was_done(whole, data):
         "portraits",
         "scenes",
         "selfies",
+        "talking-heads",
         "things",
         "voc-person",
     ]
