@@ -133,8 +133,8 @@ def main(arguments: list[str] | None = None) -> int:
             say(f"train.py: {error}")
             return 2
         parent = begun.card
-        kept = state.adopt(network, dict(begun.state))
-        say(f"started from {options.init}; fresh: {', '.join(kept) or 'nothing'}")
+        fresh = state.adopt(network, dict(begun.state))
+        say(f"started from {options.init}; fresh: {', '.join(fresh) or 'nothing'}")
     ema = state.Ema(network)
     optimizers = state.optimizers(network, options.muon)
     steps = options.samples // (options.batch * world)
@@ -147,7 +147,9 @@ def main(arguments: list[str] | None = None) -> int:
             return 2
         network.load_state_dict(saved["network"])
         ema.state = saved["ema"]
-        for optimizer, values in zip(optimizers, saved["optimizers"], strict=True):
+        # A run that began when there was one optimizer alone keeps it under its older name.
+        kept = saved.get("optimizers") or [saved["optimizer"]]
+        for optimizer, values in zip(optimizers, kept, strict=True):
             optimizer.load_state_dict(values)
         first, seconds, log = saved["step"], saved["seconds"], saved["log"]
         say(f"going on at step {first} of {steps}")
