@@ -146,7 +146,7 @@ def choose(size: tuple[int, int], background: str | None, blur: bool, recolor: s
 def process(
     source: Source, segmenter: Segmenter, effect: Effect, sink: Sink, watch: Stopwatch, refine: bool = True
 ) -> None:
-    """Everything through the stages, each in a thread of its own, the writing in this one."""
+    """Everything through the stages, each in a thread of its own: Ctrl-C comes to this one and breaks off no writing."""
     from effects.apply import alpha_of
     from models.segmenter import unfitted
     from video.ahead import ahead
@@ -176,18 +176,22 @@ def process(
             else:
                 yield item
 
-    stages = ahead(composed(ahead(masked(ahead(watch.timed("decode", source.items()))))))
+    def written(items: Iterator[Any]) -> Iterator[int]:
+        for item in items:
+            if isinstance(item, tuple):
+                with watch("encode"):
+                    sink.write(*item)
+                yield 1
+            else:
+                sink.sound(item)
+
+    stages = ahead(written(ahead(composed(ahead(masked(ahead(watch.timed("decode", source.items()))))))))
     total = source.frames or round((source.seconds or 0) * source.rate) or None
     with bar() as progress:
         task = progress.add_task(source.name, total=total)
         try:
-            for item in stages:
-                if isinstance(item, tuple):
-                    with watch("encode"):
-                        sink.write(*item)
-                    progress.advance(task)
-                else:
-                    sink.sound(item)
+            for frames in stages:
+                progress.advance(task, frames)
         finally:
             stages.close()
 
