@@ -146,7 +146,7 @@ def choose(size: tuple[int, int], background: str | None, blur: bool, recolor: s
 def process(
     source: Source, segmenter: Segmenter, effect: Effect, sink: Sink, watch: Stopwatch, refine: bool = True
 ) -> None:
-    """Everything through the stages, each in a thread of its own: Ctrl-C comes to this one and breaks off no writing."""
+    """Everything through the stages, each in a thread of its own: Ctrl-C comes here and breaks off no writing."""
     from effects.apply import alpha_of
     from models.segmenter import unfitted
     from video.ahead import ahead

@@ -15,6 +15,7 @@ from converters.session import Array, Session
 
 if TYPE_CHECKING:
     from onnx import ModelProto
+    from onnxruntime import InferenceSession
 
     from converters.registry import Calibration
     from models.hourglass import Hourglass
@@ -115,19 +116,12 @@ class OnnxSession(Session):
     layout = "NCHW"
 
     def __init__(self, path: Path, threads: int) -> None:
-        import onnxruntime as ort
-
-        options = ort.SessionOptions()
-        options.intra_op_num_threads = threads
-        options.inter_op_num_threads = 1
-        options.log_severity_level = 3
-        ort.disable_telemetry_events()
-        self.session = ort.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+        self.session = start(path, threads)
         inputs = {i.name: i.shape for i in self.session.get_inputs()}
         self.resolution = (inputs["frame"][2], inputs["frame"][3])
         self.recurrent = "prev_mask" in inputs
         self.facts = {
-            "runtime": f"ONNX Runtime {ort.__version__}",
+            "runtime": f"ONNX Runtime {version('onnxruntime')}",
             "provider": "CPUExecutionProvider",
             "threads": threads,
         }
@@ -135,6 +129,18 @@ class OnnxSession(Session):
     def native(self, frame: Array, prev_mask: Array) -> Array:
         feed = {"frame": frame, "prev_mask": prev_mask} if self.recurrent else {"frame": frame}
         return self.session.run(None, feed)[0]
+
+
+def start(path: Path, threads: int) -> InferenceSession:
+    """A model in ONNX Runtime's CPU provider, ours and other people's alike."""
+    import onnxruntime as ort
+
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    ort.disable_telemetry_events()
+    return ort.InferenceSession(path, options, providers=["CPUExecutionProvider"])
 
 
 def load(path: Path, threads: int = 1, precision: Precision = "fp32") -> Session:

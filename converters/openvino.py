@@ -86,29 +86,15 @@ def _joins_to_the_picture(model: openvino.Model) -> list[str]:
 
 
 class OpenVinoSession(Session):
-    """OpenVINO's CPU plugin: NCHW float32 in and out in every precision.
-
-    Computation is held at float32 (int8 layers stay int8), because the plugin would otherwise drop to bfloat16 on
-    processors that have it; x86 processors compute a float16 artifact in float32 too.
-    """
+    """OpenVINO's CPU plugin: NCHW float32 in and out in every precision."""
 
     layout = "NCHW"
 
     def __init__(self, path: Path, threads: int) -> None:
         import openvino as ov
-        import openvino.properties as properties
         import openvino.properties.hint as hints
 
-        compiled = ov.Core().compile_model(
-            path,
-            "CPU",
-            {
-                hints.inference_precision: ov.Type.f32,
-                hints.performance_mode: hints.PerformanceMode.LATENCY,
-                properties.inference_num_threads: threads,
-                properties.num_streams: 1,
-            },
-        )
+        compiled = ov.Core().compile_model(path, "CPU", settings(threads))
         self.request = compiled.create_infer_request()
         shape = compiled.input("frame").shape
         self.resolution = (shape[2], shape[3])
@@ -126,6 +112,24 @@ class OpenVinoSession(Session):
             tensor[...] = array
         self.request.infer()
         return self.mask.copy()
+
+
+def settings(threads: int) -> dict[Any, Any]:
+    """How the CPU plugin computes, for ours and other people's models alike.
+
+    It is held at float32 (int8 layers stay int8), because it would otherwise drop to bfloat16 on processors that have
+    it; x86 processors compute a float16 artifact in float32 too.
+    """
+    import openvino as ov
+    import openvino.properties as properties
+    import openvino.properties.hint as hints
+
+    return {
+        hints.inference_precision: ov.Type.f32,
+        hints.performance_mode: hints.PerformanceMode.LATENCY,
+        properties.inference_num_threads: threads,
+        properties.num_streams: 1,
+    }
 
 
 def load(path: Path, threads: int = 1, precision: Precision = "fp32") -> Session:

@@ -25,6 +25,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from converters import onnx, openvino
 from converters.artifact import Artifact, Failure, Spec
 from converters.cache import files, size
 from converters.registry import converter
@@ -342,14 +343,7 @@ class OnnxPeer(PeerSession):
     """ONNX Runtime's CPU provider."""
 
     def _start(self, path: Path, threads: int) -> tuple[Tensors, Tensors]:
-        import onnxruntime as ort
-
-        options = ort.SessionOptions()
-        options.intra_op_num_threads = threads
-        options.inter_op_num_threads = 1
-        options.log_severity_level = 3
-        ort.disable_telemetry_events()
-        self.session = ort.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+        self.session = onnx.start(path, threads)
         kinds = {"tensor(float)": np.float32, "tensor(float16)": np.float16, "tensor(uint8)": np.uint8}
 
         def tensors(found: list[Any]) -> Tensors:
@@ -365,28 +359,17 @@ class OnnxPeer(PeerSession):
 
 
 class OpenVinoPeer(PeerSession):
-    """OpenVINO's CPU plugin, computing in float32."""
+    """OpenVINO's CPU plugin."""
 
     def _start(self, path: Path, threads: int) -> tuple[Tensors, Tensors]:
         import openvino as ov
-        import openvino.properties as properties
-        import openvino.properties.hint as hints
 
         core = ov.Core()
         model = core.read_model(path)
         names = [value.get_any_name() for value in model.inputs]
         if model.is_dynamic():
             model.reshape({name: self.shape(1 if name == self.peer.previous_mask else 3) for name in names})
-        compiled = core.compile_model(
-            model,
-            "CPU",
-            {
-                hints.inference_precision: ov.Type.f32,
-                hints.performance_mode: hints.PerformanceMode.LATENCY,
-                properties.inference_num_threads: threads,
-                properties.num_streams: 1,
-            },
-        )
+        compiled = core.compile_model(model, "CPU", openvino.settings(threads))
         self.request = compiled.create_infer_request()
 
         def tensors(found: Any) -> Tensors:

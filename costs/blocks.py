@@ -16,13 +16,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from converters.openvino import settings
 from models.cost import convolution_macs
 from models.hourglass import Bottleneck, Hourglass
 from models.variant import Resolution, get, parse_resolution
@@ -138,13 +138,10 @@ def litert(block: Block, folder: Path) -> Infer:
 
 def openvino(block: Block, _folder: Path) -> Infer:
     import openvino as ov
-    import openvino.properties as properties
-    import openvino.properties.hint as hints
 
     model = ov.convert_model(block.module.eval(), example_input=block.inputs)
     model.reshape({value: tuple(i.shape) for value, i in zip(model.inputs, block.inputs, strict=True)})
-    options: dict[Any, Any] = {hints.inference_precision: ov.Type.f32, properties.inference_num_threads: 1}
-    request = ov.Core().compile_model(model, "CPU", options | {properties.num_streams: 1}).create_infer_request()
+    request = ov.Core().compile_model(model, "CPU", settings(1)).create_infer_request()
     for index, value in enumerate(block.inputs):
         request.get_input_tensor(index).data[...] = value.numpy()
     return request.infer

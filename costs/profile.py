@@ -22,6 +22,7 @@ from typing import Any
 
 import numpy as np
 
+from converters.openvino import settings
 from costs.blocks import WARM_UP, Infer, fastest
 from models.variant import Resolution, get, parse_resolution
 
@@ -109,20 +110,13 @@ def openvino(path: Path, rounds: int) -> tuple[list[Op], float]:
     """
     import openvino as ov
     import openvino.properties as properties
-    import openvino.properties.hint as hints
 
-    options: dict[Any, Any] = {
-        hints.inference_precision: ov.Type.f32,
-        properties.inference_num_threads: 1,
-        properties.num_streams: 1,
-    }
     core = ov.Core()
     rng = np.random.default_rng(0)
     requests = []
     for counted in (True, False):
-        request = core.compile_model(
-            path, "CPU", options | {properties.enable_profiling: counted}
-        ).create_infer_request()
+        compiled = core.compile_model(path, "CPU", settings(1) | {properties.enable_profiling: counted})
+        request = compiled.create_infer_request()
         for tensor in request.input_tensors:
             tensor.data[...] = rng.random(tensor.shape, np.float32)
         for _ in range(WARM_UP):

@@ -97,16 +97,16 @@ class PlainHead(nn.Module):
 
 
 class Stem(nn.Module):
-    """An 8x8 convolution of the picture plus a 4x4 one of the previous mask, both with stride 4, added.
+    """A convolution of the picture plus a 4x4 one of the previous mask, both with stride 4, added.
 
-    The sum is a convolution of both stacked, whose kernel reaches 2 pixels less far into the mask. It needs no CONCAT
+    Beside an 8x8 convolution of both stacked, its kernel reaches 2 pixels less far into the mask. It needs no CONCAT
     and half of the 4-channel convolution's time (costs: training/PLAN.md).
     (N, 3, H, W) and (N, 1, H, W) to (N, width, H/4, W/4).
     """
 
-    def __init__(self, width: int) -> None:
+    def __init__(self, width: int, kernel: int) -> None:
         super().__init__()
-        self.frame = linear(3, width, kernel=8, stride=4)
+        self.frame = linear(3, width, kernel=kernel, stride=4)
         self.mask = linear(1, width, kernel=4, stride=4)
 
     def forward(self, frame: Tensor, prev_mask: Tensor) -> Tensor:
@@ -190,7 +190,8 @@ class Hourglass(nn.Module):
         w8, w16, w32 = variant.widths
         d16, d8, d4 = variant.decoder
         added = variant.previous_mask and not stacked
-        self.stem: nn.Module = Stem(variant.stem) if added else unit(inputs, variant.stem, kernel=8, stride=4)
+        width, kernel = variant.stem, variant.kernel
+        self.stem: nn.Module = Stem(width, kernel) if added else unit(inputs, width, kernel=kernel, stride=4)
         self.stage8 = self._stage(variant.stem, w8, variant.depths[0])
         self.stage16 = self._stage(w8, w16, variant.depths[1])
         self.stage32 = self._stage(w16, w32, variant.depths[2], dilations=(1, 2))

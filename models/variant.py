@@ -21,7 +21,8 @@ class Variant:
     `squeeze` divides a bottleneck's width to give its middle; `skips` adds encoder features to the decoder;
     `head` is what turns stride-4 features into the mask: bilinear only, one stage in half resolution (depthwise when
     light), or DenseNet layers in full resolution. `entry` is how the previous mask joins the picture: as a fourth
-    channel, or through a stem of its own that is added. Widths and middles are multiples of 4, as mobile kernels
+    channel, or through a stem of its own that is added. `kernel` is the side of the first convolution, which strides
+    by 4; a multiple of 4, so that TFLite needs no PAD for it. Widths and middles are multiples of 4, as mobile kernels
     like them. `resolution` is what it was trained for, and is given where nobody asks for another.
     """
 
@@ -30,6 +31,7 @@ class Variant:
     head: Head = "dense"
     previous_mask: bool = True
     entry: Entry = "concat"
+    kernel: int = 8
     stem: int = 24
     widths: tuple[int, int, int] = (128, 128, 256)
     depths: tuple[int, int, int] = (2, 6, 4)
@@ -43,6 +45,8 @@ class Variant:
             raise ValueError(f"head must be one of {', '.join(get_args(Head))}, not {self.head!r}")
         if self.entry not in get_args(Entry):
             raise ValueError(f"entry must be one of {', '.join(get_args(Entry))}, not {self.entry!r}")
+        if self.kernel <= 0 or self.kernel % 4:
+            raise ValueError(f"kernel must be a positive multiple of 4, not {self.kernel}")
         channels = (self.stem, *self.widths, *self.decoder, self.growth)
         if any(c <= 0 or c % 4 for c in channels):
             raise ValueError(f"every width must be a positive multiple of 4: {channels}")

@@ -1,11 +1,11 @@
 """What the previous mask is worth: one network with it, its sibling without, on the same clips.
 
-python -m training.worth WITH WITHOUT --data DIR [--data DIR] [--json OUT.json]
+python -m training.worth WITH WITHOUT --data DIR [--data DIR] [--out FOLDER]
 
 Three columns: the network with its own mask fed back, the same with an empty one every time, the sibling. Beside IOU
 and dtSSD of the clips: flicker where nothing moves but the sensor's noise, and the frames until IOU is back within
 two points of the undisturbed run after a cut, an entry and a wrong mask. Every figure has its 95 % bootstrap interval;
-differences are paired, frames of half a second being drawn together.
+differences are paired, frames of half a second being drawn together. Printed, and written as worth.md and worth.json.
 """
 
 from __future__ import annotations
@@ -154,6 +154,27 @@ def markdown(told: Mapping[str, Mapping[str, Any]]) -> str:
     return "\n".join(lines)
 
 
+def page(told: Mapping[str, Mapping[str, Any]], with_it: str, without: str) -> str:
+    """`compare`'s figures as Markdown, and which two networks they are of."""
+    lines = [f"With: {described(with_it)}. Without: {described(without)}."]
+    for name, figures in told.items():
+        lines += ["", f"### {name}", "", markdown(figures)]
+    return "\n".join(lines) + "\n"
+
+
+def described(model: str) -> str:
+    """A model in words: a checkpoint's variant and the stages of its training, else the name of the file."""
+    from devices.open_model import CHECKPOINT
+    from models.checkpoint import load
+    from training.card import stages
+
+    if not model.endswith(CHECKPOINT):
+        return Path(model).name
+    one = load(Path(model))
+    done = one.card.get("training", [])
+    return f"{one.name}, {stages(done)}, seed {done[-1].get('seed', 0)}" if done else f"{one.name}, untrained"
+
+
 def compare(
     with_it: str, without: str, data: Iterable[Footage], size: int, tell: Callable[[str], None]
 ) -> dict[str, Any]:
@@ -179,7 +200,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("without", metavar="WITHOUT", help="its sibling without")
     parser.add_argument("--data", type=Path, action="append", help="a folder of clips; the embedded sample without one")
     parser.add_argument("--size", type=int, default=256, help="side of a checkpoint's input")
-    parser.add_argument("--json", type=Path, help="the figures, for another program")
+    parser.add_argument("--out", type=Path, default=Path("results"), help="where worth.md and worth.json go")
     options = parser.parse_args(arguments)
     try:
         data = [folder.read(path) for path in options.data] if options.data else [embedded()]
@@ -187,10 +208,11 @@ def main(arguments: list[str] | None = None) -> int:
     except ValueError as error:
         print(f"training.worth: {error}", file=sys.stderr)
         return 2
-    for name, figures in told.items():
-        print(f"### {name}\n\n{markdown(figures)}\n")
-    if options.json:
-        options.json.write_text(json.dumps(told, indent=1, ensure_ascii=False) + "\n")
+    text = page(told, options.with_it, options.without)
+    options.out.mkdir(parents=True, exist_ok=True)
+    (options.out / "worth.md").write_text(text)
+    (options.out / "worth.json").write_text(json.dumps(told, indent=1, ensure_ascii=False) + "\n")
+    print(text)
     return 0
 
 

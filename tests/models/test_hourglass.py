@@ -31,7 +31,7 @@ def test_the_previous_mask_is_listened_to_only_where_the_variant_says_so():
 
 
 def test_a_stem_that_adds_the_mask_is_a_convolution_of_both_stacked():
-    stem = Stem(8).eval()
+    stem = Stem(8, kernel=8).eval()
     frame, prev = inputs(64, 64)
     kernel = torch.zeros(8, 4, 8, 8)
     kernel[:, :3] = stem.frame[0].weight
@@ -39,6 +39,18 @@ def test_a_stem_that_adds_the_mask_is_a_convolution_of_both_stacked():
     scale = (1 + stem.frame[1].eps) ** -0.5  # batch normalisation before it has seen anything
     stacked = torch.nn.functional.conv2d(torch.cat([frame, prev], 1), kernel * scale, stride=4, padding=2)
     torch.testing.assert_close(stem(frame, prev), torch.relu(stacked), rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("entry", ["add", "concat"])
+@pytest.mark.parametrize("kernel", [4, 12])
+def test_the_stem_strides_by_four_whatever_its_kernel(kernel, entry):
+    variant = replace(get("live"), kernel=kernel, entry=entry)
+    frame, prev = inputs(64, 96)
+    network = Hourglass(variant).eval()
+    assert network(frame, prev).shape == prev.shape
+    size = (64, 96)
+    per_output = 16 * 16 * 24 * (4 if entry == "concat" else 3)  # 16 channels of (64 / 4) x (96 / 4) pixels
+    assert macs(variant, size) - macs(replace(variant, kernel=8), size) == per_output * (kernel**2 - 64)
 
 
 def test_without_skips_the_decoder_sees_the_deepest_features_alone():

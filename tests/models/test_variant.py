@@ -34,7 +34,7 @@ def test_globs_choose_in_listed_order_and_star_means_the_reference_set():
         match("s8-*")
 
 
-@pytest.mark.parametrize("bad", [{"head": "wide"}, {"stem": 10}, {"depths": (1, -1, 1)}, {"squeeze": 0}])
+@pytest.mark.parametrize("bad", [{"head": "wide"}, {"stem": 10}, {"kernel": 6}, {"depths": (1, -1, 1)}, {"squeeze": 0}])
 def test_impossible_variants_are_refused(bad):
     with pytest.raises(ValueError, match=r"must be|start at"):
         Variant(**bad)

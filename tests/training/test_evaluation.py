@@ -131,7 +131,13 @@ def test_judged_writes_into_the_checkpoint_and_the_card_reads_it(tmp_path, monke
     (tmp_path / "ablation").mkdir()
     (tmp_path / "ablation" / "ablation.md").write_text("| with skip connections | 6 |\n")
     assert card.main(["write"]) == 0
-    assert "| with skip connections | 6 |\n\n![" in (tmp_path / "MODEL_CARD.md").read_text()
+    assert "| with skip connections | 6 |\n\n![" in (written := (tmp_path / "MODEL_CARD.md").read_text())
+    assert "previous mask is worth" not in written
+    (tmp_path / "ablation" / "worth.md").write_text("| flicker, % | 1.00 |\n")
+    assert card.main(["write"]) == 0
+    written = (tmp_path / "MODEL_CARD.md").read_text()
+    places = [written.index(words) for words in ("previous mask is worth", "| flicker, % | 1.00 |\n", "## Known")]
+    assert places == sorted(places)
 
 
 def _empty(data):

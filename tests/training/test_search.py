@@ -54,6 +54,19 @@ def test_what_the_space_does_not_hold_is_named():
         space.parameters(replace(TINY, stem=24))
 
 
+def test_a_variant_may_be_given_with_its_changes(study, monkeypatch, tmp_path):
+    assert space.variant(space.candidate("live:squeeze=8:kernel=4:resolution=160x256")) == replace(
+        get("live"), squeeze=8, kernel=4, resolution=(160, 256)
+    )
+    for text, said in {"live:squeeze=5": "squeeze 5 is not in", "live:colour=3": "'colour' is not in"}.items():
+        with pytest.raises(ValueError, match=f"--start {text}: {said}"):
+            command.begin(study, [text], here(tmp_path))
+    answers(monkeypatch)
+    command.begin(study, ["live:skips=False"], here(tmp_path))
+    command.search(study, SETTINGS, here(tmp_path), 1, lambda _: None)
+    assert not Variant.from_dict(study.trials[0].user_attrs["variant"]).skips
+
+
 def test_a_field_that_is_not_searched_must_be_as_it_is_in_the_space():
     with pytest.raises(ValueError, match="not searched"):
         space.parameters(replace(TINY, previous_mask=False))

@@ -82,14 +82,16 @@ def test_the_command_prints_a_table_and_writes_the_figures(tmp_path, capsys):
         small = Variant(
             stem=4, widths=(8, 8, 8), depths=(0, 0, 0), decoder=(4, 4, 4), head="plain", previous_mask=previous
         )
-        save(tmp_path / f"{name}.safetensors", name, small, Hourglass(small).state_dict(), {})
+        done = [{"samples": 640, "size": 32, "frames": 2, "seed": 7}] if previous else []
+        save(tmp_path / f"{name}.safetensors", name, small, Hourglass(small).state_dict(), {"training": done})
         paths.append(str(tmp_path / f"{name}.safetensors"))
-    out = tmp_path / "out.json"
-    assert worth.main([*paths, "--data", str(tmp_path), "--size", "32", "--json", str(out)]) == 0
-    assert (
-        "| | with | always empty | without | with − always empty | with − without | values |" in capsys.readouterr().out
-    )
-    (figures,) = json.loads(out.read_text()).values()
+    out = tmp_path / "out"
+    assert worth.main([*paths, "--data", str(tmp_path), "--size", "32", "--out", str(out)]) == 0
+    said = capsys.readouterr().out
+    assert "With: with, 640 @ 32 (2), seed 7. Without: without, untrained." in said
+    assert "| | with | always empty | without | with − always empty | with − without | values |" in said
+    assert (out / "worth.md").read_text() in said
+    (figures,) = json.loads((out / "worth.json").read_text()).values()
     assert figures["IOU, %"]["values"] == 30
     assert worth.main([*paths, "--data", str(tmp_path / "none")]) == 2
     assert capsys.readouterr().err.endswith("there is no such folder\n")

@@ -119,14 +119,15 @@ def _row(t: FrozenTrial) -> str:
 
 
 def network(parameters: dict[str, Any]) -> str:
-    """A candidate in few words: stem, widths × depths, squeeze, decoder, head, entry, skips."""
+    """A candidate in few words: kernel and width of the stem, widths × depths, squeeze, decoder, head, entry, skips."""
     if set(space.CHOICES) - set(parameters):
         return ""
     p = parameters
     stages = " ".join(f"{p[f'width{s}']}×{p[f'depth{s}']}" for s in (8, 16, 32))
     decoder = "/".join(str(p[f"decoder{s}"]) for s in (16, 8, 4))
     skips = "skips" if p["skips"] else "no skips"
-    return f"{p['stem']} · {stages} · squeeze {p['squeeze']} · {decoder} · {p['head']} · {p['entry']} · {skips}"
+    stem = f"{p['kernel']}/4 to {p['stem']}"
+    return f"{stem} · {stages} · squeeze {p['squeeze']} · {decoder} · {p['head']} · {p['entry']} · {skips}"
 
 
 def _csv(trials: Sequence[FrozenTrial], path: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from models.variant import Resolution, Variant, parse_resolution
+from models.variant import Resolution, Variant, get, parse_resolution
 
 if TYPE_CHECKING:
     from optuna.trial import BaseTrial
@@ -14,6 +14,7 @@ RESOLUTIONS: tuple[Resolution, ...] = ((256, 256), (192, 192), (160, 256), (256,
 """(height, width). 256x144 stands as 256x160, for both sides are multiples of 32."""
 
 CHOICES: dict[str, tuple[Any, ...]] = {
+    "kernel": (4, 8, 12),
     "stem": (16, 32, 48),
     "width8": (32, 48, 64, 96, 128),
     "width16": (64, 96, 128, 192),
@@ -30,7 +31,8 @@ CHOICES: dict[str, tuple[Any, ...]] = {
     "decoder4": (16, 32),
 }
 """Widths are multiples of 16, because kernels for this processor pad channels to tiles of 16: 24 cost what 32 do.
-The dense head is left out, as it alone costs more than MediaPipe's whole network (training/PLAN.md)."""
+The dense head is left out, as it alone costs more than MediaPipe's whole network (training/PLAN.md); the stem's
+stride is 4 throughout, for at half of it four times the pixels come out."""
 
 
 def suggest(trial: BaseTrial, resolutions: Sequence[Resolution] = RESOLUTIONS) -> Variant:
@@ -48,6 +50,7 @@ def variant(parameters: Mapping[str, Any]) -> Variant:
         skips=p["skips"],
         head=p["head"],
         entry=p["entry"],
+        kernel=p["kernel"],
         stem=p["stem"],
         widths=(p["width8"], p["width16"], p["width32"]),
         depths=(p["depth8"], p["depth16"], p["depth32"]),
@@ -63,6 +66,7 @@ def parameters(known: Variant, resolutions: Sequence[Resolution] = RESOLUTIONS) 
         "skips": known.skips,
         "head": known.head,
         "entry": known.entry,
+        "kernel": known.kernel,
         "stem": known.stem,
         **{f"width{stride}": width for stride, width in zip((8, 16, 32), known.widths, strict=True)},
         **{f"depth{stride}": depth for stride, depth in zip((8, 16, 32), known.depths, strict=True)},
@@ -76,6 +80,22 @@ def parameters(known: Variant, resolutions: Sequence[Resolution] = RESOLUTIONS) 
     if variant(found) != known:
         raise ValueError("it differs from every candidate of the space in a field that is not searched")
     return {name: found[name] for name in choices}
+
+
+def candidate(text: str, resolutions: Sequence[Resolution] = RESOLUTIONS) -> dict[str, Any]:
+    """The parameters of a named variant, or of one that is changed: `live`, or `live:squeeze=8:depth8=1`."""
+    name, *changes = text.split(":")
+    found = parameters(get(name), resolutions)
+    choices = CHOICES | {"resolution": tuple(map(words, resolutions))}
+    for change in changes:
+        field, _, value = change.partition("=")
+        if field not in choices:
+            raise ValueError(f"{field!r} is not in the space: {', '.join(choices)}")
+        of = {str(choice): choice for choice in choices[field]}
+        if value not in of:
+            raise ValueError(f"{field} {value} is not in the space: {', '.join(of)}")
+        found[field] = of[value]
+    return found
 
 
 def training_size(resolution: Resolution) -> int:
