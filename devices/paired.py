@@ -1,9 +1,9 @@
 """Two artifacts timed side by side in one process, in blocks that a slow minute of the machine hits alike.
 
 A block loads three sessions afresh: the baseline, the candidate, and the control, which is the baseline once more. It
-visits them in short bursts, control A B control B A control, A and B being baseline and candidate in an order that is
-random and balanced over each two blocks. A drift that is linear in time cancels inside such a block, and loading anew
-draws the sessions' places in memory again, which otherwise favour one arm for the life of a process.
+visits them in rounds of short bursts, control A B control B A, A and B being baseline and candidate in an order that is
+random and balanced over each two rounds; the control ends it. A drift that is linear in time cancels inside a round;
+loading anew draws the sessions' places in memory again, which otherwise favour one arm for the life of a process.
 
 `opened` starts the process (`python -m devices.paired FOLDER`): requests on its stdin, answers on its stdout, a JSON
 line each. It decides nothing: whether more blocks are needed is the caller's business, between two requests.
@@ -41,8 +41,16 @@ SOURCE: dict[str, str] = {BASELINE: BASELINE, CANDIDATE: CANDIDATE, CONTROL: BAS
 
 ROOT = Path(__file__).resolve().parent.parent
 WORKER = (sys.executable, "-m", "devices.paired")
-BURST = Counts(samples=5, seconds=0.06)
-"""A visit: long enough for a median, short enough that seven of them meet the same machine."""
+BURST = Counts(samples=3, seconds=0.002)
+"""A visit. What strays is the visit, hardly its samples: on two shared cores, 450 rounds of a network of 3.7 ms, the
+rounds' differences strayed by 4.2 % (from their quartiles) with 3 samples a visit and by 4.0 % with 8. So many short
+visits tell more than a few long ones."""
+ROUND = 6
+"""Visits of a round."""
+BLOCK, MOST_ROUNDS = 0.9, 32
+"""Seconds that a block is to last, of which the network above needs eight rounds, and the most rounds of one."""
+WARM = Counts(samples=5, seconds=0.03)
+"""What a session runs after it was loaded, before its first visit."""
 LEAD_IN = 2
 """Runs at the start of a visit that are not kept: they fetch into the caches what the other arms pushed out."""
 VISIT = Counts(warm_up_seconds=1.0, samples=20, seconds=0.3)
@@ -69,15 +77,24 @@ class Looked:
     placement: Mapping[str, Mapping[str, Any]]
 
 
-def order(first: str, second: str) -> tuple[str, ...]:
-    """The visits of a block; mirrored around its middle, so that each arm's mean time of visit is the same."""
-    return (CONTROL, first, second, CONTROL, second, first, CONTROL)
+def round_of(first: str, second: str) -> tuple[str, ...]:
+    """The visits of a round; the arms' are mirrored around its middle, so that the mean time of visit is the same."""
+    return (CONTROL, first, second, CONTROL, second, first)
 
 
-def order_of(index: int, seed: int) -> tuple[str, ...]:
-    """The visits of the index-th block: of each two blocks one begins with either arm, a coin saying which."""
-    heads = random.Random(f"{seed}/{index // 2}").random() < 0.5
-    return order(BASELINE, CANDIDATE) if heads == (index % 2 == 0) else order(CANDIDATE, BASELINE)
+def order_of(index: int, seed: int, rounds: int = 1) -> tuple[str, ...]:
+    """The visits of the index-th block: of each two rounds one begins with either arm, a coin saying which."""
+    visits: list[str] = []
+    for number in range(index * rounds, (index + 1) * rounds):
+        heads = random.Random(f"{seed}/{number // 2}").random() < 0.5
+        visits += round_of(*((BASELINE, CANDIDATE) if heads == (number % 2 == 0) else (CANDIDATE, BASELINE)))
+    return (*visits, CONTROL)
+
+
+def rounds_for(frame_ns: float) -> int:
+    """How many rounds a block has time for."""
+    seconds = ROUND * (LEAD_IN + BURST.samples) * frame_ns / 1e9
+    return int(np.clip(round(BLOCK / seconds), 1, MOST_ROUNDS))
 
 
 class Pair:
@@ -208,7 +225,7 @@ class Bench:
         pair = json.loads((folder / "pair.json").read_text())
         self.jobs = {CANDIDATE: candidate, BASELINE: replace(candidate, model=Path(pair["baseline"]))}
         self.seed = int(pair["seed"])
-        self.settled = False
+        self.rounds = 0
         self.cpus = environment.pin(candidate.threads)
         self.frames, self.sequences = unrepeated(jobs.read_frames(candidate), candidate.sequences)
         import_runtime(candidate.format)
@@ -239,18 +256,19 @@ class Bench:
         arms = list(SOURCE)
         random.Random(f"{self.seed}/{index}").shuffle(arms)
         loops = {arm: self._loop(open_session(self.jobs[SOURCE[arm]])) for arm in arms}
-        if not self.settled:
+        if not self.rounds:
             timing.warm_up(loops[CONTROL], SETTLE)
-            self.settled = True
-        for loop in loops.values():
-            timing.sample(loop, BURST)
-        visits = order_of(index, self.seed)
+            self.rounds = rounds_for(float(np.median(timing.sample(loops[CONTROL], WARM))))
+        visits = order_of(index, self.seed, self.rounds)
         ns = []
-        for arm in visits:
-            for _ in range(LEAD_IN):
-                loops[arm].prepare()
-                loops[arm].run()
-            ns.append(timing.sample(loops[arm], BURST))
+        with timing.no_garbage_collection():
+            for loop in loops.values():
+                timing.sample(loop, WARM)
+            for arm in visits:
+                for _ in range(LEAD_IN):
+                    loops[arm].prepare()
+                    loops[arm].run()
+                ns.append(timing.sample(loops[arm], BURST))
         return Block(visits, tuple(ns))
 
     def _loop(self, session: Session) -> Any:

@@ -2,28 +2,35 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 import numpy as np
 
-from devices.paired import BASELINE, CANDIDATE, CONTROL, Block
+from devices.paired import BASELINE, CANDIDATE, CONTROL, ROUND, Block
 
 
 def effect(block: Block) -> tuple[float, float] | None:
     """(log of candidate over baseline, how far the control moved), from the medians of the visits.
 
+    The first is the median over the block's rounds, the second over the steps between visits of the control.
     None for a block that was cut short: an arm without a visit, a visit without samples or with times no clock gives.
     """
-    if len(block.ns) != len(block.order) or not all(len(ns) and min(ns) > 0 for ns in block.ns):
+    rounds, rest = divmod(len(block.order), ROUND)
+    if rounds == 0 or rest != 1 or len(block.ns) != len(block.order):
         return None
-    levels: dict[str, list[float]] = {BASELINE: [], CANDIDATE: [], CONTROL: []}
-    for arm, ns in zip(block.order, block.ns, strict=True):
-        levels[arm].append(math.log(float(np.median(ns))))
-    if not (len(levels[BASELINE]) == len(levels[CANDIDATE]) > 0 and len(levels[CONTROL]) > 1):
+    if not all(len(ns) and min(ns) > 0 for ns in block.ns):
         return None
-    moved = max(levels[CONTROL]) - min(levels[CONTROL])
-    return sum(levels[CANDIDATE]) / len(levels[CANDIDATE]) - sum(levels[BASELINE]) / len(levels[BASELINE]), moved
+    levels = np.log([float(np.median(ns)) for ns in block.ns])
+    arms = np.array(block.order)
+    differences = []
+    for visited, level in zip(arms[:-1].reshape(rounds, ROUND), levels[:-1].reshape(rounds, ROUND), strict=True):
+        if not (visited == BASELINE).sum() == (visited == CANDIDATE).sum() > 0:
+            return None
+        differences.append(level[visited == CANDIDATE].mean() - level[visited == BASELINE].mean())
+    control = levels[arms == CONTROL]
+    if len(control) < 2:
+        return None
+    return float(np.median(differences)), float(np.median(np.abs(np.diff(control))))
 
 
 def effects(blocks: Sequence[Block]) -> tuple[list[float], list[float]]:

@@ -1,6 +1,6 @@
 """A burden that slows a network down by about SLOWDOWN, found with the gate's own paired blocks.
 
-A few blocks are a poor judge: their median strays by one or two points from one process to the next. A search that
+A few blocks are a poor judge: their median strays by a point from one process to the next. A search that
 stops at the first width that seems right therefore stops at the width whose blocks strayed the right way: a burden of
 8 % was once taken for one of 5.6 %. So no width is believed on its own: a line through all that was measured says which
 to measure next, and one is settled on when ENOUGH blocks of it, of several processes, agree.
@@ -25,14 +25,14 @@ from reports.gate.declared import Gated
 
 SLOWDOWN = 0.05
 """What is aimed at, a share of the frame time."""
-CLOSE = 0.01
+CLOSE = 0.005
 """How far from SLOWDOWN a burden may be that is settled on."""
 FIRST_WIDTHS = (96, 256)
 """Channels of the burdens tried first: on a line, two points are the fewest."""
 NARROWEST, WIDEST, STEP = 8, 1024, 4
-PROCESSES, BLOCKS = 2, 20
+PROCESSES, BLOCKS = 2, 10
 """Of one helping: processes, and blocks in each."""
-ENOUGH = 120
+ENOUGH = 60
 """Blocks of one width after which it may be settled on."""
 HELPINGS = 10
 """With these spent, the width whose blocks came nearest is taken, and what they said is told."""

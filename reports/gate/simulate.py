@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from devices.paired import BASELINE, CANDIDATE, CONTROL, order
+from devices.paired import BASELINE, CANDIDATE, CONTROL, ROUND, round_of
 from reports.gate import decision
 from reports.gate.decision import ALPHA, FIRST, FRESH, MOST, Outcome, sides
 
@@ -67,15 +67,17 @@ HELD_OUT = (
 )
 """Other kinds of noise, seen for the first time when the settings stood: what the gate does there was not tuned."""
 
-ORDER = order(first=BASELINE, second=CANDIDATE)
+ORDER = round_of(first=BASELINE, second=CANDIDATE)
 """The other order is the same to these machines, as none of them knows the arms by name."""
+ROUNDS = 8
+"""Rounds of a block, as many as a network of 3.7 ms gets."""
 
 
 def blocks(
     machine: Machine, slowdown: float, gates: int, count: int, random: np.random.Generator
 ) -> tuple[Floats, Floats]:
     """(effects, control movements), each (gates, count), of gates whose candidate is slower by the share `slowdown`."""
-    visits = len(ORDER)
+    visits = ROUNDS * ROUND + 1
     shape = gates, count, visits
     spread = math.sqrt(machine.tails / (machine.tails - 2)) if machine.tails >= 3 else 1.0
     levels = machine.visit * random.standard_t(machine.tails, shape) / spread
@@ -96,11 +98,12 @@ def blocks(
     chance, size = machine.spikes
     if chance:
         levels += (random.random(shape) < chance) * np.log1p(size * random.random(shape))
-    effects = _mean(levels, CANDIDATE) - _mean(levels, BASELINE) + math.log1p(slowdown)
+    rounds = levels[..., :-1].reshape(gates, count, ROUNDS, ROUND)
+    effects = np.median(_mean(rounds, CANDIDATE) - _mean(rounds, BASELINE), axis=-1) + math.log1p(slowdown)
     effects += math.sqrt(2) * machine.load * random.normal(size=(gates, count))
     effects += math.sqrt(2) * machine.process * random.normal(size=(gates, 1))
-    control = levels[..., [i for i, arm in enumerate(ORDER) if arm == CONTROL]]
-    return effects, np.ptp(control, axis=-1)
+    control = levels[..., [i for i in range(visits) if ORDER[i % ROUND] == CONTROL]]
+    return effects, np.median(np.abs(np.diff(control, axis=-1)), axis=-1)
 
 
 def _autoregressive(shocks: Floats, kept: float) -> Floats:
