@@ -17,7 +17,7 @@ import segment
 from effects.apply import blurring, recolouring, replacing
 from effects.backdrop import open_backdrop
 from models.segmenter import Segmenter
-from tests.conftest import ROOT
+from tests.conftest import ROOT, as_from_a_terminal
 from tests.video.made import decoded, packets, picture, song, video
 from video.ahead import Stopwatch
 from video.read import open_source
@@ -111,7 +111,8 @@ def test_a_run_that_is_cut_off_leaves_a_file_that_plays(tmp_path, network, long,
     out = tmp_path / f"out{suffix}"
     command = [sys.executable, ROOT / "segment.py", long, "-o", out, "--blur", "--model", network]
     command = [str(word) for word in command]
-    running = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    running = subprocess.Popen(command, **pipes, **as_from_a_terminal())
     limit = time.monotonic() + 300
     while not out.exists() or out.stat().st_size < 30_000:
         assert running.poll() is None, running.communicate()

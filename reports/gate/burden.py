@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from pathlib import Path
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -18,6 +21,7 @@ from models.variant import Resolution
 SHARE = 1e-6
 """Of the branch in the logit: too little to move a mask, and too much for a converter to leave the branch out."""
 STRIDE = 16
+ROOT = Path(__file__).resolve().parent.parent.parent
 
 
 class Burdened(Hourglass):
@@ -47,14 +51,32 @@ class Burdened(Hourglass):
 
 
 def convert(checkpoint: Path, format: Format, resolution: Resolution, width: int, folder: Path) -> Path:
-    """The float32 artifact of `checkpoint` with a burden of `width` channels, in `folder`, made once for its name."""
+    """The float32 artifact of `checkpoint` with a burden of `width` channels, in `folder`, made once for its name.
+
+    By a process of its own, for converters talk on stderr as they please. ValueError with its last words if it fails.
+    """
+    loaded = load(checkpoint)
+    out = folder / f"{loaded.name}-{loaded.sha256[:8]}-sparse{width}{converter(format).SUFFIX}"
+    if out.exists():
+        return out
+    folder.mkdir(parents=True, exist_ok=True)
+    words = (checkpoint.absolute(), format, *resolution, width, out.absolute())
+    command = [sys.executable, "-m", "reports.gate.burden", *map(str, words)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, errors="replace", check=False)
+    if done.returncode:
+        said = [line.strip() for line in done.stderr.splitlines() if line.strip()]
+        raise ValueError(f"no artifact with a burden can be made: {said[-1] if said else f'code {done.returncode}'}")
+    return out
+
+
+def main(checkpoint: Path, format: Format, resolution: Resolution, width: int, out: Path) -> None:
     os.environ["LITERT_TORCH_SHOW_PROGRESS"] = "n"
     torch.manual_seed(0)
     loaded = load(checkpoint)
-    module = converter(format)
-    folder.mkdir(parents=True, exist_ok=True)
-    out = folder / f"{loaded.name}-{loaded.sha256[:8]}-sparse{width}{module.SUFFIX}"
-    if out.exists():
-        return out
     spec = Spec(loaded.name, checkpoint, loaded.sha256, format, "fp32", resolution)
-    return module.convert(fold(Burdened(loaded.network(), width)), spec, out, None)
+    converter(format).convert(fold(Burdened(loaded.network(), width)), spec, out, None)
+
+
+if __name__ == "__main__":
+    path, kind, height, side, channels, artifact = sys.argv[1:]
+    main(Path(path), cast(Format, kind), (int(height), int(side)), int(channels), Path(artifact))

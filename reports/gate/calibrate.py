@@ -25,14 +25,14 @@ from reports.gate.declared import Gated
 
 SLOWDOWN = 0.05
 """What is aimed at, a share of the frame time."""
-CLOSE = 0.005
+CLOSE = 0.01
 """How far from SLOWDOWN a burden may be that is settled on."""
 FIRST_WIDTHS = (96, 256)
 """Channels of the burdens tried first: on a line, two points are the fewest."""
 NARROWEST, WIDEST, STEP = 8, 1024, 4
-PROCESSES, BLOCKS = 2, 10
+PROCESSES, BLOCKS = 2, 20
 """Of one helping: processes, and blocks in each."""
-ENOUGH = 60
+ENOUGH = 120
 """Blocks of one width after which it may be settled on."""
 HELPINGS = 10
 """With these spent, the width whose blocks came nearest is taken, and what they said is told."""

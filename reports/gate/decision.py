@@ -40,9 +40,9 @@ like a coin, and a FAIL that needs all of them stands at most one time in 8, of 
 FRESH_BLOCKS = 10
 """Blocks that each of them measures at least, where the time allows.
 
-A slow-down that is plain at once ends the first process after FIRST blocks, and the median of so few may lean the other
-way: in `simulate`, with a layout kept by a noisy process, 16 catch 90 % of slow-downs of 5 % and 10 catch 85 to 87 %, at
-two thirds of the time.
+A slow-down that is plain at once ends the first process after FIRST blocks, and the median of so few may lean the
+other way: in `simulate`, with a layout kept by a noisy process, 16 catch 90 % of slow-downs of 5 %, and 10 catch 85 to
+87 % in two thirds of the time.
 """
 WILD = 3.0
 """A block is not used when its control arm moved this many times as much as in the median block."""

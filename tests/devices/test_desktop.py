@@ -22,6 +22,7 @@ from devices.environment import DesktopProbe
 from devices.worker import DONE, READY, get_ready
 from models.hourglass import Hourglass
 from models.variant import Variant
+from tests.conftest import as_from_a_terminal
 
 H, W = 32, 64
 SEQUENCES = (4, 3)
@@ -283,7 +284,8 @@ from devices.contract import Cell
 from devices.desktop import Desktop
 Desktop(worker={worker!r}).run(Cell("tiny", "onnx", "fp32", ({H}, {W}), "desktop"), jobs.read(Path({str(tmp_path)!r})))
 """
-    parent = subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, stderr=subprocess.PIPE, text=True)
+    command = [sys.executable, "-c", code]
+    parent = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True, **as_from_a_terminal())
     while not (pids.exists() and len(pids.read_text().split()) == 2):
         assert parent.poll() is None
         time.sleep(0.02)

@@ -68,17 +68,30 @@ def test_each_arm_runs_its_own_artifact_in_the_order_said(job: Job) -> None:
         assert np.allclose(masks[1], weight * masks[0] + (1 - weight) * red[1], atol=1e-6)
         assert np.allclose(masks[3], (1 - weight) * red[3], atol=1e-6), "a sequence begins with an empty mask"
         assert looked.placement[arm]["runtime"].startswith("ONNX Runtime")
-    assert [block.order for block in blocks] == [paired.order_of(i, 3) for i in range(3)]
+    # A network of microseconds: as many rounds as there may be.
+    assert [block.order for block in blocks] == [paired.order_of(i, 3, paired.MOST_ROUNDS) for i in range(3)]
     for block in blocks:
         assert len(block.ns) == len(block.order)
         assert all(len(ns) >= paired.BURST.samples and min(ns) > 0 for ns in block.ns)
 
 
-def test_orders_are_balanced_and_not_always_the_same() -> None:
-    begun = [paired.order_of(index, seed=1)[1] for index in range(40)]
-    assert begun.count(BASELINE) == 20
-    assert len(set(zip(begun[::2], begun[1::2], strict=True))) == 2
-    assert begun != [paired.order_of(index, seed=2)[1] for index in range(40)]
+@pytest.mark.parametrize("rounds", [1, 4, 5])
+def test_orders_are_balanced_and_not_always_the_same(rounds: int) -> None:
+    def begun(seed: int) -> list[str]:
+        blocks = [paired.order_of(index, seed, rounds) for index in range(40 // rounds)]
+        assert all(block[-1] == CONTROL and len(block) == rounds * paired.ROUND + 1 for block in blocks)
+        return [arm for block in blocks for arm in block[1 :: paired.ROUND]]
+
+    firsts = begun(seed=1)
+    assert len(firsts) == 40
+    assert firsts.count(BASELINE) == 20
+    assert len(set(zip(firsts[::2], firsts[1::2], strict=True))) == 2
+    assert firsts != begun(seed=2)
+
+
+def test_a_slow_network_gets_fewer_rounds() -> None:
+    ms = 1e6
+    assert [paired.rounds_for(of * ms) for of in (0.01, 3.7, 8, 30, 900)] == [paired.MOST_ROUNDS, 8, 4, 1, 1]
 
 
 @pytest.mark.parametrize(

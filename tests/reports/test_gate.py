@@ -60,7 +60,7 @@ ALL = (
 def test_drift_cancels_inside_a_block() -> None:
     effects, control = blocks.effects(measured(0.05, noise=0.0, drift=0.03))
     assert np.expm1(effects) == pytest.approx(0.05, abs=1e-4)
-    assert min(control) > 0.1
+    assert control == pytest.approx([0.09] * len(control), abs=1e-4)  # three visits from one of the control to the next
 
 
 @pytest.mark.parametrize("damage", ["visit", "samples", "time", "arm"])
@@ -286,6 +286,22 @@ def test_an_absent_arm_never_passes_and_equal_arms_pass_unmeasured() -> None:
     assert verdict(arm, arm).outcome is Outcome.PASS
     assert verdict(Absent("it is new"), arm).outcome is Outcome.NOT_MEASURED
     assert words(verdict(arm, Absent("it is gone"))) == ["NOT MEASURED; its candidate is absent: it is gone."]
+
+
+def test_a_block_is_the_median_of_its_rounds() -> None:
+    def block(changes: list[float], control: list[float]) -> Block:
+        order = order_of(0, 0, len(changes))
+        levels = [changes[min(i // 6, len(changes) - 1)] * (arm == CANDIDATE) for i, arm in enumerate(order)]
+        levels = [control[i // 3] if arm == CONTROL else levels[i] for i, arm in enumerate(order)]
+        return Block(order, tuple((round(100 * MS * math.exp(level)),) * 3 for level in levels))
+
+    effect, moved = blocks.effect(block([0.01, 0.03, 5.0], [0.0, 0.1, 0.1, 0.1, 0.1, 3.0, 3.02]))  # type: ignore[misc]
+    assert effect == pytest.approx(0.03)
+    assert moved == pytest.approx(0.01)  # steps of 0.1, 0, 0, 0, 2.9, 0.02
+    whole = block([0.0, 0.0], [0.0] * 5)
+    assert blocks.effect(whole) == (0.0, 0.0)
+    assert blocks.effect(Block(whole.order[:-1], whole.ns[:-1])) is None
+    assert blocks.effect(Block((*whole.order[:7], *(BASELINE,) * 5, CONTROL), whole.ns)) is None
 
 
 def test_control_is_visited_around_both_arms() -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import as_from_a_terminal
 from tests.devices.web.test_chromium import wait_for
 from tests.test_bench import command, pictures, rows_in, weights
 
@@ -22,9 +23,8 @@ def serving(weights: Path, pictures: Path, tmp_path: Path) -> Iterator[subproces
     """The command, measuring one cell on whoever opens its page."""
     shape = ("--variants", "s16-skip-plain", "--formats", "onnx", "--resolution", "64x64", "--frames", "2", "--quick")
     asked = ("--device", "web", *shape, "--checkpoints", weights, "--data", pictures, "--json")
-    running = subprocess.Popen(
-        command(*asked, "--out", tmp_path / "out"), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    running = subprocess.Popen(command(*asked, "--out", tmp_path / "out"), **pipes, **as_from_a_terminal())
     yield running
     running.kill()
     running.communicate()
