@@ -8,6 +8,7 @@ import sys
 import time
 import tracemalloc
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import psutil
@@ -111,7 +112,7 @@ def test_a_run_that_is_cut_off_leaves_a_file_that_plays(tmp_path, network, long,
     out = tmp_path / f"out{suffix}"
     command = [sys.executable, ROOT / "segment.py", long, "-o", out, "--blur", "--model", network]
     command = [str(word) for word in command]
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     running = subprocess.Popen(command, **pipes, **as_from_a_terminal())
     limit = time.monotonic() + 300
     while not out.exists() or out.stat().st_size < 30_000:

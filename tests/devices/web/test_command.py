@@ -7,6 +7,7 @@ import signal
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -23,7 +24,7 @@ def serving(weights: Path, pictures: Path, tmp_path: Path) -> Iterator[subproces
     """The command, measuring one cell on whoever opens its page."""
     shape = ("--variants", "s16-skip-plain", "--formats", "onnx", "--resolution", "64x64", "--frames", "2", "--quick")
     asked = ("--device", "web", *shape, "--checkpoints", weights, "--data", pictures, "--json")
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     running = subprocess.Popen(command(*asked, "--out", tmp_path / "out"), **pipes, **as_from_a_terminal())
     yield running
     running.kill()
