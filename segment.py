@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -149,11 +149,11 @@ def process(
     """Everything through the stages, each in a thread of its own: Ctrl-C comes here and breaks off no writing."""
     from effects.apply import alpha_of
     from models.segmenter import unfitted
-    from video.ahead import ahead
+    from video.ahead import pipeline
     from video.bar import bar
     from video.read import Frame
 
-    def masked(items: Iterator[Any]) -> Iterator[Any]:
+    def masked(items: Iterator[Any]) -> Generator[Any, None, None]:
         for item in items:
             if isinstance(item, Frame):
                 with watch("resize"):
@@ -164,7 +164,7 @@ def process(
             else:
                 yield item
 
-    def composed(items: Iterator[Any]) -> Iterator[Any]:
+    def composed(items: Iterator[Any]) -> Generator[Any, None, None]:
         for item in items:
             if isinstance(item, tuple):
                 frame, mask = item
@@ -176,7 +176,7 @@ def process(
             else:
                 yield item
 
-    def written(items: Iterator[Any]) -> Iterator[int]:
+    def written(items: Iterator[Any]) -> Generator[int, None, None]:
         for item in items:
             if isinstance(item, tuple):
                 with watch("encode"):
@@ -185,15 +185,12 @@ def process(
             else:
                 sink.sound(item)
 
-    stages = ahead(written(ahead(composed(ahead(masked(ahead(watch.timed("decode", source.items()))))))))
     total = source.frames or round((source.seconds or 0) * source.rate) or None
-    with bar() as progress:
+    decoded = watch.timed("decode", source.items())
+    with bar() as progress, pipeline(decoded, masked, composed, written) as done:
         task = progress.add_task(source.name, total=total)
-        try:
-            for frames in stages:
-                progress.advance(task, frames)
-        finally:
-            stages.close()
+        for frames in done:
+            progress.advance(task, frames)
 
 
 def report(out: Path, watch: Stopwatch) -> None:

@@ -6,9 +6,9 @@ import queue
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Generator, Iterable, Iterator
-from contextlib import contextmanager, suppress
-from typing import TypeVar
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import ExitStack, closing, contextmanager, suppress
+from typing import Any, TypeVar
 
 T = TypeVar("T")
 
@@ -53,6 +53,21 @@ def ahead(items: Iterable[T], depth: int = DEPTH) -> Generator[T, None, None]:
     finally:
         stopped.set()
         thread.join()
+
+
+@contextmanager
+def pipeline(
+    items: Iterable[Any], *stages: Callable[[Iterator[Any]], Generator[Any, None, None]]
+) -> Iterator[Iterator[Any]]:
+    """The items through the stages, each in a thread of its own; when the block ends, however it does, so have they.
+
+    A stage that raises leaves those under it running: its traceback holds them. So each is closed, the last one first.
+    """
+    with ExitStack() as threads:
+        made = threads.enter_context(closing(ahead(items)))
+        for stage in stages:
+            made = threads.enter_context(closing(ahead(stage(made))))
+        yield made
 
 
 class Stopwatch:

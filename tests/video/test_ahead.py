@@ -3,7 +3,7 @@ import time
 
 import pytest
 
-from video.ahead import Stopwatch, ahead
+from video.ahead import Stopwatch, ahead, pipeline
 
 
 def test_the_same_items_in_the_same_order_through_many_stages():
@@ -58,6 +58,33 @@ def test_closing_ends_the_threads_and_the_stages_under_them():
         time.sleep(0.01)
     assert closed
     assert threading.active_count() == before
+
+
+@pytest.mark.parametrize("bad", [1, 2, 3])
+def test_no_thread_of_a_pipeline_outlives_the_stage_that_raises(bad):
+    def endless():
+        while True:
+            time.sleep(0.001)
+            yield 0
+
+    def stage(number):
+        def through(items):
+            for count, item in enumerate(items):
+                if (number, count) == (bad, 20):
+                    raise ValueError(f"stage {number} is bad")
+                yield item
+
+        return through
+
+    before = threading.active_count()
+    with (
+        pytest.raises(ValueError, match=f"stage {bad} is bad") as kept,
+        pipeline(endless(), *(stage(number) for number in (1, 2, 3))) as done,
+    ):
+        for _ in done:
+            pass
+    assert threading.active_count() == before
+    assert kept.traceback  # which holds the stage's frame, and what it read from
 
 
 def test_time_is_counted_by_stage():
