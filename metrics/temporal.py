@@ -40,6 +40,19 @@ def dtssd_step(mask_before: Mask, label_before: Label, mask: Mask, label: Label)
     return 100.0 * float(np.sqrt(np.mean(np.square(wrong, dtype=np.float32), dtype=np.float64))) if wrong.size else 0.0
 
 
+def dtssd_still(mask_before: Mask, label_before: Label, mask: Mask, label: Label) -> float:
+    """`dtssd_step` with no error counted but that of pixels whose label, and whose eight neighbours', stays as it was.
+
+    What is left is unsteadiness; the rest is got wrong where the person moved. Squared, it is a share of dtSSD squared.
+    """
+    from scipy.ndimage import maximum_filter
+
+    moved = maximum_filter(label != label_before, 3)
+    judged = (label != IGNORED) & (label_before != IGNORED)
+    still = np.where(judged, 0, IGNORED).astype(np.uint8)
+    return dtssd_step(mask_before, still, np.where(moved, mask_before, mask), still)
+
+
 def flicker(masks: NDArray[np.floating]) -> float:
     """Of a clip in which nothing moves, (T, H, W) with T >= 2: the percentage of pixels that change sides a frame."""
     if len(masks) < 2:

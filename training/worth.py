@@ -4,7 +4,8 @@ python -m training.worth WITH WITHOUT --data DIR [--data DIR] [--out FOLDER]
 
 Three columns: the network with its own mask fed back, the same with an empty one every time, the sibling. Beside IOU
 and dtSSD of the clips: flicker where nothing moves but the sensor's noise, and the frames until IOU is back within
-two points of the undisturbed run after a cut, an entry and a wrong mask. Every figure has its 95 % bootstrap interval;
+two points of the undisturbed run after a cut, an entry and a wrong mask; and dtSSD counted only where the truth stands
+still, which is all that a previous mask can steady. Every figure has its 95 % bootstrap interval;
 differences are paired, frames of half a second being drawn together. Printed, and written as worth.md and worth.json.
 """
 
@@ -16,6 +17,7 @@ import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 import numpy as np
@@ -26,7 +28,7 @@ from frames.sample import Shot, embedded, render
 from frames.score import BLOCK, Previous, judge, predict, prepare_clip
 from metrics.interval import bootstrap
 from metrics.iou import iou
-from metrics.temporal import flicker, frames_to_recover
+from metrics.temporal import dtssd_still, flicker, frames_to_recover
 from models.segmenter import Floats, Step, enlarge, no_mask, stretch, to_input
 from models.variant import Resolution
 
@@ -42,7 +44,7 @@ BACK = 0.02
 Pixels = NDArray[np.uint8]
 Values = list[tuple[tuple[int, int], float]]
 """((clip, block), value): blocks are drawn together."""
-MEASURES = ("IOU, %", "dtSSD", "flicker, %", "cut, frames", "entry, frames", "wrong mask, frames")
+MEASURES = ("IOU, %", "dtSSD", "dtSSD where still", "flicker, %", "cut, frames", "entry, frames", "wrong mask, frames")
 
 
 @dataclass(frozen=True)
@@ -67,6 +69,8 @@ def measure(subject: Subject, footage: Footage, tell: Callable[[str], None] = la
         keys = [(number, i // BLOCK) for i in range(len(clip))]
         found["IOU, %"] += [(key, 100 * frame.iou) for key, frame in zip(keys, judged, strict=True)]
         found["dtSSD"] += [(key, f.dtssd) for key, f in zip(keys, judged, strict=True) if f.dtssd is not None]
+        still = [_still(masks, clip, i) for i in range(1, len(clip))]
+        found["dtSSD where still"] += list(zip(keys[1:], still, strict=True))
         before = {
             "cut, frames": frames[number - 1][-8:] if len(clips) > 1 else pictures[-8:, :, ::-1],
             "entry, frames": _nobody(subject.resolution),
@@ -87,6 +91,12 @@ def measure(subject: Subject, footage: Footage, tell: Callable[[str], None] = la
     return {name: values for name, values in found.items() if values}
 
 
+def _still(masks: Floats, clip: Clip, index: int) -> float:
+    """dtSSD of the step into a frame, counted where the truth stands still."""
+    before, now = clip.label(index - 1), clip.label(index)
+    return dtssd_still(enlarge(masks[index - 1], before.shape), before, enlarge(masks[index], now.shape), now)
+
+
 def _lost(
     subject: Subject, pictures: Pixels, labels: Sequence[Label], previous: Floats, settled: Sequence[float]
 ) -> float:
@@ -98,6 +108,19 @@ def _lost(
         differences.append(iou(enlarge(hint[0, :, :, 0], label.shape), label) - usual)
     back = frames_to_recover(differences, 0, -BACK)
     return float(HORIZON if back is None else back)
+
+
+def limit(footage: Footage, resolution: Resolution) -> tuple[float, float] | None:
+    """(IOU in per cent, dtSSD) of perfect masks of that size, over the clips; None where there is none."""
+    judged = [
+        frame
+        for clip in footage.clips
+        if not clip.still
+        for frame in judge([_truth(clip.label(i), resolution) for i in range(len(clip))], clip)
+    ]
+    if not judged:
+        return None
+    return 100 * fmean(f.iou for f in judged), fmean(f.dtssd for f in judged if f.dtssd is not None)
 
 
 def _flicker(subject: Subject, clip: Clip, index: int) -> float:
@@ -154,11 +177,14 @@ def markdown(told: Mapping[str, Mapping[str, Any]]) -> str:
     return "\n".join(lines)
 
 
-def page(told: Mapping[str, Mapping[str, Any]], with_it: str, without: str) -> str:
+def page(told: Mapping[str, Mapping[str, Any]], with_it: str, without: str, size: int) -> str:
     """`compare`'s figures as Markdown, and which two networks they are of."""
-    lines = [f"With: {described(with_it)}. Without: {described(without)}."]
+    lines = [f"With: {described(with_it)}. Without: {described(without)}. Checkpoints judged at {size}x{size}."]
     for name, figures in told.items():
-        lines += ["", f"### {name}", "", markdown(figures)]
+        lines += ["", f"### {name}", "", markdown(figures["worth"])]
+        if reached := figures["truth"]:
+            said = "The truth itself, made {0}x{0} and enlarged again, has {1:.2f} % IOU and dtSSD {2:.2f}."
+            lines += ["", said.format(size, *reached)]
     return "\n".join(lines) + "\n"
 
 
@@ -178,7 +204,7 @@ def described(model: str) -> str:
 def compare(
     with_it: str, without: str, data: Iterable[Footage], size: int, tell: Callable[[str], None]
 ) -> dict[str, Any]:
-    """{footage: `summary`} of two models by name or path; checkpoints run at `size` x `size`."""
+    """{footage: {"worth": `summary`, "truth": `limit`}} of two models by name or path; checkpoints run at `size`."""
     from devices.open_model import CHECKPOINT, open_model
 
     def subject(name: str, model: str, prev: Previous) -> Subject:
@@ -189,7 +215,13 @@ def compare(
         subject("always empty", with_it, "empty"),
         subject("without", without, "recurrent"),
     ]
-    return {footage.name: summary({s.name: measure(s, footage, tell) for s in subjects}) for footage in data}
+    return {
+        footage.name: {
+            "worth": summary({s.name: measure(s, footage, tell) for s in subjects}),
+            "truth": limit(footage, (size, size)),
+        }
+        for footage in data
+    }
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -208,7 +240,7 @@ def main(arguments: list[str] | None = None) -> int:
     except ValueError as error:
         print(f"training.worth: {error}", file=sys.stderr)
         return 2
-    text = page(told, options.with_it, options.without)
+    text = page(told, options.with_it, options.without, options.size)
     options.out.mkdir(parents=True, exist_ok=True)
     (options.out / "worth.md").write_text(text)
     (options.out / "worth.json").write_text(json.dumps(told, indent=1, ensure_ascii=False) + "\n")

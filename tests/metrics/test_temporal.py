@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from metrics.temporal import dtssd, flicker, frames_to_recover
+from metrics.temporal import dtssd, dtssd_step, dtssd_still, flicker, frames_to_recover
 
 
 def moving(*lefts: int) -> list[np.ndarray]:
@@ -42,6 +42,17 @@ def test_pixels_unjudged_in_either_frame_are_left_out():
     masks = [np.zeros((2, 2), np.float32), np.array([[1, 0], [0, 0]], np.float32), np.zeros((2, 2), np.float32)]
     assert dtssd(masks, labels) == 0
     assert dtssd(masks, [np.zeros((2, 2), np.uint8)] * 3) == 50
+
+
+def test_what_flickers_in_peace_is_told_from_what_lags_behind_a_movement():
+    before, now = moving(0, 1)
+    late = soft([before])[0]
+    assert dtssd_step(late, before, late, now) == pytest.approx(100 * np.sqrt(0.2))
+    assert dtssd_still(late, before, late, now) == 0
+    flickering = late.copy()
+    flickering[:, 9] = 1  # of ten columns, far from the two that move, a neighbour on each side of them
+    assert dtssd_still(late, before, flickering, now) == pytest.approx(100 * np.sqrt(0.1))
+    assert dtssd_step(late, before, flickering, now) == pytest.approx(100 * np.sqrt(0.3))
 
 
 def test_one_frame_has_no_time():

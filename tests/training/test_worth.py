@@ -51,7 +51,7 @@ def test_a_network_that_remembers_pays_for_it_after_an_event(told):
 
 
 def test_the_empty_mask_makes_it_its_sibling(told):
-    for name in ("IOU, %", "dtSSD"):
+    for name in ("IOU, %", "dtSSD", "dtSSD where still"):
         assert told[name]["always empty"] == told[name]["without"]
         assert told[name]["with − without"] == told[name]["with − always empty"]
     assert told["IOU, %"]["with"][0] < told["IOU, %"]["without"][0]
@@ -92,6 +92,10 @@ def test_the_command_prints_a_table_and_writes_the_figures(tmp_path, capsys):
     assert "| | with | always empty | without | with − always empty | with − without | values |" in said
     assert (out / "worth.md").read_text() in said
     (figures,) = json.loads((out / "worth.json").read_text()).values()
-    assert figures["IOU, %"]["values"] == 30
+    assert figures["worth"]["IOU, %"]["values"] == 30
+    iou, unsteady = figures["truth"]
+    assert 90 < iou < 100
+    assert 0 < unsteady < 10
+    assert f"The truth itself, made 32x32 and enlarged again, has {iou:.2f} % IOU and dtSSD {unsteady:.2f}." in said
     assert worth.main([*paths, "--data", str(tmp_path / "none")]) == 2
     assert capsys.readouterr().err.endswith("there is no such folder\n")
