@@ -6,6 +6,7 @@ import json
 import multiprocessing
 import os
 from dataclasses import asdict, replace
+from multiprocessing.synchronize import Barrier
 from pathlib import Path
 
 import pytest
@@ -109,14 +110,16 @@ def test_a_newer_schema_is_refused_in_a_sentence_and_nothing_is_touched(path):
     assert isinstance(NewerSchema(), ValueError)
 
 
-def _write(path: Path, variant: str) -> None:
+def _write(path: Path, variant: str, together: Barrier) -> None:
+    together.wait(timeout=60)
     for _ in range(20):
         append(path, row(variant))
 
 
 def test_several_writers_lose_nothing(path):
-    context = multiprocessing.get_context("fork")
-    writers = [context.Process(target=_write, args=(path, v)) for v in ("s4-skip-plain", "s16-skip-plain")]
+    context = multiprocessing.get_context("spawn")  # other tests have left threads in this process
+    together = context.Barrier(2)
+    writers = [context.Process(target=_write, args=(path, v, together)) for v in ("s4-skip-plain", "s16-skip-plain")]
     for writer in writers:
         writer.start()
     for writer in writers:
