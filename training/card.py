@@ -47,8 +47,9 @@ LIMITS = """- Held objects are sometimes in and sometimes out, as in the trainin
 
 WORTH = """Twins, trained for this alone: the same samples, seed and stages, one with the previous mask as an input and
 one without. Clips never trained on, mean with its 95 % interval; the differences are paired. dtSSD where still counts
-the pixels whose truth stays as it was: the rest is got wrong where the person moved, which no earlier mask shows. Flicker is
-that of a still picture under a sensor's noise; of the last three, the frames until IOU is back within two points.
+the pixels whose truth stays as it was: the rest is got wrong where the person moved, which no earlier mask shows.
+Flicker is that of a still picture under a sensor's noise; of the last three, the frames until IOU is back within two
+points.
 """
 
 
