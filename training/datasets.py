@@ -308,11 +308,9 @@ def development(root: Path, only: Container[str] | None = None) -> Iterator[Phot
 
 
 def coco_person(root: Path, split: str = "train2017") -> Iterator[Photo]:
-    """COCO: `annotations/instances_SPLIT.json`, pictures in SPLIT/; needs pycocotools for its run-length masks."""
-    try:
-        from pycocotools.coco import COCO
-    except ImportError:
-        raise ValueError("reading COCO needs pycocotools: pip install pycocotools") from None
+    """COCO: `annotations/instances_SPLIT.json`, pictures in SPLIT/."""
+    from pycocotools.coco import COCO
+
     coco = COCO(str(root / "annotations" / f"instances_{split}.json"))
     (person,) = coco.getCatIds(catNms=["person"])
     for image_id in sorted(coco.getImgIds(catIds=[person])):

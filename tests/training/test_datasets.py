@@ -1,3 +1,5 @@
+import json
+
 import cv2
 import numpy as np
 import pytest
@@ -164,9 +166,6 @@ def test_davis_reads_only_the_clips_it_is_told_hold_people(tmp_path):
 
 
 def test_coco(tmp_path):
-    pytest.importorskip("pycocotools", reason="COCO is read with pycocotools, an optional package")
-    import json
-
     save(tmp_path / "train2017" / "1.jpg", GREY)
     box = [5, 5, 15, 5, 15, 15, 5, 15]
     annotation = {"id": 1, "image_id": 1, "category_id": 1, "segmentation": [box], "iscrowd": 0, "area": 100}
