@@ -18,15 +18,17 @@ DEFAULT_RESOLUTION: Resolution = (256, 256)
 class Variant:
     """One network of the family.
 
-    `squeeze` divides a bottleneck's width to give its middle; `skips` adds encoder features to the decoder;
-    `head` is what turns stride-4 features into the mask: bilinear only, one stage in half resolution (depthwise when
-    light), or DenseNet layers in full resolution. `entry` is how the previous mask joins the picture: as a fourth
-    channel, or through a stem of its own that is added. `kernel` is the side of the first convolution, which strides
-    by 4; a multiple of 4, so that TFLite needs no PAD for it. Widths and middles are multiples of 4, as mobile kernels
-    like them. `resolution` is what it was trained for, and is given where nobody asks for another.
+    `squeeze` divides a bottleneck's width to give its middle, of `narrowest` channels or more; `skips` adds encoder
+    features to the decoder; `head` is what turns stride-4 features into the mask: bilinear only, one stage in half
+    resolution (depthwise when light), or DenseNet layers in full resolution. `entry` is how the previous mask joins
+    the picture: as a fourth channel, or through a stem of its own that is added. `kernel` is the side of the first
+    convolution, which strides by 4; a multiple of 4, so that TFLite needs no PAD for it. Widths and middles are
+    multiples of 4, as mobile kernels like them. `resolution` is what it was trained for, and is given where nobody
+    asks for another.
     """
 
     squeeze: int = 16
+    narrowest: int = 4
     skips: bool = True
     head: Head = "dense"
     previous_mask: bool = True
@@ -47,7 +49,7 @@ class Variant:
             raise ValueError(f"entry must be one of {', '.join(get_args(Entry))}, not {self.entry!r}")
         if self.kernel <= 0 or self.kernel % 4:
             raise ValueError(f"kernel must be a positive multiple of 4, not {self.kernel}")
-        channels = (self.stem, *self.widths, *self.decoder, self.growth)
+        channels = (self.stem, *self.widths, *self.decoder, self.growth, self.narrowest)
         if any(c <= 0 or c % 4 for c in channels):
             raise ValueError(f"every width must be a positive multiple of 4: {channels}")
         if self.squeeze < 1 or min(self.depths) < 0 or self.dense_layers < 1:
@@ -60,8 +62,8 @@ class Variant:
         return 32
 
     def middle(self, width: int) -> int:
-        """Channels in the middle of a bottleneck of `width`: width / squeeze, never below 4."""
-        return max(4, width // self.squeeze // 4 * 4)
+        """Channels in the middle of a bottleneck of `width`: width / squeeze, never below `narrowest`."""
+        return max(self.narrowest, width // self.squeeze // 4 * 4)
 
     def check_resolution(self, resolution: Resolution) -> None:
         """Raise ValueError unless both sides are positive multiples of `stride`."""

@@ -34,10 +34,17 @@ def test_globs_choose_in_listed_order_and_star_means_the_reference_set():
         match("s8-*")
 
 
-@pytest.mark.parametrize("bad", [{"head": "wide"}, {"stem": 10}, {"kernel": 6}, {"depths": (1, -1, 1)}, {"squeeze": 0}])
+@pytest.mark.parametrize(
+    "bad", [{"head": "wide"}, {"stem": 10}, {"kernel": 6}, {"depths": (1, -1, 1)}, {"squeeze": 0}, {"narrowest": 6}]
+)
 def test_impossible_variants_are_refused(bad):
     with pytest.raises(ValueError, match=r"must be|start at"):
         Variant(**bad)
+
+
+def test_a_middle_is_never_narrower_than_asked_for():
+    assert [Variant(squeeze=16).middle(width) for width in (32, 64, 128, 256)] == [4, 4, 8, 16]
+    assert [Variant(squeeze=8, narrowest=16).middle(width) for width in (64, 128, 256)] == [16, 16, 32]
 
 
 @pytest.mark.parametrize("resolution", [(250, 256), (0, 32), (256, -32)])

@@ -127,7 +127,8 @@ def network(parameters: dict[str, Any]) -> str:
     decoder = "/".join(str(p[f"decoder{s}"]) for s in (16, 8, 4))
     skips = "skips" if p["skips"] else "no skips"
     stem = f"{p['kernel']}/4 to {p['stem']}"
-    return f"{stem} · {stages} · squeeze {p['squeeze']} · {decoder} · {p['head']} · {p['entry']} · {skips}"
+    squeeze = f"squeeze {p['squeeze']} to {p['narrowest']}"
+    return f"{stem} · {stages} · {squeeze} · {decoder} · {p['head']} · {p['entry']} · {skips}"
 
 
 def _csv(trials: Sequence[FrozenTrial], path: Path) -> None:

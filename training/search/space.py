@@ -23,6 +23,7 @@ CHOICES: dict[str, tuple[Any, ...]] = {
     "depth16": (0, 2, 4, 6),
     "depth32": (0, 2, 4, 6),
     "squeeze": (2, 4, 8, 16, 32),
+    "narrowest": (4, 8, 16),
     "skips": (True, False),
     "head": ("plain", "light", "half"),
     "entry": ("concat", "add"),
@@ -47,6 +48,7 @@ def variant(parameters: Mapping[str, Any]) -> Variant:
     p = parameters
     return Variant(
         squeeze=p["squeeze"],
+        narrowest=p["narrowest"],
         skips=p["skips"],
         head=p["head"],
         entry=p["entry"],
@@ -63,6 +65,7 @@ def parameters(known: Variant, resolutions: Sequence[Resolution] = RESOLUTIONS) 
     """The inverse of `variant`; ValueError names what the space does not hold."""
     found = {
         "squeeze": known.squeeze,
+        "narrowest": known.narrowest,
         "skips": known.skips,
         "head": known.head,
         "entry": known.entry,
