@@ -21,7 +21,7 @@ from training.search import cost, report, space, trial
 from training.search.cost import Table
 from training.search.trial import Failed, Here, Settings
 
-SETTINGS = Settings("theirs", 100, 4, 0.5, 0, 8, ("faces",))
+SETTINGS = Settings("theirs", 100, 4, 0.5, 0, 8, ("faces",), ("--bf16",))
 TINY = Variant(
     squeeze=8,
     head="plain",
@@ -273,6 +273,7 @@ def test_the_report_shows_the_front_and_every_trial(study, monkeypatch, tmp_path
     for name in ("front", "prediction", "importances"):
         assert f"![{name}]({name}.png)" in page
         assert (tmp_path / f"{name}.png").stat().st_size > 5000
+    assert "Further options of train.py: `--bf16`." in page
     front, everything = page.partition("## Prediction and outcome")[::2]
     assert {line.split(" | ")[0] for line in front.splitlines() if line.startswith("| ") and line[2].isdigit()} == {
         f"| {t.number}" for t in study.best_trials

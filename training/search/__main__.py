@@ -175,6 +175,7 @@ def main(arguments: list[str] | None = None) -> int:
             options.seed,
             options.pairs,
             tuple(folder.name for folder in options.validation),
+            tuple(Path(option).name for option in options.more),
         )
         here = Here(
             options.data.absolute() if options.data else Path(),

@@ -64,6 +64,8 @@ def markdown(
         "",
         f"Processor: {', '.join(machines) or 'none yet'}.",
     ]
+    if settings["options"]:
+        lines += ["", f"Further options of train.py: `{' '.join(settings['options'])}`."]
     if len(machines) > 1:
         lines += ["", "**Ratios of different processors are not the same thing**; they stand in one table here."]
     lines += ["", "## Front", "", *_table(front)]

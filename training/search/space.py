@@ -10,7 +10,17 @@ from models.variant import Resolution, Variant, get, parse_resolution
 if TYPE_CHECKING:
     from optuna.trial import BaseTrial
 
-RESOLUTIONS: tuple[Resolution, ...] = ((256, 256), (192, 192), (160, 256), (256, 160), (160, 160), (96, 160), (160, 96))
+RESOLUTIONS: tuple[Resolution, ...] = (
+    (256, 256),
+    (224, 224),
+    (192, 192),
+    (160, 256),
+    (256, 160),
+    (160, 160),
+    (128, 128),
+    (96, 160),
+    (160, 96),
+)
 """(height, width). 256x144 stands as 256x160, for both sides are multiples of 32."""
 
 CHOICES: dict[str, tuple[Any, ...]] = {

@@ -37,6 +37,8 @@ class Settings:
     pairs: int
     validation: tuple[str, ...]
     """Names of the folders that IOU is the mean over."""
+    options: tuple[str, ...] = ()
+    """Further options of train.py; of a file, its name alone."""
 
 
 @dataclass(frozen=True)
