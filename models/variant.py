@@ -106,7 +106,7 @@ VARIANTS: dict[str, Variant] = {
     **REFERENCE,
     "live": LIVE,
     "live-fast": replace(LIVE, resolution=(128, 128)),
-    "live-best": replace(LIVE, resolution=(256, 256)),
+    "live-best": replace(LIVE, resolution=(224, 224)),
     "s16-skip-half": Variant(head="half"),
     "s16-skip-plain-noprev": Variant(head="plain", previous_mask=False),
 }
