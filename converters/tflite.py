@@ -37,7 +37,7 @@ def convert(network: Hourglass, spec: Spec, out: Path, calibration: Calibration 
         model = _halve(model)
     if spec.precision == "int8":
         assert calibration is not None
-        model = _quantise(model, network.variant.previous_mask, calibration)
+        model = quantise(model, network.variant.previous_mask, calibration)
     out.write_bytes(model)
     return out
 
@@ -68,7 +68,8 @@ def _halve(model: bytes) -> bytes:
     return bytes(casting.quantize(enable_progress_report=False).quantized_model or b"")
 
 
-def _quantise(model: bytes, previous_mask: bool, calibration: Calibration) -> bytes:
+def quantise(model: bytes, previous_mask: bool, calibration: Calibration) -> bytes:
+    """Static int8 throughout, inputs and output too, of a float32 model with our signature."""
     from ai_edge_quantizer import quantizer, recipe
     from ai_edge_quantizer.calibrator import Calibrator
     from ai_edge_quantizer.recipe_manager import RecipeManager

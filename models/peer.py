@@ -117,7 +117,7 @@ def _size(value: Any) -> bool:
 def _package(value: Any) -> bool:
     kind, _, rest = value.partition(":") if isinstance(value, str) else ("", "", "")
     if kind == "made":
-        return rest.startswith("models.")
+        return rest.startswith(("models.", "converters."))
     name, _, version = rest.rpartition({"npm": "@", "pypi": "=="}.get(kind, "?"))
     return bool(name.strip("@") and version)
 
@@ -129,7 +129,7 @@ RULES: dict[str, Rule] = {
     "licence": (_text, "a text"),
     "resolution": (_size, "[height, width] in pixels"),
     "output": _one_of(Output),
-    "package": (_package, "npm:NAME@VERSION, pypi:NAME==VERSION or made:models.NAME"),
+    "package": (_package, "npm:NAME@VERSION, pypi:NAME==VERSION or made:MODULE of models or converters"),
     "source": (lambda v: isinstance(v, str), "a text"),
     "precision": _one_of(Literal["fp32", "fp16", "int8"]),
     "layout": _one_of(Literal["NHWC", "NCHW"]),
