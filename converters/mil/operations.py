@@ -124,6 +124,17 @@ def add() -> Kernel:
     return torch.add
 
 
+@operation("x", "y")
+def mul() -> Kernel:
+    return torch.mul
+
+
+@operation("x")
+def reduce_mean(*, axes: Any, keep_dims: bool) -> Kernel:
+    dimensions = [int(axis) for axis in axes]
+    return lambda x: x.mean(dimensions, keepdim=bool(keep_dims))
+
+
 @operation("x")
 def relu() -> Kernel:
     return torch.relu

@@ -233,6 +233,22 @@ def test_add_broadcasts(saved: Any) -> None:
     np.testing.assert_array_equal(run(saved(lambda a: mb.add(x=a, y=b), a.shape), a), a + b)
 
 
+def test_mul_broadcasts(saved: Any) -> None:
+    from coremltools.converters.mil import Builder as mb
+
+    a, b = noise(1, 3, 4, 5), noise(1, 3, 1, 1, seed=1)
+    np.testing.assert_array_equal(run(saved(lambda a, b: mb.mul(x=a, y=b), a.shape, b.shape), a, b), a * b)
+
+
+@pytest.mark.parametrize(("axes", "keep"), [((2, 3), True), ((-1,), False)])
+def test_reduce_mean(saved: Any, axes: Any, keep: bool) -> None:
+    from coremltools.converters.mil import Builder as mb
+
+    x = noise(1, 3, 4, 5)
+    mean = run(saved(lambda a: mb.reduce_mean(x=a, axes=axes, keep_dims=keep), x.shape), x)
+    np.testing.assert_allclose(mean, x.mean(axes, keepdims=keep), rtol=1e-6)
+
+
 def test_relu_and_sigmoid(saved: Any) -> None:
     from coremltools.converters.mil import Builder as mb
 
