@@ -15,10 +15,14 @@ import sys
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 from models import variant as variants
 from training import datasets
+
+if TYPE_CHECKING:
+    from models.inverted import InvertedTrunk
+    from training.hints import Hints
 
 
 @dataclass(frozen=True)
@@ -36,9 +40,11 @@ class Options:
     threads: int
     bf16: bool
     muon: bool
+    int8: bool
     init: Path | None
     teacher: Path | None
     taught: float
+    hints: float
     steady: float
     turned: float
     labels: datasets.Labels
@@ -55,7 +61,7 @@ def parse(arguments: list[str] | None = None) -> Options:
     add("--data", type=Path, required=True, help="folder of training data (layouts: training/datasets.py)")
     add("--out", type=Path, required=True, help="the run's folder: state, log, curves, checkpoint")
     add("--samples", type=int, default=60_000)
-    add("--size", type=int, default=128, help="side of the training pictures, a multiple of 32")
+    add("--size", type=int, default=128, help="side of the training pictures, a multiple of 32, or 16 for live")
     add("--frames", type=int, default=1, help="frames in a row, the network fed its own detached output")
     add("--batch", type=int, default=32, help="per process")
     add("--rate", type=float, default=2e-3, help="peak learning rate")
@@ -64,9 +70,16 @@ def parse(arguments: list[str] | None = None) -> Options:
     add("--threads", type=int, default=2)
     add("--bf16", action="store_true", help="convolutions in bfloat16, for processors that are faster at it")
     add("--muon", action="store_true", help="Muon for what mixes channels, AdamW for the rest (training/muon.py)")
+    add("--int8", action="store_true", help="with activations rounded as in int8 (training/fake_int8.py)")
     add("--init", type=Path, help="checkpoint to start from; tensors that fit are taken")
     add("--teacher", type=Path, help="soft masks for unlabelled pictures: a name in peers.toml, or any model's path")
     add("--taught", type=float, default=0.0, help="share of the teacher's answer to each sample in its truth, 0 to 1")
+    add(
+        "--hints",
+        type=float,
+        default=0.0,
+        help="weight of the features that the weights began with (training/hints.py)",
+    )
     add("--steady", type=float, default=0.0, help="weight of masks that change as the truth does; needs --frames 2")
     add("--turned", type=float, default=0.0, help="share of pictures turned by any angle, 0 to 1")
     words = "whether bystanders are people (training/datasets.py: settle); today's mixture without it"
@@ -83,6 +96,8 @@ def parse(arguments: list[str] | None = None) -> Options:
         parser.error(str(error))
     if options.steady and options.frames < 2:
         parser.error("--steady needs --frames 2 or more")
+    if options.hints and variants.get(options.variant).trunk != "inverted":
+        parser.error(f"--hints is for the inverted trunk, which {options.variant} has not")
     if options.taught and not options.teacher:
         parser.error("--taught needs a --teacher")
     if not options.data.is_dir():
@@ -98,7 +113,7 @@ def main(arguments: list[str] | None = None) -> int:
 
     from models import checkpoint
     from models.hourglass import Hourglass
-    from training import curves, evaluation, loader, prior, show, state
+    from training import curves, evaluation, fake_int8, loader, prior, show, state
     from training.loss import segmentation, unsteadiness
     from training.sampler import Law, Sampler
 
@@ -153,6 +168,9 @@ def main(arguments: list[str] | None = None) -> int:
             optimizer.load_state_dict(values)
         first, seconds, log = saved["step"], saved["seconds"], saved["log"]
         say(f"going on at step {first} of {steps}")
+    if options.int8:
+        fake_int8.attach(network)
+    hints = _hints(network.trunk) if options.hints else None
     model = DistributedDataParallel(network) if world > 1 else network
     forward = (lambda frame, mask: model(frame, mask)) if world > 1 else network.logits
     network.forward = network.logits  # type: ignore[method-assign]  # DDP hooks forward; the loss wants logits
@@ -187,6 +205,8 @@ def main(arguments: list[str] | None = None) -> int:
                 logits = forward(loader.to_network(frames[:, t], device), mask.detach()).float()
             mask, target = torch.sigmoid(logits), loader.to_network(targets[:, t], device)
             loss = loss + segmentation(logits, target) / options.frames
+            if hints:
+                loss = loss + options.hints * hints(loader.to_network(frames[:, t], device)) / options.frames
             if seen and options.steady:
                 loss = loss + options.steady * unsteadiness(mask, seen[-1][0], target, seen[-1][1]) / options.frames
             seen.append((mask, target))
@@ -239,11 +259,29 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
+def _hints(trunk: InvertedTrunk) -> Hints:
+    from converters.peer import fetch
+    from models import peer
+    from training import begin
+    from training.hints import Hints, original
+
+    return Hints(trunk, original(begin.convolutions(fetch(peer.read()[begin.PEER]).read_bytes())))
+
+
 def _identity(options: Options, world: int) -> dict[str, object]:
     """What makes two runs the same run; paths and pace do not."""
     passing = {"data", "out", "init", "teacher", "validation", "threads", "show_batch", "save_every"}
     # Runs that began before there was a choice go on under the old one.
-    old = {"labels": "as they are", "taught": 0.0, "turned": 0.0, "steady": 0.0, "bf16": False, "muon": False}
+    old = {
+        "labels": "as they are",
+        "taught": 0.0,
+        "hints": 0.0,
+        "turned": 0.0,
+        "steady": 0.0,
+        "bf16": False,
+        "muon": False,
+        "int8": False,
+    }
     passing |= {key for key, value in old.items() if getattr(options, key) == value}
     return {**{k: v for k, v in asdict(options).items() if k not in passing}, "processes": world}
 

@@ -115,7 +115,7 @@ ResolutionOption = Annotated[
         "--resolution",
         parser=option(parse_resolution),
         metavar="HxW",
-        help="Input of the network, multiples of 32.",
+        help="Input of the network, multiples of 32 (16 for live).",
         show_default="each network's own",
     ),
 ]

@@ -25,6 +25,7 @@ from torch import Tensor, nn
 from converters.openvino import settings
 from models.cost import convolution_macs
 from models.hourglass import Bottleneck, Hourglass
+from models.inverted import InvertedTrunk
 from models.variant import Resolution, get, parse_resolution
 
 WARM_UP, ROUNDS, RUNS = 5, 20, 5
@@ -96,13 +97,25 @@ class _FrameOnly(nn.Module):
 
 
 def _parts(network: Hourglass) -> list[tuple[str, nn.Module]]:
+    head = (f"head, {network.variant.head}", network.head)
+    if network.variant.trunk == "inverted":
+        return [*_inverted(network.trunk), head]
     parts: list[tuple[str, nn.Module]] = [("stem", network.stem)]
     for name in ("stage8", "stage16", "stage32"):
         first, *rest = getattr(network, name)
         parts.append((f"{name}, down", first))
         parts += [(f"{name}, bottleneck {_dilation(block)}", block) for block in rest]
     parts += [(name, getattr(network, name)) for name in ("up16", "up8", "up4")]
-    return [*parts, (f"head, {network.variant.head}", network.head)]
+    return [*parts, head]
+
+
+def _inverted(trunk: InvertedTrunk) -> list[tuple[str, nn.Module]]:
+    parts: list[tuple[str, nn.Module]] = [("stem", trunk.stem), ("stage4, down", trunk.stage4)]
+    for name in ("stage8", "stage16"):
+        first, *rest = getattr(trunk, name)
+        parts += [(f"{name}, down", first), *((f"{name}, residual", block) for block in rest)]
+    masked = [("previous mask", trunk.mask)] if trunk.mask is not None else []
+    return [*parts, *masked, *((name, getattr(trunk, name)) for name in ("context", "join8", "join4"))]
 
 
 def _dilation(block: Bottleneck) -> str:

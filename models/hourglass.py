@@ -12,6 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from models.inverted import STEM, InvertedTrunk
 from models.variant import Variant
 
 
@@ -177,27 +178,20 @@ class Hourglass(nn.Module):
     """The reference network of a `Variant`.
 
     Convention: `frame` is (N, 3, H, W) float RGB in [0, 1]; `prev_mask` is (N, 1, H, W) float in [0, 1], zeros when
-    there is none; the mask returned has the shape and range of `prev_mask`. H and W are multiples of 32. Pixels enter
-    as they are: the batch normalisation behind the first convolution is the only normalisation, and folds away.
-    The network is stateless: `models.segmenter.Segmenter` feeds the mask back.
+    there is none; the mask returned has the shape and range of `prev_mask`. H and W are multiples of the variant's
+    `stride`. Pixels enter as they are: what the first convolution does with them is the only normalisation. The
+    network is stateless: `models.segmenter.Segmenter` feeds the mask back.
     """
 
     def __init__(self, variant: Variant) -> None:
         super().__init__()
         self.variant = variant
-        stacked = variant.previous_mask and variant.entry == "concat"
-        inputs = 4 if stacked else 3
-        w8, w16, w32 = variant.widths
-        d16, d8, d4 = variant.decoder
-        added = variant.previous_mask and not stacked
-        width, kernel = variant.stem, variant.kernel
-        self.stem: nn.Module = Stem(width, kernel) if added else unit(inputs, width, kernel=kernel, stride=4)
-        self.stage8 = self._stage(variant.stem, w8, variant.depths[0])
-        self.stage16 = self._stage(w8, w16, variant.depths[1])
-        self.stage32 = self._stage(w16, w32, variant.depths[2], dilations=(1, 2))
-        self.up16 = Up(w32, d16, w16 if variant.skips else None)
-        self.up8 = Up(d16, d8, w8 if variant.skips else None)
-        self.up4 = Up(d8, d4, variant.stem if variant.skips else None)
+        inputs = 4 if self._stacked else 3
+        d4 = variant.decoder[2]
+        if variant.trunk == "inverted":
+            self.trunk, d4 = InvertedTrunk(variant.previous_mask), STEM
+        else:
+            self._squeezed(variant, inputs)
         self.head: nn.Module
         if variant.head == "plain":
             self.head = PlainHead(d4)
@@ -208,22 +202,42 @@ class Hourglass(nn.Module):
         else:
             self.head = DenseHead(d4, inputs, variant.growth, variant.dense_layers)
 
+    def _squeezed(self, variant: Variant, inputs: int) -> None:
+        w8, w16, w32 = variant.widths
+        d16, d8, d4 = variant.decoder
+        added = variant.previous_mask and not self._stacked
+        width, kernel = variant.stem, variant.kernel
+        self.stem: nn.Module = Stem(width, kernel) if added else unit(inputs, width, kernel=kernel, stride=4)
+        self.stage8 = self._stage(variant.stem, w8, variant.depths[0])
+        self.stage16 = self._stage(w8, w16, variant.depths[1])
+        self.stage32 = self._stage(w16, w32, variant.depths[2], dilations=(1, 2))
+        self.up16 = Up(w32, d16, w16 if variant.skips else None)
+        self.up8 = Up(d16, d8, w8 if variant.skips else None)
+        self.up4 = Up(d8, d4, variant.stem if variant.skips else None)
+
     def _stage(self, inputs: int, width: int, depth: int, dilations: tuple[int, ...] = (1, 2, 4)) -> nn.Sequential:
         middle = self.variant.middle(width)
         blocks = (Bottleneck(width, middle, dilation=dilations[i % len(dilations)]) for i in range(depth))
         return nn.Sequential(DownBottleneck(inputs, width, middle), *blocks)
 
+    @property
+    def _stacked(self) -> bool:
+        return self.variant.previous_mask and self.variant.entry == "concat"
+
     def logits(self, frame: Tensor, prev_mask: Tensor) -> Tensor:
         """The mask before the sigmoid: (N, 1, H, W), unbounded."""
-        stacked = self.variant.previous_mask and self.variant.entry == "concat"
-        picture = torch.cat([frame, prev_mask], dim=1) if stacked else frame
-        added = isinstance(self.stem, Stem)
-        x4 = self.stem(picture, prev_mask) if added else self.stem(picture)  # (N, stem, H/4, W/4)
+        picture = torch.cat([frame, prev_mask], dim=1) if self._stacked else frame
+        return self.head(self._features(picture, prev_mask), picture)
+
+    def _features(self, picture: Tensor, prev_mask: Tensor) -> Tensor:
+        """(N, C, H/4, W/4)."""
+        if self.variant.trunk == "inverted":
+            return self.trunk(picture, prev_mask)
+        x4 = self.stem(picture, prev_mask) if isinstance(self.stem, Stem) else self.stem(picture)
         x8 = self.stage8(x4)
         x16 = self.stage16(x8)
         x32 = self.stage32(x16)
-        x = self.up8(self.up16(x32, x16), x8)
-        return self.head(self.up4(x, x4), picture)
+        return self.up4(self.up8(self.up16(x32, x16), x8), x4)
 
     def forward(self, frame: Tensor, prev_mask: Tensor) -> Tensor:
         return torch.sigmoid(self.logits(frame, prev_mask))

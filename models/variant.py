@@ -8,10 +8,18 @@ from typing import Any, Literal, get_args
 
 Head = Literal["plain", "light", "half", "dense"]
 Entry = Literal["concat", "add"]
+Trunk = Literal["squeezed", "inverted"]
 Resolution = tuple[int, int]
 """(height, width) in pixels."""
 
+STRIDES: dict[Trunk, int] = {"squeezed": 32, "inverted": 16}
 DEFAULT_RESOLUTION: Resolution = (256, 256)
+
+
+def _check(resolution: Resolution, stride: int) -> None:
+    if any(side <= 0 or side % stride for side in resolution):
+        height, width = resolution
+        raise ValueError(f"{height}x{width}: both sides must be multiples of {stride}")
 
 
 @dataclass(frozen=True)
@@ -23,8 +31,9 @@ class Variant:
     resolution (depthwise when light), or DenseNet layers in full resolution. `entry` is how the previous mask joins
     the picture: as a fourth channel, or through a stem of its own that is added. `kernel` is the side of the first
     convolution, which strides by 4; a multiple of 4, so that TFLite needs no PAD for it. Widths and middles are
-    multiples of 4, as mobile kernels like them. `resolution` is what it was trained for, and is given where nobody
-    asks for another.
+    multiples of 4, as mobile kernels like them. The `inverted` trunk (models/inverted.py) has a stem, widths and
+    depths of its own: what shapes the squeezed one does not apply to it. `resolution` is what it was trained for, and
+    is given where nobody asks for another.
     """
 
     squeeze: int = 16
@@ -40,6 +49,7 @@ class Variant:
     decoder: tuple[int, int, int] = (64, 32, 24)
     growth: int = 4
     dense_layers: int = 2
+    trunk: Trunk = "squeezed"
     resolution: Resolution = DEFAULT_RESOLUTION
 
     def __post_init__(self) -> None:
@@ -47,6 +57,10 @@ class Variant:
             raise ValueError(f"head must be one of {', '.join(get_args(Head))}, not {self.head!r}")
         if self.entry not in get_args(Entry):
             raise ValueError(f"entry must be one of {', '.join(get_args(Entry))}, not {self.entry!r}")
+        if self.trunk not in get_args(Trunk):
+            raise ValueError(f"trunk must be one of {', '.join(get_args(Trunk))}, not {self.trunk!r}")
+        if self.trunk == "inverted" and (self.entry != "add" or not self.skips):
+            raise ValueError("the inverted trunk adds the previous mask and has skips")
         if self.kernel <= 0 or self.kernel % 4:
             raise ValueError(f"kernel must be a positive multiple of 4, not {self.kernel}")
         channels = (self.stem, *self.widths, *self.decoder, self.growth, self.narrowest)
@@ -59,7 +73,7 @@ class Variant:
     @property
     def stride(self) -> int:
         """The deepest down-sampling; height and width must be multiples of it."""
-        return 32
+        return STRIDES[self.trunk]
 
     def middle(self, width: int) -> int:
         """Channels in the middle of a bottleneck of `width`: width / squeeze, never below `narrowest`."""
@@ -67,9 +81,7 @@ class Variant:
 
     def check_resolution(self, resolution: Resolution) -> None:
         """Raise ValueError unless both sides are positive multiples of `stride`."""
-        if any(side <= 0 or side % self.stride for side in resolution):
-            height, width = resolution
-            raise ValueError(f"{height}x{width}: both sides must be multiples of {self.stride}")
+        _check(resolution, self.stride)
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -97,16 +109,23 @@ def _reference() -> dict[str, Variant]:
 REFERENCE: dict[str, Variant] = _reference()
 """The twelve: squeeze 4, 16 or 32; skips or none; dense head or none."""
 
-LIVE = Variant(
-    squeeze=4, head="light", entry="add", stem=16, widths=(64, 128, 256), decoder=(64, 32, 16), resolution=(192, 192)
-)
-"""The network to ship: narrow where pixels are many, hardly squeezed where they are few (costs: training/PLAN.md)."""
+LIVE = Variant(head="light", entry="add", trunk="inverted", resolution=(208, 208))
+"""The network to ship. Why this trunk and these sizes: training/PLAN.md."""
 
 VARIANTS: dict[str, Variant] = {
     **REFERENCE,
     "live": LIVE,
-    "live-fast": replace(LIVE, resolution=(128, 128)),
-    "live-best": replace(LIVE, resolution=(224, 224)),
+    "live-fast": replace(LIVE, resolution=(144, 144)),
+    "live-best": replace(LIVE, resolution=(256, 256)),
+    "s4-skip-light": Variant(
+        squeeze=4,
+        head="light",
+        entry="add",
+        stem=16,
+        widths=(64, 128, 256),
+        decoder=(64, 32, 16),
+        resolution=(192, 192),
+    ),
     "s16-skip-half": Variant(head="half"),
     "s16-skip-plain-noprev": Variant(head="plain", previous_mask=False),
 }
@@ -126,7 +145,7 @@ def parse_resolution(text: str) -> Resolution:
     height, by, width = text.partition("x")
     if not (by and height.isdecimal() and width.isdecimal()):
         raise ValueError(f"{text!r} is no size: write it HEIGHTxWIDTH, such as 256x256")
-    Variant().check_resolution((int(height), int(width)))
+    _check((int(height), int(width)), min(STRIDES.values()))
     return int(height), int(width)
 
 

@@ -130,7 +130,7 @@ def test_who_names_no_network_gets_the_reference_set_and_the_one_to_ship(here: H
 
     whole = planned()
     assert len(whole) == 5 * len(REFERENCE) + 1
-    assert whole[-1] == "live/tflite/fp32/192x192/desktop/cpu1"
+    assert whole[-1] == "live/tflite/fp32/208x208/desktop/cpu1"
     assert planned("--variants", "*") == whole[:-1]
     assert not any("live" in cell for cell in planned("--formats", "tflite,onnx")), "what is asked for, and no more"
 
@@ -142,7 +142,7 @@ def test_who_names_no_network_gets_the_reference_set_and_the_one_to_ship(here: H
         (["--formats", "onnx,ncnn"], "'ncnn' is none of pytorch, onnx, tflite, openvino, coreml"),
         (["--peers", "mediapipe"], "no peer matches 'mediapipe'; there are: mediapipe-selfie"),
         (["--precisions", "fp8"], "'fp8' is none of fp32, fp16, int8"),
-        (["--resolution", "250x256"], "both sides must be multiples of 32"),
+        (["--resolution", "250x256"], "both sides must be multiples of 16"),
         (["--resolution", "big"], "'big' is no size"),
         (["--threads", "0"], "--threads"),
         (["--shard", "3/2"], "'3/2' is no share"),
@@ -152,7 +152,7 @@ def test_who_names_no_network_gets_the_reference_set_and_the_one_to_ship(here: H
         (["--checkpoints", "no/such/folder"], "no/such/folder"),
         (["--tread", "2"], "No such option: --tread"),
         (["varants"], "Did you mean 'variants'"),
-        (["variants", "--resolution", "0x0"], "both sides must be multiples of 32"),
+        (["variants", "--resolution", "0x0"], "both sides must be multiples of 16"),
         (["convert", "s5", "--format", "onnx", "--out", "a.onnx"], "no variant 's5'"),
         (["convert", "s16-skip-plain", "--format", "pytorch", "--out", "a"], "'pytorch' is none of onnx"),
         (["evaluate", "no-such-model.onnx"], "no-such-model.onnx"),

@@ -142,8 +142,9 @@ def render(
 
 def stages(done: Sequence[Mapping[str, Any]]) -> str:
     """The stages of a training in order, each `samples @ size`, with the frames in a row where there were several, or
-    in words where it was none (training/slim.py)."""
-    said = (s.get("slimmed") or f"{s['samples']} @ {s['size']}" + f" ({s['frames']})" * (s["frames"] > 1) for s in done)
+    in words where it was none (training/begin.py)."""
+
+    said = (s.get("begun") or f"{s['samples']} @ {s['size']}" + f" ({s['frames']})" * (s["frames"] > 1) for s in done)
     return ", ".join(said)
 
 

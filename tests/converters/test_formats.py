@@ -96,7 +96,7 @@ def test_int8_frames_are_the_pixels_themselves(format: Format, made: Made) -> No
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", [*REFERENCE, "live"])
+@pytest.mark.parametrize("name", [*REFERENCE, "s4-skip-light"])
 def test_lowering_rules(name: str, tmp_path: Path) -> None:
     """No TRANSPOSE, PAD or RESHAPE; every ReLU and BatchNorm swallowed; one RESIZE_BILINEAR for each enlargement."""
     import torch
@@ -131,3 +131,31 @@ def test_lowering_rules(name: str, tmp_path: Path) -> None:
     unfused = graph["ops"].pop("RELU", 0)
     assert graph["ops"] == wanted
     assert unfused == (0 if network.variant.skips else 3)
+
+
+def test_lowering_rules_of_the_inverted_trunk(tmp_path: Path) -> None:
+    """Nothing but the network; every ReLU swallowed; a gate is a MEAN, two convolutions, a LOGISTIC and a MUL."""
+    import torch
+
+    from converters.artifact import Spec
+    from models.hourglass import Hourglass
+    from models.inverted import Gate
+    from models.variant import LIVE
+
+    network = fold(Hourglass(LIVE))
+    module = converter("tflite")
+    path = module.convert(network, Spec("live", Path(), "", "tflite", "fp32", (64, 64)), tmp_path / "n.tflite", None)
+    graph = module.inspect(path)
+    convolutions = [m for m in network.modules() if isinstance(m, torch.nn.Conv2d)]
+    depthwise = sum(m.groups > 1 or m.in_channels == 1 for m in convolutions)
+    gates = 1 + sum(isinstance(m, Gate) for m in network.modules())
+    assert graph["leftovers"] == {"TRANSPOSE": 0, "PAD": 0, "RESHAPE": 0}
+    assert graph["ops"] == {
+        "CONV_2D": len(convolutions) - depthwise,
+        "DEPTHWISE_CONV_2D": depthwise,
+        "ADD": 14,
+        "MEAN": gates,
+        "MUL": gates,
+        "LOGISTIC": gates + 1,
+        "RESIZE_BILINEAR": 4,
+    }

@@ -65,4 +65,4 @@ def test_a_mistake_is_a_sentence(capsys):
     assert blocks.main(["s5"]) == 2
     assert capsys.readouterr().err.startswith("costs.blocks: no variant 's5'")
     assert blocks.main(["live", "--resolution", "30x32"]) == 2
-    assert "multiples of 32" in capsys.readouterr().err
+    assert "multiples of 16" in capsys.readouterr().err

@@ -53,7 +53,7 @@ def test_a_checkpoint_runs_at_any_resolution(tmp_path):
 def test_a_variants_name_is_its_checkpoint():
     session, resolution = open_model("live-fast")
     assert session.network.variant == VARIANTS["live-fast"]
-    assert resolution == (128, 128)
+    assert resolution == (144, 144)
 
 
 @pytest.mark.parametrize(

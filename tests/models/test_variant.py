@@ -1,8 +1,9 @@
 import json
+from dataclasses import replace
 
 import pytest
 
-from models.variant import REFERENCE, VARIANTS, Variant, get, match
+from models.variant import LIVE, REFERENCE, VARIANTS, Variant, get, match, parse_resolution
 
 
 def test_twelve_reference_variants_are_all_different():
@@ -35,7 +36,16 @@ def test_globs_choose_in_listed_order_and_star_means_the_reference_set():
 
 
 @pytest.mark.parametrize(
-    "bad", [{"head": "wide"}, {"stem": 10}, {"kernel": 6}, {"depths": (1, -1, 1)}, {"squeeze": 0}, {"narrowest": 6}]
+    "bad",
+    [
+        {"head": "wide"},
+        {"stem": 10},
+        {"kernel": 6},
+        {"depths": (1, -1, 1)},
+        {"squeeze": 0},
+        {"narrowest": 6},
+        {"trunk": "deep"},
+    ],
 )
 def test_impossible_variants_are_refused(bad):
     with pytest.raises(ValueError, match=r"must be|start at"):
@@ -51,3 +61,12 @@ def test_a_middle_is_never_narrower_than_asked_for():
 def test_resolutions_are_multiples_of_the_stride(resolution):
     with pytest.raises(ValueError, match="multiples of 32"):
         Variant().check_resolution(resolution)
+    with pytest.raises(ValueError, match="multiples of 16"):
+        replace(LIVE, resolution=resolution)
+
+
+def test_the_inverted_trunk_takes_multiples_of_16():
+    assert replace(LIVE, resolution=(144, 208)).stride == 16
+    assert parse_resolution("144x208") == (144, 208)
+    with pytest.raises(ValueError, match="144x208: both sides must be multiples of 32"):
+        Variant(resolution=(144, 208))

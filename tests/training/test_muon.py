@@ -25,7 +25,7 @@ def test_a_direction_does_not_depend_on_the_size_of_the_gradient_nor_on_its_neig
 
 
 def test_every_parameter_has_one_optimizer_and_the_ends_are_left_to_adamw():
-    network = Hourglass(variant.get("live"))
+    network = Hourglass(variant.get("s4-skip-light"))
     adamw, muon = optimizers(network, muon=True)
     taken = [[p for group in one.param_groups for p in group["params"]] for one in (adamw, muon)]
     assert sorted(map(id, taken[0] + taken[1])) == sorted(map(id, network.parameters()))

@@ -46,7 +46,7 @@ def study() -> optuna.Study:
 
 def test_parameters_and_variants_are_each_others_inverse():
     assert space.variant(space.parameters(TINY)) == TINY
-    assert space.variant(space.parameters(get("live"))) == get("live")
+    assert space.variant(space.parameters(get("s4-skip-light"))) == get("s4-skip-light")
 
 
 def test_what_the_space_does_not_hold_is_named():
@@ -55,14 +55,17 @@ def test_what_the_space_does_not_hold_is_named():
 
 
 def test_a_variant_may_be_given_with_its_changes(study, monkeypatch, tmp_path):
-    assert space.variant(space.candidate("live:squeeze=8:kernel=4:resolution=160x256")) == replace(
-        get("live"), squeeze=8, kernel=4, resolution=(160, 256)
+    assert space.variant(space.candidate("s4-skip-light:squeeze=8:kernel=4:resolution=160x256")) == replace(
+        get("s4-skip-light"), squeeze=8, kernel=4, resolution=(160, 256)
     )
-    for text, said in {"live:squeeze=5": "squeeze 5 is not in", "live:colour=3": "'colour' is not in"}.items():
+    for text, said in {
+        "s4-skip-light:squeeze=5": "squeeze 5 is not in",
+        "s4-skip-light:colour=3": "'colour' is not in",
+    }.items():
         with pytest.raises(ValueError, match=f"--start {text}: {said}"):
             command.begin(study, [text], here(tmp_path))
     answers(monkeypatch)
-    command.begin(study, ["live:skips=False"], here(tmp_path))
+    command.begin(study, ["s4-skip-light:skips=False"], here(tmp_path))
     command.search(study, SETTINGS, here(tmp_path), 1, lambda _: None)
     assert not Variant.from_dict(study.trials[0].user_attrs["variant"]).skips
 
@@ -89,7 +92,7 @@ def test_the_training_pictures_have_the_inputs_area():
 
 @pytest.mark.parametrize("text", ["256", "30x32", "axb"])
 def test_a_wrong_size_is_a_sentence(text):
-    with pytest.raises(ValueError, match=r"HEIGHTxWIDTH|multiples of 32"):
+    with pytest.raises(ValueError, match=r"HEIGHTxWIDTH|multiples of 16"):
         parse_resolution(text)
 
 
@@ -244,11 +247,11 @@ def test_the_childs_last_words_are_the_reason(monkeypatch):
 def test_named_variants_come_first_and_once(study, monkeypatch, tmp_path):
     answers(monkeypatch)
     for _ in range(2):
-        command.begin(study, ["live"], here(tmp_path))
+        command.begin(study, ["s4-skip-light"], here(tmp_path))
     command.search(study, SETTINGS, here(tmp_path), 2, lambda _: None)
     first, second = study.trials
-    assert Variant.from_dict(first.user_attrs["variant"]) == get("live")
-    assert first.user_attrs["start"] == "live"
+    assert Variant.from_dict(first.user_attrs["variant"]) == get("s4-skip-light")
+    assert first.user_attrs["start"] == "s4-skip-light"
     assert "start" not in second.user_attrs
 
 
@@ -288,7 +291,7 @@ def test_the_report_shows_the_front_and_every_trial(study, monkeypatch, tmp_path
 
 def test_a_dry_run_touches_nothing(tmp_path, capsys):
     out = tmp_path / "out"
-    assert command.main(["--dry-run", "--trials", "2", "--start", "live", "--out", str(out)]) == 0
+    assert command.main(["--dry-run", "--trials", "2", "--start", "s4-skip-light", "--out", str(out)]) == 0
     assert "641,921" in capsys.readouterr().out
     assert not out.exists()
 

@@ -113,6 +113,7 @@ def test_a_stage_starts_from_another_checkpoint_and_its_card_goes_on(data, whole
         (["--size", "33"], "multiples of 32"),
         (["--init", "none.safetensors"], "no such file"),
         (["--steady", "1"], "needs --frames 2"),
+        (["--hints", "1"], "is for the inverted trunk"),
     ],
 )
 def test_a_users_mistake_is_a_sentence(data, whole, tmp_path, change, words):

@@ -5,7 +5,7 @@ as a multiple of a peer's time; its IOU is what a short training leaves, the sam
 several machines may work on one study: give all the same --storage, a database's URL, or a journal (a path that ends
 in .log) on a disk that they share. Machines of other processors measure other ratios: the report says so.
 
-    python -m training.search --data DATA --validation A B --samples 60000 --trials 20 --start live,live:squeeze=8
+    python -m training.search --data DATA --validation A B --samples 60000 --trials 20 --start s4-skip-light
     python -m training.search --out reports/search --trials 0          # the report alone
 
 Interrupted, the trial that was under way goes on when the search is started again. One whose process was killed stays
@@ -137,7 +137,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     add("--data", type=Path, help="train.py's folder of training data")
     add("--validation", type=Path, nargs="+", default=[], metavar="DIR", help="IOU is the mean over these folders")
     add("--trials", type=int, default=10, metavar="N", help="how many more; 0 makes the report alone")
-    add("--start", default="", metavar="NAMES", help="variants to try first, as live,live:squeeze=8:depth8=1")
+    add("--start", default="", metavar="NAMES", help="variants to try first, as s4-skip-light,s4-skip-light:squeeze=8")
     add("--out", type=Path, default=ROOT / "reports" / "search", metavar="DIR", help="report, runs, costs of blocks")
     add("--storage", metavar="WHERE", help="a database's URL, a journal (.log), an SQLite file; default OUT/study.log")
     add("--reference", default="mediapipe-selfie", help="a peer of peers.toml, or a .tflite of ours")

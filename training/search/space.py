@@ -96,7 +96,7 @@ def parameters(known: Variant, resolutions: Sequence[Resolution] = RESOLUTIONS) 
 
 
 def candidate(text: str, resolutions: Sequence[Resolution] = RESOLUTIONS) -> dict[str, Any]:
-    """The parameters of a named variant, or of one that is changed: `live`, or `live:squeeze=8:depth8=1`."""
+    """The parameters of a named variant, or of one that is changed, as `s4-skip-light:squeeze=8:depth8=1`."""
     name, *changes = text.split(":")
     found = parameters(get(name), resolutions)
     choices = CHOICES | {"resolution": tuple(map(words, resolutions))}

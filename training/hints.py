@@ -1,0 +1,58 @@
+"""What a peer's network sees on its way, as hints for a trunk that began with its weights.
+
+After FitNets (Romero et al., 2015). Without them the trunk forgets: the few thousand pictures there are teach it their
+answers, and less of people than the weights that it began with knew (`training.begin`; figures: training/PLAN.md).
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from models.inverted import InvertedTrunk, convolve
+from training.begin import Kernel, take
+
+
+def original(kernels: list[Kernel]) -> InvertedTrunk:
+    """MediaPipe's trunk as it was published, for features alone: its 5x5 kernel that strides is whole, and padded as
+    TFLite does."""
+    trunk = InvertedTrunk(previous_mask=False)
+    take(trunk, kernels)
+    weight, bias = next(kernel for kernel in kernels if kernel[0].shape[1:] == (1, 5, 5))
+    width = len(weight)
+    whole = convolve(width, width, kernel=5, stride=2, groups=width)
+    whole.padding = (0, 0)
+    with torch.no_grad():
+        whole.weight.copy_(torch.from_numpy(weight.copy()))
+        whole.bias.copy_(torch.from_numpy(bias.copy()))  # type: ignore[union-attr]
+    trunk.stage16[0].depthwise = nn.Sequential(nn.ZeroPad2d((1, 2, 1, 2)), whole)
+    return trunk.eval().requires_grad_(False)
+
+
+class Watched:
+    """The features inside a trunk of the picture that it was last given, in the order in which they came."""
+
+    def __init__(self, trunk: InvertedTrunk) -> None:
+        self.seen: list[Tensor] = []
+        layers = [trunk.stage4, *trunk.stage8, *trunk.stage16, trunk.join8, trunk.join4]
+        for index, layer in enumerate(layers):
+            layer.register_forward_hook(lambda _layer, _inputs, out, index=index: self._note(index, out))
+
+    def _note(self, index: int, out: Tensor) -> None:
+        self.seen = [*self.seen[:index], out]
+
+
+class Hints:
+    """How far a trunk's features of the picture that it was last given are from the original's."""
+
+    def __init__(self, trunk: InvertedTrunk, original: InvertedTrunk) -> None:
+        self.ours, self.theirs = Watched(trunk), Watched(original)
+        self._original = original
+
+    def __call__(self, frame: Tensor) -> Tensor:
+        """The mean over layers of the squared difference, as a share of the original's variance there."""
+        with torch.no_grad():
+            self._original(frame, frame[:, :1])
+        pairs = zip(self.ours.seen, self.theirs.seen, strict=True)
+        return torch.stack([F.mse_loss(s.float(), t) / (t.var() + 1e-6) for s, t in pairs]).mean()
