@@ -235,7 +235,7 @@ def test_the_declared_cells(tmp_path: Path) -> None:
         ("cell = [1]", "a cell is a table"),
         ('[[cell]]\nvariant = "live"\nformat = "onnx"\nthreads = 0', "threads is a whole number from 1"),
         ('[[cell]]\nvariant = "live"\nformat = "onnx"\nresolution = "64x64"', r"a resolution is \[height, width\]"),
-        ('[[cell]]\nvariant = "live"\nformat = "onnx"\nresolution = [60, 64]', "multiples of 32"),
+        ('[[cell]]\nvariant = "live"\nformat = "onnx"\nresolution = [60, 64]', "multiples of 16"),
         ('[[cell]]\nvariant = "live"\nformat = "onnx"\ndevice = "dekstop"', "no device 'dekstop'; there are: desktop"),
         ('[[cell]]\nvariant = "live"\nformat = "onnx"\n' * 2, "declared twice"),
     ],
