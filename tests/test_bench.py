@@ -112,7 +112,7 @@ def test_a_dry_run_tells_the_plan_and_touches_nothing(here: Here, weights: Path,
     out = tmp_path / "out"
     asked = ("--dry-run", "--variants", "s16-skip-plain,s4-skip-plain", "--checkpoints", weights, "--out", out)
     plan = json.loads(here(*asked, "--json")[1])
-    assert len(plan["measure"]) == 12
+    assert len(plan["measure"]) == 14
     assert "mediapipe-selfie-landscape/tflite/fp16/144x256/desktop/cpu1" in plan["measure"]
     assert len(json.loads(here(*asked, "--peers", "none", "--json")[1])["measure"]) == 10
     assert len(plan["convert"]) == 4

@@ -296,7 +296,7 @@ def test_mistakes_are_told_in_a_sentence(tmp_path, monkeypatch, run, network, ar
 def test_a_size_that_no_network_takes_is_told(tmp_path, run):
     code, _, said = run(video(tmp_path / "a.mp4", 2), "-o", tmp_path / "out.mp4", "--blur", "--size", "100x100")
     assert code == 2
-    assert "32" in said
+    assert "both sides must be multiples of 16" in said
     assert "Traceback" not in said
 
 

@@ -154,6 +154,7 @@ def test_lowering_rules_of_the_inverted_trunk(tmp_path: Path) -> None:
         "CONV_2D": len(convolutions) - depthwise,
         "DEPTHWISE_CONV_2D": depthwise,
         "ADD": 14,
+        "HARD_SWISH": 1 + 2 * len(network.trunk.stage16),
         "MEAN": gates,
         "MUL": gates,
         "LOGISTIC": gates + 1,
