@@ -166,8 +166,8 @@ def _training(checkpoints: Sequence[Checkpoint]) -> list[str]:
             "",
             f"Data: {', '.join(sources)}; {data[0]['pictures']} pictures, sha256 over their pixels "
             f"`{data[0]['sha256'][:16]}`. Several of these sets allow research only; soft masks of unlabelled pictures "
-            "come from MediaPipe's selfie segmentation (Apache-2.0): the weights are for research and evaluation. Those "
-            "that were begun from it are derived from its weights.",
+            "come from MediaPipe's selfie segmentation (Apache-2.0): the weights are for research and evaluation. "
+            "Those that were begun from it are derived from its weights.",
         ]
     return lines
 
@@ -176,8 +176,8 @@ def _metrics(entries: Sequence[Entry]) -> list[str]:
     if not entries:
         return ["Not judged yet: `python -m training.card judge DIR`.\n"]
     lines = [
-        "Per cent with 95 % bootstrap intervals, on pictures and clips never trained on, though all of them were in view "
-        "when live's training was steered, mixed and stopped: its figures "
+        "Per cent with 95 % bootstrap intervals, on pictures and clips never trained on, though all of them were in "
+        "view when live's training was steered, mixed and stopped: its figures "
         "lean to the good side; ours and other "
         "people's models (in italics) at their own size. IOU with the previous mask four ways; boundary F and dtSSD "
         "with an empty mask on stills, with the network's own on clips. Poor is the share of pictures below 80 % IOU.",
