@@ -29,10 +29,12 @@ Kernel = tuple[NDArray[np.float32], NDArray[np.float32]]
 
 
 def convolutions(model: bytes) -> list[Kernel]:
-    """The kernels and biases of a TFLite file's convolutions, plain and depthwise, in the order in which they run."""
+    """The kernels and biases of the peer's convolutions, plain and depthwise, in the order in which they run."""
     from ai_edge_litert import schema_py_generated as schema
 
-    read = schema.ModelT.InitFromObj(schema.Model.GetRootAs(model, 0))
+    from converters.peer_int8 import widened
+
+    read = schema.ModelT.InitFromObj(schema.Model.GetRootAs(widened(model), 0))
     graph = read.subgraphs[0]
     names = {code: name for name, code in vars(schema.BuiltinOperator).items() if isinstance(code, int)}
 
@@ -40,12 +42,9 @@ def convolutions(model: bytes) -> list[Kernel]:
         code = read.operatorCodes[op.opcodeIndex]
         return names[max(code.builtinCode, code.deprecatedBuiltinCode)]
 
-    halves = {op.outputs[0]: op.inputs[0] for op in graph.operators if name(op) == "DEQUANTIZE"}
-
     def values(index: int) -> NDArray[np.float32]:
-        tensor = graph.tensors[halves.get(index, index)]
-        kind = np.float16 if tensor.type == schema.TensorType.FLOAT16 else np.float32
-        return np.frombuffer(bytes(read.buffers[tensor.buffer].data), kind).reshape(tensor.shape).astype(np.float32)
+        tensor = graph.tensors[index]
+        return np.frombuffer(bytes(read.buffers[tensor.buffer].data), np.float32).reshape(tensor.shape).copy()
 
     return [
         (values(op.inputs[1]).transpose(CONVOLUTIONS[name(op)]), values(op.inputs[2]))
