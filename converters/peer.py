@@ -71,7 +71,8 @@ def _make(peer: Peer, module: str) -> Path:
         raise BadPeer(peer.name, "sha256", f"is {peer.sha256[:12]}…, but {module} makes {found}")
     height, width = map(str, peer.resolution)
     code = hashlib.sha256(Path(str(maker.__file__)).read_bytes()).hexdigest()[:16]
-    made_by = f"{peer.sha256[:16]}-{code}-{height}x{width}-{version('litert-torch')}"
+    tools = "-".join(version(name) for name in ("litert-torch", "ai-edge-quantizer"))
+    made_by = f"{peer.sha256[:16]}-{code}-{height}x{width}-{tools}"
     path = user_cache_path("segmentation-bench") / "peers" / made_by / peer.file
     if not path.is_file():
         path.parent.mkdir(parents=True, exist_ok=True)
