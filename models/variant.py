@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from fnmatch import fnmatchcase
 from typing import Any, Literal, get_args
 
-Head = Literal["plain", "light", "half", "dense"]
+Head = Literal["plain", "light", "subpixel", "half", "dense"]
 Entry = Literal["concat", "add"]
 Trunk = Literal["squeezed", "inverted"]
 Resolution = tuple[int, int]
@@ -28,12 +28,12 @@ class Variant:
 
     `squeeze` divides a bottleneck's width to give its middle, of `narrowest` channels or more; `skips` adds encoder
     features to the decoder; `head` is what turns stride-4 features into the mask: bilinear only, one stage in half
-    resolution (depthwise when light), or DenseNet layers in full resolution. `entry` is how the previous mask joins
-    the picture: as a fourth channel, or through a stem of its own that is added. `kernel` is the side of the first
-    convolution, which strides by 4; a multiple of 4, so that TFLite needs no PAD for it. Widths and middles are
-    multiples of 4, as mobile kernels like them. The `inverted` trunk (models/inverted.py) has a stem, widths and
-    depths of its own: what shapes the squeezed one does not apply to it. `resolution` is what it was trained for, and
-    is given where nobody asks for another.
+    resolution (depthwise when light), sixteen sub-pixels each, or DenseNet layers in full resolution. `entry` is how
+    the previous mask joins the picture: as a fourth channel, or through a stem of its own that is added. `kernel` is
+    the side of the first convolution, which strides by 4; a multiple of 4, so that TFLite needs no PAD for it. Widths
+    and middles are multiples of 4, as mobile kernels like them. The `inverted` trunk (models/inverted.py) has a stem,
+    widths and depths of its own: what shapes the squeezed one does not apply to it. `resolution` is what it was trained
+    for, and is given where nobody asks for another.
     """
 
     squeeze: int = 16

@@ -136,6 +136,11 @@ def reduce_mean(*, axes: Any, keep_dims: bool) -> Kernel:
 
 
 @operation("x")
+def pixel_shuffle(*, upscale_factor: int) -> Kernel:
+    return lambda x: F.pixel_shuffle(x, int(upscale_factor))
+
+
+@operation("x")
 def relu() -> Kernel:
     return torch.relu
 

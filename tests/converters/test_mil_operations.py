@@ -249,6 +249,16 @@ def test_reduce_mean(saved: Any, axes: Any, keep: bool) -> None:
     np.testing.assert_allclose(mean, x.mean(axes, keepdims=keep), rtol=1e-6)
 
 
+def test_pixel_shuffle(saved: Any) -> None:
+    from coremltools.converters.mil import Builder as mb
+
+    x = noise(1, 8, 3, 2)
+    grown = run(saved(lambda a: mb.pixel_shuffle(x=a, upscale_factor=2), x.shape), x)
+    assert grown.shape == (1, 2, 6, 4)
+    for channel, row, column in np.ndindex(2, 6, 4):
+        assert grown[0, channel, row, column] == x[0, 4 * channel + 2 * (row % 2) + column % 2, row // 2, column // 2]
+
+
 def test_relu_and_sigmoid(saved: Any) -> None:
     from coremltools.converters.mil import Builder as mb
 

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from models.cost import macs, parameters
-from models.hourglass import Bottleneck, Hourglass, Stem
+from models.hourglass import Bottleneck, Hourglass, Stem, SubpixelHead
 from models.variant import REFERENCE, VARIANTS, get, with_head
 
 
@@ -71,6 +71,30 @@ def test_a_dense_head_begins_as_its_plain_sibling():
     assert all(key.startswith("head.") for key in missing)
     frame, prev = inputs(64, 64)
     torch.testing.assert_close(dense(frame, prev), plain(frame, prev))
+
+
+def test_a_subpixel_head_lays_its_logits_out_as_the_pixels_of_their_square():
+    head = SubpixelHead(8, 3).eval()
+    with torch.no_grad():
+        head.logits.weight.zero_()
+        head.logits.bias.copy_(torch.arange(16.0))
+    logits = head(torch.rand(2, 8, 3, 5), torch.rand(2, 3, 12, 20))
+    assert logits.shape == (2, 1, 12, 20)
+    assert torch.equal(logits, torch.arange(16.0).reshape(4, 4).repeat(3, 5).expand(2, 1, -1, -1))
+
+
+def test_a_subpixel_head_sees_the_picture_no_further_than_the_next_square():
+    torch.manual_seed(0)
+    head = SubpixelHead(8, 3)
+    nn.init.ones_(head.refine[1].weight)
+    features, picture = torch.rand(1, 8, 5, 5), torch.rand(1, 3, 20, 20)
+    changed = picture.clone()
+    changed[..., 8:12, 8:12] = 0
+    touched = (head.eval()(features, changed) != head(features, picture))[0, 0]
+    assert touched[8:12, 8:12].all()
+    assert touched[4:16, 4:16].any(0).sum() > 4
+    touched[4:16, 4:16] = False
+    assert not touched.any()
 
 
 def test_every_residual_branch_starts_at_zero():
