@@ -21,7 +21,10 @@ from converters.wire import artifact_of, encode_artifact
 
 ENTRY = "entry.json"
 HERE = Path(__file__).parent
-SHARED_CODE = ("network.py", "session.py", "graph.py", "material.py", "parity.py", "../models/hourglass.py")
+SHARED_CODE = (
+    *("worker.py", "network.py", "equalise.py", "session.py", "graph.py", "material.py", "parity.py"),
+    *("../models/hourglass.py", "../models/inverted.py"),
+)
 FORMAT_CODE: dict[Format, tuple[str, ...]] = {
     "onnx": ("onnx.py",),
     "tflite": ("tflite.py",),

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 SUFFIX = ".tflite"
 SIGNATURE = "serving_default"
+HARD_SWISH_FLOOR = -3.0
+"""Hard-swish gives zero from here down: integers spent on what lies below are lost."""
 
 
 def available() -> str | None:
@@ -90,8 +92,24 @@ def quantise(model: bytes, previous_mask: bool, calibration: Calibration) -> byt
     ranges[f"{SIGNATURE}_frame"] |= _range(1.0)
     if previous_mask:
         ranges[f"{SIGNATURE}_prev_mask"] |= _range(255 / 256)
+    for name in _before_hard_swish(model) & ranges.keys():
+        ranges[name]["min"] = np.maximum(ranges[name]["min"], HARD_SWISH_FLOOR)
     result = quantizer.Quantizer(model, static).quantize(ranges, enable_progress_report=False)
     return bytes(result.quantized_model or b"")
+
+
+def _before_hard_swish(model: bytes) -> set[str]:
+    """Names of the tensors that a hard-swish alone may read."""
+    from ai_edge_litert import schema_py_generated as schema
+
+    read = schema.ModelT.InitFromObj(schema.Model.GetRootAs(model, 0))
+    swish = schema.BuiltinOperator.HARD_SWISH
+    graph = read.subgraphs[0]
+    return {
+        graph.tensors[op.inputs[0]].name.decode()
+        for op in graph.operators
+        if read.operatorCodes[op.opcodeIndex].builtinCode == swish
+    }
 
 
 def _range(top: float) -> dict[str, Array]:

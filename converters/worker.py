@@ -19,7 +19,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from converters import cache, parity
+from converters import cache, equalise, parity
 from converters.artifact import Artifact, Spec
 from converters.material import Material, calibration
 from converters.registry import converter
@@ -39,11 +39,12 @@ def make(spec: Spec, key: str, material: Path, folder: Path, stage: Callable[[st
     module = converter(spec.format)
     stage("converting")
     frames = _material(material)
-    samples = None
+    network, samples = _folded(spec.checkpoint), None
     if spec.precision == "int8":
-        samples = calibration(parity.eager(_network(spec.checkpoint)), frames.calibration)
+        samples = list(calibration(parity.eager(_network(spec.checkpoint)), frames.calibration))
+        network = equalise.equalised(network, samples)
     out = folder / f"{spec.variant}-{spec.precision}{module.SUFFIX}"
-    path = module.convert(_folded(spec.checkpoint), spec, out, samples)
+    path = module.convert(network, spec, out, samples)
     stage("checking")
     masks = parity.masks(module.load(path, precision=spec.precision), frames.clip)
     compared = parity.compare(masks, _reference(spec.checkpoint, material), frames.labels, spec.precision)
