@@ -1,4 +1,4 @@
-"""What is left in a converted graph that a mobile kernel would rather not see."""
+"""What converted graphs are made of: leftovers that a mobile kernel would rather not see, and where a function ends."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ LEFTOVERS: dict[str, frozenset[str]] = {
     "RESHAPE": frozenset({"reshape", "squeeze", "unsqueeze", "expand_dims", "flatten"}),
 }
 """Kinds of leftover, and the names the formats give them, in lower case."""
+HARD_SWISH_FLOOR = -3.0
+"""Hard-swish gives zero from here down: integers spent on what lies below are lost."""
 
 
 def summary(ops: Iterable[str]) -> dict[str, Any]:

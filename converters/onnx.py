@@ -8,6 +8,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from converters import graph
 from converters.artifact import Precision, Spec
 from converters.registry import missing
@@ -95,6 +97,7 @@ def _quantise(model: ModelProto, calibration: Calibration) -> ModelProto:
         }
         for pair in calibration
     )
+    _floor(model)
     with tempfile.TemporaryDirectory() as folder:
         float_path, path = Path(folder) / "float.onnx", Path(folder) / "int8.onnx"
         onnx.save(onnx.shape_inference.infer_shapes(model), float_path)
@@ -108,6 +111,23 @@ def _quantise(model: ModelProto, calibration: Calibration) -> ModelProto:
             per_channel=True,
         )
         return onnx.load(path)
+
+
+def _floor(model: ModelProto) -> None:
+    """Let no hard-swish see less than what it gives zero for: the quantiser takes the Clip into the range before it."""
+    from onnx import helper, numpy_helper
+
+    lowest = numpy_helper.from_array(np.array(graph.HARD_SWISH_FLOOR, np.float32), "hard_swish_floor")
+    nodes = []
+    for node in model.graph.node:
+        if node.op_type == "HardSwish":
+            clipped = f"{node.input[0]}_clipped"
+            nodes.append(helper.make_node("Clip", [node.input[0], lowest.name], [clipped], name=clipped))
+            node.input[0] = clipped
+        nodes.append(node)
+    model.graph.initializer.append(lowest)
+    del model.graph.node[:]
+    model.graph.node.extend(nodes)
 
 
 class OnnxSession(Session):

@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 
 SUFFIX = ".tflite"
 SIGNATURE = "serving_default"
-HARD_SWISH_FLOOR = -3.0
-"""Hard-swish gives zero from here down: integers spent on what lies below are lost."""
 
 
 def available() -> str | None:
@@ -93,7 +91,7 @@ def quantise(model: bytes, previous_mask: bool, calibration: Calibration) -> byt
     if previous_mask:
         ranges[f"{SIGNATURE}_prev_mask"] |= _range(255 / 256)
     for name in _before_hard_swish(model) & ranges.keys():
-        ranges[name]["min"] = np.maximum(ranges[name]["min"], HARD_SWISH_FLOOR)
+        ranges[name]["min"] = np.maximum(ranges[name]["min"], graph.HARD_SWISH_FLOOR)
     result = quantizer.Quantizer(model, static).quantize(ranges, enable_progress_report=False)
     return bytes(result.quantized_model or b"")
 
@@ -104,10 +102,10 @@ def _before_hard_swish(model: bytes) -> set[str]:
 
     read = schema.ModelT.InitFromObj(schema.Model.GetRootAs(model, 0))
     swish = schema.BuiltinOperator.HARD_SWISH
-    graph = read.subgraphs[0]
+    only = read.subgraphs[0]
     return {
-        graph.tensors[op.inputs[0]].name.decode()
-        for op in graph.operators
+        only.tensors[op.inputs[0]].name.decode()
+        for op in only.operators
         if read.operatorCodes[op.opcodeIndex].builtinCode == swish
     }
 

@@ -4,19 +4,24 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
-from converters.artifact import Format, Precision
+from converters.artifact import Format, Precision, Spec
+from converters.graph import HARD_SWISH_FLOOR
 from converters.material import Material, calibration
 from converters.network import fold
 from converters.parity import compare, eager, masks
 from converters.registry import converter, format_of
 from converters.session import Quantisation
 from models.checkpoint import load
-from models.segmenter import Floats, to_input
-from models.variant import REFERENCE
+from models.hourglass import Bottleneck, DownBottleneck, Hourglass
+from models.inverted import Gate
+from models.segmenter import Floats, no_mask, to_input
+from models.variant import LIVE, REFERENCE, get
 from tests.converters.conftest import RESOLUTION, MakeSpec
 
 Made = dict[Precision, Path]
@@ -100,12 +105,6 @@ def test_int8_frames_are_the_pixels_themselves(format: Format, made: Made) -> No
 @pytest.mark.parametrize("name", [*REFERENCE, "s4-skip-light"])
 def test_lowering_rules(name: str, tmp_path: Path) -> None:
     """No TRANSPOSE, PAD or RESHAPE; every ReLU and BatchNorm swallowed; one RESIZE_BILINEAR for each enlargement."""
-    import torch
-
-    from converters.artifact import Spec
-    from models.hourglass import Bottleneck, DownBottleneck, Hourglass
-    from models.variant import get
-
     network = fold(Hourglass(get(name)))
     module = converter("tflite")
     path = module.convert(network, Spec(name, Path(), "", "tflite", "fp32", (64, 64)), tmp_path / "n.tflite", None)
@@ -137,26 +136,11 @@ def test_lowering_rules(name: str, tmp_path: Path) -> None:
 def test_lowering_rules_of_the_inverted_trunk(tmp_path: Path) -> None:
     """Nothing but the network; every ReLU swallowed; a gate is a MEAN, two convolutions, a LOGISTIC and a MUL.
 
-    Only what lays out the sub-pixels moves numbers about, once the sigmoid is done. In int8 nothing is spent on what a
-    hard-swish gives zero for.
+    Only what lays out the sub-pixels moves numbers about, once the sigmoid is done.
     """
-    import torch
-
-    from converters.artifact import Spec
-    from converters.tflite import HARD_SWISH_FLOOR
-    from models.hourglass import Hourglass
-    from models.inverted import Gate
-    from models.segmenter import no_mask
-    from models.variant import LIVE
-
-    torch.manual_seed(0)
-    network = fold(Hourglass(replace(LIVE, head="subpixel")))
-    with torch.no_grad():
-        network.trunk.stem.weight *= 20
-    module = converter("tflite")
-    spec = Spec("live", Path(), "", "tflite", "fp32", RESOLUTION)
-    path = module.convert(network, spec, tmp_path / "n.tflite", None)
-    graph = module.inspect(path)
+    network = _inverted()
+    path = converter("tflite").convert(network, _spec("tflite", "fp32"), tmp_path / "n.tflite", None)
+    graph = converter("tflite").inspect(path)
     convolutions = [m for m in network.modules() if isinstance(m, torch.nn.Conv2d)]
     depthwise = sum(m.groups > 1 or m.in_channels == 1 for m in convolutions)
     gates = 1 + sum(isinstance(m, Gate) for m in network.modules())
@@ -174,22 +158,51 @@ def test_lowering_rules_of_the_inverted_trunk(tmp_path: Path) -> None:
         "RESHAPE": 3,
     }
 
-    frame = torch.rand(1, *RESOLUTION, 3)
-    assert network.trunk.stem(frame.permute(0, 3, 1, 2)).min() < 2 * HARD_SWISH_FLOOR
-    samples = [(frame.numpy(), no_mask(RESOLUTION))]
-    path = module.convert(network, replace(spec, precision="int8"), tmp_path / "i.tflite", samples)
-    lowest = _lowest_before_hard_swish(path)
-    assert len(lowest) == graph["ops"]["HARD_SWISH"]
+
+@pytest.mark.parametrize("format", ["tflite", "onnx"], indirect=True)
+def test_no_integers_are_spent_on_what_a_hard_swish_gives_zero_for(format: Format, tmp_path: Path) -> None:
+    network, module = _inverted(), converter(format)
+    frame = np.random.default_rng(0).random((1, *RESOLUTION, 3), np.float32)
+    assert network.trunk.stem(torch.from_numpy(frame).permute(0, 3, 1, 2)).min() < 2 * HARD_SWISH_FLOOR
+    path = tmp_path / f"int8{module.SUFFIX}"
+    module.convert(network, _spec(format, "int8"), path, [(frame, no_mask(RESOLUTION))])
+    lowest = {"tflite": _lowest_in_tflite, "onnx": _lowest_in_onnx}[format](path)
+    assert len(lowest) == 1 + 2 * len(network.trunk.stage16)
     # Zero has an integer of its own, for which the range gives way a little.
     assert min(lowest) > 1.05 * HARD_SWISH_FLOOR
 
 
-def _lowest_before_hard_swish(path: Path) -> list[float]:
-    """The smallest number that each tensor can hold which a HARD_SWISH reads."""
-    from ai_edge_litert.interpreter import Interpreter, OpResolverType
+def _inverted() -> Any:
+    """A network of the inverted trunk that reaches far below zero before its first hard-swish."""
+    torch.manual_seed(0)
+    network: Any = fold(Hourglass(replace(LIVE, head="subpixel")))
+    network.trunk.stem.weight *= 20
+    return network
 
-    plain = OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
-    interpreter = Interpreter(model_path=path, experimental_op_resolver_type=plain)
-    details = {d["index"]: d["quantization"] for d in interpreter.get_tensor_details()}
-    read = [op["inputs"][0] for op in interpreter._get_ops_details() if op["op_name"] == "HARD_SWISH"]
-    return [scale * (-128 - zero) for scale, zero in (details[index] for index in read)]
+
+def _spec(format: Format, precision: Precision) -> Spec:
+    return Spec("live", Path(), "", format, precision, RESOLUTION)
+
+
+def _lowest_in_tflite(path: Path) -> list[float]:
+    """The smallest number that each tensor can hold which a hard-swish reads."""
+    from ai_edge_litert import schema_py_generated as schema
+
+    read = schema.ModelT.InitFromObj(schema.Model.GetRootAs(path.read_bytes(), 0))
+    graph = read.subgraphs[0]
+    swish = schema.BuiltinOperator.HARD_SWISH
+    ops = [op for op in graph.operators if read.operatorCodes[op.opcodeIndex].builtinCode == swish]
+    found = [graph.tensors[op.inputs[0]].quantization for op in ops]
+    return [float(one.scale[0] * (-128 - one.zeroPoint[0])) for one in found]
+
+
+def _lowest_in_onnx(path: Path) -> list[float]:
+    import onnx
+    from onnx import numpy_helper
+
+    graph = onnx.load(path).graph
+    assert not [node for node in graph.node if node.op_type == "Clip"]
+    values = {one.name: numpy_helper.to_array(one) for one in graph.initializer}
+    by = {node.output[0]: node for node in graph.node}
+    found = [by[node.input[0]].input for node in graph.node if node.op_type == "HardSwish"]
+    return [float(values[scale] * (0.0 - values[zero])) for _, scale, zero in found]
