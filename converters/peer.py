@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 
 from converters import onnx, openvino
 from converters.artifact import Artifact, Failure, Spec
-from converters.cache import files, size
+from converters.cache import code, files, size
 from converters.registry import converter
 from converters.session import Array, Session
 from models.peer import PEERS, BadPeer, Peer
@@ -70,9 +70,9 @@ def _make(peer: Peer, module: str) -> Path:
     if (found := maker.digest()) != peer.sha256:
         raise BadPeer(peer.name, "sha256", f"is {peer.sha256[:12]}…, but {module} makes {found}")
     height, width = map(str, peer.resolution)
-    code = hashlib.sha256(Path(str(maker.__file__)).read_bytes()).hexdigest()[:16]
+    ours = hashlib.sha256(Path(str(maker.__file__)).read_bytes() + code("tflite").encode()).hexdigest()[:16]
     tools = "-".join(version(name) for name in ("litert-torch", "ai-edge-quantizer"))
-    made_by = f"{peer.sha256[:16]}-{code}-{height}x{width}-{tools}"
+    made_by = f"{peer.sha256[:16]}-{ours}-{height}x{width}-{tools}"
     path = user_cache_path("segmentation-bench") / "peers" / made_by / peer.file
     if not path.is_file():
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -1,0 +1,70 @@
+"""Networks beside a reference: times in pairs, IOU by picture."""
+
+import numpy as np
+import pytest
+
+from converters.session import Session
+from frames import folder
+from frames.clip import Footage
+from training import against
+from training.against import Runner, Standing, markdown, standings
+from training.quantise import Loss
+from training.search.cost import Ratio
+
+
+class Left(Session):
+    """Says that the left part of every picture is person."""
+
+    layout = "NHWC"
+    resolution = (32, 32)
+
+    def __init__(self, columns: int) -> None:
+        self.columns = columns
+
+    def native(self, frame, prev_mask):
+        mask = np.zeros((1, 32, 32, 1), np.float32)
+        mask[:, :, : self.columns] = 1
+        return mask
+
+
+@pytest.fixture
+def halves(tmp_path) -> Footage:
+    """Three pictures whose left half is person."""
+    import cv2
+
+    for part in ("images", "masks"):
+        (tmp_path / part).mkdir()
+    label = np.zeros((32, 32), np.uint8)
+    label[:, :16] = 255
+    for i in range(3):
+        cv2.imwrite(str(tmp_path / "images" / f"{i}.png"), np.full((32, 32, 3), 50 * i, np.uint8))
+        cv2.imwrite(str(tmp_path / "masks" / f"{i}.png"), label)
+    return folder.read(tmp_path)
+
+
+def test_who_is_ahead_and_by_how_much(halves):
+    runners = [Runner("same", Left(16)), Runner("short", Left(12))]
+    own, found = standings(runners, Runner("reference", Left(16)), [halves], pairs=3)
+    assert own == [pytest.approx(100)]
+    assert [(one.name, one.time.pairs) for one in found] == [("same", 3), ("short", 3)]
+    assert [one.losses[0].points for one in found] == pytest.approx([0, 25])
+    assert found[1].losses[0].interval == pytest.approx((25, 25))
+
+
+def test_the_table_says_plus_for_ahead():
+    time = Ratio(0.5, 0.4, 0.6, 10, 3.0)
+    ahead = Standing("live", time, (Loss("live", "faces", 3, 90.0, 91.0, (-1.5, -0.5)),))
+    assert markdown("peer", [90.0], [ahead]).splitlines() == [
+        "| network | time | faces (3) |",
+        "|---|---|---|",
+        "| live | 0.50 (0.40 to 0.60) | +1.0 (+0.5 to +1.5) |",
+        "| peer | 1 | 90.0 % |",
+    ]
+
+
+def test_a_mistake_is_a_sentence(tmp_path, capsys):
+    assert against.main(["live", "--validation", str(tmp_path / "none")]) == 2
+    assert "there is no such folder" in capsys.readouterr().err
+    (tmp_path / "images").mkdir()
+    assert against.main(["no-such", "--validation", str(tmp_path)]) == 2
+    assert capsys.readouterr().err.startswith("training.against: ")
