@@ -175,7 +175,7 @@ def test_no_integers_are_spent_on_what_a_hard_swish_gives_zero_for(format: Forma
 def _inverted() -> Any:
     """A network of the inverted trunk that reaches far below zero before its first hard-swish."""
     torch.manual_seed(0)
-    network: Any = fold(Hourglass(replace(LIVE, head="subpixel")))
+    network: Any = fold(Hourglass(LIVE))
     network.trunk.stem.weight *= 20
     return network
 
