@@ -27,7 +27,7 @@ SHARED_CODE = (
 )
 FORMAT_CODE: dict[Format, tuple[str, ...]] = {
     "onnx": ("onnx.py",),
-    "tflite": ("tflite.py",),
+    "tflite": ("tflite.py", "sixfold.py"),
     "openvino": ("openvino.py",),
     "coreml": ("coreml.py", "mil/*.py"),
 }

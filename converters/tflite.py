@@ -32,6 +32,10 @@ def versions() -> dict[str, str]:
 
 
 def convert(network: Hourglass, spec: Spec, out: Path, calibration: Calibration | None) -> Path:
+    if spec.precision == "int8":
+        from converters.sixfold import without_hard_swish
+
+        network = without_hard_swish(network)
     model = _export(network, spec.resolution)
     if spec.precision == "fp16":
         model = _halve(model)
@@ -97,17 +101,27 @@ def quantise(model: bytes, previous_mask: bool, calibration: Calibration) -> byt
 
 
 def _before_hard_swish(model: bytes) -> set[str]:
-    """Names of the tensors that a hard-swish alone may read."""
+    """Names of the tensors that only a hard-swish reads, be it one operator or `converters.sixfold`'s two."""
     from ai_edge_litert import schema_py_generated as schema
 
     read = schema.ModelT.InitFromObj(schema.Model.GetRootAs(model, 0))
-    swish = schema.BuiltinOperator.HARD_SWISH
     only = read.subgraphs[0]
-    return {
-        only.tensors[op.inputs[0]].name.decode()
-        for op in only.operators
-        if read.operatorCodes[op.opcodeIndex].builtinCode == swish
-    }
+    kinds = schema.BuiltinOperator
+
+    def kind(op: Any) -> int:
+        code = read.operatorCodes[op.opcodeIndex]
+        return max(code.builtinCode, code.deprecatedBuiltinCode)
+
+    by = {op.outputs[0]: op for op in only.operators}
+    found = {op.inputs[0] for op in only.operators if kind(op) == kinds.HARD_SWISH}
+    for op in only.operators:
+        if kind(op) == kinds.MUL:
+            x, gate = op.inputs
+            made = by.get(gate)
+            if made and kind(made) == kinds.ADD and x in made.inputs:
+                relu6 = made.builtinOptions.fusedActivationFunction == schema.ActivationFunctionType.RELU6
+                found |= {x} if relu6 else set()
+    return {only.tensors[index].name.decode() for index in found}
 
 
 def _range(top: float) -> dict[str, Array]:

@@ -97,6 +97,7 @@ class InvertedTrunk(nn.Module):
         super().__init__()
         (w8, w16), (m4,), (m8, n8), (m16, *more) = WIDTHS, MIDDLES[4], MIDDLES[8], MIDDLES[16]
         self.stem = convolve(3, STEM, kernel=4, stride=2)
+        self.act: Activation = F.hardswish
         self.stage4 = Inverted(STEM, m4, STEM, kernel=4, stride=2, gate=m4 // 2)
         self.mask = convolve(1, STEM, kernel=4, stride=4) if previous_mask else None
         self.stage8 = nn.Sequential(Inverted(STEM, m8, w8, kernel=4, stride=2), Inverted(w8, n8, w8, kernel=3))
@@ -113,7 +114,7 @@ class InvertedTrunk(nn.Module):
             nn.init.zeros_(self.mask.bias)  # type: ignore[arg-type]
 
     def forward(self, frame: Tensor, prev_mask: Tensor) -> Tensor:
-        x4 = self.stage4(F.hardswish(self.stem(frame)))
+        x4 = self.stage4(self.act(self.stem(frame)))
         if self.mask is not None:
             x4 = x4 + self.mask(prev_mask)
         x8 = self.stage8(x4)

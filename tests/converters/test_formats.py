@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -190,9 +189,11 @@ def _lowest_in_tflite(path: Path) -> list[float]:
 
     read = schema.ModelT.InitFromObj(schema.Model.GetRootAs(path.read_bytes(), 0))
     graph = read.subgraphs[0]
-    swish = schema.BuiltinOperator.HARD_SWISH
-    ops = [op for op in graph.operators if read.operatorCodes[op.opcodeIndex].builtinCode == swish]
-    found = [graph.tensors[op.inputs[0]].quantization for op in ops]
+    kinds, clamped = schema.BuiltinOperator, schema.ActivationFunctionType.RELU6
+    ops = [(read.operatorCodes[op.opcodeIndex].builtinCode, op) for op in graph.operators]
+    assert kinds.HARD_SWISH not in [kind for kind, _ in ops], "it has no integer kernel in XNNPACK"
+    adds = [op for kind, op in ops if kind == kinds.ADD and op.builtinOptions.fusedActivationFunction == clamped]
+    found = [graph.tensors[op.inputs[0]].quantization for op in adds]
     return [float(one.scale[0] * (-128 - one.zeroPoint[0])) for one in found]
 
 
