@@ -95,11 +95,16 @@ def with_previous(
     step: Step, resolution: Resolution, footage: Footage, previous: Callable[[int, Label], NDArray[np.float32]]
 ) -> list[float]:
     """IOU of stills and each `EVERY`-th frame of clips, the previous mask being `previous(number, its label)`: (H, W)
-    float in [0, 1]; the numbers count those frames."""
+    float in [0, 1], stretched to the resolution; the numbers count those frames."""
+    import cv2
+
     results = []
     for number, (clip, i) in enumerate(_tried(footage)):
         picture, label = clip.read(i)
-        mask = step(to_input(stretch(picture, resolution)), previous(number, label)[None, :, :, None])
+        given = previous(number, label)
+        if given.shape != resolution:
+            given = np.asarray(cv2.resize(given, resolution[::-1], interpolation=cv2.INTER_LINEAR), np.float32)
+        mask = step(to_input(stretch(picture, resolution)), given[None, :, :, None])
         results.append(iou(enlarge(mask[0, :, :, 0], label.shape), label))
     return results
 
@@ -134,7 +139,9 @@ def four_modes(step: Step, resolution: Resolution, footage: Footage, seed: int =
     A network that leans on the mask shows it as a gap between empty and perturbed, one that believes anything as a
     loss under adversarial.
     """
-    truths = [_shrunk_truth(clip.label(i), resolution) for clip, i in _tried(footage)]
+    # The training law knows squares.
+    side = max(resolution)
+    truths = [_shrunk_truth(clip.label(i), (side, side)) for clip, i in _tried(footage)]
     rng = np.random.default_rng(seed)
     others = np.roll(np.arange(len(truths)), max(1, len(truths) // 2))
 
