@@ -41,10 +41,11 @@ def test_stills_and_clips_are_sets_of_their_own(footage):
     assert [(part.name, part.frames) for part in evaluation.sets(footage)] == [("mixed", 1), ("moving", 8)]
 
 
-def test_the_modes_tell_a_network_that_sees_from_one_that_repeats(footage):
+@pytest.mark.parametrize("size", [SIZE, (32, 48)])
+def test_the_modes_tell_a_network_that_sees_from_one_that_repeats(footage, size):
     (clip,) = evaluation.sets(footage)[1:]
-    good = evaluation.judge(sees, SIZE, [clip])["metrics"]["moving"]
-    lazy = evaluation.judge(repeats, SIZE, [clip])["metrics"]["moving"]
+    good = evaluation.judge(sees, size, [clip])["metrics"]["moving"]
+    lazy = evaluation.judge(repeats, size, [clip])["metrics"]["moving"]
     assert {mode: round(values["iou"], 1) for mode, values in good.items()} == dict.fromkeys(good, 1.0)
     assert lazy["empty"]["iou"] == good["empty"]["iou"]
     assert lazy["recurrent"]["iou"] < 0.7
