@@ -146,6 +146,16 @@ def relu() -> Kernel:
 
 
 @operation("x")
+def thresholded_relu(*, alpha: float) -> Kernel:
+    return lambda x: torch.where(x >= float(alpha), x, torch.zeros_like(x))
+
+
+@operation("x")
+def sigmoid_hard(*, alpha: float, beta: float) -> Kernel:
+    return lambda x: (float(alpha) * x + float(beta)).clamp(0, 1)
+
+
+@operation("x")
 def sigmoid() -> Kernel:
     return torch.sigmoid
 

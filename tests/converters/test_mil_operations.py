@@ -259,6 +259,16 @@ def test_pixel_shuffle(saved: Any) -> None:
         assert grown[0, channel, row, column] == x[0, 4 * channel + 2 * (row % 2) + column % 2, row // 2, column // 2]
 
 
+def test_the_two_that_make_a_hard_swish(saved: Any) -> None:
+    from coremltools.converters.mil import Builder as mb
+
+    x = np.array([[-9, -3.5, -3, -1, 0, 2, 3, 9]], np.float32)
+    cut = run(saved(lambda a: mb.thresholded_relu(x=a, alpha=-3.0), x.shape), x)
+    np.testing.assert_array_equal(cut, [[0, 0, -3, -1, 0, 2, 3, 9]])
+    hard = run(saved(lambda a: mb.sigmoid_hard(x=a, alpha=0.25, beta=0.5), x.shape), x)
+    np.testing.assert_allclose(hard, [[0, 0, 0, 0.25, 0.5, 1, 1, 1]], atol=1e-7)
+
+
 def test_relu_and_sigmoid(saved: Any) -> None:
     from coremltools.converters.mil import Builder as mb
 
