@@ -48,7 +48,7 @@ def trained(variant: Variant, seed: int = 0) -> Hourglass:
         if variant.head == "dense":
             nn.init.normal_(net.head.final.weight, std=0.5)  # type: ignore[union-attr, arg-type]
         picture, prev_mask = (torch.from_numpy(x.transpose(0, 3, 1, 2)) for x in (frames(1)[0], start() + 0.5))
-        last = net.head.final if variant.head == "dense" else net.head.logit
+        last = getattr(net.head, {"dense": "final", "subpixel": "logits"}.get(variant.head, "logit"))
         assert isinstance(last, nn.Conv2d)
         assert last.bias is not None
         # About half the picture is a person, and the mask fed back stays so.
