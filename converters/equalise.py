@@ -49,6 +49,7 @@ def sites(trunk: InvertedTrunk) -> list[Site]:
     stage8, stage16 = cast(list[Inverted], list(trunk.stage8)), cast(list[Inverted], list(trunk.stage16))
     masks = () if trunk.mask is None else (trunk.mask,)
     return [
+        Site((trunk.stem,), (trunk.stem,), (trunk.stage4.widen,), rectified=True),
         *(site for block in (trunk.stage4, *stage8) for site in _inside(block)),
         _stream([trunk.stage4], masks, stage8[0], trunk.join4),
         _stream(stage8, (), stage16[0], trunk.join8),

@@ -29,8 +29,6 @@ def without_hard_swish(network: Hourglass) -> Hourglass:
         return network
     copy = deepcopy(network)
     trunk: Any = copy.trunk
-    trunk.act = sixfold
-    _take_a_sixth(trunk.stage4.widen)
     for block in trunk.stage16:
         block.act = sixfold
         _take_a_sixth(block.depthwise, block.narrow, *([block.gate.squeeze] if block.gate else []))

@@ -2,8 +2,9 @@
 
 After MobileNetV3 (Howard et al., 2019) in the arrangement and widths of MediaPipe's selfie network (Apache-2.0), so
 that it can begin with that network's weights (`training.begin`). What differs: even kernels where it strides, so that
-TFLite needs no PAD, and the previous mask, added at stride 4. There is no batch normalisation: the weights it begins
-with have swallowed theirs.
+TFLite needs no PAD; a stem of 2x2 pixels, which costs a quarter of a 4x4 one's multiply-accumulates where there are
+most pixels, and a plain ReLU behind it; and the previous mask, added at stride 4. There is no batch normalisation: the
+weights it begins with have swallowed theirs.
 """
 
 from __future__ import annotations
@@ -91,13 +92,16 @@ class Join(nn.Module):
 
 
 class InvertedTrunk(nn.Module):
-    """(N, 3, H, W) and (N, 1, H, W), or no mask, to features (N, STEM, H/4, W/4); H and W are multiples of 16."""
+    """(N, 3, H, W) and (N, 1, H, W), or no mask, to features (N, STEM, H/4, W/4); H and W are multiples of 16.
 
-    def __init__(self, previous_mask: bool) -> None:
+    `published`: with the stem that MediaPipe's network has, a hard-swish behind it, for features as it sees them.
+    """
+
+    def __init__(self, previous_mask: bool, published: bool = False) -> None:
         super().__init__()
         (w8, w16), (m4,), (m8, n8), (m16, *more) = WIDTHS, MIDDLES[4], MIDDLES[8], MIDDLES[16]
-        self.stem = convolve(3, STEM, kernel=4, stride=2)
-        self.act: Activation = F.hardswish
+        self.stem = convolve(3, STEM, kernel=4 if published else 2, stride=2)
+        self.act: Activation = F.hardswish if published else F.relu
         self.stage4 = Inverted(STEM, m4, STEM, kernel=4, stride=2, gate=m4 // 2)
         self.mask = convolve(1, STEM, kernel=4, stride=4) if previous_mask else None
         self.stage8 = nn.Sequential(Inverted(STEM, m8, w8, kernel=4, stride=2), Inverted(w8, n8, w8, kernel=3))

@@ -130,7 +130,7 @@ def test_who_names_no_network_gets_the_reference_set_and_the_one_to_ship(here: H
 
     whole = planned()
     assert len(whole) == 5 * len(REFERENCE) + 1
-    assert whole[-1] == "live/tflite/fp32/240x240/desktop/cpu1"
+    assert whole[-1] == "live/tflite/fp32/256x240/desktop/cpu1"
     assert planned("--variants", "*") == whole[:-1]
     assert not any("live" in cell for cell in planned("--formats", "tflite,onnx")), "what is asked for, and no more"
 

@@ -68,6 +68,7 @@ def take(trunk: InvertedTrunk, kernels: list[Kernel]) -> None:
         kernel = torch.from_numpy(np.ascontiguousarray(weight))
         if module.stride[0] > 1:
             kernel = even(kernel)
+            kernel = folded(kernel) if module.kernel_size == (2, 2) else kernel
         if kernel.shape != module.weight.shape:
             raise ValueError(f"{name} is {tuple(module.weight.shape)}, and its kernel {tuple(kernel.shape)}")
         with torch.no_grad():
@@ -84,6 +85,13 @@ def even(kernel: Tensor) -> Tensor:
     import torch.nn.functional as F
 
     return F.pad(kernel, (1, 0, 1, 0)) if kernel.shape[2] == 3 else kernel[:, :, :4, :4]
+
+
+def folded(kernel: Tensor) -> Tensor:
+    """The 2x2 kernel in the middle of a 4x4 one, each weight the sum of a quarter: alike on a flat picture."""
+    import torch.nn.functional as F
+
+    return 4 * F.avg_pool2d(kernel, 2)
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -25,7 +25,7 @@ def attach(network: nn.Module) -> None:
 
 def _written(module: nn.Module) -> list[nn.Module]:
     if isinstance(module, InvertedTrunk):
-        return [module.stem, module.context_gate, *([module.mask] if module.mask is not None else [])]
+        return [module.context_gate, *([module.mask] if module.mask is not None else [])]
     if isinstance(module, Inverted):
         hard = module.act is nn.functional.hardswish
         return [module.narrow, *([module.widen, module.depthwise] if hard else [])]

@@ -17,7 +17,7 @@ from training.begin import Kernel, take
 def original(kernels: list[Kernel]) -> InvertedTrunk:
     """MediaPipe's trunk as it was published, for features alone: its 5x5 kernel that strides is whole, and padded as
     TFLite does."""
-    trunk = InvertedTrunk(previous_mask=False)
+    trunk = InvertedTrunk(previous_mask=False, published=True)
     take(trunk, kernels)
     weight, bias = next(kernel for kernel in kernels if kernel[0].shape[1:] == (1, 5, 5))
     width = len(weight)

@@ -53,7 +53,7 @@ def test_a_checkpoint_runs_at_any_resolution(tmp_path):
 def test_a_variants_name_is_its_checkpoint():
     session, resolution = open_model("live-fast")
     assert session.network.variant == VARIANTS["live-fast"]
-    assert resolution == (160, 160)
+    assert resolution == (176, 176)
 
 
 @pytest.mark.parametrize(

@@ -46,7 +46,7 @@ def test_every_weight_is_where_it_was(theirs: bytes):
 
 def test_hints_are_of_every_layer_and_nothing_where_nothing_differs(theirs: bytes):
     kernels, frame = begin.convolutions(theirs), torch.rand(1, 3, 64, 64)
-    same, cut_off = original(kernels), InvertedTrunk(previous_mask=True)
+    same, cut_off = original(kernels), InvertedTrunk(previous_mask=True, published=True)
     begin.take(cut_off, kernels)
     for trunk, differ in ((same, False), (cut_off, True)):
         hints = Hints(trunk, original(kernels))
@@ -79,6 +79,14 @@ def test_an_even_kernel_of_a_5x5_one_lacks_its_last_row_and_column_alone():
     kernel[:, :, 4], kernel[:, :, :, 4] = 0, 0
     same = F.conv2d(F.pad(x, (1, 2, 1, 2)), kernel, stride=2)
     torch.testing.assert_close(F.conv2d(x, begin.even(kernel), stride=2, padding=1), same)
+
+
+def test_a_folded_kernel_sums_each_quarter_and_sees_the_same_of_a_flat_picture():
+    kernel = torch.rand(3, 2, 4, 4)
+    torch.testing.assert_close(begin.folded(kernel)[1, 0, 0, 1], kernel[1, 0, :2, 2:].sum())
+    flat = torch.rand(1, 2, 1, 1).expand(1, 2, 8, 8)
+    seen = F.conv2d(flat, kernel, stride=2, padding=1)[:, :, 1:3, 1:3]
+    torch.testing.assert_close(F.conv2d(flat, begin.folded(kernel), stride=2)[:, :, 1:3, 1:3], seen)
 
 
 def test_kernels_that_do_not_fit_are_named():

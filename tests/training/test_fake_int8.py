@@ -27,7 +27,6 @@ def test_every_convolution_reads_rounded_values_and_what_is_no_relus_is_written_
 
     trunk = network.trunk
     hard = [
-        trunk.stem,
         trunk.mask,
         trunk.context_gate,
         trunk.join4.project,
