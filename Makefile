@@ -1,29 +1,35 @@
-# Every target does its own set-up: a virtual environment in .venv with what pyproject.toml pins.
+# Every target does its own set-up: a virtual environment in .venv with what pyproject.toml pins (scripts/setup.sh).
 SHELL := /bin/bash
-PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do command -v $$p && break; done)
 BENCH ?=
 TESTS ?=
+EXTRAS ?=
+export PYTHON TORCH TORCH_INDEX
 
 VENV := .venv
 RUN := $(VENV)/bin/python
-STAMP := $(VENV)/.installed
+CORE := $(VENV)/.core
+DEV := $(VENV)/.dev
 
 .DEFAULT_GOAL := help
-.PHONY: help setup bench test test-slow benchmarks lint clean
+.PHONY: help setup bench test test-slow benchmarks lint fresh-root clean
 
 help: ## say what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | column -t -s $$'\t'
 
-setup: $(STAMP) ## make .venv and install what is pinned
+setup: $(CORE) ## make .venv and install what bench.py needs; EXTRAS=train,web adds to it, TORCH=cpu leaves out CUDA
+ifneq ($(EXTRAS),)
+	@scripts/setup.sh $(EXTRAS)
+endif
 
-$(STAMP): pyproject.toml constraints.txt
-	@[ -n "$(PYTHON)" ] && "$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
-	  || { echo "Python 3.11 or newer is needed; say which: make PYTHON=/path/to/python3.11" >&2; exit 2; }
-	[ -x $(RUN) ] || "$(PYTHON)" -m venv $(VENV)
-	$(RUN) -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+$(CORE): pyproject.toml constraints.txt
+	@scripts/setup.sh
 	@touch $@
 
-bench: $(STAMP) ## measure every variant in every format here, and make the page (BENCH="--quick ..." adds options)
+$(DEV): pyproject.toml constraints.txt
+	@scripts/setup.sh dev
+	@touch $(CORE) $@
+
+bench: $(CORE) ## measure every variant in every format here, and make the page (BENCH="--quick ..." adds options)
 	$(RUN) bench.py $(BENCH)
 
 # Two at a time, whole files: what a file makes for its tests is made once.
@@ -31,7 +37,7 @@ FAST := $(RUN) -m pytest -n 2 --dist loadfile -m "not slow and not benchmark"
 
 # Training has a process of its own: once, one that had loaded every runtime of the other rooms died of a segmentation
 # fault while it started a training.
-test: $(STAMP) ## the fast tests (TESTS="tests/frames -k hole" narrows)
+test: $(DEV) ## the fast tests (TESTS="tests/frames -k hole" narrows)
 ifeq ($(TESTS),)
 	$(FAST) --ignore tests/training
 	$(FAST) tests/training
@@ -39,16 +45,19 @@ else
 	$(FAST) $(TESTS)
 endif
 
-test-slow: $(STAMP) ## every test, the long ones too
+test-slow: $(DEV) ## every test, the long ones too
 	$(RUN) -m pytest -m "not benchmark" $(TESTS)
 
-benchmarks: $(STAMP) ## the suites that measure this project itself
+benchmarks: $(DEV) ## the suites that measure this project itself
 	$(RUN) -m pytest -m benchmark $(TESTS)
 
-lint: $(STAMP) ## ruff and mypy
+lint: $(DEV) ## ruff and mypy
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
+
+fresh-root: ## the commands in a bare Debian, as a new user (root, Linux; half an hour): scripts/fresh-root.sh
+	scripts/fresh-root.sh
 
 -include devices/runner/runner.mk devices/ios/pymobiledevice3.mk
 

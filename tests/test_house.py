@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import ast
 import re
+import shutil
+import subprocess
 import tomllib
 from importlib.metadata import version
+from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
 
 from tests.conftest import ROOT
 
@@ -27,13 +31,67 @@ FLOORS = (
 """From the ground up: a room takes from those below it."""
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-PINS = [*PROJECT["dependencies"], *PROJECT["optional-dependencies"]["dev"]]
+NAMED = [
+    Requirement(line)
+    for lines in (PROJECT["dependencies"], *PROJECT["optional-dependencies"].values())
+    for line in lines
+]
+PINS = [pin for pin in NAMED if pin.name != PROJECT["name"]]
+TREE = [Requirement(line) for line in (ROOT / "constraints.txt").read_text().splitlines() if not line.startswith("#")]
 
 
-@pytest.mark.parametrize("pin", PINS)
-def test_what_runs_is_what_is_pinned(pin: str) -> None:
-    name, pinned = re.fullmatch(r"([\w-]+)==([\w.]+)", pin).groups()  # type: ignore[union-attr]
-    assert version(name).split("+")[0] == pinned
+@pytest.mark.parametrize("pin", PINS, ids=str)
+def test_what_runs_is_what_is_pinned(pin: Requirement) -> None:
+    if pin.marker and not pin.marker.evaluate():
+        pytest.skip(f"{pin.name} has no wheel for this system")
+    assert version(pin.name).split("+")[0] == exact(pin)
+
+
+def test_the_whole_tree_is_pinned_to_versions_that_the_public_index_has() -> None:
+    tree = {pin.name: exact(pin) for pin in TREE}
+    assert {pin.name: exact(pin) for pin in PINS}.items() <= tree.items()
+
+
+def exact(pin: Requirement) -> str:
+    """The one version that the requirement allows; a local version (`+cpu`) is on no public index."""
+    (only,) = pin.specifier
+    assert only.operator == "==", f"{pin} is not pinned"
+    assert re.fullmatch(r"[\w.]+", only.version), f"{pin} has a local version or a wildcard"
+    return only.version
+
+
+@pytest.fixture
+def bare(tmp_path: Path) -> Path:
+    """The project's set-up alone, in a folder with a space in its name."""
+    folder = tmp_path / "my projects"
+    (folder / "scripts").mkdir(parents=True)
+    for name in ("scripts/setup.sh", "pyproject.toml", "constraints.txt"):
+        shutil.copy(ROOT / name, folder / name)
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("variables", "words"),
+    [
+        ({}, "Python 3.11, 3.12, 3.13 or 3.14 is needed and none is on PATH"),
+        ({"PYTHON": "/nowhere/python3.12"}, "/nowhere/python3.12 is not Python 3.11"),
+        ({"TORCH": "gpu"}, "TORCH=gpu is not known"),
+    ],
+)
+def test_set_up_says_what_is_missing_before_it_makes_anything(
+    bare: Path, tmp_path: Path, variables: dict[str, str], words: str
+) -> None:
+    tools = tmp_path / "bin"
+    tools.mkdir()
+    (tools / "dirname").symlink_to(str(shutil.which("dirname")))
+    bash = str(shutil.which("bash"))
+    told = subprocess.run(
+        [bash, bare / "scripts/setup.sh"], env={"PATH": str(tools), **variables}, capture_output=True, text=True
+    )
+    assert told.returncode == 2
+    assert words in told.stderr
+    assert len(told.stderr.splitlines()) == 1
+    assert not (bare / ".venv").exists()
 
 
 @pytest.mark.parametrize("room", FLOORS)
