@@ -35,6 +35,7 @@ class Asked:
     cells: Path
     max_slowdown: float | None
     seconds: float = SECONDS
+    clock_advises: bool = False
 
 
 def gate(asked: Asked, weights: Mapping[str, Weights], footage: Footage, out: Path, as_json: bool) -> int:
@@ -116,7 +117,7 @@ def _against(asked: Asked, baseline: str, weights: Mapping[str, Weights], footag
     live.stage("convert", len(cells))
     now = arms.of_checkout(cells, weights, live.convert)
     comparisons = [Comparison.of(cell, before[cell], now[cell]) for cell in cells]
-    return _result(name, arms.checkout_words(), comparisons, footage, live, asked.seconds)
+    return _result(name, arms.checkout_words(), comparisons, footage, live, asked)
 
 
 def _files(asked: Asked, footage: Footage, live: Live) -> Result:
@@ -149,16 +150,16 @@ def _files(asked: Asked, footage: Footage, live: Live) -> Result:
         tolerance=Tolerance() if asked.max_slowdown is None else Tolerance(slowdown=asked.max_slowdown),
     )
     names = (baseline.name, candidate.name) if baseline.name != candidate.name else (str(baseline), str(candidate))
-    return _result(*names, [one], footage, live, asked.seconds)
+    return _result(*names, [one], footage, live, asked)
 
 
 def _result(
-    baseline: str, candidate: str, comparisons: Sequence[Comparison], footage: Footage, live: Live, seconds: float
+    baseline: str, candidate: str, comparisons: Sequence[Comparison], footage: Footage, live: Live, asked: Asked
 ) -> Result:
     from devices.environment import DesktopProbe
 
     machine = DesktopProbe().read()
     live.stage("gate", len(comparisons))
-    cells = run(comparisons, footage, seconds, say=live.step)
+    cells = run(comparisons, footage, asked.seconds, say=live.step, clock_advises=asked.clock_advises)
     now = datetime.now(UTC).isoformat(timespec="seconds")
     return Result(baseline, candidate, now, cells, machine.facts | {"hazards": list(machine.hazards)})

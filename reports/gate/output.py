@@ -55,7 +55,15 @@ def _cell(values: Mapping[str, Any]) -> CellVerdict:
             tuple(Block(tuple(b["order"]), tuple(map(tuple, b["ns"]))) for b in process)
             for process in (s["first"], *s["fresh"])
         )
-        speed = Speed(s["tolerance"], Outcome(s["outcome"]), first, tuple(fresh), s["seconds"], tuple(s["hazards"]))
+        speed = Speed(
+            s["tolerance"],
+            Outcome(s["outcome"]),
+            first,
+            tuple(fresh),
+            s["seconds"],
+            tuple(s["hazards"]),
+            s.get("advises", False),
+        )
     return CellVerdict(values["cell"], findings, speed, values["equal"], values["reason"])
 
 

@@ -116,11 +116,12 @@ def run(
     say: Say = lambda _: None,
     speed_only: bool = False,
     frames: Path | None = None,
+    clock_advises: bool = False,
 ) -> tuple[CellVerdict, ...]:
     """The verdict of every comparison, in their order; what goes wrong with one costs that one alone.
 
     `speed_only` measures the speed and nothing else, also of equal artifacts: so the gate tests itself,
-    keeping the frames as written in the folder `frames` from one gate to the next.
+    keeping the frames as written in the folder `frames` from one gate to the next. `clock_advises`: Speed.advises.
     """
     verdicts: dict[str, CellVerdict] = {}
     with tempfile.TemporaryDirectory(prefix="gate-") as temporary:
@@ -140,7 +141,7 @@ def run(
             say(r.asked.name)
             its = _shown(r.asked, footage)
             measured.append(_measure(r, its, seconds * FIRST_SHARE, ALPHA / max(1, len(timed)), speed_only))
-        verdicts |= _judge(measured, seconds, say)
+        verdicts |= _judge(measured, seconds, say, clock_advises)
     return tuple(verdicts[asked.name] for asked in comparisons)
 
 
@@ -288,7 +289,7 @@ def _seen(ready: _Ready, looked: Looked, footage: Footage) -> list[Finding]:
     return [clockless.placement(before, now), *clockless.accuracy(old, new, ready.asked.tolerance)]
 
 
-def _judge(measured: Sequence[_Measured], seconds: float, say: Say) -> dict[str, CellVerdict]:
+def _judge(measured: Sequence[_Measured], seconds: float, say: Say, clock_advises: bool) -> dict[str, CellVerdict]:
     timed = [m for m in measured if m.blocks]
     estimates = {m.ready.asked.name: _estimate(m.blocks, m.ready.asked.tolerance.slowdown) for m in timed}
     known = {name: found for name, found in estimates.items() if found}
@@ -300,7 +301,7 @@ def _judge(measured: Sequence[_Measured], seconds: float, say: Say) -> dict[str,
         if name in known:
             # What Holm does not let stand as slower is at most in doubt.
             outcome = decision.decide(known[name], fail_at=0.0)
-            speed = Speed(tolerance, outcome, m.blocks, seconds=m.seconds, hazards=m.hazards)
+            speed = Speed(tolerance, outcome, m.blocks, (), m.seconds, m.hazards, clock_advises)
             if slower[name]:
                 say(f"{name}, again in fresh processes")
                 speed, reason = _confirm(m, speed, seconds - m.seconds)

@@ -35,6 +35,8 @@ class Speed:
     fresh: tuple[tuple[Block, ...], ...] = ()
     seconds: float = 0.0
     hazards: tuple[str, ...] = ()
+    advises: bool = False
+    """Whether equal ARM instructions outweigh an inconclusive time; a regression on the clock fails all the same."""
 
     @property
     def blocks(self) -> tuple[Block, ...]:
@@ -73,12 +75,20 @@ class CellVerdict:
     @property
     def outcome(self) -> Outcome:
         """The worst of its findings and its speed; a cell of which nothing is known was not measured."""
-        found = [f.outcome for f in self.findings if f.outcome] + ([self.speed.outcome] if self.speed else [])
+        found = [f.outcome for f in self.findings if f.outcome]
+        if self.speed and not self.instructions_decide:
+            found.append(self.speed.outcome)
         if Outcome.FAIL in found:
             return Outcome.FAIL
         if self.reason or not (found or self.equal):
             return Outcome.NOT_MEASURED
         return worst([*found, Outcome.PASS])
+
+    @property
+    def instructions_decide(self) -> bool:
+        """Whether the time is inconclusive, only advises, and ARM instructions were compared in its place."""
+        compared = any(f.metric == "instructions" and f.outcome for f in self.findings)
+        return bool(self.speed and self.speed.advises and self.speed.outcome is Outcome.INCONCLUSIVE and compared)
 
 
 @dataclass(frozen=True)
@@ -136,7 +146,8 @@ def words(cell: CellVerdict) -> list[str]:
         )
     lines: list[tuple[Outcome | None, str]] = []
     if cell.speed:
-        lines.append((cell.speed.outcome, speed_words(cell.speed)))
+        decides = " The ARM instructions decide." if cell.instructions_decide else ""
+        lines.append((cell.speed.outcome, speed_words(cell.speed) + decides))
     lines += [(f.outcome, f.words) for f in cell.findings]
     rank = [*WORST_FIRST, None]
     return said + [w for _, w in sorted(lines, key=lambda line: rank.index(line[0]))]

@@ -57,6 +57,30 @@ ALL = (
 )
 
 
+@pytest.mark.parametrize(
+    ("instructions", "time", "expected"),
+    [
+        (Outcome.PASS, Outcome.INCONCLUSIVE, Outcome.PASS),
+        (Outcome.FAIL, Outcome.INCONCLUSIVE, Outcome.FAIL),
+        (Outcome.PASS, Outcome.FAIL, Outcome.FAIL),
+        (None, Outcome.INCONCLUSIVE, Outcome.INCONCLUSIVE),
+    ],
+)
+def test_a_clock_that_advises_leaves_doubt_to_the_instructions(
+    instructions: Outcome | None, time: Outcome, expected: Outcome
+) -> None:
+    advising = replace(speed(0.02, time), advises=True)
+    cell = CellVerdict("a", (Finding("instructions", instructions, "20 M."),), advising)
+    assert cell.outcome is expected
+    assert replace(cell, speed=replace(advising, advises=False)).outcome is worst(
+        [o for o in (instructions, time) if o]
+    )
+    assert ("The ARM instructions decide." in " ".join(words(cell))) == (
+        bool(instructions) and time is Outcome.INCONCLUSIVE
+    )
+    assert output.from_json(output.to_json(result(cell))) == result(cell)
+
+
 def test_drift_cancels_inside_a_block() -> None:
     effects, control = blocks.effects(measured(0.05, noise=0.0, drift=0.03))
     assert np.expm1(effects) == pytest.approx(0.05, abs=1e-4)
