@@ -26,6 +26,7 @@ done
 root=${FRESH_ROOT:-/var/tmp/fresh-root-$suite}
 home=$root/home/ann
 folder=$home/my\ projects/bench
+export PATH=$PATH:/usr/sbin:/sbin # where chroot and debootstrap are
 
 [ "$(id -u)" -eq 0 ] || { echo "fresh-root: needs root, for debootstrap and chroot" >&2; exit 2; }
 command -v debootstrap >/dev/null || { echo "fresh-root: debootstrap is missing (apt install debootstrap)" >&2; exit 2; }
@@ -67,7 +68,7 @@ chroot "$root" chown -R ann:ann /home/ann
 
 as_ann() { # LINE: in the project's folder, as the user, with no variable of this shell
   env -i HOME=/home/ann USER=ann PATH=/usr/bin:/bin LANG=C.UTF-8 PIP_CERT=/etc/ssl/certs/ca-certificates.crt \
-    ${CI:+CI=} chroot --userspec=ann:ann "$root" /bin/bash -c "cd '/home/ann/my projects/bench' && $1"
+    "$(command -v chroot)" --userspec=ann:ann "$root" /bin/bash -c "cd '/home/ann/my projects/bench' && $1"
 }
 
 failed=0
