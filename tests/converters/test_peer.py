@@ -197,6 +197,18 @@ def test_shipped_entries_are_whole_and_survive_json():
     assert entries.match("none") == ()
 
 
+@pytest.mark.parametrize("name", ["mediapipe-selfie", "mediapipe-selfie-landscape"])
+def test_mediapipes_networks_come_with_the_repository(name, tmp_path, monkeypatch):
+    """Without npm, and with an empty cache; the note on their origin has the pinned hash."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setenv("PATH", str(tmp_path))
+    peer = entries.read()[name]
+    path = fetch(peer)
+    assert hash_of(path) == peer.sha256
+    assert peer.sha256 in (path.parent / "ORIGIN.md").read_text()
+    assert not (tmp_path / "cache").exists()
+
+
 def archive(path: Path, inside: Path) -> Path:
     """A package of npm (.tgz) or PyPI (.whl) that holds a model at lib/model.onnx."""
     if path.suffix == ".whl":
