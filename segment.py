@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+if __name__ == "__main__":
+    from cli import interpreter
+
+    interpreter.ensure()
+
 import sys
 from collections.abc import Generator, Iterator
 from pathlib import Path

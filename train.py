@@ -8,6 +8,11 @@ Killed at any moment, the same command goes on from the last saved state and end
 
 from __future__ import annotations
 
+if __name__ == "__main__":
+    from cli import interpreter
+
+    interpreter.ensure()
+
 import argparse
 import csv
 import os
