@@ -9,13 +9,17 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 from devices.contract import Environment
+from devices.facts import attempt, gather, shown
 
 SYSTEM = Path("/sys/devices/system/cpu")
+CPUINFO, STAT = Path("/proc/cpuinfo"), Path("/proc/stat")
+STATUS, TASKS = Path("/proc/self/status"), Path("/proc/self/task")
 
 # Limits above which a number is under suspicion. Cores, degrees Celsius, and shares of the timed pass.
 BUSY_CORES = 0.25
@@ -59,7 +63,7 @@ HAZARDS: dict[str, tuple[str, Callable[[Mapping[str, Any]], bool]]] = {
 
 def hazards(facts: Mapping[str, Any]) -> tuple[str, ...]:
     """The names of the hazards that `facts` show, in the order of HAZARDS."""
-    return tuple(name for name, (_, shown) in HAZARDS.items() if shown(facts))
+    return shown(HAZARDS, facts)
 
 
 def environment(facts: Mapping[str, Any]) -> Environment:
@@ -73,7 +77,8 @@ class DesktopProbe:
     look_seconds: float = 0.25
 
     def read(self) -> Environment:
-        return environment({**_machine(), **_now(), "others_cores": others_cores(self.look_seconds)})
+        looked = {"others_cores": lambda: others_cores(self.look_seconds)}
+        return environment(gather({**MACHINE, **NOW, **looked}))
 
 
 def others_cores(seconds: float) -> float:
@@ -88,17 +93,6 @@ def others_cores(seconds: float) -> float:
     before, start = busy(), time.perf_counter()
     time.sleep(seconds)
     return round(max(0.0, busy() - before) / (time.perf_counter() - start), 2)
-
-
-def versions(packages: Iterable[str]) -> dict[str, str]:
-    """Package -> version as installed; a package that is not installed is left out."""
-    found = {}
-    for package in packages:
-        try:
-            found[package] = metadata.version(package)
-        except metadata.PackageNotFoundError:
-            continue
-    return found
 
 
 def choose_cpus(
@@ -119,15 +113,19 @@ def choose_cpus(
 
 def pin(threads: int) -> list[int] | None:
     """Bind this process, and all it starts, to `threads` processors; None where the system does not allow it."""
-    if not hasattr(os, "sched_setaffinity"):
+    allowed = attempt(_allowed_cpus)
+    if not allowed:
         return None
-    allowed = os.sched_getaffinity(0)
     # A physical core is named by the first of the processors on it.
     core_of = {cpu: _number(SYSTEM / f"cpu{cpu}/topology/core_cpus_list", cpu) for cpu in allowed}
     speed = {cpu: _number(SYSTEM / f"cpu{cpu}/cpufreq/cpuinfo_max_freq", 0) for cpu in allowed}
     cpus = choose_cpus(allowed, threads, core_of, speed)
-    os.sched_setaffinity(0, cpus)
-    return cpus
+
+    def bind() -> list[int]:
+        os.sched_setaffinity(0, cpus)
+        return cpus
+
+    return attempt(bind)
 
 
 class Watch:
@@ -152,74 +150,114 @@ class Watch:
         return facts
 
     def _read(self) -> dict[str, int]:
-        reading = {"wall_ns": time.perf_counter_ns()}
-        if (tasks := list(Path("/proc/self/task").glob("*/schedstat"))) and sys.platform == "linux":
-            # Second field: nanoseconds spent ready to run, waiting for a processor.
-            reading["waited_ns"] = sum(int(task.read_text().split()[1]) for task in tasks)
-        if self.cpus and (stat := Path("/proc/stat")).exists():
-            lines = {line.split()[0]: line.split() for line in stat.read_text().splitlines()}
-            ticks = sum(int(lines[f"cpu{cpu}"][8]) for cpu in self.cpus)
-            reading["stolen_ns"] = ticks * 1_000_000_000 // os.sysconf("SC_CLK_TCK")
-        if counters := list(SYSTEM.glob("cpu*/thermal_throttle/core_throttle_count")):
-            reading["throttle_events"] = sum(_number(counter, 0) for counter in counters)
-        return reading
+        return {
+            "wall_ns": time.perf_counter_ns(),
+            **gather(
+                {
+                    "waited_ns": _waited_ns,
+                    "stolen_ns": lambda: _stolen_ns(self.cpus),
+                    "throttle_events": _throttle_events,
+                }
+            ),
+        }
 
 
-def peak_memory_bytes() -> int:
-    """The largest resident set this process has had so far: VmHWM on Linux, ru_maxrss elsewhere.
+def _waited_ns() -> int | None:
+    """Nanoseconds that the threads of this process spent ready to run, waiting for a processor."""
+    # A thread may end between the listing and the reading.
+    readings = [attempt(task.read_text) for task in TASKS.glob("*/schedstat")]
+    waited = [int(text.split()[1]) for text in readings if text]
+    return sum(waited) if waited else None
+
+
+def _stolen_ns(cpus: Iterable[int] | None) -> int | None:
+    """Nanoseconds of `cpus` that the hypervisor gave to others."""
+    if not cpus:
+        return None
+    lines = {line.split()[0]: line.split() for line in STAT.read_text().splitlines() if line.strip()}
+    return sum(int(lines[f"cpu{cpu}"][8]) for cpu in cpus) * 1_000_000_000 // os.sysconf("SC_CLK_TCK")
+
+
+def _throttle_events() -> int | None:
+    counters = list(SYSTEM.glob("cpu*/thermal_throttle/core_throttle_count"))
+    return sum(_number(counter, 0) for counter in counters) if counters else None
+
+
+def peak_memory_bytes() -> int | None:
+    """The largest resident set this process has had so far: VmHWM on Linux, ru_maxrss elsewhere; None if not told.
 
     It is the whole process: the Python interpreter, NumPy, the runtime's libraries, the model and its activations.
     """
-    status = Path("/proc/self/status")
-    if status.exists():
-        line = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM:"))
-        return int(line.split()[1]) * 1024
+    # On Linux ru_maxrss is no second choice: it begins with what the parent process had.
+    return attempt(_vm_hwm if sys.platform == "linux" else _max_rss)
+
+
+def _vm_hwm() -> int:
+    line = next(line for line in STATUS.read_text().splitlines() if line.startswith("VmHWM:"))
+    return int(line.split()[1]) * 1024
+
+
+def _max_rss() -> int:
     import resource
 
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024
 
 
-def _machine() -> dict[str, Any]:
-    """What does not change from cell to cell."""
+def _psutil() -> Any:
     import psutil
 
-    return {
-        "os": platform.platform(),
-        "python": platform.python_version(),
-        "machine": platform.machine(),
-        "cpu": _cpu_model(),
-        "cores": psutil.cpu_count() or 1,
-        "physical_cores": psutil.cpu_count(logical=False) or 1,
-        "memory_bytes": psutil.virtual_memory().total,
-        "virtual": " hypervisor" in _text(Path("/proc/cpuinfo")),
-        **{f"{name} version": version for name, version in versions(("numpy", "opencv-python-headless")).items()},
-    }
+    return psutil
 
 
-def _now() -> dict[str, Any]:
-    """What does change; a fact that cannot be read here is left out."""
-    import psutil
-
-    facts: dict[str, Any] = {"load_1m": round(psutil.getloadavg()[0], 2)}
-    if hasattr(os, "sched_getaffinity"):
-        facts["allowed_cpus"] = sorted(os.sched_getaffinity(0))
-    if governor := _text(SYSTEM / "cpu0/cpufreq/scaling_governor").strip():
-        facts["governor"] = governor
-    if frequency := psutil.cpu_freq():
-        facts["frequency_mhz"] = round(frequency.current)
-        if frequency.max:
-            facts["frequency_max_mhz"] = round(frequency.max)
-    sensors = psutil.sensors_temperatures() if hasattr(psutil, "sensors_temperatures") else {}
-    if temperatures := [sensor.current for group in sensors.values() for sensor in group if sensor.current]:
-        facts["temperature_c"] = max(temperatures)
-    if battery := psutil.sensors_battery() if hasattr(psutil, "sensors_battery") else None:
-        facts["on_battery"] = battery.power_plugged is False
-    return facts
+def _allowed_cpus() -> list[int]:
+    return sorted(os.sched_getaffinity(0))
 
 
-def _cpu_model() -> str:
-    for line in _text(Path("/proc/cpuinfo")).splitlines():
+def _virtual() -> bool | None:
+    """Whether the processor is a hypervisor's; only x86 tells, in its flags."""
+    told = CPUINFO.read_text()
+    return " hypervisor" in told if "\nflags" in told else None
+
+
+def _temperature() -> float | None:
+    """Of the hottest sensor, in degrees Celsius."""
+    groups = _psutil().sensors_temperatures().values()
+    return max((sensor.current for group in groups for sensor in group if sensor.current), default=None)
+
+
+def _on_battery() -> bool | None:
+    battery = _psutil().sensors_battery()
+    return None if battery is None or battery.power_plugged is None else not battery.power_plugged
+
+
+MACHINE: dict[str, Callable[[], Any]] = {
+    "os": platform.platform,
+    "python": platform.python_version,
+    "machine": platform.machine,
+    "cpu": lambda: _cpu_model(),
+    "cores": lambda: _psutil().cpu_count(),
+    "physical_cores": lambda: _psutil().cpu_count(logical=False),
+    "memory_bytes": lambda: _psutil().virtual_memory().total,
+    "virtual": lambda: _virtual(),
+    **{f"{name} version": partial(metadata.version, name) for name in ("numpy", "opencv-python-headless")},
+}
+"""Fact -> how it is read; these do not change from cell to cell."""
+
+NOW: dict[str, Callable[[], Any]] = {
+    "load_1m": lambda: round(_psutil().getloadavg()[0], 2),
+    "allowed_cpus": _allowed_cpus,
+    "governor": lambda: _text(SYSTEM / "cpu0/cpufreq/scaling_governor").strip() or None,
+    "frequency_mhz": lambda: round(_psutil().cpu_freq().current),
+    "frequency_max_mhz": lambda: round(_psutil().cpu_freq().max) or None,
+    "temperature_c": _temperature,
+    "on_battery": _on_battery,
+}
+"""The same for what does change."""
+
+
+def _cpu_model() -> str | None:
+    for line in _text(CPUINFO).splitlines():
         if line.startswith("model name"):
             return line.partition(":")[2].strip()
     if sys.platform == "darwin":
@@ -228,14 +266,12 @@ def _cpu_model() -> str:
         return subprocess.run(
             ["sysctl", "-n", "machdep.cpu.brand_string"], capture_output=True, text=True, check=False
         ).stdout.strip()
-    return platform.processor() or "unknown"
+    return platform.processor() or None
 
 
 def _text(path: Path) -> str:
-    try:
-        return path.read_text()
-    except OSError:
-        return ""
+    """Empty when it cannot be read."""
+    return attempt(path.read_text) or ""
 
 
 def _number(path: Path, default: int) -> int:

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from converters.artifact import Artifact, Failure, Spec
 from devices import job as jobs
 from devices.contract import Cell, CellFailed, Foresighted, Job, Result, Runner
+from devices.facts import attempt
 from devices.fleet import Began, Ended, Fleet, Joined
 from devices.plan import Plan, Task, identity
 from models.segmenter import Fit
@@ -257,7 +258,7 @@ def _side_by_side(one: Callable[[int, Task], Outcome], waiting: list[tuple[int, 
 
 def _end_children() -> None:
     """Kill the processes that threads of this one wait for, so that Ctrl-C ends at once."""
-    for child in psutil.Process().children(recursive=True):
+    for child in attempt(lambda: psutil.Process().children(recursive=True)) or []:
         with suppress(psutil.NoSuchProcess):
             child.kill()
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from devices.contract import Environment
+from devices.facts import gather, shown
 from devices.transport import Transport, Unreachable
 
 END = "== end"
@@ -109,7 +110,7 @@ def merge(before: Environment, after: Environment) -> Environment:
 
 
 def environment(facts: Mapping[str, Any]) -> Environment:
-    return Environment(dict(facts), tuple(name for name, (_, shown) in HAZARDS.items() if shown(facts)))
+    return Environment(dict(facts), shown(HAZARDS, facts))
 
 
 def facts(said: str) -> dict[str, Any]:
@@ -138,7 +139,7 @@ def facts(said: str) -> dict[str, Any]:
         found["capped_cpus"] = [
             cpu
             for cpu, values in clocks.items()
-            if values.get("scaling_max_freq", values["cpuinfo_max_freq"]) < values["cpuinfo_max_freq"]
+            if isinstance(limit := values.get("scaling_max_freq"), int) and limit < values["cpuinfo_max_freq"]
         ]
     return {name: value for name, value in found.items() if value is not None}
 
@@ -157,23 +158,27 @@ def getprop(text: str) -> dict[str, str]:
 def battery(text: str) -> dict[str, Any]:
     """battery (percent), battery_c (degrees Celsius; the service tells tenths), plugged, from `dumpsys battery`."""
     values = dict(re.findall(r"^\s*([\w ]+): (\S+)\s*$", text, re.MULTILINE))
-    found: dict[str, Any] = {}
-    if "level" in values:
-        found["battery"] = round(100 * int(values["level"]) / int(values.get("scale", "100")))
-    if "temperature" in values:
-        found["battery_c"] = int(values["temperature"]) / 10
     powered = [name for name in ("AC", "USB", "Wireless") if values.get(f"{name} powered") == "true"]
-    return found | ({"plugged": ", ".join(powered) or "no"} if values else {})
+    return gather(
+        {
+            "battery": lambda: round(100 * int(values["level"]) / int(values.get("scale", "100"))),
+            "battery_c": lambda: int(values["temperature"]) / 10,
+            "plugged": lambda: (", ".join(powered) or "no") if values else None,
+        }
+    )
 
 
 def thermal(text: str) -> dict[str, Any]:
     """thermal_status by name and skin_c, from `dumpsys thermalservice`; nothing before Android 10."""
-    found: dict[str, Any] = {}
-    if status := re.search(r"^\s*Thermal Status: (\d+)", text, re.MULTILINE):
-        found["thermal_status"] = THERMAL_STATUS[min(int(status[1]), len(THERMAL_STATUS) - 1)]
+    status = re.search(r"^\s*Thermal Status: (\d+)", text, re.MULTILINE)
     current = text.partition("Current temperatures from HAL:")[2].partition("Current cooling devices")[0] or text
     skins = re.findall(r"Temperature\{mValue=([-\d.]+), mType=3,", current)
-    return found | ({"skin_c": max(float(value) for value in skins)} if skins else {})
+    return gather(
+        {
+            "thermal_status": lambda: THERMAL_STATUS[min(int(status[1]), len(THERMAL_STATUS) - 1)] if status else None,
+            "skin_c": lambda: max((float(value) for value in skins), default=None),
+        }
+    )
 
 
 def cpu_clocks(text: str) -> dict[int, dict[str, Any]]:
@@ -181,7 +186,7 @@ def cpu_clocks(text: str) -> dict[int, dict[str, Any]]:
     clocks: dict[int, dict[str, Any]] = {}
     for cpu, name, value in re.findall(r"/cpu(\d+)/cpufreq/(\w+):(\S+)", text):
         clocks.setdefault(int(cpu), {})[name] = int(value) if value.isdigit() else value
-    return {cpu: values for cpu, values in sorted(clocks.items()) if "cpuinfo_max_freq" in values}
+    return {cpu: values for cpu, values in sorted(clocks.items()) if isinstance(values.get("cpuinfo_max_freq"), int)}
 
 
 def is_emulator(properties: Mapping[str, str]) -> bool:

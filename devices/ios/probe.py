@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from devices.contract import Environment
+from devices.facts import shown
 
 BATTERY_LEAST = 25
 BEFORE_AND_AFTER = ("", "after_")
@@ -32,12 +33,8 @@ HAZARDS: dict[str, tuple[str, Callable[[Mapping[str, Any]], bool]]] = {
 
 def environment(facts: Mapping[str, Any]) -> Environment:
     """The facts with the hazards they show, before or after."""
-    shown = []
-    for name, (_, is_shown) in HAZARDS.items():
-        views = [_view(facts, prefix) for prefix in BEFORE_AND_AFTER]
-        if any(is_shown(view) for view in views):
-            shown.append(name)
-    return Environment(dict(facts), tuple(shown))
+    either = {name for prefix in BEFORE_AND_AFTER for name in shown(HAZARDS, _view(facts, prefix))}
+    return Environment(dict(facts), tuple(name for name in HAZARDS if name in either))
 
 
 def _view(facts: Mapping[str, Any], prefix: str) -> dict[str, Any]:

@@ -9,6 +9,8 @@ from datetime import UTC, datetime, timedelta
 from ipaddress import IPv4Address
 from pathlib import Path
 
+from devices.facts import attempt
+
 DAYS = 7
 """How long a certificate holds: iPhones distrust those that hold for years."""
 
@@ -17,14 +19,16 @@ def lan() -> list[str]:
     """This machine's IPv4 addresses that others may reach, the one of the default route first."""
     import psutil
 
-    there = [
+    first = attempt(_default_route)
+    there = {
         address.address
-        for addresses in psutil.net_if_addrs().values()
+        for addresses in (attempt(psutil.net_if_addrs) or {}).values()
         for address in addresses
-        if address.family == socket.AF_INET and not IPv4Address(address.address).is_loopback
-    ]
-    first = _default_route()
-    return sorted(set(there), key=lambda address: (address != first, address))
+        if address.family == socket.AF_INET
+    }
+    there |= {first} if first else set()
+    away = [address for address in there if not IPv4Address(address).is_loopback]
+    return sorted(away, key=lambda address: (address != first, address))
 
 
 def certificate(folder: Path, names: Sequence[str]) -> tuple[Path, Path]:
@@ -49,10 +53,7 @@ def qr(text: str) -> str:
 
 
 def _default_route() -> str:
-    """The address that packets to elsewhere leave from; none is sent."""
+    """The address that packets to elsewhere leave from; none is sent. OSError where there is no way."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        try:
-            probe.connect(("192.0.2.1", 9))
-        except OSError:
-            return ""
+        probe.connect(("192.0.2.1", 9))
         return str(probe.getsockname()[0])

@@ -34,11 +34,12 @@ def name(facts: Mapping[str, Any]) -> str:
 def hazards(facts: Mapping[str, Any], median_ns: float, unit: str) -> tuple[str, ...]:
     """The hazards that the facts of a cell show; their meanings are in MEANINGS."""
     agent = str(facts.get("user_agent", ""))
+    step = facts.get("timer_resolution_ns")
     shown = {
         "headless": "Headless" in agent or facts.get("automated") is True,
         "emulator": bool(EMULATOR.search(f"{facts.get('model', '')} {agent}")),
         "hidden-page": facts.get("hidden") is True,
-        "coarse-timer": facts.get("timer_resolution_ns", 0) > COARSE * median_ns,
+        "coarse-timer": isinstance(step, int | float) and step > COARSE * median_ns,
         "software-gpu": unit == "gpu" and facts.get("software_gpu") is True,
         "battery": facts.get("charging") is False,
         "no-wake-lock": facts.get("wake_lock") is False,

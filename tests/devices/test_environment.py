@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import os
+import platform
 import subprocess
 import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
+import psutil
 import pytest
 
-from devices.environment import HAZARDS, DesktopProbe, Watch, choose_cpus, hazards, versions
+from devices import environment
+from devices.environment import HAZARDS, MACHINE, NOW, DesktopProbe, Watch, choose_cpus, hazards
 
 CALM = {"cores": 4, "others_cores": 0.05, "load_1m": 0.9, "waited_share": 0.001, "stolen_share": 0.0, "pinned": True}
 
@@ -64,15 +71,81 @@ def test_only_allowed_processors_are_chosen() -> None:
 
 
 def test_the_probe_reads_this_machine() -> None:
-    environment = DesktopProbe(look_seconds=0.01).read()
-    assert environment.facts["cores"] == os.cpu_count()
-    assert environment.facts["memory_bytes"] > 2**28
-    assert environment.facts["cpu"]
-    assert set(environment.hazards) <= set(HAZARDS)
+    told = DesktopProbe(look_seconds=0.01).read()
+    assert told.facts["cores"] == os.cpu_count()
+    assert told.facts["memory_bytes"] > 2**28
+    assert told.facts["python"]
+    assert set(told.hazards) <= set(HAZARDS)
 
 
-def test_versions_leave_out_what_is_not_installed() -> None:
-    assert list(versions(["numpy", "no-such-package"])) == ["numpy"]
+FAULTS = (
+    OSError("no /sys"),
+    FileNotFoundError(2, "No such file or directory", "/sys/class/power_supply"),
+    PermissionError("no"),
+    NotImplementedError("can't find current frequency file"),
+    RuntimeError("host_statistics failed"),
+    AttributeError("no sensors_battery"),
+    ValueError("could not convert"),
+)
+
+
+def raising(fault: Exception) -> Callable[..., Any]:
+    def probe(*arguments: Any, **options: Any) -> Any:
+        raise fault
+
+    return probe
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: type(fault).__name__)
+@pytest.mark.parametrize("fact", [*MACHINE, *NOW])
+def test_a_fact_that_cannot_be_read_is_left_out_and_the_others_stay(
+    monkeypatch: pytest.MonkeyPatch, fact: str, fault: Exception
+) -> None:
+    """The probes beside it give fixed answers: what is tested is the gathering."""
+    for table in (MACHINE, NOW):
+        for name in table:
+            monkeypatch.setitem(table, name, raising(fault) if name == fact else lambda: 1)
+    monkeypatch.setattr(environment, "others_cores", lambda seconds: 0.0)
+    assert set(DesktopProbe().read().facts) == {*MACHINE, *NOW, "others_cores"} - {fact}
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: type(fault).__name__)
+def test_a_system_that_tells_nothing_ends_no_run(monkeypatch: pytest.MonkeyPatch, fault: Exception) -> None:
+    """Whatever psutil, os, platform and the kernel's files would tell raises, underneath the probes themselves."""
+    broken = raising(fault)
+    for name in ("cpu_count", "virtual_memory", "getloadavg", "cpu_freq", "cpu_times"):
+        monkeypatch.setattr(psutil, name, broken)
+    for name in ("sensors_temperatures", "sensors_battery"):
+        monkeypatch.setattr(psutil, name, broken, raising=False)
+    for name in ("sched_getaffinity", "sched_setaffinity"):
+        monkeypatch.setattr(os, name, broken, raising=False)
+    for name in ("os", "machine", "python"):
+        monkeypatch.setitem(MACHINE, name, broken)
+    monkeypatch.setattr(platform, "processor", broken)
+    monkeypatch.setattr(Path, "read_text", broken)
+    monkeypatch.setattr(Path, "glob", broken)
+    told = DesktopProbe(look_seconds=0.01).read()
+    assert not told.hazards
+    assert not {"cores", "load_1m", "temperature_c", "on_battery", "allowed_cpus", "virtual"} & set(told.facts)
+    assert environment.pin(1) is None
+    assert Watch([0]).facts() == {}
+    if sys.platform == "linux":
+        assert environment.peak_memory_bytes() is None
+
+
+def test_a_battery_that_does_not_say_whether_it_is_charged_says_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    def told(plugged: bool | None) -> object:
+        battery = SimpleNamespace(power_plugged=plugged)
+        monkeypatch.setattr(psutil, "sensors_battery", lambda: battery, raising=False)
+        return DesktopProbe(look_seconds=0.0).read().facts.get("on_battery")
+
+    assert [told(plugged) for plugged in (None, True, False)] == [None, False, True]
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="this system does not bind processes to processors")
+def test_a_process_that_may_not_be_bound_is_measured_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "sched_setaffinity", raising(PermissionError("seccomp")))
+    assert environment.pin(1) is None
 
 
 @pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="this system does not bind processes to processors")

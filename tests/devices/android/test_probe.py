@@ -94,6 +94,29 @@ def test_a_phone_that_tells_nothing_has_no_facts_and_no_hazards() -> None:
     assert environment({}).hazards == ()
 
 
+def test_what_a_phone_tells_in_no_known_form_is_left_out() -> None:
+    said = """== battery
+  level: full
+  scale: 0
+  temperature: 31.5
+  AC powered: true
+== thermal
+Temperature{mValue=-, mType=3, mName=skin}
+== clocks
+/sys/devices/system/cpu/cpu0/cpufreq/cpuinfo_max_freq:<unsupported>
+/sys/devices/system/cpu/cpu1/cpufreq/cpuinfo_max_freq:1900800
+/sys/devices/system/cpu/cpu1/cpufreq/scaling_max_freq:<unknown>
+== end
+"""
+    told = facts(said)
+    assert (told["plugged"], told["max_khz"], told["capped_cpus"]) == ("AC", {1: 1900800}, [])
+    assert not {"battery", "battery_c", "skin_c"} & set(told)
+
+
+def test_a_fact_of_another_kind_shows_no_hazard() -> None:
+    assert environment({"battery": "full", "battery_c": None, "capped_cpus": 0}).hazards == ()
+
+
 def test_carriage_returns_of_an_old_shell_do_no_harm() -> None:
     assert facts(told().replace("\n", "\r\n")) == facts(told())
 
