@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import shlex
 import signal
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,11 @@ def need(missing: str | None) -> None:
         pytest.fail(missing)
     if missing:
         pytest.skip(missing)
+
+
+def shebang() -> str:
+    """The first lines of an executable Python script. `#!` with this interpreter's path would end at a space in it."""
+    return f"#!/bin/sh\n'''exec' {shlex.quote(sys.executable)} \"$0\" \"$@\"\n' '''\n"
 
 
 def as_from_a_terminal() -> dict[str, Any]:

@@ -156,18 +156,25 @@ def of_run(folder: Path, cells: Sequence[Gated], cache: Cache | None = None) -> 
     return arms
 
 
-def commit_of(ref: str) -> str | None:
-    """The commit that `ref` names in this repository; None when it names none, and without git."""
+def no_checkout() -> str | None:
+    """Why a git ref means nothing here, in words; None in a git checkout of this project."""
     if not shutil.which("git"):
+        return "git is not installed"
+    # An unpacked archive may lie inside somebody else's repository, whose refs are none of this project's.
+    done = _git("ls-files", "--error-unmatch", "bench.py")
+    return f"{ROOT} is no git checkout ({_last_line(done.stderr)})" if done.returncode else None
+
+
+def commit_of(ref: str) -> str | None:
+    """The commit that `ref` names in this repository; None when it names none, and outside a git checkout."""
+    if no_checkout():
         return None
-    done = subprocess.run(
-        ["git", "rev-parse", "--verify", "--quiet", "--end-of-options", f"{ref}^{{commit}}"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = _git("rev-parse", "--verify", "--quiet", "--end-of-options", f"{ref}^{{commit}}")
     return done.stdout.strip() or None
+
+
+def _git(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, text=True, check=False)
 
 
 def of_commit(commit: str, cells: Sequence[Gated], say: Callable[[str], None] = lambda _: None) -> Arms:
@@ -198,8 +205,7 @@ def tree(commit: str) -> Iterator[Path]:
     """The files of `commit` in a folder of their own, which a crash leaves no trace of in the repository."""
     with tempfile.TemporaryDirectory(prefix="baseline-") as temporary:
         packed = Path(temporary) / "tree.tar"
-        command = ["git", "archive", "--output", str(packed), commit]
-        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+        done = _git("archive", "--output", str(packed), commit)
         if done.returncode:
             raise ValueError(f"{commit[:10]}: its files cannot be had ({_last_line(done.stderr)})")
         there = Path(temporary) / "tree"
@@ -267,6 +273,11 @@ def find(baseline: str, cells: Sequence[Gated], say: Callable[[str], None] = lam
     if commit := commit_of(baseline):
         name = commit[:10]
         return name if commit.startswith(baseline) else f"{baseline} ({name})", of_commit(commit, cells, say)
+    if reason := no_checkout():
+        raise ValueError(
+            f"{baseline!r} is no saved folder and no earlier run, and a git ref needs a git checkout: {reason};"
+            " name the folder of a gate --save or of a run, or --baseline-artifact"
+        )
     raise ValueError(f"{baseline!r} is no git ref of this repository, no saved folder and no earlier run")
 
 
@@ -275,7 +286,5 @@ def checkout_words() -> str:
     commit = commit_of("HEAD")
     if commit is None:
         return "this checkout"
-    changed = subprocess.run(
-        ["git", "status", "--porcelain", "--untracked-files=no"], cwd=ROOT, capture_output=True, text=True, check=False
-    ).stdout.strip()
+    changed = _git("status", "--porcelain", "--untracked-files=no").stdout.strip()
     return f"{commit[:10]}{' with changes' if changed else ''}"

@@ -79,9 +79,16 @@ def test_frames_that_do_not_fit_their_sequences_are_refused(
 
 def test_a_result_comes_back_as_it_was(folder: Path, result: Result) -> None:
     jobs.write_result(folder, result)
-    back = jobs.read_result(folder)
-    assert np.array_equal(back.masks, result.masks)
-    assert replace(back, masks=result.masks) == result
+    assert jobs.read_result(folder) == result
+
+
+def test_results_differ_when_one_mask_or_one_time_does(result: Result) -> None:
+    masks = result.masks.copy()
+    assert replace(result, masks=masks) == result
+    masks[1, 2, 3] += 0.5
+    assert replace(result, masks=masks) != result
+    assert replace(result, masks=masks[1:]) != result
+    assert replace(result, load_ns=6) != result
 
 
 def test_the_end_marker_is_the_last_key(folder: Path, result: Result) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 from dataclasses import replace
 from pathlib import Path
@@ -14,12 +15,19 @@ from reports.gate import arms
 from reports.gate.arms import Absent, Arm
 from reports.gate.declared import Gated
 from reports.rows import append
-from tests.conftest import ROOT
+from tests.conftest import ROOT, need
 from tests.devices.test_paired import network
 from tests.reports.made_up import failed, row
 
 CELL = Gated("s16-skip-plain", "onnx")
 PARITY = Parity(30, 1e-5, 1e-7, 0.0, {"max_difference": 1e-3})
+
+
+@pytest.fixture
+def checkout() -> None:
+    """Only in a git checkout; from an archive of the sources these tests are skipped, with the reason."""
+    reason = arms.no_checkout()
+    need(f"this test reads commits of this repository, and {reason}" if reason else None)
 
 
 @pytest.fixture
@@ -93,6 +101,7 @@ def test_an_earlier_run_gives_the_artifacts_it_measured(tmp_path: Path) -> None:
     assert "has no row of live/onnx" in absent.reason
 
 
+@pytest.mark.usefixtures("checkout")
 def test_a_ref_is_a_commit_or_nothing(tmp_path: Path) -> None:
     head = subprocess.run(["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
     assert arms.commit_of("HEAD") == head.strip()
@@ -103,6 +112,7 @@ def test_a_ref_is_a_commit_or_nothing(tmp_path: Path) -> None:
     assert arms.find(str(tmp_path), [CELL])[1] == {CELL: Absent(f"{tmp_path} holds no {CELL.name}")}
 
 
+@pytest.mark.usefixtures("checkout")
 def test_the_tree_of_a_commit_is_that_commit_and_leaves_nothing(tmp_path: Path) -> None:
     with arms.tree("HEAD") as there:
         assert (there / "gate.toml").is_file()
@@ -111,11 +121,33 @@ def test_the_tree_of_a_commit_is_that_commit_and_leaves_nothing(tmp_path: Path) 
     assert not kept.exists()
 
 
+@pytest.mark.usefixtures("checkout")
 def test_a_commit_whose_files_are_not_here_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ValueError, match="0000000000: its files cannot be had"), arms.tree("0" * 40):
         pass
     monkeypatch.setenv("PATH", "")
     assert arms.commit_of("HEAD") is None, "without git no ref means anything"
+
+
+@pytest.mark.parametrize("around", [False, True], ids=["alone", "in another repository"])
+def test_without_a_checkout_the_gate_says_what_else_to_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, around: bool
+) -> None:
+    """The sources as an archive gives them, also where somebody keeps that in a repository of their own."""
+    need(None if shutil.which("git") else "git is not installed")
+    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path))
+    root = tmp_path / "theirs" / "bench"
+    root.mkdir(parents=True)
+    (root / "bench.py").touch()
+    if around:
+        subprocess.run(["git", "init", "--quiet"], cwd=root.parent, check=True)
+    monkeypatch.setattr(arms, "ROOT", root)
+    assert arms.commit_of("HEAD") is None
+    assert arms.checkout_words() == "this checkout"
+    with pytest.raises(
+        ValueError, match=r"a git ref needs a git checkout: .* is no git checkout .*--baseline-artifact"
+    ):
+        arms.find("main", [CELL])
 
 
 def test_a_baseline_that_does_not_end_is_absent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

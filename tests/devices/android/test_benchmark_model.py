@@ -7,7 +7,6 @@ LiteRT of this machine behind them; so the masks are right only if frames, names
 from __future__ import annotations
 
 import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,6 +19,7 @@ from devices.android.benchmark_model import Port, command, parse, script
 from devices.android.home import HOME, Limits
 from devices.android.runner import AndroidPhone
 from devices.contract import Cell, CellFailed, Job
+from tests.conftest import shebang
 from tests.devices.android.adbd import Adbd
 from tests.devices.android.conftest import TRANSCRIPTS, transcript
 
@@ -94,7 +94,7 @@ def test_an_eight_bit_input_is_encoded_as_its_scale_says() -> None:
     assert np.allclose(port.decode(port.encode(values)), values, atol=0.5 / 255)
 
 
-PLAYED = """#!{python}
+PLAYED = """{shebang}
 import sys
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter
@@ -120,7 +120,7 @@ def play(phone: Adbd, log: str) -> None:
     """Put a benchmark_model on the phone that computes as the real one and says what `log` says."""
     tool = phone.path(f"{HOME}/benchmark_model")
     tool.parent.mkdir(parents=True, exist_ok=True)
-    tool.write_text(PLAYED.format(python=sys.executable, log=str(TRANSCRIPTS / f"benchmark_model.{log}")))
+    tool.write_text(PLAYED.format(shebang=shebang(), log=str(TRANSCRIPTS / f"benchmark_model.{log}")))
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import stat
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -17,13 +16,14 @@ from devices.ios.attached import find_one
 from devices.ios.link import Missing, NoTool
 from devices.ios.runner import IPhone
 from devices.transport import Unreachable
+from tests.conftest import shebang
 from tests.devices.ios.conftest import LIMITS
 from tests.devices.ios.harness import Harness, masks
 
 TRANSCRIPTS = Path(__file__).resolve().parents[2] / "transcripts" / "ios"
 UDID = "00008110-0000000000000001"
 
-XCRUN = '''#!{python}
+XCRUN = '''{shebang}
 """Answers as devicectl does; the app's data container is a folder."""
 import json, shutil, sys
 from pathlib import Path
@@ -82,7 +82,7 @@ def mac(tmp_path: Path, harness: Harness, monkeypatch: pytest.MonkeyPatch) -> Pa
     program.parent.mkdir()
     names = {"root": str(harness.documents.parent), "locked": str(locked), "transcripts": str(TRANSCRIPTS)}
     bundle = "org.example.test.SegmentationHarness"
-    program.write_text(XCRUN.format(python=sys.executable, udid=UDID, bundle=bundle, **names))
+    program.write_text(XCRUN.format(shebang=shebang(), udid=UDID, bundle=bundle, **names))
     program.chmod(program.stat().st_mode | stat.S_IXUSR)
     monkeypatch.setenv("PATH", f"{program.parent}{os.pathsep}/nowhere")
     monkeypatch.setattr(usbmux, "APART", tmp_path / "none")
