@@ -43,7 +43,9 @@ SMALLEST_QUANTISED = 512
 def available() -> str | None:
     coremltools_ = find_spec("coremltools")
     if coremltools_ is None or coremltools_.origin is None:
-        return "coremltools is not installed"
+        if (platform.system(), platform.machine()) == ("Linux", "aarch64"):
+            return "coremltools has no wheel for Linux on ARM, so Core ML is neither made nor emulated here"
+        return "coremltools is not installed; `make setup` installs it on Linux x86-64 and on a Mac"
     if not list(Path(coremltools_.origin).parent.glob("libmilstoragepython*")):
         return f"coremltools has no weight-file library for {platform.system()} on {platform.machine()}"
     return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import platform
 import shlex
 import signal
 import sys
@@ -21,6 +22,16 @@ def need(missing: str | None) -> None:
         pytest.fail(missing)
     if missing:
         pytest.skip(missing)
+
+
+def need_coreml() -> None:
+    """Skip where coremltools is missing. Linux on ARM has none, and there CI does not fail for it either."""
+    from converters import coreml
+
+    reason = coreml.available()
+    if reason and (platform.system(), platform.machine()) == ("Linux", "aarch64"):
+        pytest.skip(reason)
+    need(reason)
 
 
 def shebang() -> str:

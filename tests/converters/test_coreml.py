@@ -27,7 +27,7 @@ from converters.mil.quiet import coremltools
 from metrics.iou import iou
 from models.hourglass import Hourglass
 from models.variant import VARIANTS, Variant
-from tests.conftest import ROOT
+from tests.conftest import ROOT, need_coreml
 
 Floats = NDArray[np.float32]
 SIZE = (64, 96)
@@ -99,6 +99,7 @@ def eager(net: Hourglass) -> Callable[[Floats, Floats], Floats]:
 @pytest.fixture(scope="module", autouse=True)
 def _frozen() -> Iterator[None]:
     """coremltools collects garbage with each conversion, which all imported modules would make slow."""
+    need_coreml()
     coremltools()
     gc.freeze()
     yield

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from converters.mil import executor, package
 from converters.mil.operations import KNOWN, Operation, Refused
 from converters.mil.quiet import coremltools, no_bars
+from tests.conftest import need_coreml
 
 Floats = NDArray[np.float32]
 Body = Callable[..., Any]
@@ -24,6 +25,7 @@ Body = Callable[..., Any]
 @pytest.fixture(scope="module", autouse=True)
 def _frozen() -> Iterator[None]:
     """coremltools collects garbage with each conversion: nine tenths of these tests' time, were all modules in it."""
+    need_coreml()
     coremltools()
     gc.freeze()
     yield

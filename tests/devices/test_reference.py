@@ -34,7 +34,7 @@ from frames.clip import Footage
 from frames.sample import embedded
 from frames.score import predict, prepare, score
 from models import checkpoint
-from tests.conftest import need
+from tests.conftest import need, need_coreml
 from tests.devices.android.conftest import adb_server, make_phone, qemu
 from tests.devices.ios.conftest import LIMITS, harness, link, phone, pymobile
 from tests.devices.ios.harness import Harness
@@ -71,7 +71,7 @@ def ask(footage: Footage, tmp_path_factory: pytest.TempPathFactory) -> Ask:
     @cache
     def model(format: Format) -> Path:
         module = converter(format)
-        need(module.available())
+        need_coreml() if format == "coreml" else need(module.available())
         spec = Spec(NAME, WEIGHTS, checkpoint.sha256(WEIGHTS), format, "fp32", SIZE)
         network = fold(checkpoint.load(WEIGHTS).network())
         return module.convert(network, spec, folder / f"{NAME}{module.SUFFIX}", None)

@@ -13,7 +13,7 @@ from devices.contract import Cell, Job
 from devices.ios import imobiledevice
 from devices.ios.runner import Limits
 from devices.ios.usbmux import Libimobiledevice, Pymobiledevice3, pymobiledevice3
-from tests.conftest import need
+from tests.conftest import need, need_coreml
 from tests.devices.ios.harness import Harness
 from tests.devices.ios.usbmuxd import UDID, Usbmuxd
 from tests.devices.shallow import COUNTS, RESOLUTION, SEQUENCES, convert, waves
@@ -23,9 +23,7 @@ LIMITS = Limits(nominal=0, come_back=5, start=5, poll=0.02, pull=20, push=20)
 
 @pytest.fixture(scope="session")
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    from converters import coreml
-
-    need(coreml.available())
+    need_coreml()
     return convert(tmp_path_factory.mktemp("model"), "coreml")
 
 

@@ -1,0 +1,65 @@
+"""A machine without coremltools, such as Linux on ARM: Core ML rows say why they are missing, all else goes on."""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from converters import coreml
+from reports import rows
+from tests.conftest import ROOT
+
+HIDDEN = 'import sys\nsys.modules["coremltools"] = None\n'
+"""As sitecustomize.py in every process: neither found nor imported."""
+
+
+@pytest.mark.parametrize(
+    ("system", "machine", "said"),
+    [
+        ("Linux", "aarch64", "coremltools has no wheel for Linux on ARM"),
+        ("Linux", "x86_64", "coremltools is not installed; `make setup`"),
+        ("Darwin", "arm64", "coremltools is not installed; `make setup`"),
+    ],
+)
+def test_it_says_why(monkeypatch: pytest.MonkeyPatch, system: str, machine: str, said: str) -> None:
+    monkeypatch.setitem(sys.modules, "coremltools", None)
+    monkeypatch.setattr(platform, "system", lambda: system)
+    monkeypatch.setattr(platform, "machine", lambda: machine)
+    assert str(coreml.available()).startswith(said)
+
+
+def test_the_run_goes_on_and_its_core_ml_row_says_why(tmp_path: Path) -> None:
+    (tmp_path / "sitecustomize.py").write_text(HIDDEN)
+    environment = os.environ | {"PYTHONPATH": str(tmp_path)}
+    asked = [
+        "--quick",
+        "--variants",
+        "s16-skip-plain",
+        "--formats",
+        "pytorch,coreml",
+        "--peers",
+        "none",
+        "--frames",
+        "2",
+    ]
+    command = [sys.executable, str(ROOT / "bench.py"), *asked, "--out", str(tmp_path / "out")]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stderr
+    found, _ = rows.read(tmp_path / "out" / "rows.jsonl")
+    assert {row.format: (row.status, row.reason) for row in found} == {
+        "pytorch": ("ok", None),
+        "coreml": ("failed", coreml_reason(environment)),
+    }
+
+
+def coreml_reason(environment: dict[str, str]) -> str:
+    code = "from converters import coreml; print(coreml.available())"
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True)
+    assert "coremltools" in done.stdout
+    return done.stdout.strip()
