@@ -120,6 +120,9 @@ def show_live(model: str, size: Resolution | None) -> None:
     """Serve the page of the camera until Ctrl-C."""
     from devices.open_model import open_model
     from devices.web import packages
+
+    if reason := packages.available():
+        fail(f"no page can be served: {reason}", NOT_MEASURED)
     from devices.web.live import show
 
     path = find_network(model, "tflite", size)
@@ -128,8 +131,8 @@ def show_live(model: str, size: Resolution | None) -> None:
     open_model(path, resolution=size)
     try:
         show(path, Path(model).stem)
-    except packages.NoPackages as reason:
-        fail(f"no page can be served: {reason}", NOT_MEASURED)
+    except packages.NoPackages as failure:
+        fail(f"no page can be served: {failure}", NOT_MEASURED)
 
 
 def choose(size: tuple[int, int], background: str | None, blur: bool, recolor: str | None) -> Effect:

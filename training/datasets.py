@@ -20,6 +20,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from devices.extras import missing
+
 Policy = Literal["all people", "main person", "any"]
 Labels = Literal["as they are", "all people", "main person"]
 Pixels = NDArray[np.uint8]
@@ -309,6 +311,8 @@ def development(root: Path, only: Container[str] | None = None) -> Iterator[Phot
 
 def coco_person(root: Path, split: str = "train2017") -> Iterator[Photo]:
     """COCO: `annotations/instances_SPLIT.json`, pictures in SPLIT/."""
+    if reason := missing("train"):
+        raise ValueError(f"{root}: {reason}")
     from pycocotools.coco import COCO
 
     coco = COCO(str(root / "annotations" / f"instances_{split}.json"))

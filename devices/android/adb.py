@@ -11,6 +11,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from devices.contract import CellFailed
+from devices.extras import missing
 from devices.transport import Unreachable, call, last
 
 LIST_SECONDS = 20.0
@@ -59,7 +60,9 @@ def binary() -> str:
         for name in ("adb", "adb.exe"):
             if (folder / name).exists():
                 return str(folder / name)
-    raise NoAdb("adb is neither on the PATH nor brought by adbutils: pip install adbutils, or Android's platform-tools")
+    raise NoAdb(
+        f"adb, of Android's platform-tools, is not on the PATH, and {missing('android') or 'adbutils has none'}"
+    )
 
 
 def attached(adb: str | None = None) -> list[Listed]:

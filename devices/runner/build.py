@@ -23,8 +23,9 @@ import tempfile
 import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
+
+from devices.extras import missing
 
 HERE = Path(__file__).resolve().parent
 BUILD = HERE.parent.parent / "build" / "runner"
@@ -145,8 +146,8 @@ def _unpack_debian(temporary: Path) -> Path:
 
 
 def _check_compiler() -> None:
-    if find_spec("ziglang") is None:
-        raise CannotBuild("the compiler is missing: pip install ziglang")
+    if reason := missing("arm64"):
+        raise CannotBuild(f"the compiler is missing: {reason}")
 
 
 def _compile(source: str, out: Path, *flags: str) -> None:

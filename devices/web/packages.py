@@ -7,6 +7,8 @@ import subprocess
 from fnmatch import fnmatchcase
 from pathlib import Path
 
+from devices.extras import missing
+
 HERE = Path(__file__).resolve().parent
 MODULES = HERE / "node_modules"
 NPM_SECONDS = 600.0
@@ -35,8 +37,12 @@ class NoPackages(Exception):
 
 
 def available() -> str | None:
-    """None when the runtimes are there or npm can fetch them; otherwise what is missing, in words."""
-    return None if _installed() or shutil.which("npm") else "npm is not installed (Debian: npm; others: nodejs.org)"
+    """None when a page can be served: by the packages of the extra, with runtimes that are there or that npm can fetch.
+
+    Otherwise what is missing, in words.
+    """
+    npm = None if _installed() or shutil.which("npm") else "npm is not installed (Debian: npm; others: nodejs.org)"
+    return "; ".join(filter(None, (missing("web"), npm))) or None
 
 
 def install() -> None:

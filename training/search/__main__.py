@@ -23,6 +23,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from devices.extras import missing
 from models.cost import macs, parameters
 from models.variant import Variant, parse_resolution
 from training.search import space
@@ -165,6 +166,8 @@ def main(arguments: list[str] | None = None) -> int:
     where = options.storage or str(options.out / "study.log")
     names = [name for name in options.start.split(",") if name]
     try:
+        if reason := missing("search"):
+            raise ValueError(reason)
         if not options.trials:
             return _report(load(where), options.out)
         settings = Settings(

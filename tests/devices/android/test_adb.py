@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -50,8 +51,10 @@ def test_the_path_comes_first_and_then_the_wheel(tmp_path: Path, monkeypatch: py
     monkeypatch.setenv("PATH", str(tmp_path))
     assert adbs.binary() == str(mine)
     mine.unlink()
-    monkeypatch.setattr(adbs, "find_spec", lambda name: None)
-    with pytest.raises(NoAdb, match="pip install adbutils"):
+    monkeypatch.setitem(sys.modules, "adbutils", None)
+    with pytest.raises(
+        NoAdb, match=r"not on the PATH, and adbutils is not installed; this needs the extra \[android\]"
+    ):
         adbs.binary()
 
 
