@@ -308,7 +308,7 @@ def test_a_camera_that_is_not_there_is_told_in_a_sentence(tmp_path, run, network
     assert not (tmp_path / "out.mp4").exists()
 
 
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="has no disk that is always full")
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full, which plays a full disk")
 @pytest.mark.parametrize(("suffix", "effect"), [(".mp4", "--blur"), (".mkv", "--blur"), (".webm", "--cutout")])
 def test_a_full_disk_is_told_in_a_sentence(tmp_path, run, network, suffix, effect):
     out = tmp_path / f"out{suffix}"

@@ -155,7 +155,7 @@ def test_a_pinned_process_stays_where_it_is_told() -> None:
     assert told.stdout.startswith("True [")
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="the kernel's counters are Linux's")
+@pytest.mark.skipif(sys.platform != "linux", reason="these counters are of Linux's kernel")
 def test_waiting_for_a_processor_is_seen() -> None:
     """Two processes bound to one processor each wait half of the time; alone, hardly."""
     code = (
@@ -169,7 +169,7 @@ def test_waiting_for_a_processor_is_seen() -> None:
     assert float(told.stdout) > 0.2
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="the kernel's counters are Linux's")
+@pytest.mark.skipif(sys.platform != "linux", reason="these counters are of Linux's kernel")
 def test_sleeping_is_not_waiting() -> None:
     import time
 

@@ -302,7 +302,7 @@ def test_numbers_as_they_are_written():
     assert [signed(v) for v in (None, 0.5, -0.5)] == ["–", "+0.50", "−0.50"]
 
 
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="has no disk that is always full")
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full, which plays a full disk")
 def test_a_full_disk_is_told_in_a_sentence_and_the_page_that_was_there_stays(tmp_path):
     page, fresh = tmp_path / "report.html", tmp_path / "report.html.fresh"
     page.write_text("the page before")
