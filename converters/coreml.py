@@ -25,6 +25,7 @@ from converters import graph
 from converters.artifact import Precision, Spec
 from converters.mil import package
 from converters.mil.quiet import coremltools, no_bars
+from converters.registry import missing
 from converters.session import Array, Session
 
 if TYPE_CHECKING:
@@ -41,12 +42,11 @@ SMALLEST_QUANTISED = 512
 
 
 def available() -> str | None:
-    coremltools_ = find_spec("coremltools")
-    if coremltools_ is None or coremltools_.origin is None:
-        if (platform.system(), platform.machine()) == ("Linux", "aarch64"):
-            return "coremltools has no wheel for Linux on ARM, so Core ML is neither made nor emulated here"
-        return "coremltools is not installed; `make setup` installs it on Linux x86-64 and on a Mac"
-    if not list(Path(coremltools_.origin).parent.glob("libmilstoragepython*")):
+    if reason := missing("coremltools"):
+        return f"{reason}; Core ML needs it, on Linux x86-64 or a Mac, with Python 3.11 to 3.13"
+    spec = find_spec("coremltools")
+    folders = spec.submodule_search_locations if spec else None
+    if not any(list(Path(folder).glob("libmilstoragepython*")) for folder in folders or ()):
         return f"coremltools has no weight-file library for {platform.system()} on {platform.machine()}"
     return None
 

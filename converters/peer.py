@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 from converters import onnx, openvino
 from converters.artifact import Artifact, Failure, Spec
 from converters.cache import code, files, size
-from converters.registry import converter
+from converters.registry import cannot_run, converter
 from converters.session import Array, Session
 from models.peer import PEERS, BadPeer, Peer
 from models.segmenter import enlarge, no_mask
@@ -66,6 +66,8 @@ def _make(peer: Peer, module: str) -> Path:
     """The model that a module of ours writes, made once by each version of it, in a process of its own."""
     from platformdirs import user_cache_path
 
+    if unavailable := converter(peer.format).available():
+        raise BadPeer(peer.name, "package", f"{module} cannot make it here: {unavailable}")
     maker = import_module(module)
     if (found := maker.digest()) != peer.sha256:
         raise BadPeer(peer.name, "sha256", f"is {peer.sha256[:12]}…, but {module} makes {found}")
@@ -145,7 +147,7 @@ def bring(peer: Peer, spec: Spec) -> Artifact | Failure:
     """
     module = converter(peer.format)
     try:
-        if unavailable := module.available():
+        if unavailable := cannot_run(peer.format):
             return Failure(spec, unavailable)
         path = fetch(peer)
     except ValueError as reason:

@@ -4,21 +4,22 @@ from __future__ import annotations
 
 from importlib.util import find_spec
 
-EXTRAS: dict[str, tuple[str, ...]] = {
-    "android": ("adbutils",),
-    "arm64": ("ziglang",),
-    "search": ("optuna",),
-    "train": ("pycocotools",),
-    "web": ("segno", "starlette", "trustme", "uvicorn"),
+EXTRAS = {
+    "optuna": "train",
+    "pycocotools": "train",
+    "segno": "web",
+    "starlette": "web",
+    "trustme": "web",
+    "uvicorn": "web",
+    "ziglang": "test",
 }
-"""Extra -> the modules that it brings."""
+"""Module -> the extra that brings it."""
 
 
-def missing(extra: str) -> str | None:
-    """None when the modules of `extra` are installed; otherwise one sentence without its end, with the command."""
-    absent = [module for module in EXTRAS[extra] if find_spec(module) is None]
+def missing(*modules: str) -> str | None:
+    """None when the modules, all of one extra, are installed; otherwise one sentence that ends in the command."""
+    absent = [module for module in modules if find_spec(module) is None]
     if not absent:
         return None
-    verb = "is" if len(absent) == 1 else "are"
-    install = f".venv/bin/pip install -e '.[{extra}]' -c constraints.txt"
-    return f"{', '.join(absent)} {verb} not installed; this needs the extra [{extra}]: {install}"
+    verb, extra = "is" if len(absent) == 1 else "are", EXTRAS[absent[0]]
+    return f"{', '.join(absent)} {verb} not installed; this needs the extra [{extra}]: run `make setup EXTRAS={extra}`"

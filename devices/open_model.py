@@ -8,7 +8,7 @@ import numpy as np
 
 import models.peer
 from converters.artifact import Precision
-from converters.registry import converter, format_of
+from converters.registry import cannot_run, converter, format_of
 from converters.session import Session
 from models import checkpoint
 from models.peer import Peer
@@ -80,7 +80,7 @@ def _artifact(path: Path, precision: Precision, threads: int) -> Session:
     except ValueError as error:
         raise ValueError(f"{error}; a checkpoint ends in {CHECKPOINT}") from None
     module = converter(format)
-    if reason := module.available():
+    if reason := cannot_run(format):
         raise ValueError(f"{path}: {reason}")
     try:
         return module.load(path, threads, precision)

@@ -20,6 +20,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+from converters.registry import missing
 from reports import whole
 from reports.rows import Row, read
 
@@ -174,10 +175,12 @@ def page(figures: Sequence[Figure], out: Path) -> list[str]:
     """Draw every series at `out`, those that changed first; returns the changes in sentences."""
     drawn: list[tuple[bool, str]] = []
     said: list[str] = []
+    if unsought := missing("ruptures"):
+        said.append(f"Changes of level were not looked for; {unsought}")
     for name, found in series(figures).items():
         if len(found) < 2:
             continue
-        at = changes([f.value for f in found])
+        at = [] if unsought else changes([f.value for f in found])
         said += [told(name, found, change) for change in at]
         drawn.append((not at, _figure(name, found, at)))
     body = "".join(svg for _, svg in sorted(drawn, key=lambda d: d[0])) or "<p>No series has two figures yet.</p>"

@@ -311,7 +311,7 @@ def development(root: Path, only: Container[str] | None = None) -> Iterator[Phot
 
 def coco_person(root: Path, split: str = "train2017") -> Iterator[Photo]:
     """COCO: `annotations/instances_SPLIT.json`, pictures in SPLIT/."""
-    if reason := missing("train"):
+    if reason := missing("pycocotools"):
         raise ValueError(f"{root}: {reason}")
     from pycocotools.coco import COCO
 

@@ -11,7 +11,6 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from devices.contract import CellFailed
-from devices.extras import missing
 from devices.transport import Unreachable, call, last
 
 LIST_SECONDS = 20.0
@@ -60,9 +59,7 @@ def binary() -> str:
         for name in ("adb", "adb.exe"):
             if (folder / name).exists():
                 return str(folder / name)
-    raise NoAdb(
-        f"adb, of Android's platform-tools, is not on the PATH, and {missing('android') or 'adbutils has none'}"
-    )
+    raise NoAdb("adb is neither on the PATH nor brought by adbutils here: install Android's platform-tools")
 
 
 def attached(adb: str | None = None) -> list[Listed]:

@@ -146,7 +146,7 @@ def _unpack_debian(temporary: Path) -> Path:
 
 
 def _check_compiler() -> None:
-    if reason := missing("arm64"):
+    if reason := missing("ziglang"):
         raise CannotBuild(f"the compiler is missing: {reason}")
 
 

@@ -42,7 +42,7 @@ def available() -> str | None:
     Otherwise what is missing, in words.
     """
     npm = None if _installed() or shutil.which("npm") else "npm is not installed (Debian: npm; others: nodejs.org)"
-    return "; ".join(filter(None, (missing("web"), npm))) or None
+    return "; ".join(filter(None, (missing("segno", "starlette", "trustme", "uvicorn"), npm))) or None
 
 
 def install() -> None:

@@ -10,7 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from converters import coreml
+from converters import coreml, tflite
+from converters.artifact import Artifact, Spec
+from converters.peer import bring, fetch
+from devices.open_model import open_model
+from models.peer import match
 from reports import rows
 from tests.conftest import ROOT
 
@@ -21,9 +25,9 @@ HIDDEN = 'import sys\nsys.modules["coremltools"] = None\n'
 @pytest.mark.parametrize(
     ("system", "machine", "said"),
     [
-        ("Linux", "aarch64", "coremltools has no wheel for Linux on ARM"),
-        ("Linux", "x86_64", "coremltools is not installed; `make setup`"),
-        ("Darwin", "arm64", "coremltools is not installed; `make setup`"),
+        ("Linux", "aarch64", "coremltools has no wheel for Linux on ARM; "),
+        ("Linux", "x86_64", "not installed: coremltools; "),
+        ("Darwin", "arm64", "not installed: coremltools; "),
     ],
 )
 def test_it_says_why(monkeypatch: pytest.MonkeyPatch, system: str, machine: str, said: str) -> None:
@@ -31,6 +35,21 @@ def test_it_says_why(monkeypatch: pytest.MonkeyPatch, system: str, machine: str,
     monkeypatch.setattr(platform, "system", lambda: system)
     monkeypatch.setattr(platform, "machine", lambda: machine)
     assert str(coreml.available()).startswith(said)
+
+
+def test_a_model_file_needs_its_runtime_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on Linux on ARM: nothing can be converted to TFLite, and other people's TFLite models run all the same."""
+    monkeypatch.setitem(sys.modules, "litert_torch", None)
+    monkeypatch.setattr(platform, "system", lambda: "Linux")
+    monkeypatch.setattr(platform, "machine", lambda: "aarch64")
+    assert tflite.available() == "litert_torch has no wheel for Linux on ARM"
+    (peer,) = match("mediapipe-selfie")
+    made = bring(peer, Spec(peer.name, Path(peer.file), peer.sha256, peer.format, peer.precision, peer.resolution))
+    assert isinstance(made, Artifact)
+    assert open_model(peer.name)[1] == peer.resolution
+    (ours,) = match("mediapipe-selfie-int8")
+    with pytest.raises(ValueError, match="cannot make it here: litert_torch has no wheel for Linux on ARM"):
+        fetch(ours)
 
 
 def test_the_run_goes_on_and_its_core_ml_row_says_why(tmp_path: Path) -> None:

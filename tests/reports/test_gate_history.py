@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -96,6 +97,15 @@ def test_a_network_that_finds_nobody_any_more_has_changed() -> None:
     (change,) = history.changes([90.0] * 10 + [0.0] * 10)
     assert change.index == 10
     assert history.changes([0.0] * 20) == []
+
+
+def test_without_ruptures_the_figures_are_drawn_and_changes_not_looked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "ruptures", None)
+    said = history.page(figures(5 * noise(28) * np.repeat([1, 1.08], 14)), tmp_path / "trend.html")
+    assert said == ["Changes of level were not looked for; not installed: ruptures"]
+    assert "<svg" in (tmp_path / "trend.html").read_text()
 
 
 def test_the_page_tells_the_change_and_keeps_machines_apart(tmp_path: Path) -> None:

@@ -166,7 +166,7 @@ def main(arguments: list[str] | None = None) -> int:
     where = options.storage or str(options.out / "study.log")
     names = [name for name in options.start.split(",") if name]
     try:
-        if reason := missing("search"):
+        if reason := missing("optuna"):
             raise ValueError(reason)
         if not options.trials:
             return _report(load(where), options.out)
