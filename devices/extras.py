@@ -11,7 +11,7 @@ EXTRAS = {
     "starlette": "web",
     "trustme": "web",
     "uvicorn": "web",
-    "ziglang": "test",
+    "ziglang": "arm64",
 }
 """Module -> the extra that brings it."""
 

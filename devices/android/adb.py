@@ -59,7 +59,10 @@ def binary() -> str:
         for name in ("adb", "adb.exe"):
             if (folder / name).exists():
                 return str(folder / name)
-    raise NoAdb("adb is neither on the PATH nor brought by adbutils here: install Android's platform-tools")
+    raise NoAdb(
+        "adb is neither on the PATH nor brought by adbutils here: install Android's platform-tools, or on Linux x86-64 "
+        "run `make setup EXTRAS=android`"
+    )
 
 
 def attached(adb: str | None = None) -> list[Listed]:

@@ -65,7 +65,7 @@ def test_cocos_reader_and_the_compiler_of_the_runner_say_so_too(lean: dict[str, 
     )
     compiler = "from devices.runner import build; build._check_compiler()"
     said = ask(lean, "-c", compiler).stderr
-    assert "CannotBuild: the compiler is missing: ziglang is not installed; this needs the extra [test]" in said
+    assert "CannotBuild: the compiler is missing: ziglang is not installed; this needs the extra [arm64]" in said
 
 
 @pytest.mark.parametrize("command", [["--help"], ["devices"], ["--dry-run"]])
