@@ -243,6 +243,8 @@ def convert(
             f"; over {parity.frames} frames at most {parity.max_difference:.2g} from its checkpoint,"
             f" {parity.iou_loss_points:.3f} points of IOU lost"
         )
+        if parity.processor:
+            said += f", on {parity.processor.label}"
     print(said)
 
 

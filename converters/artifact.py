@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from converters.processor import Processor
 from models.variant import Resolution
 
 Format = Literal["onnx", "tflite", "openvino", "coreml"]
@@ -41,6 +43,14 @@ class Parity:
     iou_loss_points: float
     tolerance: dict[str, float]
     breach: str | None = None
+    processor: Processor | None = None
+    """Where it was measured; None in what was written before this was recorded."""
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Parity:
+        """The inverse of `dataclasses.asdict`, through JSON too."""
+        processor = values.get("processor")
+        return cls(**{**values, "processor": Processor.from_dict(processor) if processor else None})
 
     @property
     def ok(self) -> bool:

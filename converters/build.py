@@ -18,10 +18,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Literal
 
+from converters import processor
 from converters.artifact import Artifact, Failure, Format, Spec
 from converters.cache import Cache, code, copy, key
 from converters.registry import converter
-from converters.wire import artifact_of, encode_spec
+from converters.wire import artifact_of, encode_artifact, encode_spec
 from models.variant import Resolution
 
 if TYPE_CHECKING:
@@ -58,6 +59,7 @@ def build(
 ) -> dict[Spec, Artifact | Failure]:
     """Every spec's artifact, in the order given, from the cache where it is there, or the reason why there is none.
 
+    What the cache has from another kind of processor is compared with its checkpoint again before it is believed.
     An artifact that strays too far from its checkpoint is returned too, and `parity.breach` says so. `footage` gives
     the frames for calibration and parity, by default the embedded sample. `progress` is called from this thread.
     KeyboardInterrupt ends the workers at once and leaves nothing half-made.
@@ -76,11 +78,12 @@ def build(
                 continue
             material, sha = materials[spec.resolution]
             job = Job(spec, key(spec, converter(spec.format).versions(), sha, code(spec.format)), material)
-            if found := cache.find(job.key, spec):
+            found = cache.find(job.key, spec)
+            if found and _proven_here(found):
                 done[spec] = found
                 tell(Event(spec, "done", found, cached=True))
             else:
-                jobs.setdefault(spec.format, []).append(job)
+                jobs.setdefault(spec.format, []).append(replace(job, found=found))
         if jobs:
             done |= asyncio.run(_convert(jobs, cache, tell, worker))
     return {spec: done[spec] for spec in wanted}
@@ -106,6 +109,14 @@ class Job:
     spec: Spec
     key: str
     material: Path
+    found: Artifact | None = None
+    """What the cache has under the key, proven on another kind of processor: only its parity is measured again."""
+
+
+def _proven_here(artifact: Artifact) -> bool:
+    """Whether the parity was measured with the vector extensions that this processor has: they choose the kernels."""
+    proven = artifact.parity.processor if artifact.parity else None
+    return proven is not None and proven.extensions == processor.here().extensions
 
 
 def _materials(specs: list[Spec], footage: Footage | None, folder: Path) -> dict[Resolution, tuple[Path, str]]:
@@ -151,7 +162,7 @@ async def _convert_format(
                 with cache.workshop() as workshop:
                     outcome = await worker.convert(job, workshop, tell)
                     if isinstance(outcome, Artifact):
-                        outcome = cache.publish(workshop, outcome)
+                        outcome = cache.restate(outcome) if job.found else cache.publish(workshop, outcome)
                 done[job.spec] = outcome
                 tell(Event(job.spec, "done", outcome))
     return done
@@ -169,7 +180,13 @@ class Worker:
         """Give the worker one job and wait for its end, or for the worker's."""
         assert self.process.stdin
         assert self.process.stdout
-        asked = {"spec": encode_spec(job.spec), "key": job.key, "material": str(job.material), "folder": str(workshop)}
+        asked = {
+            "spec": encode_spec(job.spec),
+            "key": job.key,
+            "material": str(job.material),
+            "folder": str(workshop),
+            "found": encode_artifact(job.found) if job.found else None,
+        }
         with suppress(ConnectionError):
             self.process.stdin.write(json.dumps(asked).encode() + b"\n")
             await self.process.stdin.drain()

@@ -118,10 +118,22 @@ class Cache:
 
     def publish(self, workshop: Path, artifact: Artifact) -> Artifact:
         """Move the finished `artifact`, whose path lies in `workshop`, under its key; return it in its new place."""
-        entry = encode_artifact(replace(artifact, path=artifact.path.relative_to(workshop)))
-        (workshop / ENTRY).write_text(json.dumps(entry, indent=1) + "\n")
+        _describe(artifact, workshop)
         folder = self.root / artifact.key
         # Whatever is there already is damaged, or equal and made meanwhile by another process.
         shutil.rmtree(folder, ignore_errors=True)
         workshop.rename(folder)
         return replace(artifact, path=folder / artifact.path.relative_to(workshop))
+
+    def restate(self, artifact: Artifact) -> Artifact:
+        """Describe anew an `artifact` that is here already; return it."""
+        _describe(artifact, self.root / artifact.key)
+        return artifact
+
+
+def _describe(artifact: Artifact, folder: Path) -> None:
+    """Write the entry of an artifact whose path lies in `folder`, whole or not at all."""
+    entry = encode_artifact(replace(artifact, path=artifact.path.relative_to(folder)))
+    partial = folder / f".{ENTRY}-{os.getpid()}"
+    partial.write_text(json.dumps(entry, indent=1) + "\n")
+    partial.replace(folder / ENTRY)

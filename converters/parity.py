@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from converters import processor
 from converters.artifact import Parity, Precision
 from frames.score import predict
 from metrics.iou import iou
@@ -66,7 +67,8 @@ def compare(ours: Floats, reference: Floats, labels: NDArray[np.uint8], precisio
         "iou_loss_points": lost,
     }
     tolerance = TOLERANCE[precision]
-    return Parity(len(ours), **measured, tolerance=tolerance, breach=_breach(measured, tolerance, precision))
+    breach = _breach(measured, tolerance, precision)
+    return Parity(len(ours), **measured, tolerance=tolerance, breach=breach, processor=processor.here())
 
 
 def _breach(measured: dict[str, float], tolerance: dict[str, float], precision: Precision) -> str | None:

@@ -10,9 +10,11 @@ from __future__ import annotations
 
 import platform
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 UNKNOWN = "unknown processor"
 EXTENSIONS: dict[str, tuple[str, ...]] = {
@@ -34,6 +36,11 @@ class Processor:
 
     model: str
     extensions: tuple[str, ...] = ()
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Processor:
+        """The inverse of `dataclasses.asdict`, through JSON too."""
+        return cls(values["model"], tuple(values["extensions"]))
 
     @property
     def label(self) -> str:

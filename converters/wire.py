@@ -23,5 +23,5 @@ def encode_artifact(artifact: Artifact) -> dict[str, Any]:
 
 
 def artifact_of(values: dict[str, Any]) -> Artifact:
-    parity = Parity(**values["parity"]) if values["parity"] else None
+    parity = Parity.from_dict(values["parity"]) if values["parity"] else None
     return Artifact(**values | {"spec": spec_of(values["spec"]), "path": Path(values["path"]), "parity": parity})

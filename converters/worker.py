@@ -1,7 +1,9 @@
 """The converting process, `python -m converters.worker`: jobs on stdin, events on stdout, a JSON line each.
 
-In:  {"spec": {...}, "material": path, "folder": path}
+In:  {"spec": {...}, "key": key, "material": path, "folder": path, "found": {...} or null}
 Out: {"stage": "converting"}, {"stage": "checking"}, then {"made": {...}} or {"failed": "reason"}.
+
+An artifact that was `found` in the cache is not converted again: its parity is measured on this processor.
 
 One process takes all the jobs of a format, so that its imports, a variant's network and the reference masks are paid
 for once.
@@ -15,6 +17,7 @@ import os
 import sys
 import warnings
 from collections.abc import Callable
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,7 +26,7 @@ from converters import cache, equalise, parity
 from converters.artifact import Artifact, Spec
 from converters.material import Material, calibration
 from converters.registry import converter
-from converters.wire import encode_artifact, spec_of
+from converters.wire import artifact_of, encode_artifact, spec_of
 
 if TYPE_CHECKING:
     from models.hourglass import Hourglass
@@ -45,12 +48,17 @@ def make(spec: Spec, key: str, material: Path, folder: Path, stage: Callable[[st
         network = equalise.equalised(network, samples)
     out = folder / f"{spec.variant}-{spec.precision}{module.SUFFIX}"
     path = module.convert(network, spec, out, samples)
+    made = Artifact(spec, key, path, cache.size(path), cache.sha256(path), module.inspect(path), module.versions())
+    return check(made, material, stage)
+
+
+def check(made: Artifact, material: Path, stage: Callable[[str], None] = lambda _: None) -> Artifact:
+    """`made` with its parity as it is on this processor."""
     stage("checking")
-    masks = parity.masks(module.load(path, precision=spec.precision), frames.clip)
+    spec, frames = made.spec, _material(material)
+    masks = parity.masks(converter(spec.format).load(made.path, precision=spec.precision), frames.clip)
     compared = parity.compare(masks, _reference(spec.checkpoint, material), frames.labels, spec.precision)
-    return Artifact(
-        spec, key, path, cache.size(path), cache.sha256(path), module.inspect(path), module.versions(), compared
-    )
+    return replace(made, parity=compared)
 
 
 @lru_cache(maxsize=2)
@@ -101,9 +109,16 @@ def main() -> None:
 
     for line in sys.stdin:
         job = json.loads(line)
-        spec = spec_of(job["spec"])
+        spec, material = spec_of(job["spec"]), Path(job["material"])
+
+        def stage(name: str) -> None:
+            say(stage=name)
+
         try:
-            made = make(spec, job["key"], Path(job["material"]), Path(job["folder"]), lambda stage: say(stage=stage))
+            if job["found"]:
+                made = check(artifact_of(job["found"]), material, stage)
+            else:
+                made = make(spec, job["key"], material, Path(job["folder"]), stage)
         except Exception as error:
             say(failed=f"{spec.format} {spec.precision} cannot be made of {spec.variant}: {reason(error)}")
         else:

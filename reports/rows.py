@@ -40,7 +40,8 @@ class Row:
     checkpoint: str = ""
     artifact: dict[str, Any] = field(default_factory=dict)
     """key, sha256, bytes, graph, versions,
-    parity {frames, max_difference, mean_difference, iou_loss_points, tolerance}."""
+    parity {frames, max_difference, mean_difference, iou_loss_points, tolerance,
+    processor {model, extensions} on which it was measured; absent or null in older rows}."""
     network: dict[str, Any] = field(default_factory=dict)
     """parameters, macs, squeeze, skips, head; of other people's models `peer: true` and their entry of peers.toml."""
     accuracy: dict[str, Any] = field(default_factory=dict)

@@ -121,7 +121,7 @@ def _read(folder: Path, cell: Gated) -> Arm | None:
     place = _place(folder, cell)
     try:
         values = json.loads((place / ARM).read_text())
-        parity = Parity(**values["parity"]) if values["parity"] else None
+        parity = Parity.from_dict(values["parity"]) if values["parity"] else None
         arm = Arm(**values | {"path": place / values["path"], "parity": parity})
         return arm if content(arm.path) == arm.sha256 else None
     except (OSError, ValueError, KeyError, TypeError):
@@ -151,7 +151,7 @@ def of_run(folder: Path, cells: Sequence[Gated], cache: Cache | None = None) -> 
         if found is None:
             arms[cell] = Absent(f"the artifact that {folder} measured as {cell.name} is no longer in the cache")
             continue
-        parity = Parity(**row.artifact["parity"]) if row.artifact.get("parity") else None
+        parity = Parity.from_dict(row.artifact["parity"]) if row.artifact.get("parity") else None
         arms[cell] = of_file(found, cell.format, row.network.get("macs"), parity)
     return arms
 

@@ -13,9 +13,11 @@ from pathlib import Path
 
 import pytest
 
+from converters import processor
 from converters.artifact import PRECISIONS, Artifact, Failure, Precision
 from converters.build import Event, NotConverted, build, convert_one
 from converters.cache import ENTRY, Cache, code, copy, key, sha256, size
+from converters.processor import Processor
 from converters.wire import encode_spec
 from models.variant import Resolution
 from tests.conftest import as_from_a_terminal
@@ -112,6 +114,28 @@ def test_what_is_in_the_cache_is_not_made_again(troubled: Troubled) -> None:
     found = build([a.spec for a in artifacts], events.append, cache=cache, worker=MUST_NOT_START)
     assert list(found.values()) == artifacts
     assert [(event.stage, event.cached) for event in events] == [("done", True)] * 2
+
+
+def test_parity_from_another_kind_of_processor_is_measured_again(troubled: Troubled, tmp_path: Path) -> None:
+    made = troubled[2]["fp32"]
+    assert isinstance(made, Artifact)
+    assert made.parity
+    assert made.parity.processor == processor.here()
+    cache = Cache(tmp_path)
+    believed = replace(made.parity, mean_difference=0.5, processor=Processor("another", ("AVX2", "AMX")))
+    with cache.workshop() as workshop:
+        copy(made.path, workshop / made.path.name)
+        cache.publish(workshop, replace(made, path=workshop / made.path.name, parity=believed))
+    events: list[Event] = []
+    again = build([made.spec], events.append, cache=cache)[made.spec]
+    assert isinstance(again, Artifact)
+    assert [(event.stage, event.cached) for event in events] == [("checking", False), ("done", False)]
+    assert (again.sha256, again.parity) == (made.sha256, made.parity)
+    assert cache.find(made.key, made.spec) == again
+    assert build([made.spec], cache=cache, worker=MUST_NOT_START)[made.spec] == again
+    # What this record did not exist for is not believed either.
+    cache.restate(replace(again, parity=replace(made.parity, processor=None)))
+    assert isinstance(build([made.spec], cache=cache, worker=CANNOT_START)[made.spec], Failure)
 
 
 def test_a_damaged_entry_is_not_found_and_gives_way(troubled: Troubled, tmp_path: Path) -> None:
