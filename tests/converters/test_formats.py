@@ -9,12 +9,14 @@ import numpy as np
 import pytest
 import torch
 
+from converters import onnx, openvino
 from converters.artifact import Format, Precision, Spec
 from converters.graph import HARD_SWISH_FLOOR
 from converters.material import Material, calibration
 from converters.network import fold
 from converters.parity import compare, eager, masks
 from converters.registry import converter, format_of
+from converters.saturation import saturating
 from converters.session import Quantisation
 from models.checkpoint import load
 from models.hourglass import Bottleneck, DownBottleneck, Hourglass
@@ -172,6 +174,33 @@ def test_no_integers_are_spent_on_what_a_hard_swish_gives_zero_for(format: Forma
     assert len(lowest) == 2 * len(network.trunk.stage16)
     # Zero has an integer of its own, for which the range gives way a little.
     assert min(lowest) > 1.05 * HARD_SWISH_FLOOR
+
+
+@pytest.mark.parametrize("format", ["onnx", "openvino"], indirect=True)
+def test_no_sum_of_products_saturates_on_a_processor_without_vnni(format: Format, tmp_path: Path) -> None:
+    network, module = _inverted(), converter(format)
+    frame = np.random.default_rng(0).random((1, *RESOLUTION, 3), np.float32)
+    path = tmp_path / f"int8{module.SUFFIX}"
+    module.convert(network, _spec(format, "int8"), path, [(frame, no_mask(RESOLUTION))])
+    weights = {"onnx": onnx.summed_weights, "openvino": openvino.summed_weights}[format](path)
+    assert len(weights) >= 2 * len(network.trunk.stage16)
+    assert saturating(weights) == {}
+    assert max(int(np.abs(values).max()) for values in weights.values()) in (63, 64), "a bit more is given away"
+
+
+@pytest.mark.parametrize("format", ["tflite"], indirect=True)
+def test_no_weight_is_minus_128(format: Format, made: Made) -> None:
+    """XNNPACK's NEON kernels add two products of int8 in 16 bits, which fit for all other weights."""
+    from ai_edge_litert import schema_py_generated as schema
+
+    read = schema.ModelT.InitFromObj(schema.Model.GetRootAs(made["int8"].read_bytes(), 0))
+    graph = read.subgraphs[0]
+    kinds = (schema.BuiltinOperator.CONV_2D, schema.BuiltinOperator.DEPTHWISE_CONV_2D)
+    convolutions = [op for op in graph.operators if read.operatorCodes[op.opcodeIndex].builtinCode in kinds]
+    assert convolutions
+    for op in convolutions:
+        weights = np.asarray(read.buffers[graph.tensors[op.inputs[1]].buffer].data, np.uint8).view(np.int8)
+        assert weights.min() >= -127
 
 
 def _inverted() -> Any:
