@@ -1,4 +1,10 @@
-"""OpenVINO IR straight from PyTorch. fp16 stores its weights in 16 bits; int8 is NNCF's post-training quantisation."""
+"""OpenVINO IR straight from PyTorch. fp16 stores its weights in 16 bits; int8 is NNCF's post-training quantisation.
+
+NNCF's default halves the range of the first layer's weights alone; of `live`'s 31 convolutions that add products, 28
+can then saturate without VNNI (see `converters.saturation`), and do: alone, on extreme inputs on an AMD EPYC (AVX2),
+28 differ from exact integers. With OverflowFix.ENABLE, which spares the depthwise ones, none does. IOU of 60 selfies:
+`live` float32 94.96, default 95.03, all halved 94.99; `live-fast` 94.37, 94.18, 94.32; without any fix `live` 93.17.
+"""
 
 from __future__ import annotations
 
@@ -57,7 +63,9 @@ def _quantise(model: openvino.Model, names: list[str], calibration: Calibration)
     # On the three trained networks it was tried on, this leaves about a third of the mask's mean difference that NNCF's
     # defaults do (0.0085 instead of 0.0241 after 30 frames); bias correction does most of the harm.
     careful = AdvancedQuantizationParameters(
-        activations_range_estimator_params=RangeEstimatorParametersSet.MINMAX, disable_bias_correction=True
+        activations_range_estimator_params=RangeEstimatorParametersSet.MINMAX,
+        disable_bias_correction=True,
+        overflow_fix=nncf.OverflowFix.ENABLE,
     )
     return nncf.quantize(
         model,
@@ -67,6 +75,24 @@ def _quantise(model: openvino.Model, names: list[str], calibration: Calibration)
         subset_size=len(samples),
         advanced_parameters=careful,
     )
+
+
+def summed_weights(path: Path) -> dict[str, Array]:
+    """The int8 weights (output channels, ...) of the convolutions of an int8 artifact, depthwise ones left out.
+
+    By the convolution's name; what they are asked for is in `converters.saturation`.
+    """
+    import openvino as ov
+
+    found = {}
+    for op in ov.Core().read_model(path).get_ops():
+        if op.get_type_name() == "Convolution":  # a depthwise one is a GroupConvolution
+            weights = op.input_value(1).get_node()
+            while weights.get_input_size():
+                weights = weights.input_value(0).get_node()
+            if weights.get_element_type() == ov.Type.i8:
+                found[op.get_friendly_name()] = weights.get_data()
+    return found
 
 
 def _joins_to_the_picture(model: openvino.Model) -> list[str]:

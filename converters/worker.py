@@ -45,7 +45,8 @@ def make(spec: Spec, key: str, material: Path, folder: Path, stage: Callable[[st
     network, samples = _folded(spec.checkpoint), None
     if spec.precision == "int8":
         samples = list(calibration(parity.eager(_network(spec.checkpoint)), frames.calibration))
-        network = equalise.equalised(network, samples)
+        if spec.format in equalise.FORMATS:
+            network = equalise.equalised(network, samples)
     out = folder / f"{spec.variant}-{spec.precision}{module.SUFFIX}"
     path = module.convert(network, spec, out, samples)
     made = Artifact(spec, key, path, cache.size(path), cache.sha256(path), module.inspect(path), module.versions())
