@@ -12,8 +12,8 @@ import re
 import subprocess
 import tempfile
 import threading
-from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
@@ -72,67 +72,93 @@ def available() -> str | None:
 
 
 def count(model: Model, core: str = PLAIN) -> int:
-    """Instructions of one inference of `model` on `core`, one of CORES; from the cache, or counted now."""
+    """Instructions of one inference of `model` on `core`, one of CORES; from the cache, or counted now.
+
+    CannotCount says why there is no count.
+    """
     kept = cached(model, core)
     if kept is not None:
         return kept
-    if reason := available():
-        raise CannotCount(reason.rstrip("."))
-    content = _read(model)
-    counted = fresh(content, core)
-    _write(_place(content, core), counted)
+    counted = fresh(model, core)
+    keep(content_key(model), core, counted)
     return counted
 
 
 def cached(model: Model, core: str = PLAIN) -> int | None:
     """The count that was kept; None where there is none. Nothing is built and nothing runs."""
+    try:
+        return recall(content_key(model), core)
+    except CannotCount:
+        return None
+
+
+def content_key(model: Model) -> str:
+    """The hash of what runs. CannotCount as of `runnable`."""
+    return hashlib.sha256(runnable(_read(model))[0]).hexdigest()
+
+
+def recall(key: str, core: str) -> int | None:
+    """The count kept under `key`; None where there is none, and where there is no emulator."""
     if available() or not build.built():
         return None
     try:
-        return int(_place(_read(model), core).read_text())
+        return int(_place(key, core).read_text())
     except (OSError, ValueError):
         return None
 
 
-def known(model: Model) -> dict[str, int]:
-    """The counts that were kept, core to count, in the order of CORES."""
-    return {core: found for core in CORES if (found := cached(model, core)) is not None}
+def keep(key: str, core: str, counted: int) -> None:
+    """Keep a count under `key`, in one step: several processes may count at once."""
+    place = _place(key, core)
+    place.parent.mkdir(parents=True, exist_ok=True)
+    part = place.with_name(f"{place.name}.{os.getpid()}-{threading.get_ident()}")
+    part.write_text(f"{counted}\n")
+    part.replace(place)
 
 
-def count_all(
-    asked: Iterable[tuple[Model, str]], told: Callable[[Model, str, int | CannotCount], None] = lambda *_: None
-) -> dict[tuple[Model, str], int | CannotCount]:
-    """Count several models on cores side by side, as many at once as there are processors.
+def known(model: Model) -> dict[str, int | str]:
+    """The counts that were kept, core to count, and `changed`, what `runnable` had to change, if anything."""
+    found: dict[str, int | str] = {core: n for core in CORES if (n := cached(model, core)) is not None}
+    changed = runnable(_read(model))[1] if found else ""
+    return found | ({"changed": changed} if changed else {})
 
-    `told` is called from threads of its own, once a count.
+
+def count_all(asked: Iterable[tuple[Model, str]]) -> Iterator[tuple[Model, str, int | CannotCount]]:
+    """Count several models on cores, as many at once as there are processors; each pair with its count, as it comes.
+
+    No count is begun once the caller has lost interest, or was interrupted.
     """
 
-    def one(pair: tuple[Model, str]) -> int | CannotCount:
-        found: int | CannotCount
+    def one(model: Model, core: str) -> int | CannotCount:
         try:
-            found = count(*pair)
+            return count(model, core)
         except CannotCount as reason:
-            found = reason
-        told(*pair, found)
-        return found
+            return reason
 
     pairs = list(dict.fromkeys(asked))
     if pairs and not available():
-        with suppress(build.CannotBuild):
+        with suppress(build.CannotBuild):  # each count says so
             build.build()  # once, before several threads would
             build.build_plugin(emulator.QEMU)
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        return dict(zip(pairs, pool.map(one, pairs), strict=True))
+    pool = ThreadPoolExecutor(os.cpu_count())
+    try:
+        running = {pool.submit(one, *pair): pair for pair in pairs}
+        for done in as_completed(running):
+            yield *running[done], done.result()
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
 
 
 def fresh(model: Model, core: str, frames: int = FRAMES) -> int:
     """Instructions of one inference, counted now whatever the cache holds: of `frames` inferences the middle one."""
     if core not in CORES:
         raise CannotCount(f"{core!r} is none of {', '.join(CORES)}")
+    if reason := available():
+        raise CannotCount(reason.removesuffix("."))
     try:
         kit, plugin = build.build(), build.build_plugin(emulator.QEMU)
-    except build.CannotBuild as reason:
-        raise CannotCount(f"the runner kit cannot be built: {reason}") from None
+    except build.CannotBuild as fault:
+        raise CannotCount(f"the runner kit cannot be built: {fault}") from None
     with tempfile.TemporaryDirectory(prefix="count-") as folder:
         path, lines = Path(folder) / "model.tflite", Path(folder) / "instructions"
         path.write_bytes(runnable(_read(model))[0])
@@ -143,8 +169,8 @@ def fresh(model: Model, core: str, frames: int = FRAMES) -> int:
             if done.returncode:
                 raise CannotCount(f"the emulator says: {transport.last(done.stderr)}")
             return emulator.per_frame(lines.read_text(), frames)[0]
-        except CellFailed as reason:
-            raise CannotCount(str(reason)) from None
+        except CellFailed as fault:
+            raise CannotCount(str(fault)) from None
 
 
 def runnable(model: bytes) -> tuple[bytes, str]:
@@ -178,12 +204,10 @@ def _read(model: Model) -> bytes:
     return model if isinstance(model, bytes) else model.read_bytes()
 
 
-def _place(model: bytes, core: str) -> Path:
+def _place(key: str, core: str) -> Path:
     from platformdirs import user_cache_path
 
-    return (
-        user_cache_path("segmentation-bench") / "instructions" / _made_by() / core / hashlib.sha256(model).hexdigest()
-    )
+    return user_cache_path("segmentation-bench") / "instructions" / _made_by() / core / key
 
 
 @cache
@@ -195,10 +219,3 @@ def _made_by() -> str:
     said = subprocess.run([emulator.QEMU, "--version"], capture_output=True, text=True, timeout=30, check=False).stdout
     found = re.search(r"version (\S+)", said)
     return f"{build.build().sha256}-qemu-{found[1] if found else 'unknown'}"
-
-
-def _write(place: Path, counted: int) -> None:
-    place.parent.mkdir(parents=True, exist_ok=True)
-    part = place.with_name(f"{place.name}.{os.getpid()}-{threading.get_ident()}")
-    part.write_text(f"{counted}\n")
-    part.replace(place)
