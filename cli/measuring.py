@@ -105,6 +105,7 @@ def _count(made: Iterable[Artifact | Failure], live: Live) -> None:
     from converters.artifact import Artifact
     from devices import instructions
 
+    names: dict[instructions.Model, str]
     names = {a.path: a.spec.name for a in made if isinstance(a, Artifact) and a.spec.format == "tflite"}
     if names and (reason := instructions.available()):
         live.say(reason)

@@ -26,6 +26,7 @@ import numpy as np
 from converters.openvino import settings
 from costs.arm import counts_of
 from costs.blocks import WARM_UP, Infer, fastest
+from devices.instructions import available
 from models.variant import Resolution, get, parse_resolution
 
 ROUNDS = 20
@@ -65,6 +66,9 @@ def arm(model: bytes, tell: Callable[[str], None]) -> tuple[list[int], int] | No
 
     The counts of the cuts are exact, so the sum is the whole up to what reading the graph's outputs costs.
     """
+    if reason := available():
+        tell(reason)
+        return None
     length = len(_read(model).subgraphs[0].operators)
     *cuts, whole = counts_of([*(cut(model, n) for n in range(1, length + 1)), model], tell)
     if whole is None or None in cuts:

@@ -27,6 +27,9 @@ FRAMES = 2
 SECONDS = 600.0
 """For one count: LiteRT starts in about a second there, and a network of 50 M instructions takes one a frame."""
 
+SPREAD = 1e-3
+"""Share by which two counts of one model may differ."""
+
 Model = Path | bytes
 """A TFLite file, or its content."""
 

@@ -35,7 +35,7 @@ from frames.sample import embedded
 from frames.score import predict, prepare, score
 from models import checkpoint
 from tests.conftest import need, need_coreml
-from tests.devices.android.conftest import adb_server, make_phone, qemu
+from tests.devices.android.conftest import adb_server, make_phone
 from tests.devices.ios.conftest import LIMITS, harness, link, phone, pymobile
 from tests.devices.ios.harness import Harness
 from tests.devices.shallow import COUNTS
