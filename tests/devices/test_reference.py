@@ -42,7 +42,7 @@ from tests.devices.shallow import COUNTS
 from tests.devices.web.conftest import SOFTWARE_GPU, open_browser, packages
 from tests.devices.web.test_chromium import measure, the_result
 
-__all__ = ["adb_server", "harness", "link", "make_phone", "open_browser", "packages", "phone", "pymobile", "qemu"]
+__all__ = ["adb_server", "harness", "link", "make_phone", "open_browser", "packages", "phone", "pymobile"]
 
 NAME = "s16-skip-plain"
 WEIGHTS = checkpoint.FOLDER / f"{NAME}.safetensors"
