@@ -187,8 +187,10 @@ def runnable(model: bytes) -> tuple[bytes, str]:
 
     try:
         root = schema.Model.GetRootAs(model, 0)
-        codes = [root.OperatorCodes(i).CustomCode() for i in range(root.OperatorCodesLength())]
         graph = root.Subgraphs(0)
+        # A code that no operator has any more may stand in the list.
+        used = {graph.Operators(i).OpcodeIndex() for i in range(graph.OperatorsLength())}
+        codes = [root.OperatorCodes(i).CustomCode() for i in sorted(used)]
         inputs = [graph.Tensors(graph.Inputs(i)) for i in range(graph.InputsLength())]
     except Exception as error:  # flatbuffers raises whatever its bytes lead it to
         raise CannotCount(f"it is no TFLite model: {error}") from None
