@@ -189,7 +189,7 @@ def list_variants(
     """List the networks: parameters, multiply-accumulates and ARM instructions of a frame, and whether there is a
     checkpoint.
 
-    ARM instructions are shown where they were counted before, and do not depend on the weights.
+    ARM instructions are of the untrained network, a percent off in int8, and shown where they were counted before.
     """
     from cli.counting import count_missing, missing
     from costs.arm import COLUMNS, cached_variant
@@ -222,7 +222,14 @@ def list_variants(
         print_json(listed)
     else:
         print_table(
-            ["variant", "parameters", "input", "MACs", *(f"M ARM instr.\n{name.replace('_', ' ')}" for name in COLUMNS), "checkpoint"],
+            [
+                "variant",
+                "parameters",
+                "input",
+                "MACs",
+                *(f"M ARM instr.\n{name.replace('_', ' ')}" for name in COLUMNS),
+                "checkpoint",
+            ],
             [
                 [
                     n["variant"],

@@ -31,8 +31,8 @@ SPREAD = 1e-4
 """Share by which two counts of one model, with one kit and one emulator, may differ.
 
 Measured: 0 between counts of 1, 2 and 3 inferences of live (float32 and int8) and of MediaPipe's two selfie networks
-(float32) on both cores, the machine's processors busy. Operators that XNNPACK leaves to LiteRT allocate as they go, which
-moved an inference by some hundred instructions in 12 million (devices/emulator.py).
+(float32) on both cores, the machine's processors busy. Operators that XNNPACK leaves to LiteRT allocate as they go:
+that moved an inference by some hundred instructions in 12 million (devices/emulator.py).
 """
 
 Model = Path | bytes

@@ -239,8 +239,12 @@ def _counts(seen: Sequence[Summary]) -> dict[str, list[tuple[Core, Any]]]:
 
 
 def _counted_as(seen: Sequence[Summary]) -> list[str]:
-    """Of models that were changed before they were counted, how, a sentence each."""
-    return list(dict.fromkeys(f"{s.row.variant} was counted {s.counted_as}." for s in seen if s.counted_as))
+    """Of models that were changed before they were counted, how, a sentence for each change."""
+    names: dict[str, list[str]] = defaultdict(list)
+    for s in seen:
+        if s.counted_as and s.row.variant not in names[s.counted_as]:
+            names[s.counted_as].append(s.row.variant)
+    return [f"Counted {how}: {', '.join(models)}." for how, models in names.items()]
 
 
 def _lessons(seen: Sequence[Summary]) -> list[Lesson]:
