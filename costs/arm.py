@@ -1,9 +1,8 @@
 """ARM instructions of a network that nobody trained: python -m costs.arm VARIANT [--resolution HxW] [--precision P]
 
 A network can be chosen by its count before it is trained. The variant is exported to TFLite with random weights and
-counted under qemu-aarch64 (devices/instructions.py). In float32 the weights play no part (live: 3 in a million). In int8
-they choose the scales, and so how some tensors are converted: of the trained live's file the counts are 0.7 % (no dot
-products) and 1.2 % (dot products) lower.
+counted under qemu-aarch64 (devices/instructions.py). In float32 the weights play no part (live: 3 in a million). In
+int8 they choose the scales: the trained live's file takes 0.7 % (no dot products) and 1.2 % (dot products) fewer.
 """
 
 from __future__ import annotations
