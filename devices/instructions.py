@@ -63,9 +63,9 @@ CORES = {
         ),
     )
 }
-"""Who has dot products: pytorch/cpuinfo, src/arm/linux/aarch64-isa.c (A75 from revision 2, A55 from revision 1; Pixel 3's
-are not listed). Newer phones have i8mm as qemu's `max` has, for which XNNPACK has other kernels: live in int8 takes 3 %
-more instructions there."""
+"""Who has dot products: pytorch/cpuinfo, src/arm/linux/aarch64-isa.c (A75 from revision 2, A55 from revision 1; not
+Pixel 3). Newer phones have i8mm as qemu's `max` has, for which XNNPACK has other kernels: live in int8 takes 3 % more
+instructions there."""
 PLAIN, DOT = CORES
 """The core without dot products, and the one with them."""
 
