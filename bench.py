@@ -244,7 +244,7 @@ def list_variants(
         )
     if unavailable:
         print(unavailable, file=sys.stderr)
-    elif number := missing(networks, sizes):
+    elif not count and (number := missing(networks, sizes)):
         print(f"{number} counts of ARM instructions are missing; --count makes them.", file=sys.stderr)
     if count and unavailable:
         raise typer.Exit(NOT_MEASURED)

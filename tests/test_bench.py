@@ -113,7 +113,7 @@ def test_arm_instructions_of_a_variant_are_counted_when_asked_for(
     qemu: str, here: Here, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("platformdirs.user_cache_path", lambda _: tmp_path)
-    one = ("variants", "--variants", "s32-noskip-plain", "--resolution", "32x32", "--json")
+    one = ("variants", "--variants", "s32-noskip-plain", "--resolution", "64x64", "--json")
     code, told, said = here(*one)
     assert code == 0
     assert set(json.loads(told)[0]["arm_instructions"].values()) == {None}
