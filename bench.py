@@ -175,39 +175,79 @@ def bench(
 
 
 @app.command("variants")
-def list_variants(ctx: typer.Context, resolution: ResolutionOption = None, as_json: JsonOption = False) -> None:
-    """List the networks: parameters, multiply-accumulates of a frame, and whether there is a checkpoint."""
+def list_variants(
+    ctx: typer.Context,
+    resolution: ResolutionOption = None,
+    count: Annotated[
+        bool, typer.Option("--count", help="Count the ARM instructions that were not counted yet: minutes.")
+    ] = False,
+    variants: Annotated[
+        Any, typer.Option(parser=option(parse_variants), metavar="GLOB", help="Which ones.", show_default="all")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """List the networks: parameters, multiply-accumulates and ARM instructions of a frame, and whether there is a
+    checkpoint.
+
+    ARM instructions are of the untrained network, a percent off in int8, and shown where they were counted before.
+    """
+    from cli.counting import count_missing, missing
+    from costs.arm import COLUMNS, cached_variant
+    from devices import instructions
     from models.cost import macs, parameters
-    from models.variant import VARIANTS
+    from models.variant import VARIANTS, match
 
     size = or_before(ctx, "resolution", resolution)
     shipped = trained(or_before(ctx, "checkpoints", None))
+    asked = or_before(ctx, "variants", variants)
+    networks = {name: VARIANTS[name] for name in (match(asked) if asked else VARIANTS)}
+    sizes = {name: size or variant.resolution for name, variant in networks.items()}
+    unavailable = instructions.available()
+    if count and not unavailable:
+        count_missing(networks, sizes)
     listed: list[dict[str, Any]] = [
         {
             "variant": name,
             "parameters": parameters(variant),
-            "macs": macs(variant, size or variant.resolution),
-            "resolution": list(size or variant.resolution),
+            "macs": macs(variant, sizes[name]),
+            "resolution": list(sizes[name]),
             "checkpoint": name in shipped,
+            "arm_instructions": {
+                column: cached_variant(variant, sizes[name], *counted) for column, counted in COLUMNS.items()
+            },
         }
-        for name, variant in VARIANTS.items()
+        for name, variant in networks.items()
     ]
     if or_before(ctx, "as_json", as_json):
         print_json(listed)
-        return
-    print_table(
-        ["variant", "parameters", "input", "MACs", "checkpoint"],
-        [
+    else:
+        print_table(
             [
-                n["variant"],
-                f"{n['parameters']:,}",
-                "x".join(map(str, n["resolution"])),
-                f"{n['macs'] / 1e6:,.1f} M",
-                "yes" if n["checkpoint"] else "not yet",
-            ]
-            for n in listed
-        ],
-    )
+                "variant",
+                "parameters",
+                "input",
+                "MACs",
+                *(f"M ARM instr.\n{name.replace('_', ' ')}" for name in COLUMNS),
+                "checkpoint",
+            ],
+            [
+                [
+                    n["variant"],
+                    f"{n['parameters']:,}",
+                    "x".join(map(str, n["resolution"])),
+                    f"{n['macs'] / 1e6:,.1f} M",
+                    *(f"{found / 1e6:.2f}" if found else "-" for found in n["arm_instructions"].values()),
+                    "yes" if n["checkpoint"] else "not yet",
+                ]
+                for n in listed
+            ],
+        )
+    if unavailable:
+        print(unavailable, file=sys.stderr)
+    elif not count and (number := missing(networks, sizes)):
+        print(f"{number} counts of ARM instructions are missing; --count makes them.", file=sys.stderr)
+    if count and unavailable:
+        raise typer.Exit(NOT_MEASURED)
 
 
 @app.command()

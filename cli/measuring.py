@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,9 +13,11 @@ from cli.ending import INTERRUPTED, NOT_MEASURED, fail
 from cli.printing import print_json, print_rich
 
 if TYPE_CHECKING:
+    from converters.artifact import Artifact, Failure
     from devices.plan import Plan, Weights
     from devices.select import Attached
     from frames.clip import Footage
+    from reports.live import Live
 
 
 def with_live(plan: Plan, weights: Mapping[str, Weights]) -> Plan:
@@ -62,6 +64,7 @@ def measure(
                 data = run.prepare(excerpt(footage, few) if few else footage, taken)
                 todo = shuffled(run.left(plan, made, data, finished), session.seed)
                 shares.append(run.Share(plan, todo, target.runner, data, target.emulated, target.here))
+            _count([made[task.spec] for share in shares for task in share.tasks if task.spec], live)
             live.stage("measure", sum(len(share.tasks) for share in shares))
             cells = {task.cell.name for plan, _ in parts for task in plan.tasks}
             for share, event in run.everywhere(shares, made):
@@ -92,6 +95,30 @@ def measure(
         live.say("All of this was measured before; give another --out to measure it once more.")
     if not any(row.status == "ok" for row in mine):
         fail("no cell could be measured; each row says why.", NOT_MEASURED)
+
+
+def _count(made: Iterable[Artifact | Failure], live: Live) -> None:
+    """Count the ARM instructions of the TFLite artifacts that are to be measured, before a clock runs on this machine.
+
+    `reports.record` finds the counts where they are kept. What cannot be counted is said, and costs no cell.
+    """
+    from converters.artifact import Artifact
+    from devices import instructions
+
+    names: dict[instructions.Model, str]
+    names = {a.path: a.spec.name for a in made if isinstance(a, Artifact) and a.spec.format == "tflite"}
+    if names and (reason := instructions.available()):
+        live.say(reason)
+        return
+    absent = [(p, core) for p in names for core in instructions.CORES if instructions.cached(p, core) is None]
+    if not absent:
+        return
+    live.stage("count", len(absent))
+    reasons: set[str] = set()
+    for path, core, found in instructions.count_all(absent):
+        fresh = isinstance(found, instructions.CannotCount) and str(found) not in reasons
+        reasons |= {str(found)} if fresh else set()
+        live.done(f"{names[path]}: ARM instructions on {core} were not counted: {found}." if fresh else "")
 
 
 def show(plans: list[Plan], as_json: bool) -> None:

@@ -2,8 +2,9 @@
 
 Every block is converted alone, to TFLite (LiteRT, XNNPACK) and OpenVINO, float32, and timed on one thread at the size
 that it has inside the network; blocks take turns, the fastest of all rounds counts. Printed is a Markdown table with
-the multiply-accumulates beside, the whole network last: the blocks add up to more than it, as each of them reads
-its input from memory and writes its output there.
+the multiply-accumulates and, where the emulator is installed, the ARM instructions of the TFLite file beside, the whole
+network last: the blocks add up to more than it, as each of them reads its input from memory and writes its output
+there.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from converters.openvino import settings
+from costs.arm import counts_of
 from models.cost import convolution_macs
 from models.hourglass import Bottleneck, Hourglass
 from models.inverted import InvertedTrunk
@@ -31,6 +33,7 @@ from models.variant import Resolution, get, parse_resolution
 WARM_UP, ROUNDS, RUNS = 5, 20, 5
 RUNTIMES = ("LiteRT", "OpenVINO")
 WHOLE = "the whole network"
+TFLITE = "block.tflite"
 
 Infer = Callable[[], object]
 
@@ -51,6 +54,8 @@ class Cost:
     macs: int
     milliseconds: tuple[float, ...]
     """In the order of RUNTIMES."""
+    instructions: int | None = None
+    """On an ARM core without dot products; None where they were not counted."""
 
 
 def blocks(network: Hourglass, resolution: Resolution) -> list[Block]:
@@ -139,7 +144,7 @@ def litert(block: Block, folder: Path) -> Infer:
     import litert_torch
     from ai_edge_litert.interpreter import Interpreter
 
-    path = folder / "block.tflite"
+    path = folder / TFLITE
     inputs = tuple(i.permute(0, 2, 3, 1).contiguous() for i in block.inputs)
     litert_torch.convert(_Nhwc(block.module).eval(), inputs).export(str(path))
     interpreter = Interpreter(model_path=str(path), num_threads=1)
@@ -175,12 +180,14 @@ def fastest(
 
 
 def milliseconds(parts: Sequence[Block], folder: Path, rounds: int, tell: Callable[[str], None]) -> NDArray[np.float64]:
-    """(blocks, RUNTIMES): of the fastest inference of each on one thread."""
+    """(blocks, RUNTIMES): of the fastest inference of each on one thread. `folder` then holds a folder a block."""
     torch.set_num_threads(1)
     loaded: list[Infer] = []
-    for part in parts:
+    for index, part in enumerate(parts):
         tell(f"converting {part.name}")
-        loaded += [make(part, folder) for make in (litert, openvino)]
+        place = folder / str(index)
+        place.mkdir()
+        loaded += [make(part, place) for make in (litert, openvino)]
     for infer in loaded:
         for _ in range(WARM_UP):
             infer()
@@ -198,9 +205,10 @@ def costs(name: str, resolution: Resolution, rounds: int, tell: Callable[[str], 
     parts = blocks(fold(Hourglass(variant)), resolution)
     with TemporaryDirectory() as folder:
         times = milliseconds(parts, Path(folder), rounds, tell)
+        counts = counts_of([(Path(folder) / str(index) / TFLITE).read_bytes() for index in range(len(parts))], tell)
     return [
-        Cost(part.name, _shapes(part.inputs), convolution_macs(part.module, part.inputs), tuple(map(float, row)))
-        for part, row in zip(parts, times, strict=True)
+        Cost(part.name, _shapes(part.inputs), convolution_macs(part.module, part.inputs), tuple(map(float, row)), found)
+        for part, row, found in zip(parts, times, counts, strict=True)
     ]
 
 
@@ -209,11 +217,12 @@ def _shapes(inputs: Sequence[Tensor]) -> str:
 
 
 def markdown(found: Sequence[Cost]) -> str:
-    lines = ["| block | input (H×W×C) | M MACs | " + " | ".join(f"{name}, ms" for name in RUNTIMES) + " |"]
-    lines.append("|---" * (3 + len(RUNTIMES)) + "|")
+    columns = ["block", "input (H×W×C)", "M MACs", *(f"{name}, ms" for name in RUNTIMES), "M ARM instructions"]
+    lines = [f"| {' | '.join(columns)} |", "|---" * len(columns) + "|"]
     for cost in found:
         times = " | ".join(f"{ms:.3f}" for ms in cost.milliseconds)
-        lines.append(f"| {cost.name} | {cost.shape} | {cost.macs / 1e6:.1f} | {times} |")
+        arm = "" if cost.instructions is None else f"{cost.instructions / 1e6:.3f}"
+        lines.append(f"| {cost.name} | {cost.shape} | {cost.macs / 1e6:.1f} | {times} | {arm} |")
     return "\n".join(lines)
 
 

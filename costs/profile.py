@@ -7,15 +7,16 @@ OpenVINO counts its own operators (PERF_COUNT). LiteRT's Python package gives no
 network is cut off behind each operator in turn, and an operator's time is what the cut behind it takes more than the
 cut before it: all cuts take turns, the fastest run of each counts. Where XNNPACK fuses or reorders across a cut, or
 hands a tensor out that it would have kept, the time goes to the neighbour; the sum is right, and the small negative
-ones are such.
+ones are such. Where the emulator is installed, the ARM instructions of the same cuts are counted beside: an operator's
+are those that the cut behind it takes more than the cut before it.
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -23,7 +24,9 @@ from typing import Any
 import numpy as np
 
 from converters.openvino import settings
+from costs.arm import counts_of
 from costs.blocks import WARM_UP, Infer, fastest
+from devices.instructions import available
 from models.variant import Resolution, get, parse_resolution
 
 ROUNDS = 20
@@ -40,6 +43,8 @@ class Op:
     milliseconds: float
     by: str = ""
     """The kernel that ran it, where the runtime says so."""
+    instructions: int | None = None
+    """On an ARM core without dot products; None where they were not counted."""
 
 
 def litert(path: Path, rounds: int) -> tuple[list[Op], float]:
@@ -54,6 +59,21 @@ def litert(path: Path, rounds: int) -> tuple[list[Op], float]:
     *times, whole = fastest(runs, rounds)
     steps = np.diff([0.0, *times])
     return [Op(kind, shape, float(ms)) for (kind, shape), ms in zip(_kinds(model), steps, strict=True)], float(whole)
+
+
+def arm(model: bytes, tell: Callable[[str], None]) -> tuple[list[int], int] | None:
+    """ARM instructions of each operator of a TFLite model, and of the whole; None and a sentence without the emulator.
+
+    The counts of the cuts are exact, so the sum is the whole up to what reading the graph's outputs costs.
+    """
+    if reason := available():
+        tell(reason)
+        return None
+    length = len(_read(model).subgraphs[0].operators)
+    *cuts, whole = counts_of([*(cut(model, n) for n in range(1, length + 1)), model], tell)
+    if whole is None or None in cuts:
+        return None
+    return [int(step) for step in np.diff([0, *cuts])], whole
 
 
 def cut(model: bytes, length: int) -> bytes:
@@ -139,25 +159,41 @@ def openvino(path: Path, rounds: int) -> tuple[list[Op], float]:
     return ops, float(whole)
 
 
-def markdown(runtime: str, ops: Sequence[Op], whole: float, shown: int = SHOWN) -> str:
-    """The dearest operators, and all of them by kind."""
+def markdown(runtime: str, ops: Sequence[Op], whole: float, shown: int = SHOWN, instructions: int | None = None) -> str:
+    """The dearest operators, and all of them by kind. `instructions` are those of the whole, where it was counted."""
     total = sum(op.milliseconds for op in ops)
     lines = [f"{runtime}: {whole:.3f} ms the whole, {total:.3f} ms the sum of {len(ops)} operators", ""]
-    lines += ["| kind | operators | ms | share |", "|---|---|---|---|"]
-    kinds = {op.kind: [o.milliseconds for o in ops if o.kind == op.kind] for op in ops}
-    for kind, times in sorted(kinds.items(), key=lambda item: -sum(item[1])):
-        lines.append(f"| {kind} | {len(times)} | {sum(times):.3f} | {100 * sum(times) / total:.0f} % |")
-    lines += ["", "| # | operator | output | ms | share | kernel |", "|---|---|---|---|---|---|"]
+    if instructions is not None:
+        added = sum(op.instructions or 0 for op in ops)
+        lines[:1] += [f"ARM: {instructions / 1e6:.3f} M instructions the whole, {added / 1e6:.3f} M the sum"]
+    head = " M ARM instructions |" if instructions is not None else ""
+    rule = "---|" if head else ""
+
+    def arm(found: Iterable[Op]) -> str:
+        return f" {sum(op.instructions or 0 for op in found) / 1e6:.3f} |" if head else ""
+
+    lines += [f"| kind | operators | ms | share |{head}", f"|---|---|---|---|{rule}"]
+    kinds = {op.kind: [o for o in ops if o.kind == op.kind] for op in ops}
+    times = {kind: sum(op.milliseconds for op in found) for kind, found in kinds.items()}
+    for kind, found in sorted(kinds.items(), key=lambda item: -times[item[0]]):
+        share = 100 * times[kind] / total
+        lines.append(f"| {kind} | {len(found)} | {times[kind]:.3f} | {share:.0f} % |{arm(found)}")
+    lines += ["", f"| # | operator | output | ms | share | kernel |{head}", f"|---|---|---|---|---|---|{rule}"]
     dearest = sorted(enumerate(ops), key=lambda item: -item[1].milliseconds)[:shown]
     for at, op in dearest:
         shape = "×".join(map(str, op.shape))
         share = 100 * op.milliseconds / total
-        lines.append(f"| {at} | {op.kind} | {shape} | {op.milliseconds:.3f} | {share:.0f} % | {op.by} |")
+        lines.append(f"| {at} | {op.kind} | {shape} | {op.milliseconds:.3f} | {share:.0f} % | {op.by} |{arm([op])}")
     return "\n".join(lines)
 
 
-def profile(model: str, resolution: Resolution | None, rounds: int) -> dict[str, tuple[list[Op], float]]:
-    """By runtime. ValueError when there is no such variant or checkpoint."""
+def profile(
+    model: str, resolution: Resolution | None, rounds: int, tell: Callable[[str], None]
+) -> dict[str, tuple[list[Op], float, int | None]]:
+    """By runtime: operators, milliseconds of the whole, ARM instructions of the whole where they were counted.
+
+    ValueError when there is no such variant or checkpoint.
+    """
     import torch
 
     from converters import openvino as to_openvino
@@ -175,7 +211,12 @@ def profile(model: str, resolution: Resolution | None, rounds: int) -> dict[str,
     with TemporaryDirectory() as folder:
         one = tflite.convert(folded, Spec("", Path(), "", "tflite", "fp32", size), Path(folder) / "m.tflite", None)
         two = to_openvino.convert(folded, Spec("", Path(), "", "openvino", "fp32", size), Path(folder) / "m.xml", None)
-        return {"LiteRT": litert(one, rounds), "OpenVINO": openvino(two, rounds)}
+        ops, whole = litert(one, rounds)
+        instructions = None
+        if counted := arm(one.read_bytes(), tell):
+            steps, instructions = counted
+            ops = [replace(op, instructions=step) for op, step in zip(ops, steps, strict=True)]
+        return {"LiteRT": (ops, whole, instructions), "OpenVINO": (*openvino(two, rounds), None)}
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -186,11 +227,12 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     try:
         size = parse_resolution(options.resolution) if options.resolution else None
-        found = profile(options.model, size, options.rounds)
+        found = profile(options.model, size, options.rounds, lambda text: print(text, file=sys.stderr))
     except ValueError as error:
         print(f"costs.profile: {error}", file=sys.stderr)
         return 2
-    print("\n\n".join(markdown(runtime, *told) for runtime, told in found.items()))
+    told = found.items()
+    print("\n\n".join(markdown(name, ops, whole, instructions=counted) for name, (ops, whole, counted) in told))
     return 0
 
 

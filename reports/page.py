@@ -11,12 +11,14 @@ from typing import Any
 
 from devices.android import probe as android
 from devices.environment import HAZARDS
+from devices.instructions import CORES, Core
 from devices.ios import probe as ios
 from devices.web import phone
 from frames.sample import NAME
 from models.variant import REFERENCE, VARIANTS
 from reports import plots, whole
 from reports.ablation import CHANGES, Change, Effect, Grid, ablation
+from reports.arm import tallies
 from reports.gate.output import FILE
 from reports.gate.section import Section, sections
 from reports.pareto import (
@@ -150,6 +152,9 @@ def view(seen: Sequence[Summary]) -> dict[str, Any]:
     return {
         "rows": seen,
         "places": places,
+        "cores": [core for core in CORES.values() if any(s.arm(core.name) for s in seen)],
+        "counts": _counts(now),
+        "counted_as": _counted_as(seen),
         "chosen": {id(s) for s in chosen},
         "verdicts": verdicts,
         "tables": [
@@ -217,6 +222,29 @@ def _place(
         [(s, choice.ship.fps / s.model.fps) for s in paced if s.scope == scope and s.model],
         overlooked(p.summary.row.variant for p in members),
     )
+
+
+def _counts(seen: Sequence[Summary]) -> dict[str, list[tuple[Core, Any]]]:
+    """Data set -> a chart a core, whose axes they share."""
+    by_core = {core: tallies(seen, core.name) for core in CORES.values()}
+    charts: dict[str, list[tuple[Core, Any]]] = {}
+    for data in dict.fromkeys(data for found in by_core.values() for data in found):
+        there = {core: found[data] for core, found in by_core.items() if data in found}
+        limits = plots.count_limits([t for members in there.values() for t in members])
+        for core, members in there.items():
+            ours, peers = ([t for t in members if t.summary.peer is peer] for peer in (False, True))
+            drawn = plots.counted(f"{data} {core.name}", ours, peers, limits, f"ARM instructions, {core.label}")
+            charts.setdefault(data, []).append((core, _safe(drawn)))
+    return charts
+
+
+def _counted_as(seen: Sequence[Summary]) -> list[str]:
+    """Of models that were changed before they were counted, how, a sentence for each change."""
+    names: dict[str, list[str]] = defaultdict(list)
+    for s in seen:
+        if s.counted_as and s.row.variant not in names[s.counted_as]:
+            names[s.counted_as].append(s.row.variant)
+    return [f"Counted {how}: {', '.join(models)}." for how, models in names.items()]
 
 
 def _lessons(seen: Sequence[Summary]) -> list[Lesson]:

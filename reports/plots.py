@@ -9,9 +9,11 @@ import html
 import io
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from reports.ablation import Effect, Grid
+from reports.arm import Tally
 from reports.pareto import Point
 from reports.statistics import FRAME_MS, Interval
 from reports.summary import RUNTIMES, Summary
@@ -110,6 +112,19 @@ def shape(s: Summary) -> str:
     return SHAPES.get(s.row.precision, "D")
 
 
+@dataclass(frozen=True)
+class Mark:
+    """A cell in a scatter chart of IOU: `x` is a speed or a count."""
+
+    summary: Summary
+    x: float
+    iou: float
+    best: bool
+    """On the front of its group: filled, joined to the others there, labelled."""
+    says: str
+    x_interval: Interval | None = None
+
+
 def pareto(
     name: str,
     groups: Sequence[Sequence[Point]],
@@ -122,62 +137,91 @@ def pareto(
 
     `peers` are labelled stars that belong to no front.
     """
-    from matplotlib.ticker import NullFormatter
 
-    chart = Chart(name, width, height)
-    ax = chart.axes
-    ax.set_xscale("log")
-    points = [p for group in groups for p in group]
-    for point in (*points, *peers):
+    def mark(point: Point) -> Mark:
         s = point.summary
         assert s.model is not None
+        verdict = "on the front" if point.on_front else f"beaten by {point.dominator.name}" if point.dominator else ""
+        says = f"{point.fps:.0f} FPS, IOU {point.iou:.1f} %"
+        says = f"{s.name}, a peer: {says}" if s.peer else f"{s.name}: {says}; {verdict}"
+        return Mark(s, point.fps, point.iou, point.on_front, says, s.model.fps_ci)
+
+    chart = Chart(name, width, height)
+    best = _scatter(chart, [[mark(p) for p in group] for group in groups], limits, [mark(p) for p in peers])
+    if limits[0][0] < 30 < limits[0][1]:
+        chart.axes.axvline(30, color=FAINT, linewidth=1, linestyle=":")
+    chart.axes.set_xlabel("model FPS (log scale) →")
+    count = sum(map(len, groups))
+    return chart.svg(f"IOU against frames a second for {count} cells; {best} are on the Pareto front.")
+
+
+def counted(name: str, tallies: Sequence[Tally], peers: Sequence[Tally], limits: Limits, what: str) -> str:
+    """IOU against ARM instructions, fewer to the left: a count, so it has no interval. `what` says of which core."""
+
+    def mark(tally: Tally) -> Mark:
+        s = tally.summary
+        verdict = f"dominated by {tally.dominator.name}" if tally.dominator else "on the front"
+        says = f"{tally.instructions:.1f} M instructions, IOU {tally.iou:.1f} %"
+        says = f"{s.name}, a peer: {says}" if s.peer else f"{s.name}: {says}; {verdict}"
+        return Mark(s, tally.instructions, tally.iou, tally.dominator is None, says)
+
+    chart = Chart(name, WIDTH, 400)
+    best = _scatter(chart, [[mark(t) for t in tallies]], limits, [mark(t) for t in peers])
+    chart.axes.set_xlabel("← million ARM instructions an inference (log scale)")
+    return chart.svg(f"IOU against {what} for {len(tallies)} artifacts; {best} are on the Pareto front. It is no time.")
+
+
+def _scatter(chart: Chart, groups: Sequence[Sequence[Mark]], limits: Limits, peers: Sequence[Mark]) -> int:
+    """Draw the marks of `groups` and those of peers; how many are the best of their group is returned."""
+    from matplotlib.ticker import NullFormatter
+
+    ax = chart.axes
+    ax.set_xscale("log")
+    marks = [mark for group in groups for mark in group]
+    for mark in (*marks, *peers):
+        s = mark.summary
         ax.errorbar(
-            point.fps,
-            point.iou,
-            xerr=_whisker(point.fps, s.model.fps_ci),
-            yerr=_whisker(point.iou, s.iou_ci),
+            mark.x,
+            mark.iou,
+            xerr=_whisker(mark.x, mark.x_interval),
+            yerr=_whisker(mark.iou, s.iou_ci),
             fmt="none",
             ecolor=colour(s),
             elinewidth=1,
-            alpha=0.55 if point.on_front else 0.18,
+            alpha=0.55 if mark.best else 0.18,
         )
         if s.peer:
-            tip = chart.tip(f"{s.name}, a peer: {point.fps:.0f} FPS, IOU {point.iou:.1f} %")
-            ax.plot([point.fps], [point.iou], "*", markersize=11, mfc=PAPER, mec=colour(s), zorder=4, gid=tip)
+            ax.plot(
+                [mark.x], [mark.iou], "*", markersize=11, mfc=PAPER, mec=colour(s), zorder=4, gid=chart.tip(mark.says)
+            )
             continue
-        verdict = "on the front" if point.on_front else f"beaten by {point.dominator.name}" if point.dominator else ""
         ax.plot(
-            [point.fps],
-            [point.iou],
+            [mark.x],
+            [mark.iou],
             shape(s),
-            markersize=8 if point.on_front else 5.5,
-            markerfacecolor=colour(s) if point.on_front else PAPER,
+            markersize=8 if mark.best else 5.5,
+            markerfacecolor=colour(s) if mark.best else PAPER,
             markeredgecolor=colour(s),
-            alpha=1 if point.on_front else 0.75,
-            zorder=4 if point.on_front else 3,
-            gid=chart.tip(f"{s.name}: {point.fps:.0f} FPS, IOU {point.iou:.1f} %; {verdict}"),
+            alpha=1 if mark.best else 0.75,
+            zorder=4 if mark.best else 3,
+            gid=chart.tip(mark.says),
         )
-    fronts = [sorted((p for p in group if p.on_front), key=lambda p: p.fps) for group in groups]
+    fronts = [sorted((mark for mark in group if mark.best), key=lambda mark: mark.x) for group in groups]
     for front in fronts:
-        ax.plot(
-            [p.fps for p in front], [p.iou for p in front], color=FAINT, linewidth=1, linestyle=(0, (4, 3)), zorder=2
-        )
+        ax.plot([m.x for m in front], [m.iou for m in front], color=FAINT, linewidth=1, linestyle=(0, (4, 3)), zorder=2)
     ax.set_xlim(limits[0])
     ax.set_ylim(limits[1])
     ax.set_xticks(_ticks(*limits[0]))
     ax.xaxis.set_major_formatter("{x:g}")
     ax.xaxis.set_minor_formatter(NullFormatter())
-    if limits[0][0] < 30 < limits[0][1]:
-        ax.axvline(30, color=FAINT, linewidth=1, linestyle=":")
-    ax.set_xlabel("model FPS (log scale) →")
     ax.set_ylabel("IOU, % →")
-    best = [p for front in fronts for p in front]
-    several = len({p.summary.row.precision for p in points}) > 1
-    names = [f"{p.summary.row.variant} {p.summary.row.precision if several else ''}".strip() for p in best]
-    labels = [(p.fps, p.iou, name) for p, name in zip(best, names, strict=True)]
-    labels += [(p.fps, p.iou, p.summary.row.variant) for p in peers]
-    _label(ax, labels, [(p.fps, p.iou) for p in (*points, *peers)])
-    return chart.svg(f"IOU against frames a second for {len(points)} cells; {len(best)} are on the Pareto front.")
+    best = [mark for front in fronts for mark in front]
+    several = len({mark.summary.row.precision for mark in marks}) > 1
+    names = [f"{m.summary.row.variant} {m.summary.row.precision if several else ''}".strip() for m in best]
+    labels = [(m.x, m.iou, name) for m, name in zip(best, names, strict=True)]
+    labels += [(m.x, m.iou, m.summary.row.variant) for m in peers]
+    _label(ax, labels, [(m.x, m.iou) for m in (*marks, *peers)])
+    return len(best)
 
 
 Limits = tuple[Interval, Interval]
@@ -185,10 +229,19 @@ Limits = tuple[Interval, Interval]
 
 def limits(points: Sequence[Point]) -> Limits:
     """(FPS range, IOU range) that hold all `points` with room, so that several charts share their axes."""
-    fps = [p.fps for p in points]
-    iou = [edge for p in points for edge in (p.iou, *(p.summary.iou_ci or ()))]
+    return _limits([(p.fps, p.summary, p.iou) for p in points])
+
+
+def count_limits(tallies: Sequence[Tally]) -> Limits:
+    """(range of instructions in millions, IOU range) that hold all `tallies` with room."""
+    return _limits([(t.instructions, t.summary, t.iou) for t in tallies])
+
+
+def _limits(found: Sequence[tuple[float, Summary, float]]) -> Limits:
+    xs = [x for x, _, _ in found]
+    iou = [edge for _, s, iou in found for edge in (iou, *(s.iou_ci or ()))]
     room = max(0.3, 0.05 * (max(iou) - min(iou)))
-    return (min(fps) * 0.75, max(fps) * 1.45), (min(iou) - room, min(100, max(iou) + room))
+    return (min(xs) * 0.75, max(xs) * 1.45), (min(iou) - room, min(100, max(iou) + room))
 
 
 def latency(name: str, summaries: Sequence[Summary], longest: float) -> str:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from converters.artifact import Artifact
 from devices import plan
 from devices.contract import Cell, Counts, Result
+from devices.instructions import known
 from devices.run import Data, Outcome
 from frames.clip import Footage, Label, Picture
 from frames.score import Score
@@ -151,7 +152,8 @@ def _jpeg(picture: Picture, label: Label, mask: NDArray[np.float32]) -> str:
 
 
 def _artifact(artifact: Artifact) -> dict[str, Any]:
-    return {
+    instructions = known(artifact.path) if artifact.spec.format == "tflite" else {}
+    return ({"instructions": instructions} if instructions else {}) | {
         "key": artifact.key,
         "sha256": artifact.sha256,
         "bytes": artifact.bytes,

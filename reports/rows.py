@@ -41,7 +41,8 @@ class Row:
     artifact: dict[str, Any] = field(default_factory=dict)
     """key, sha256, bytes, graph, versions,
     parity {frames, max_difference, mean_difference, iou_loss_points, tolerance,
-    processor {model, extensions} on which it was measured; absent or null in older rows}."""
+    processor {model, extensions} on which it was measured; absent or null in older rows},
+    instructions {cortex-a57: n, cortex-a76: n, changed: words} of one inference, of TFLite, where they were counted."""
     network: dict[str, Any] = field(default_factory=dict)
     """parameters, macs, squeeze, skips, head; of other people's models `peer: true` and their entry of peers.toml."""
     accuracy: dict[str, Any] = field(default_factory=dict)

@@ -97,6 +97,16 @@ class Summary:
         """What an emulator counted for one frame: exact, and no time."""
         return self.row.timing.get("instructions_per_frame")
 
+    def arm(self, core: str) -> float | None:
+        """Millions of ARM instructions of one inference of the artifact on `core`: a property of it, and no time."""
+        counted = (self.row.artifact.get("instructions") or {}).get(core)
+        return counted / 1e6 if counted else None
+
+    @property
+    def counted_as(self) -> str:
+        """What was changed in the artifact before it was counted, in words; empty when nothing was."""
+        return (self.row.artifact.get("instructions") or {}).get("changed", "")
+
     @property
     def from_host(self) -> float | None:
         """The largest difference of an emulated mask's pixel from that of this machine's runtime."""

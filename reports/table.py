@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from devices.instructions import CORES
 from reports.pareto import points, scopes
 from reports.rows import Row
 from reports.statistics import Latency
@@ -115,6 +116,7 @@ def _figures(s: Summary, on_front: bool) -> dict[str, Any]:
         "first_ms": s.first_ms,
         "peak_memory_bytes": row.timing.get("peak_memory_bytes") if s.measured else None,
         "instructions_per_frame": row.timing.get("instructions_per_frame"),
+        "arm_instructions": {core: (row.artifact.get("instructions") or {}).get(core) for core in CORES},
         "estimate": s.estimate,
         "retries": row.retries,
         **{name: accuracy.get(name) for name in ("data", "images", "iou", "iou_ci", "boundary_f", "dtssd")},

@@ -44,6 +44,21 @@ def as_from_a_terminal() -> dict[str, Any]:
     return {"start_new_session": True, "preexec_fn": lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)}
 
 
+@pytest.fixture(scope="session")
+def qemu() -> str:
+    """The emulator, with a kit for it."""
+    from devices import emulator
+    from devices.runner import build
+
+    need(emulator.available())
+    try:
+        build.build()
+        build.build_plugin(emulator.QEMU)
+    except build.CannotBuild as reason:
+        need(str(reason))
+    return emulator.QEMU
+
+
 @pytest.fixture(autouse=True)
 def _seeded() -> None:
     np.random.seed(0)  # noqa: NPY002 - libraries under test draw from the global generator

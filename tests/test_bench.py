@@ -19,6 +19,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from bench import app, main
+from devices import emulator
 from models.variant import REFERENCE, VARIANTS
 from tests.conftest import ROOT, as_from_a_terminal
 
@@ -106,6 +107,59 @@ def test_variants_are_listed_with_their_cost_and_options_mean_the_same_on_both_s
     assert costs["s4-skip-dense"]["parameters"] > costs["s16-skip-dense"]["parameters"] > 100_000
     assert costs["s16-skip-dense"]["macs"] > costs["s16-skip-plain"]["macs"] > 10_000_000
     assert "s16-skip-half" in CliRunner().invoke(app, ["variants", "--resolution", "128x256"]).stdout
+
+
+def test_arm_instructions_of_a_variant_are_counted_when_asked_for(
+    qemu: str, here: Here, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("platformdirs.user_cache_path", lambda _: tmp_path)
+    one = ("variants", "--variants", "s32-noskip-plain", "--resolution", "64x64", "--json")
+    code, told, said = here(*one)
+    assert code == 0
+    assert set(json.loads(told)[0]["arm_instructions"].values()) == {None}
+    assert said == "3 counts of ARM instructions are missing; --count makes them.\n"
+    code, told, said = here(*one, "--count")
+    assert code == 0
+    counts = json.loads(told)[0]["arm_instructions"]
+    assert counts["int8_dot_products"] < counts["int8_no_dot_products"]
+    assert "missing" not in said
+    _, again, _ = here(*one)
+    assert json.loads(again)[0]["arm_instructions"] == counts
+
+    monkeypatch.setattr(emulator, "QEMU", "qemu-absent")
+    code, told, said = here(*one)
+    assert code == 0
+    assert set(json.loads(told)[0]["arm_instructions"].values()) == {None}
+    assert said.count("qemu-absent is missing; scripts/install-tools.sh installs it") == 1
+
+
+def test_a_missing_emulator_costs_columns_and_not_the_run(
+    qemu: str, here: Here, weights: Path, pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("platformdirs.user_cache_path", lambda _: tmp_path / "cache")
+    run = ["--variants", "s32-skip-plain", "--formats", "tflite", "--peers", "none", "--quick"]
+    run += ["--resolution", "32x32", "--checkpoints", str(weights), "--data", str(pictures)]
+
+    with monkeypatch.context() as without:
+        without.setattr(emulator, "QEMU", "qemu-absent")
+        code, _, said = here(*run, "--out", tmp_path / "without")
+    assert code == 0
+    assert said.count("qemu-absent is missing; scripts/install-tools.sh installs it") == 1
+    (blank,) = rows_in(tmp_path / "without")
+    assert blank["status"] == "ok"
+    assert "instructions" not in blank["artifact"]
+    assert "M ARM instructions" not in (tmp_path / "without" / "report.html").read_text()
+
+    code, _, said = here(*run, "--out", tmp_path / "with")
+    assert code == 0
+    assert "not counted" not in said
+    (full,) = rows_in(tmp_path / "with")
+    counts = full["artifact"].pop("instructions")
+    assert counts["cortex-a57"] > 100_000
+    assert counts["cortex-a76"] > 100_000
+    assert full["artifact"] == blank["artifact"]
+    assert full["timing"]["instructions_per_frame"] is None, "a count of the artifact is none of the device's"
+    assert "M ARM instructions" in (tmp_path / "with" / "report.html").read_text()
 
 
 def test_a_dry_run_tells_the_plan_and_touches_nothing(here: Here, weights: Path, tmp_path: Path) -> None:

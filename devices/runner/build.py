@@ -42,8 +42,12 @@ GLIBC = (
     "libgcc_s.so.1",
     "libstdc++.so.6",
 )
-RUN = (f"./{LOADER}", "--library-path", ".", "./runner")
+LOAD = (f"./{LOADER}", "--library-path", ".")
+RUN = (*LOAD, "./runner")
 """What starts the runner from inside its kit; a job folder is added."""
+COUNT = (*LOAD, "./count")
+"""The same for what runs any model to be counted; the model and a number of frames are added."""
+PROGRAMS = ("runner", "count")
 
 SYSROOTS = ("/usr/aarch64-linux-gnu/lib", "/usr/aarch64-linux-gnu/lib64")
 PACKAGES = ("libc6-arm64-cross", "libgcc-s1-arm64-cross", "libstdc++6-arm64-cross")
@@ -71,11 +75,19 @@ class Kit:
         return _hash([*self.files])
 
 
+def _folder() -> Path:
+    sources = [HERE / f"{name}.c" for name in PROGRAMS]
+    return BUILD / f"aarch64-{_hash([*sources, *(HERE / name for name in ('litert.h', 'frame_mark.h', 'litert.txt'))])}"
+
+
+def built() -> bool:
+    """Whether the kit is there, so that `build` takes no time."""
+    return _folder().exists()
+
+
 def build() -> Kit:
     """The AArch64 kit, built when its sources or its library changed. CannotBuild says what is missing."""
-    folder = (
-        BUILD / f"aarch64-{_hash([HERE / name for name in ('runner.c', 'litert.h', 'frame_mark.h', 'litert.txt')])}"
-    )
+    folder = _folder()
     if not folder.exists():
         _check_compiler()
         with tempfile.TemporaryDirectory(dir=_made(BUILD)) as temporary:
@@ -83,7 +95,8 @@ def build() -> Kit:
             _add_litert(kit, Path(temporary))
             _add_glibc(kit, Path(temporary))
             target = ("-target", "aarch64-linux-gnu.2.30", "-Wl,--allow-shlib-undefined")
-            _compile("runner.c", kit / "runner", *target, f"-L{kit}", "-lLiteRtRuntimeCApi", "-lm")
+            for name in PROGRAMS:
+                _compile(f"{name}.c", kit / name, *target, f"-L{kit}", "-lLiteRtRuntimeCApi", "-lm")
             _settle(kit, folder)
     return Kit(folder)
 

@@ -12,3 +12,8 @@ from tests.devices.shallow import convert
 @pytest.fixture(scope="session")
 def shallow_tflite(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return convert(tmp_path_factory.mktemp("shallow"), "tflite")
+
+
+@pytest.fixture(scope="session")
+def shallow_int8(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return convert(tmp_path_factory.mktemp("shallow"), "tflite", "int8")

@@ -35,14 +35,14 @@ from frames.sample import embedded
 from frames.score import predict, prepare, score
 from models import checkpoint
 from tests.conftest import need, need_coreml
-from tests.devices.android.conftest import adb_server, make_phone, qemu
+from tests.devices.android.conftest import adb_server, make_phone
 from tests.devices.ios.conftest import LIMITS, harness, link, phone, pymobile
 from tests.devices.ios.harness import Harness
 from tests.devices.shallow import COUNTS
 from tests.devices.web.conftest import SOFTWARE_GPU, open_browser, packages
 from tests.devices.web.test_chromium import measure, the_result
 
-__all__ = ["adb_server", "harness", "link", "make_phone", "open_browser", "packages", "phone", "pymobile", "qemu"]
+__all__ = ["adb_server", "harness", "link", "make_phone", "open_browser", "packages", "phone", "pymobile"]
 
 NAME = "s16-skip-plain"
 WEIGHTS = checkpoint.FOLDER / f"{NAME}.safetensors"

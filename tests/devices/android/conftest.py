@@ -28,21 +28,6 @@ def transcript(name: str) -> str:
 
 
 @pytest.fixture(scope="session")
-def qemu() -> str:
-    """The emulator, with a kit for it."""
-    from devices import emulator
-    from devices.runner import build
-
-    need(emulator.available())
-    try:
-        build.build()
-        build.build_plugin(emulator.QEMU)
-    except build.CannotBuild as reason:
-        need(str(reason))
-    return emulator.QEMU
-
-
-@pytest.fixture(scope="session")
 def model(shallow_tflite: Path) -> Path:
     return shallow_tflite
 
