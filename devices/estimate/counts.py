@@ -1,0 +1,88 @@
+"""counts.json: ARM instructions of the public networks, counted once and kept in the repository.
+
+`python -m devices.estimate.counts` counts those that are missing, all of them when the runner kit has changed.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator, Mapping
+from functools import cache
+from pathlib import Path
+
+from devices.catalog import Phone, phones
+from devices.estimate.published import Times, published
+
+COUNTS = Path(__file__).with_name("counts.json")
+
+Key = tuple[str, str, str]
+"""Network, precision, core."""
+
+
+def core(phone: Phone) -> str:
+    """qemu's name of the core whose kernels the phone's fast cores take."""
+    from devices.instructions import DOT, PLAIN
+
+    return DOT if phone.dot_products else PLAIN
+
+
+def counts(times: Times) -> dict[str, int]:
+    """Instructions of each network that `times` has a time of, on the phone's kind of core."""
+    return {name: kept()[name, times.precision, core(phones()[times.phone])] for name in times.milliseconds}
+
+
+@cache
+def kept() -> dict[Key, int]:
+    return _flat(json.loads(COUNTS.read_text())["counts"])
+
+
+def wanted() -> list[Key]:
+    """What the published times need, each once."""
+    keys = [(name, times.precision, core(phones()[times.phone])) for times in published() for name in times.milliseconds]
+    return sorted(set(keys))
+
+
+def _flat(nested: Mapping[str, Mapping[str, Mapping[str, int]]]) -> dict[Key, int]:
+    return {
+        (name, precision, on): count
+        for name, precisions in nested.items()
+        for precision, cores in precisions.items()
+        for on, count in cores.items()
+    }
+
+
+def _write(kit: str, found: Mapping[Key, int]) -> None:
+    nested: dict[str, dict[str, dict[str, int]]] = {}
+    for name, precision, on in sorted(found):
+        nested.setdefault(name, {}).setdefault(precision, {})[on] = found[name, precision, on]
+    lines = [f"  {json.dumps(name)}: {json.dumps(nested[name])}" for name in nested]
+    COUNTS.write_text(f'{{"kit": {json.dumps(kit)}, "counts": {{\n' + ",\n".join(lines) + "\n}}\n")
+
+
+def missing(kit: str) -> Iterator[Key]:
+    """What was not counted with this kit."""
+    stored = json.loads(COUNTS.read_text())
+    have = _flat(stored["counts"]) if stored["kit"] == kit else {}
+    return (key for key in wanted() if key not in have)
+
+
+def main() -> None:
+    from devices import instructions
+    from devices.estimate.networks import tflite
+    from devices.runner import build
+
+    if reason := instructions.available():
+        sys.exit(reason)
+    kit = build.build().sha256
+    todo = list(missing(kit))
+    found = {key: count for key, count in kept().items() if key not in todo}
+    for key in todo:
+        name, precision, on = key
+        found[key] = instructions.count(tflite(name, precision), on)
+        print(f"{name} {precision} {on}: {found[key]:,}", flush=True)
+        _write(kit, {key: count for key, count in found.items() if key in wanted()})
+
+
+if __name__ == "__main__":
+    main()
