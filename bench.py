@@ -106,7 +106,9 @@ def bench(
     resolution: ResolutionOption = None,
     estimate: Annotated[
         bool,
-        typer.Option("--estimate", help="For a phone that is not here: a prediction from ARM instructions, no measurement."),
+        typer.Option(
+            "--estimate", help="For a phone that is not here: a prediction from ARM instructions, no measurement."
+        ),
     ] = False,
     unit: Annotated[
         Any, typer.Option(parser=option(parse_unit), metavar="U", help="What computes: cpu, gpu or npu.")

@@ -78,7 +78,9 @@ def estimated(name: str) -> Attached | NotAttached:
     from devices.estimate.runner import Estimator
 
     if name not in estimable():
-        raise ValueError(f"nobody published times on {name!r} to estimate from; there are some of {', '.join(estimable())}")
+        raise ValueError(
+            f"nobody published times on {name!r} to estimate from; there are some of {', '.join(estimable())}"
+        )
     phone, formats = phones()[name], ("tflite",)
     stand_in = f"{ESTIMATE}{name}"
     if reason := instructions.available():
@@ -189,9 +191,7 @@ def _absent(name: str, looked_for: str, advice: str, formats: tuple[str, ...]) -
     ways = [f"--device {name} --estimate predicts its speed without it"] if name in estimable() else []
     ways.append("--device web measures the phone in hand, in its browser")
     phone = phones().get(name)
-    return NotAttached(
-        name, looked_for, advice, formats, phone.units if phone else UNITS, f"Or: {'; '.join(ways)}."
-    )
+    return NotAttached(name, looked_for, advice, formats, phone.units if phone else UNITS, f"Or: {'; '.join(ways)}.")
 
 
 class Found(Protocol):

@@ -1,5 +1,7 @@
 """counts.json: ARM instructions of the public networks, counted once and kept in the repository.
 
+Its `kit` is what the runner kit was made of: the hash of its sources and of LiteRT's pinned version.
+
 `python -m devices.estimate.counts` counts those that are missing, all of them when the runner kit has changed.
 """
 
@@ -7,7 +9,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 
@@ -39,7 +41,9 @@ def kept() -> dict[Key, int]:
 
 def wanted() -> list[Key]:
     """What the published times need, each once."""
-    keys = [(name, times.precision, core(phones()[times.phone])) for times in published() for name in times.milliseconds]
+    keys = [
+        (name, times.precision, core(phones()[times.phone])) for times in published() for name in times.milliseconds
+    ]
     return sorted(set(keys))
 
 
@@ -60,11 +64,11 @@ def _write(kit: str, found: Mapping[Key, int]) -> None:
     COUNTS.write_text(f'{{"kit": {json.dumps(kit)}, "counts": {{\n' + ",\n".join(lines) + "\n}}\n")
 
 
-def missing(kit: str) -> Iterator[Key]:
+def missing(kit: str) -> list[Key]:
     """What was not counted with this kit."""
     stored = json.loads(COUNTS.read_text())
     have = _flat(stored["counts"]) if stored["kit"] == kit else {}
-    return (key for key in wanted() if key not in have)
+    return [key for key in wanted() if key not in have]
 
 
 def main() -> None:
@@ -74,14 +78,14 @@ def main() -> None:
 
     if reason := instructions.available():
         sys.exit(reason)
-    kit = build.build().sha256
-    todo = list(missing(kit))
-    found = {key: count for key, count in kept().items() if key not in todo}
+    kit = build.build().folder.name
+    todo = missing(kit)
+    found = {key: count for key, count in kept().items() if key not in todo and key in wanted()}
     for key in todo:
         name, precision, on = key
         found[key] = instructions.count(tflite(name, precision), on)
         print(f"{name} {precision} {on}: {found[key]:,}", flush=True)
-        _write(kit, {key: count for key, count in found.items() if key in wanted()})
+        _write(kit, found)
 
 
 if __name__ == "__main__":

@@ -39,9 +39,7 @@ def leave_one_out(found: Mapping[str, float]) -> dict[str, float]:
 
     At least two networks.
     """
-    return {
-        name: mean(other for key, other in found.items() if key != name) / rate - 1 for name, rate in found.items()
-    }
+    return {name: mean(other for key, other in found.items() if key != name) / rate - 1 for name, rate in found.items()}
 
 
 def spread(groups: Iterable[Sequence[float]]) -> float:

@@ -45,7 +45,7 @@ class Known:
 
 @dataclass(frozen=True)
 class Block:
-    """An inverted residual. `middle` are its expanded channels, `squeeze` those of its squeeze and excite, 0 for none."""
+    """An inverted residual: `middle` channels when expanded, `squeeze` in its squeeze and excite, 0 for none."""
 
     kernel: int
     middle: int
