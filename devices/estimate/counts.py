@@ -15,6 +15,7 @@ from pathlib import Path
 
 from devices.catalog import Phone, phones
 from devices.estimate.published import Times, published
+from devices.instructions import DOT, PLAIN
 
 COUNTS = Path(__file__).with_name("counts.json")
 
@@ -22,16 +23,17 @@ Key = tuple[str, str, str]
 """Network, precision, core."""
 
 
-def core(phone: Phone) -> str:
-    """qemu's name of the core whose kernels the phone's fast cores take."""
-    from devices.instructions import DOT, PLAIN
+def core(phone: Phone, precision: str) -> str:
+    """qemu's name of the core whose kernels the phone's fast cores take.
 
-    return DOT if phone.dot_products else PLAIN
+    float32 kernels have no use for dot products: the public networks' counts are the same on both cores.
+    """
+    return DOT if phone.dot_products and precision == "int8" else PLAIN
 
 
 def counts(times: Times) -> dict[str, int]:
     """Instructions of each network that `times` has a time of, on the phone's kind of core."""
-    return {name: kept()[name, times.precision, core(phones()[times.phone])] for name in times.milliseconds}
+    return {name: kept()[name, times.precision, core(phones()[times.phone], times.precision)] for name in times.milliseconds}
 
 
 @cache
@@ -42,7 +44,7 @@ def kept() -> dict[Key, int]:
 def wanted() -> list[Key]:
     """What the published times need, each once."""
     keys = [
-        (name, times.precision, core(phones()[times.phone])) for times in published() for name in times.milliseconds
+        (name, times.precision, core(phones()[times.phone], times.precision)) for times in published() for name in times.milliseconds
     ]
     return sorted(set(keys))
 

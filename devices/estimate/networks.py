@@ -153,7 +153,7 @@ def v2(graph: Graph, width: float, expand: bool = False, classes: int = CLASSES)
     return [graph.conv(graph.pool(x), classes)]
 
 
-def mnasnet(graph: Graph, plan: list[tuple[int, ...]], width: float) -> list[int]:
+def mnasnet(graph: Graph, plan: Iterable[tuple[int, ...]], width: float) -> list[int]:
     stem = divisible(32 * width)
     x = graph.conv(graph.input, stem, 3, 2, "relu")
     for block in repeated(plan, stem, width, "relu"):
@@ -196,7 +196,7 @@ SMALL = [
 
 def v3(
     graph: Graph,
-    plan: list[tuple[int, ...]],
+    plan: Iterable[tuple[int, ...]],
     last: int,
     hidden: int,
     width: float,
@@ -226,17 +226,14 @@ def _networks() -> dict[str, Known]:
     def add(name: str, width: float, size: int, make: Callable[..., list[int]]) -> None:
         known[f"{name}-{width:g}-{size}"] = Known(partial(make, width=width), (size, size))
 
-    def family(name: str, widths: Iterable[float], sizes: Iterable[int], make: Callable[..., list[int]]) -> None:
-        """Every width at 224x224, and every other size at width 1."""
-        for width in widths:
-            add(name, width, 224, make)
-        for size in sizes:
-            add(name, 1.0, size, make)
-
-    family("mobilenet-v1", (1.0, 0.75, 0.5, 0.25), (192, 160, 128), v1)
-    family("mobilenet-v2", (1.4, 1.3, 1.0, 0.75, 0.5, 0.35), (192, 160, 128, 96), v2)
-    family("mnasnet-a1", (1.4, 1.0, 0.75, 0.5, 0.35), (192, 160, 128, 96), partial(mnasnet, plan=MNASNET_A1))
-    family("mnasnet-b1", (1.3, 1.0, 0.75, 0.5), (192, 160, 128, 96), partial(mnasnet, plan=MNASNET_B1))
+    for width, size in ((1.0, 224), (1.0, 128), (0.25, 224)):
+        add("mobilenet-v1", width, size, v1)
+    for size in (224, 160, 128, 96):
+        add("mobilenet-v2", 1.0, size, v2)
+    for width, size in ((1.0, 128), (1.0, 96), (0.5, 224), (0.35, 224)):
+        add("mnasnet-a1", width, size, partial(mnasnet, plan=MNASNET_A1))
+    for width, size in ((1.0, 128), (1.0, 96), (0.5, 224)):
+        add("mnasnet-b1", width, size, partial(mnasnet, plan=MNASNET_B1))
     large = partial(v3, plan=LARGE, last=960, hidden=1280)
     small = partial(v3, plan=SMALL, last=576, hidden=1024)
     for width in (1.0, 0.75):

@@ -32,7 +32,7 @@ class Estimator:
         found = known(self.phone.key, job.precision)
         if found is None:
             raise CellFailed(f"nobody published times of {job.precision} networks on the {self.phone.name}")
-        on = core(self.phone)
+        on = core(self.phone, job.precision)
         counted = _count(job.model, on)
         session = open_session(job)
         masks = predict(session, jobs.read_frames(job), job.sequences)
