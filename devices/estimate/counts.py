@@ -33,7 +33,9 @@ def core(phone: Phone, precision: str) -> str:
 
 def counts(times: Times) -> dict[str, int]:
     """Instructions of each network that `times` has a time of, on the phone's kind of core."""
-    return {name: kept()[name, times.precision, core(phones()[times.phone], times.precision)] for name in times.milliseconds}
+    return {
+        name: kept()[name, times.precision, core(phones()[times.phone], times.precision)] for name in times.milliseconds
+    }
 
 
 @cache
@@ -44,7 +46,9 @@ def kept() -> dict[Key, int]:
 def wanted() -> list[Key]:
     """What the published times need, each once."""
     keys = [
-        (name, times.precision, core(phones()[times.phone], times.precision)) for times in published() for name in times.milliseconds
+        (name, times.precision, core(phones()[times.phone], times.precision))
+        for times in published()
+        for name in times.milliseconds
     ]
     return sorted(set(keys))
 

@@ -6,14 +6,16 @@ from collections.abc import Sequence
 from statistics import median
 
 from devices.catalog import phones
-from devices.estimate.factor import leave_one_out, mean
-from devices.estimate.phone import rates_of
+from devices.estimate.factor import estimate, leave_one_out, mean
+from devices.estimate.phone import pooled, rates_of
 from devices.estimate.published import published
 
 HEAD = (
     "| phone | processor | runtime | precision | networks | ms per million instructions | error, median | worst |\n"
     "|---|---|---|---|---|---|---|---|\n"
 )
+RANGE_OF = 2
+"""How many other networks give a range."""
 
 
 def table() -> str:
@@ -39,7 +41,26 @@ def table() -> str:
             _percent(max(errors)),
         )
         lines.append(f"| {' | '.join(cells)} |\n")
-    return HEAD + "".join(lines) + "\n" + _over(everything, "of all sources") + _over(used, "that estimates rest on")
+    inside, tried = covered()
+    return (
+        f"{HEAD}{''.join(lines)}\n"
+        + _over(everything, "of all sources")
+        + _over(used, "that estimates rest on")
+        + f"- {inside} of {tried} times lie in the range that the others of their source, two or more, give.\n"
+    )
+
+
+def covered() -> tuple[int, int]:
+    """How many times lie in the range that the others of their source give, and how many there are."""
+    inside = []
+    for times in published():
+        found = rates_of(times)
+        for name, rate in found.items():
+            others = [other for key, other in found.items() if key != name]
+            if len(others) >= RANGE_OF:
+                predicted = estimate(10**6, others, pooled(times.precision))
+                inside.append(predicted.low <= rate <= predicted.high)
+    return sum(inside), len(inside)
 
 
 def _over(errors: Sequence[float], which: str) -> str:

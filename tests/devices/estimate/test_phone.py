@@ -12,7 +12,7 @@ from devices.estimate.counts import COUNTS, core, kept, missing, wanted
 from devices.estimate.networks import tflite
 from devices.estimate.phone import faster_since, known, pooled
 from devices.estimate.published import phones, published
-from devices.estimate.table import table
+from devices.estimate.table import covered, table
 from devices.runner import build
 from tests.conftest import ROOT, need
 
@@ -50,6 +50,12 @@ def test_the_table_in_the_readme_is_what_the_code_says() -> None:
 def test_leave_one_out_misses_the_public_networks_by_at_most_15_percent_in_the_median() -> None:
     errors = [abs(e) for times in published() if (k := known(times.phone, times.precision)) for e in k.errors.values()]
     assert sorted(errors)[len(errors) // 2] < 0.15
+
+
+def test_a_range_holds_at_least_the_share_that_it_says() -> None:
+    inside, tried = covered()
+    assert tried > 100
+    assert inside >= 0.95 * tried
 
 
 def test_the_core_is_the_phones() -> None:
