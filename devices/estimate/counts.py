@@ -1,12 +1,13 @@
 """counts.json: ARM instructions of the public networks, counted once and kept in the repository.
 
-Its `kit` is what the runner kit was made of: the hash of its sources and of LiteRT's pinned version.
+Its `kit` is the hash of what counted: the program that runs a model, and LiteRT's pinned version.
 
 `python -m devices.estimate.counts` counts those that are missing, all of them when the runner kit has changed.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import sys
 from collections.abc import Mapping
@@ -18,6 +19,7 @@ from devices.estimate.published import Times, published
 from devices.instructions import DOT, PLAIN
 
 COUNTS = Path(__file__).with_name("counts.json")
+RUNNER = Path(__file__).resolve().parents[1] / "runner"
 
 Key = tuple[str, str, str]
 """Network, precision, core."""
@@ -53,6 +55,14 @@ def wanted() -> list[Key]:
     return sorted(set(keys))
 
 
+def kit() -> str:
+    """The hash of the sources that a count depends on. It costs no build, and is the same in every checkout."""
+    digest = hashlib.sha256()
+    for name in ("count.c", "frame_mark.h", "insn_count.c", "litert.h", "litert.txt"):
+        digest.update(hashlib.sha256((RUNNER / name).read_bytes()).digest())
+    return digest.hexdigest()[:16]
+
+
 def _flat(nested: Mapping[str, Mapping[str, Mapping[str, int]]]) -> dict[Key, int]:
     return {
         (name, precision, on): count
@@ -62,36 +72,34 @@ def _flat(nested: Mapping[str, Mapping[str, Mapping[str, int]]]) -> dict[Key, in
     }
 
 
-def _write(kit: str, found: Mapping[Key, int]) -> None:
+def _write(found: Mapping[Key, int]) -> None:
     nested: dict[str, dict[str, dict[str, int]]] = {}
     for name, precision, on in sorted(found):
         nested.setdefault(name, {}).setdefault(precision, {})[on] = found[name, precision, on]
     lines = [f"  {json.dumps(name)}: {json.dumps(nested[name])}" for name in nested]
-    COUNTS.write_text(f'{{"kit": {json.dumps(kit)}, "counts": {{\n' + ",\n".join(lines) + "\n}}\n")
+    COUNTS.write_text(f'{{"kit": {json.dumps(kit())}, "counts": {{\n' + ",\n".join(lines) + "\n}}\n")
 
 
-def missing(kit: str) -> list[Key]:
-    """What was not counted with this kit."""
+def missing() -> list[Key]:
+    """What was not counted with today's kit."""
     stored = json.loads(COUNTS.read_text())
-    have = _flat(stored["counts"]) if stored["kit"] == kit else {}
+    have = _flat(stored["counts"]) if stored["kit"] == kit() else {}
     return [key for key in wanted() if key not in have]
 
 
 def main() -> None:
     from devices import instructions
     from devices.estimate.networks import tflite
-    from devices.runner import build
 
     if reason := instructions.available():
         sys.exit(reason)
-    kit = build.build().folder.name
-    todo = missing(kit)
+    todo = missing()
     found = {key: count for key, count in kept().items() if key not in todo and key in wanted()}
     for key in todo:
         name, precision, on = key
         found[key] = instructions.count(tflite(name, precision), on)
         print(f"{name} {precision} {on}: {found[key]:,}", flush=True)
-        _write(kit, found)
+        _write(found)
 
 
 if __name__ == "__main__":
