@@ -9,14 +9,15 @@ if __name__ == "__main__":
 
 import sys
 import traceback
+from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from cli.ending import INTERRUPTED, NOT_MEASURED, ROOT, WRONG_USAGE, carry_out, fail, ours
-from cli.inputs import attached, read_footage, trained
+from cli.inputs import absent, asked_for, attached, read_footage, trained
 from cli.options import (
     CheckpointsOption,
     DataOption,
@@ -37,6 +38,9 @@ from cli.options import (
     parse_variants,
 )
 from cli.printing import print_json, print_table
+
+if TYPE_CHECKING:
+    from devices.select import Attached, NotAttached
 
 
 class Previous(StrEnum):
@@ -102,7 +106,9 @@ def bench(
     resolution: ResolutionOption = None,
     estimate: Annotated[
         bool,
-        typer.Option("--estimate", help="For a phone that is not here: a range from published times, never a speed."),
+        typer.Option(
+            "--estimate", help="For a phone that is not here: a prediction from ARM instructions, no measurement."
+        ),
     ] = False,
     unit: Annotated[
         Any, typer.Option(parser=option(parse_unit), metavar="U", help="What computes: cpu, gpu or npu.")
@@ -143,9 +149,11 @@ def bench(
     from devices.contract import FULL, QUICK, Counts
     from devices.plan import Options, make
 
-    targets = attached(device, estimate)
+    found = asked_for(device, estimate)
+    there = [] if dry_run else attached(found)
+    targets: Sequence[Attached | NotAttached] = there or found
     weights = trained(checkpoints)
-    parts = []
+    plans = []
     for target in targets:
         taken = tuple(name for name in formats or target.formats if name in target.formats)
         # One device must take all that was asked for, several share it out.
@@ -167,11 +175,13 @@ def bench(
             shard=shard,
         )
         plan = make(options, weights)
-        parts.append((plan if variants or formats else with_live(plan, weights), target))
+        plans.append(plan if variants or formats else with_live(plan, weights))
     if dry_run:
-        show([plan for plan, _ in parts], as_json)
+        show(plans, as_json)
+        for words in absent(found):
+            print(f"bench.py: {words}", file=sys.stderr)
     else:
-        measure(parts, read_footage(data), frames, out, seed, as_json)
+        measure(list(zip(plans, there, strict=True)), read_footage(data), frames, out, seed, as_json)
 
 
 @app.command("variants")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,30 +11,43 @@ from cli.ending import NOT_MEASURED, WRONG_USAGE, fail
 
 if TYPE_CHECKING:
     from devices.plan import Weights
-    from devices.select import Attached
+    from devices.select import Attached, NotAttached
     from frames.clip import Footage
 
 
-def attached(asked: list[str], estimate: bool) -> list[Attached]:
-    """The devices asked for that are there; of the others it is said what was looked for. Fails when none is."""
-    from devices.select import Attached, estimated, select
+def asked_for(asked: Sequence[str], estimate: bool) -> list[Attached | NotAttached]:
+    """The devices of `--device`, whether they are there or not. ValueError for a name that there is not."""
+    from devices.select import estimated, select
 
     names = [name.strip() for name in dict.fromkeys(",".join(asked).split(","))]
-    found = [estimated(name) if estimate else select(name) for name in names]
+    return [estimated(name) if estimate else select(name) for name in names]
+
+
+def attached(found: Sequence[Attached | NotAttached]) -> list[Attached]:
+    """Those that are there; of the others it is said what was looked for. Fails when none is."""
+    from devices.select import Attached
+
     there = [device for device in found if isinstance(device, Attached)]
-    absent = [
-        f"{device.name}: not attached. {device.looked_for} {device.advice}"
-        for device in found
-        if not isinstance(device, Attached)
-    ]
+    words = absent(found)
     if not there:
-        fail("\n".join(absent), NOT_MEASURED)
+        fail("\n".join(words), NOT_MEASURED)
     described = [device.description for device in there]
     if twice := [device.name for device in there if described.count(device.description) > 1]:
         fail(f"{' and '.join(twice)} are one device, which can do one thing at a time; name it once.", WRONG_USAGE)
-    for words in absent:
-        print(f"bench.py: {words} The others are measured.", file=sys.stderr)
+    for sentence in words:
+        print(f"bench.py: {sentence} The others are measured.", file=sys.stderr)
     return there
+
+
+def absent(found: Sequence[Attached | NotAttached]) -> list[str]:
+    """What was looked for, and what to do, of each device that is not there."""
+    from devices.select import NotAttached
+
+    return [
+        " ".join(filter(None, (f"{device.name}: not attached.", device.looked_for, device.advice, device.instead)))
+        for device in found
+        if isinstance(device, NotAttached)
+    ]
 
 
 def trained(folder: Path | None) -> dict[str, Weights]:

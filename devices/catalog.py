@@ -26,6 +26,8 @@ class Phone:
     recognise: tuple[str, ...]
     """Shell patterns for the model or product identifiers that such a phone gives itself."""
     soc: str
+    dot_products: bool
+    """Whether its fast cores have NEON's dot products, which int8 kernels use."""
     units: tuple[Unit, ...]
     big_cores: int | None = None
     """The mask of processors to be bound to, one bit each; None asks the phone."""
@@ -63,6 +65,7 @@ def _phone(key: str, values: Mapping[str, Any]) -> Phone:
             system=values["system"],
             recognise=tuple(values["recognise"]),
             soc=values["soc"],
+            dot_products=bool(values["dot_products"]),
             units=tuple(values["units"]),
             big_cores=int(mask, 16) if mask else None,
         )

@@ -105,7 +105,7 @@ class Result:
     peak_memory_bytes: int | None = None
     instructions_per_frame: int | None = None
     estimate: dict[str, Any] = field(default_factory=dict)
-    """Of evidence estimated alone: `low` and `high` milliseconds of the network, what they follow from, `sources`."""
+    """Of evidence estimated alone: `milliseconds`, `low` and `high` of the network, and what they follow from."""
     from_host: dict[str, Any] = field(default_factory=dict)
     """How far the masks are from those this machine makes of the same artifact and frames, where that was looked at:
     {"runtime": "LiteRT 2.3.0", "max_difference": 3e-6, "mean_difference": 1e-7}."""

@@ -36,11 +36,18 @@ class Attached:
 
 @dataclass(frozen=True)
 class NotAttached:
-    """A device that is known and cannot be measured now: what was looked for, and what to do, in sentences."""
+    """A device that is known and cannot be measured now: what was looked for, and what to do, in sentences.
+
+    `formats` and `units` are what it could be given, so that a run on it can be planned. `instead` says what gives a
+    figure without it.
+    """
 
     name: str
     looked_for: str
     advice: str
+    formats: tuple[str, ...]
+    units: tuple[Unit, ...] = ("cpu",)
+    instead: str = ""
 
 
 def names() -> list[str]:
@@ -60,22 +67,26 @@ def unnamed() -> list[str]:
     return others
 
 
-def estimated(name: str) -> Attached:
+def estimated(name: str) -> Attached | NotAttached:
     """A stand-in for the phone called `name`, which gives an estimate and no measurement. ValueError for other names.
 
-    Its own name begins with ESTIMATE, so that none of its rows can be taken for one of the phone's.
+    Its own name begins with ESTIMATE, so that none of its rows can be taken for one of the phone's. NotAttached where
+    instructions cannot be counted.
     """
-    from devices.estimate.published import published
+    from devices import instructions
+    from devices.estimate.published import phones as estimable
     from devices.estimate.runner import Estimator
 
-    known = published().get(name)
-    if known is None:
+    if name not in estimable():
         raise ValueError(
-            f"{name}: no times of known networks on it are on file, so there is nothing to estimate from;"
-            f" there are for {', '.join(published())}"
+            f"nobody published times on {name!r} to estimate from; there are some of {', '.join(estimable())}"
         )
-    what = f"{phones()[name].name}, not measured: a range from published times"
-    return Attached(f"{ESTIMATE}{name}", what, ("tflite",), lambda: Estimator(known), here=True)
+    phone, formats = phones()[name], ("tflite",)
+    stand_in = f"{ESTIMATE}{name}"
+    if reason := instructions.available():
+        return NotAttached(stand_in, reason, "With it, the same command goes on.", formats)
+    what = f"{phone.name}, not measured: estimated from ARM instructions and published times"
+    return Attached(stand_in, what, formats, lambda: Estimator(phone), emulated=formats, here=True)
 
 
 def select(name: str) -> Attached | NotAttached:
@@ -109,7 +120,7 @@ def _emulator() -> Attached | NotAttached:
     from devices.emulator import FRAMES, Arm64Emulator, available
 
     if reason := available():
-        return NotAttached("arm64-emulator", f"{reason}.", "Install it, and the same command goes on.")
+        return NotAttached("arm64-emulator", f"{reason}.", "Install it, and the same command goes on.", ("tflite",))
     what = "AArch64 under qemu: masks and instructions a frame, no times"
     return Attached("arm64-emulator", what, ("tflite",), Arm64Emulator, ("tflite",), here=True, frames=FRAMES)
 
@@ -118,10 +129,13 @@ def _web() -> Attached | NotAttached:
     from devices.web import packages
     from devices.web.runner import Browsers
 
+    formats = ("onnx", "tflite")
     if reason := packages.available():
-        return NotAttached("web", f"{reason}.", "Install it, and the same command serves a page to any phone.")
+        return NotAttached(
+            "web", f"{reason}.", "Install it, and the same command serves a page to any phone.", formats, UNITS
+        )
     what = "any phone's browser: a page is served, its address shown"
-    return Attached("web", what, ("onnx", "tflite"), Browsers, units=UNITS)
+    return Attached("web", what, formats, Browsers, units=UNITS)
 
 
 def _seen() -> list[Found]:
@@ -143,27 +157,41 @@ def _android(name: str, what: str) -> Attached | NotAttached:
     from devices.android.adb import NoAdb
     from devices.android.attached import find_all, find_one
 
+    formats = ("tflite",)
     try:
         seen, found = find_all(), find_one(name)
     except (NoAdb, CellFailed) as reason:
-        return NotAttached(name, f"Looked for {what}, but {reason}.", "With adb in place, attach the phone by USB.")
+        advice = "With adb in place, attach the phone by USB."
+        return _absent(name, f"Looked for {what}, but {reason}.", advice, formats)
     advice = (
         "Attach it by USB, switch on USB debugging in its developer options, accept the prompt on its screen;"
         " devices/android/README.md tells the rest."
     )
-    return _phone(name, what, seen, found, "adb", advice, ("tflite",))
+    return _phone(name, what, seen, found, "adb", advice, formats)
 
 
 def _iphone(name: str, what: str) -> Attached | NotAttached:
     from devices.ios.attached import find_all, find_one
     from devices.ios.link import NoTool
 
+    formats = ("coreml",)
     try:
         seen, found = find_all(), find_one(name)
     except (NoTool, CellFailed) as reason:
-        return NotAttached(name, f"Looked for {what}, but {reason}.", "devices/ios/README.md tells what is needed.")
+        advice = "devices/ios/README.md tells what is needed."
+        return _absent(name, f"Looked for {what}, but {reason}.", advice, formats)
     advice = "Attach it by USB, unlock it, trust this computer; devices/ios/README.md tells the rest."
-    return _phone(name, what, seen, found, "devicectl and usbmuxd", advice, ("coreml",))
+    return _phone(name, what, seen, found, "devicectl and usbmuxd", advice, formats)
+
+
+def _absent(name: str, looked_for: str, advice: str, formats: tuple[str, ...]) -> NotAttached:
+    """A phone that cannot be reached."""
+    from devices.estimate.published import phones as estimable
+
+    ways = [f"--device {name} --estimate predicts its speed without it"] if name in estimable() else []
+    ways.append("--device web measures the phone in hand, in its browser")
+    phone = phones().get(name)
+    return NotAttached(name, looked_for, advice, formats, phone.units if phone else UNITS, f"Or: {'; '.join(ways)}.")
 
 
 class Found(Protocol):
@@ -200,8 +228,8 @@ def _phone(
 ) -> Attached | NotAttached:
     if found is None:
         others = "; ".join(other.description for other in seen) or "none at all"
-        return NotAttached(name, f"Looked for {what} among the devices of {where}: {others}.", advice)
-    if found.listed.advice:
-        return NotAttached(name, f"Found {found.description}.", f"{found.listed.advice.rstrip('.')}.")
+        return _absent(name, f"Looked for {what} among the devices of {where}: {others}.", advice, formats)
     units = found.phone.units if found.phone else UNITS
+    if found.listed.advice:
+        return NotAttached(name, f"Found {found.description}.", f"{found.listed.advice.rstrip('.')}.", formats, units)
     return Attached(name, found.description, formats, found.runner, units=units)

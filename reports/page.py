@@ -160,7 +160,7 @@ def view(seen: Sequence[Summary]) -> dict[str, Any]:
         "tables": [
             (evidence, found) for evidence in EVIDENCE if (found := [s for s in done if s.row.evidence == evidence])
         ],
-        "estimates": {s.row.device: s for s in done if s.estimate},
+        "estimates": {(s.row.device, s.row.precision): s for s in done if s.estimate},
         "failed": [s for s in seen if not s.ok],
         "lessons": _lessons(now),
         "costs": _costs([s for s in now if s.ok]),

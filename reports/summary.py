@@ -114,8 +114,12 @@ class Summary:
 
     @property
     def estimate(self) -> dict[str, Any] | None:
-        """What an estimate says and what it follows from; no speed of anything that was measured."""
-        return self.row.timing.get("estimate") if self.ok and self.row.evidence == "estimated" else None
+        """What an estimate says and what it follows from; no speed of anything that was measured.
+
+        None for those of rows from before estimates were made of instructions.
+        """
+        found = self.row.timing.get("estimate") if self.ok and self.row.evidence == "estimated" else None
+        return found if found and "instructions" in found else None
 
     @property
     def estimated_fps(self) -> Interval | None:

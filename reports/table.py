@@ -54,7 +54,13 @@ def _table(kind: str, found: Sequence[Summary], best: Collection[int], several: 
     if kind == "emulated" and any(s.instructions for s in found):
         columns["instructions\na frame"] = lambda s: f"{s.instructions:,}" if s.instructions else ""
     if kind == "estimated":
-        columns["FPS,\nestimated"] = lambda s: "{:.0f} to {:.0f}".format(*s.estimated_fps) if s.estimated_fps else ""
+        columns |= {
+            "ms,\nestimated": lambda s: (
+                "{milliseconds:.1f} ({low:.1f} to {high:.1f})".format(**s.estimate) if s.estimate else ""
+            ),
+            "FPS,\nestimated": lambda s: "{:.0f} to {:.0f}".format(*s.estimated_fps) if s.estimated_fps else "",
+            "phone's\nerror %": lambda s: f"{100 * s.estimate['error']:.0f}" if s.estimate else "",
+        }
     columns |= (
         {"reason": lambda s: s.row.reason or ""}
         if kind == "failed"

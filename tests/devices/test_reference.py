@@ -5,10 +5,9 @@ What can go wrong on the way is tested with a smaller network, in the folders be
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import replace
-from functools import cache, partial
+from functools import cache
 from pathlib import Path
 from typing import cast
 
@@ -18,15 +17,15 @@ import pytest
 from converters.artifact import Format, Spec
 from converters.network import fold
 from converters.registry import converter
+from devices import instructions
 from devices import job as jobs
 from devices.android.adb import Adb
 from devices.android.home import Limits
 from devices.android.runner import AndroidPhone
+from devices.catalog import phones
 from devices.contract import Cell, Job, Result, Unit
 from devices.emulator import Arm64Emulator
-from devices.estimate import references
-from devices.estimate import runner as estimating
-from devices.estimate.published import published
+from devices.estimate.phone import known
 from devices.estimate.runner import Estimator
 from devices.ios.runner import IPhone
 from devices.ios.usbmux import Libimobiledevice, Pymobiledevice3
@@ -150,25 +149,15 @@ def test_chromium_runs_it(open_browser: Callable, ask: Ask, footage: Footage, fo
     assert result.placement["actual"].startswith("WebGPU" if unit == "gpu" else "XNNPACK" if format == "tflite" else "")
 
 
-def test_an_estimate_follows_from_times_taken_here(
-    ask: Ask, footage: Footage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The known networks are made and timed; whether this machine was quiet enough to believe it is not asked here."""
-    monkeypatch.setattr(references, "files", partial(references.files, folder=tmp_path))
-    monkeypatch.setattr(references, "MOST_WAITED", math.inf)
-    monkeypatch.setattr(estimating, "TOO_FAR", math.inf)
-    known = published()["iphone7"]
-    cell, job = ask("tflite", "estimate:iphone7")
-    result = Estimator(known).run(cell, job)
+def test_an_estimate_follows_from_the_count(qemu: str, ask: Ask, footage: Footage) -> None:
+    phone = phones()["pixel2"]
+    cell, job = ask("tflite", "estimate:pixel2")
+    result = Estimator(phone).run(cell, job)
     check(result, job, footage)
     assert result.evidence == "estimated"
     assert result.model_ns == result.pipeline_ns == ()
-    told = result.estimate
-    ratios = {name: there / told["known_here_ms"][name] for name, there in known.milliseconds.items()}
-    assert told["ratios"] == pytest.approx(ratios)
-    assert 0 < told["low"] < told["here_ms"] * min(ratios.values()) <= told["here_ms"] * max(ratios.values())
-    assert told["here_ms"] * max(ratios.values()) <= told["high"]
-    assert [source["link"] for source in told["sources"]] == [source.link for source in known.sources]
-    made = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.tflite")}
-    assert set(references.files(known.milliseconds)) == set(made), "what was made once is made again"
-    assert made == {path: path.stat().st_mtime_ns for path in made}
+    counted = instructions.count(job.model, instructions.PLAIN)
+    assert result.instructions_per_frame == result.estimate["instructions"] == counted
+    found = known("pixel2", "fp32")
+    assert found
+    assert result.estimate["milliseconds"] == found.estimate(counted).milliseconds

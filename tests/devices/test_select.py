@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 import typer
 
-from cli.ending import WRONG_USAGE
-from cli.inputs import attached
+from cli.ending import NOT_MEASURED, WRONG_USAGE
+from cli.inputs import asked_for, attached
+from devices import emulator
 from devices.catalog import phones
-from devices.select import Attached, NotAttached, names, select, unnamed
+from devices.select import ESTIMATE, Attached, NotAttached, estimated, names, select, unnamed
 
 LISTING = "List of devices attached\n{}\n"
 PIXEL = "HT7 {state} usb:1-1 product:walleye model:Pixel_2 device:walleye transport_id:1"
@@ -58,6 +59,40 @@ def test_a_phone_that_is_not_there_says_what_was_looked_for_and_what_to_do(adb: 
     assert "USB debugging" in phone.advice
 
 
+@pytest.mark.parametrize(("name", "estimable"), [("pixel2", True), ("galaxy-s23", False), ("iphone7", True)])
+def test_a_phone_that_is_not_there_has_other_ways_to_a_figure(adb: Path, name: str, estimable: bool) -> None:
+    phone = select(name)
+    assert isinstance(phone, NotAttached)
+    assert (f"--device {name} --estimate" in phone.instead) == estimable
+    assert "--device web" in phone.instead
+    assert phone.formats == (("coreml",) if name == "iphone7" else ("tflite",))
+    assert phone.units == phones()[name].units
+
+
+def test_an_estimate_never_goes_by_the_phones_own_name() -> None:
+    device = estimated("pixel2")
+    assert device.name == f"{ESTIMATE}pixel2"
+    again = select(device.name)
+    assert type(again) is type(device)
+    assert again.name == device.name
+
+
+@pytest.mark.parametrize("name", ["galaxy-s23", "nokia3310"])
+def test_a_phone_without_published_times_is_refused_with_those_that_have_them(name: str) -> None:
+    with pytest.raises(ValueError, match=f"nobody published times on '{name}'.*; there are some of pixel, pixel2, "):
+        estimated(name)
+
+
+def test_without_the_emulator_there_is_no_estimate(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(emulator, "QEMU", "qemu-that-is-not-there")
+    device = estimated("pixel2")
+    assert isinstance(device, NotAttached)
+    assert "installs it" in device.looked_for
+    with pytest.raises(typer.Exit) as ended:
+        attached([device])
+    assert ended.value.exit_code == NOT_MEASURED
+
+
 def test_an_attached_phone_is_found_by_its_name_and_by_its_serial(adb: Path) -> None:
     adb.write_text(LISTING.format(PIXEL.format(state="device")))
     for name in ("pixel2", "adb:HT7"):
@@ -100,6 +135,6 @@ def test_phones_that_no_name_leads_to_are_listed_by_their_serials(adb: Path) -> 
 def test_one_phone_by_two_names_is_wrong_usage(adb: Path, capsys: pytest.CaptureFixture[str]) -> None:
     adb.write_text(LISTING.format(PIXEL.format(state="device")))
     with pytest.raises(typer.Exit) as ended:
-        attached(["pixel2", "adb:HT7,desktop"], estimate=False)
+        attached(asked_for(["pixel2", "adb:HT7,desktop"], estimate=False))
     assert ended.value.exit_code == WRONG_USAGE
     assert "pixel2 and adb:HT7 are one device" in capsys.readouterr().err

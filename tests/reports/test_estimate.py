@@ -17,15 +17,17 @@ from reports.table import figures, summary
 from tests.reports.made_up import row
 
 ESTIMATE = {
+    "milliseconds": 30.0,
     "low": 20.0,
     "high": 50.0,
-    "ratios": {"mobilenet-v1": 7.5, "mobilenet-v2": 8.25},
-    "missed": 1.1,
-    "here_ms": 4.0,
-    "known_here_ms": {"mobilenet-v1": 11.5, "mobilenet-v2": 6.4},
-    "known_there_ms": {"mobilenet-v1": 86, "mobilenet-v2": 53},
+    "instructions": 66_634_908,
+    "core": "cortex-a57",
+    "rates": {"mobilenet-v1-1-224": 0.432, "mobilenet-v2-1-224": 0.448},
+    "errors": {"mobilenet-v1-1-224": 0.037, "mobilenet-v2-1-224": -0.036},
+    "error": 0.0365,
+    "runtime": "A runtime of 2020",
     "faster_since": 1.0,
-    "sources": [{"says": "A table of theirs", "link": "https://example.org/table"}],
+    "source": {"says": "A table of theirs", "link": "https://example.org/table"},
 }
 
 
@@ -45,7 +47,7 @@ def test_an_estimate_is_a_range_and_no_speed(estimated: Row) -> None:
     assert points([seen]) == []
     (told,) = figures([estimated])
     assert told["model"] is None
-    assert told["estimate"]["low"] == 20.0
+    assert told["estimate"] == ESTIMATE
     assert not told["on_front"]
 
 
@@ -53,14 +55,35 @@ def test_a_measured_row_has_no_estimate_whatever_it_holds(estimated: Row) -> Non
     assert Summary(replace(estimated, evidence="measured")).estimate is None
 
 
+def test_an_estimate_of_the_former_method_is_not_shown(estimated: Row) -> None:
+    former = {"low": 20.0, "high": 50.0, "here_ms": 4.0, "missed": 1.1}
+    assert Summary(replace(estimated, timing={"estimate": former})).estimated_fps is None
+
+
 def test_the_page_gives_it_a_column_a_colour_and_its_sources(estimated: Row) -> None:
     page = render([row(), estimated], "t", datetime(2026, 1, 1, tzinfo=UTC))
     assert '<td class="estimate" data-v="20.0">20.0 to 50.0</td>' in page
     assert 'href="https://example.org/table"' in page
     assert "A table of theirs" in page
-    assert "missed by a factor of up to 1.10" in page
+    assert "Leave-one-out error: 3.65 % in the median of these 2 networks." in page
+    assert "66,634,908 instructions on a cortex-a57, so 30.0 ms, 20.0 to 50.0." in page
+    assert "Today's kernels" not in page
     charts = page[page.index('<section id="pareto">') : page.index('<section id="cells">')]
     assert "estimate:pixel2" not in charts
+
+
+def test_times_of_an_older_runtime_say_so(estimated: Row) -> None:
+    old = replace(estimated, timing={"estimate": ESTIMATE | {"faster_since": 1.45}})
+    assert "up to 1.45 times faster" in render([old], "t", datetime(2026, 1, 1, tzinfo=UTC))
+
+
+def test_the_table_gives_the_range_and_the_phones_error(estimated: Row) -> None:
+    console = Console(width=200, record=True, file=io.StringIO())
+    console.print(summary([estimated]))
+    printed = console.export_text()
+    assert "30.0 (20.0 to 50.0)" in printed
+    assert "20 to 50" in printed
+    assert "phone's" in printed
 
 
 def test_without_estimates_the_page_does_not_speak_of_them() -> None:
