@@ -14,6 +14,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from converters import processor
+from converters.processor import Processor
 from devices.contract import Environment
 from devices.facts import attempt, gather, shown
 
@@ -235,7 +237,8 @@ MACHINE: dict[str, Callable[[], Any]] = {
     "os": platform.platform,
     "python": platform.python_version,
     "machine": platform.machine,
-    "cpu": lambda: _cpu_model(),
+    "cpu": lambda: found.model if (found := _processor()) else None,
+    "cpu_extensions": lambda: ", ".join(found.extensions) or None if (found := _processor()) else None,
     "cores": lambda: _psutil().cpu_count(),
     "physical_cores": lambda: _psutil().cpu_count(logical=False),
     "memory_bytes": lambda: _psutil().virtual_memory().total,
@@ -256,17 +259,9 @@ NOW: dict[str, Callable[[], Any]] = {
 """The same for what does change."""
 
 
-def _cpu_model() -> str | None:
-    for line in _text(CPUINFO).splitlines():
-        if line.startswith("model name"):
-            return line.partition(":")[2].strip()
-    if sys.platform == "darwin":
-        import subprocess
-
-        return subprocess.run(
-            ["sysctl", "-n", "machdep.cpu.brand_string"], capture_output=True, text=True, check=False
-        ).stdout.strip()
-    return platform.processor() or None
+def _processor() -> Processor | None:
+    found = processor.here()
+    return None if found.model == processor.UNKNOWN else found
 
 
 def _text(path: Path) -> str:

@@ -34,10 +34,12 @@ class Scope:
     unit: str
     threads: int
     data: str
+    processor: str = ""
 
     def __str__(self) -> str:
         threads = "1 thread" if self.threads == 1 else f"{self.threads} threads"
-        return f"{self.device}, {self.unit.upper()}, {threads}"
+        processor = f", {self.processor}" if self.processor else ""
+        return f"{self.device}{processor}, {self.unit.upper()}, {threads}"
 
 
 @dataclass(frozen=True)
@@ -66,7 +68,14 @@ class Summary:
     @property
     def scope(self) -> Scope:
         row = self.row
-        return Scope(row.device, row.unit, row.threads, row.accuracy.get("data", ""))
+        return Scope(row.device, row.unit, row.threads, row.accuracy.get("data", ""), self.processor)
+
+    @property
+    def processor(self) -> str:
+        """Such as "AMD EPYC (AVX2)", of what ran the row itself; "" where the row does not tell."""
+        facts = self.row.environment
+        extensions = facts.get("cpu_extensions")
+        return f"{facts['cpu']} ({extensions})" if extensions and "cpu" in facts else facts.get("cpu", "")
 
     @cached_property
     def model(self) -> Latency | None:

@@ -14,6 +14,7 @@ from typing import Any
 import psutil
 import pytest
 
+from converters import processor
 from devices import environment
 from devices.environment import HAZARDS, MACHINE, NOW, DesktopProbe, Watch, choose_cpus, hazards
 
@@ -185,3 +186,10 @@ def test_peak_memory_remembers_what_was_given_back() -> None:
     )
     told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert 90_000_000 < int(told.stdout) < 130_000_000
+
+
+def test_a_speed_names_its_processor_and_the_extensions_that_decide_int8() -> None:
+    facts = DesktopProbe(look_seconds=0).read().facts
+    here = processor.here()
+    assert facts.get("cpu", processor.UNKNOWN) == here.model
+    assert facts.get("cpu_extensions", "") == ", ".join(here.extensions)

@@ -97,7 +97,7 @@ def test_one_row():
 
 def test_two_devices(whole):
     text = Page(whole).text
-    assert "On desktop, CPU, 1 thread Ship" in text
+    assert "On desktop, Made-up CPU, CPU, 1 thread Ship" in text
     assert "On pixel2, CPU, 1 thread Ship" in text
     assert "Environment of desktop" in text
     assert "Environment of pixel2" in text

@@ -196,3 +196,11 @@ def test_who_measured_none_of_the_networks_to_ship_is_told_of_them():
     assert overlooked([]) == overlooked(["s4-skip-plain", "selfie"])
     assert "live, live-fast and live-best; python bench.py --variants 'live*'" in overlooked(["s4-skip-plain"])
     assert overlooked(["s4-skip-plain", "live-fast"]) == ""
+
+
+def test_rows_of_two_processors_are_not_compared() -> None:
+    first = desktop()[0]
+    facts = {**first.environment, "cpu": "Another CPU", "cpu_extensions": "AVX2, AVX-512"}
+    here, there = summaries([first, replace(first, environment=facts)])
+    assert here.scope != there.scope
+    assert str(there.scope) == "desktop, Another CPU (AVX2, AVX-512), CPU, 1 thread"
