@@ -26,6 +26,7 @@ WEIGHTS: dict[str, float] = {
     "ccp": 0.06,
     "voc-person": 0.09,
     "portraits": 0.07,
+    "coco-person": 0.03,
     "press-portraits": 0.13,
     "office-faces": 0.06,
     "unlabelled-selfies": 0.06,
@@ -40,7 +41,7 @@ WEIGHTS: dict[str, float] = {
 CLIPS = frozenset({"signers", "talking-heads", "unlabelled-clips"})
 """Sources whose pictures follow each other in the store as they did before the camera."""
 
-WHOLE_BODIES = frozenset({"ccp", "voc-person", "cutouts"})
+WHOLE_BODIES = frozenset({"ccp", "voc-person", "coco-person", "cutouts"})
 """Sources that show how people fall, climb and lie once they are turned; heads alone rarely do."""
 
 
