@@ -25,7 +25,8 @@ def command(data, out, *more, samples=40):
         "1",
         "--save-every",
         "0",
-        "--muon",
+        "--teacher",
+        "none",
     ]
     return [str(ROOT / "train.py"), "s32-noskip-plain", "--data", str(data), "--out", str(out), *options, *more]
 
@@ -101,7 +102,7 @@ def test_the_card_says_what_was_done(whole, data):
 
 def test_a_stage_starts_from_another_checkpoint_and_its_card_goes_on(data, whole, tmp_path):
     out, cache = whole
-    more = ["--init", str(out / "checkpoint.safetensors"), "--frames", "2", "--steady", "1"]
+    more = ["--init", str(out / "checkpoint.safetensors"), "--frames", "2", "--temporal-weight", "1"]
     words = finish(run(command(data, tmp_path, *more), cache))
     assert "fresh: nothing" in words
     assert [stage["frames"] for stage in weights(tmp_path).card["training"]] == [1, 2]
@@ -112,8 +113,8 @@ def test_a_stage_starts_from_another_checkpoint_and_its_card_goes_on(data, whole
     [
         (["--size", "33"], "multiples of 32"),
         (["--init", "none.safetensors"], "no such file"),
-        (["--steady", "1"], "needs --frames 2"),
-        (["--hints", "1"], "is for the inverted trunk"),
+        (["--temporal-weight", "1"], "needs --frames 2"),
+        (["--feature-weight", "1"], "is for the inverted trunk"),
     ],
 )
 def test_a_users_mistake_is_a_sentence(data, whole, tmp_path, change, words):
