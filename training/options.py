@@ -10,6 +10,7 @@ import argparse
 import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -115,7 +116,8 @@ def parser(description: str | None = None) -> argparse.ArgumentParser:
     made = argparse.ArgumentParser(
         prog="train.py", description=description, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    made.add_argument("variants", nargs="+", metavar="VARIANT", help="names; python bench.py variants lists them")
+    words = "names or globs, '*' being the twelve of the reference; python bench.py variants lists them"
+    made.add_argument("variants", nargs="+", metavar="VARIANT", help=words)
 
     group = made.add_argument_group("what goes in and out")
     group.add_argument("--data", type=Path, help="folder of training data (layouts: training/datasets.py)")
@@ -186,16 +188,25 @@ def parse(arguments: Sequence[str] | None = None, description: str | None = None
     values = vars(asked.parse_args(arguments))
     values.pop("muon")
     values["labels"] = LABELS.get(values["labels"], values["labels"])
-    values["variants"], values["init"] = tuple(values["variants"]), tuple(values["init"])
+    values["init"] = tuple(values["init"])
     values["validation"] = None if values["validation"] is None else tuple(values["validation"])
-    options = Options(**values)
     try:
-        chosen = {name: variants.get(name) for name in options.variants}
+        values["variants"] = tuple(chain.from_iterable(map(_named_by, values["variants"])))
     except ValueError as error:
         asked.error(str(error))
+    options = Options(**values)
+    chosen = {name: variants.get(name) for name in options.variants}
     if problem := _problem(options, chosen):
         asked.error(problem)
     return options
+
+
+def _named_by(pattern: str) -> list[str]:
+    """The variants of a glob, or the one of that name. ValueError when there is none."""
+    if any(sign in pattern for sign in "*?["):
+        return variants.match(pattern)
+    variants.get(pattern)
+    return [pattern]
 
 
 def _problem(options: Options, chosen: dict[str, Variant]) -> str | None:
