@@ -68,7 +68,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = True
         torch.backends.cudnn.benchmark = True
     torch.set_num_threads(options.threads)
-    torch.manual_seed(options.seed)
     say = (lambda text: print(text, file=sys.stderr, flush=True)) if rank == 0 else (lambda text: None)
 
     try:

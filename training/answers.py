@@ -17,7 +17,8 @@ from torch import Tensor, nn
 from models.variant import Resolution
 from training.datasets import Pixels
 
-BATCH = 64
+BATCHES = {"cuda": 64, "cpu": 2}
+"""Pictures labelled at once: on a processor, two keep the features in its cache and take half of the time of eight."""
 
 
 @dataclass(frozen=True)
@@ -40,8 +41,9 @@ class Teacher:
 
         masks: list[Pixels] = []
         height, width = self.resolution
-        for at in range(0, len(pictures), BATCH):
-            some = pictures[at : at + BATCH]
+        batch = BATCHES[self.device.type]
+        for at in range(0, len(pictures), batch):
+            some = pictures[at : at + batch]
             small = np.stack([cv2.resize(p, (width, height), interpolation=cv2.INTER_AREA) for p in some])
             frames = torch.from_numpy(small).to(self.device).float().mul_(1 / 255).permute(0, 3, 1, 2)
             mean = (self.network(frames) + self.network(frames.flip(3)).flip(3)) / 2

@@ -13,7 +13,9 @@ from torch import Tensor
 WRONG, RIGHT = 0.6, 0.9
 """Agreement up to which an answer counts nothing, and from which it counts in full; linear between.
 
-On the selfies and portraits that the teacher was made for it agrees by more than 0.9, on what it fails by less."""
+Of MediaPipe's selfie network on 60 samples of each source, as drawn for training at 192x192, the median agreement is
+0.95 on selfies, 0.93 on ccp-upper, 0.86 on ccp and portraits, 0.57 on voc-person; the mean weight 0.94, 0.89, 0.77,
+0.66 and 0.31."""
 
 
 def agreement(answers: Tensor, truths: Tensor) -> Tensor:

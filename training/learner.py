@@ -55,6 +55,8 @@ class Learner:
 
     def __init__(self, name: str, variant: Variant, resolution: Resolution, options: Options) -> None:
         self.name, self.variant, self.resolution, self.options = name, variant, resolution, options
+        # Each begins as it would alone.
+        torch.manual_seed(options.seed)
         self.network = Hourglass(variant)
         self.log: list[dict[str, float]] = []
         self.parent: dict[str, Any] = {}

@@ -242,8 +242,8 @@ class Sampler:
         return tuple(grids)
 
     def _warped(self, layer: _Layer, offsets: Grid) -> _Layer:
-        whole = (affine_grid(grid, self._law.size) if grid.ndim == 2 else grid for grid in layer.grids)
-        return replace(layer, grids=tuple(compose(grid, offsets) for grid in whole))
+        whole = (affine_grid(grid, self._law.size) if grid.ndim == 2 else grid for grid in layer.grids)  # type: ignore
+        return replace(layer, grids=tuple(compose(grid, offsets) for grid in whole))  # type: ignore
 
     def _render(self, layers: list[_Layer], t: int) -> tuple[Array, Array]:
         """Layers over each other: (S, S, 3) picture, (S, S) truth."""
@@ -260,7 +260,7 @@ class Sampler:
             share = alpha * np.float32(1 / 255)
             picture = cv2.blendLinear(cv2.cvtColor(pasted, cv2.COLOR_RGBA2RGB), picture, share, 1 - share)
             truth = truth if layer.thing else cv2.max(truth, alpha)
-        return picture, truth
+        return picture, truth  # type: ignore[return-value]
 
 
 def _one_of(numbers: NDArray[np.int_], rng: Generator) -> int:

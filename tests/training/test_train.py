@@ -13,7 +13,7 @@ import torch
 ROOT = Path(__file__).parents[2]
 
 
-def command(data, out, *more, samples=40):
+def command(data, out, *more, samples=40, names=("s32-noskip-plain",)):
     options = [
         "--size",
         "32",
@@ -28,7 +28,7 @@ def command(data, out, *more, samples=40):
         "--teacher",
         "none",
     ]
-    return [str(ROOT / "train.py"), "s32-noskip-plain", "--data", str(data), "--out", str(out), *options, *more]
+    return [str(ROOT / "train.py"), *names, "--data", str(data), "--out", str(out), *options, *more]
 
 
 def run(arguments, cache, **more):
@@ -74,6 +74,15 @@ def test_a_run_that_was_killed_ends_like_one_that_was_not(data, whole, tmp_path)
     assert all(torch.equal(one.state[key], two.state[key]) for key in one.state)
 
 
+def test_a_network_learns_in_company_what_it_learns_alone(data, whole, tmp_path):
+    out, cache = whole
+    names = ("s32-skip-plain", "s32-noskip-plain")
+    finish(run(command(data, tmp_path, names=names), cache))
+    alone, together = weights(out), weights(tmp_path / "s32-noskip-plain")
+    assert all(torch.equal(alone.state[key], together.state[key]) for key in alone.state)
+    assert weights(tmp_path / "s32-skip-plain").card["training"][-1]["variant"] == "s32-skip-plain"
+
+
 def test_another_run_does_not_overwrite_a_folder(data, whole):
     out, cache = whole
     process = run(command(data, out, "--seed", "7"), cache)
@@ -115,6 +124,9 @@ def test_a_stage_starts_from_another_checkpoint_and_its_card_goes_on(data, whole
         (["--init", "none.safetensors"], "no such file"),
         (["--temporal-weight", "1"], "needs --frames 2"),
         (["--feature-weight", "1"], "is for the inverted trunk"),
+        (["--rates", "anneal"], "needs --minutes"),
+        (["--distill-weight", "1.5"], "between 0 and 1"),
+        (["--pack", "none.pack"], "one of --data and --pack"),
     ],
 )
 def test_a_users_mistake_is_a_sentence(data, whole, tmp_path, change, words):
