@@ -23,6 +23,7 @@ import os
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -128,7 +129,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # A teacher that is not on the device answers beside the samples, in the processes that draw them.
     beside = options.teacher if teacher is None and options.teacher != NO_TEACHER and options.distill_weight else None
     workers = options.workers or (max(1, (os.cpu_count() or 2) // world - 1) if cuda else 1)
-    batches = loader.batches(sampler, options.batch, first, steps, rank, world, beside, workers, cuda)
+    # Pinning asks CUDA for memory in another thread, which spoils the capture of a graph.
+    pinned = cuda and options.speedup != "graphs"
+    batches = loader.batches(sampler, options.batch, first, steps, rank, world, beside, workers, pinned)
     budget = Budget(options.minutes and options.minutes * 60)
     started = last_saved = last_said = time.monotonic()
     begun, waited, step, out_of_time = first, 0.0, first, False
@@ -208,7 +211,10 @@ def _open(options: Options, device: torch.device, say: Any) -> tuple[Data, Teach
     elif pack and options.teacher != NO_TEACHER:
         raise ValueError(f"--teacher {options.teacher}: beside a pack only {TEACHER}, a checkpoint or {NO_TEACHER}")
     if pack:
-        return packed.open_data(pack, teacher, say, options.labels), teacher, published
+        data = packed.open_data(pack, teacher, say, options.labels)
+        if options.validation is not None:
+            data = replace(data, validation=validation.of_folders(options.validation))
+        return data, teacher, published
     assert options.data
     folders = _known(options.data) if options.validation is None else options.validation
     name = None if options.teacher == NO_TEACHER else options.teacher
