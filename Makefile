@@ -11,7 +11,7 @@ CORE := $(VENV)/.core
 DEV := $(VENV)/.dev
 
 .DEFAULT_GOAL := help
-.PHONY: help setup bench test test-slow benchmarks lint fresh-root clean
+.PHONY: help setup bench test test-slow benchmarks lint fresh-root clean gpu-training gpu-pace
 
 help: ## say what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | column -t -s $$'\t'
@@ -50,6 +50,27 @@ test-slow: $(DEV) ## every test, the long ones too
 
 benchmarks: $(DEV) ## the suites that measure this project itself
 	$(RUN) -m pytest -m benchmark $(TESTS)
+
+# On a machine that has PyTorch, NumPy, OpenCV and safetensors, and no internet: docs/gpu-training.md. RATES=anneal is for
+# the last call of a run.
+GPU_PYTHON ?= python3
+NETWORKS ?= '*'
+PACK ?= build/data.pack
+RUN_DIR ?= runs/twelve
+OUT ?= build/out
+MINUTES ?= 8.5
+RATES ?= hold
+TRAIN ?= --batch 128 --rate 1.6e-3 --evaluate-every 100000 --samples 100000000
+
+gpu-training: ## train several networks from a pack, in time, and bundle them (variables: docs/gpu-training.md)
+	$(GPU_PYTHON) train.py $(NETWORKS) --pack $(PACK) --out $(RUN_DIR) --minutes $(MINUTES) --rates $(RATES) $(TRAIN)
+	$(GPU_PYTHON) -m training.bundle $(RUN_DIR) --out $(OUT)
+
+gpu-pace: ## samples a second on this machine, plain and with CUDA graphs
+	for how in none graphs; do \
+	  $(GPU_PYTHON) train.py $(NETWORKS) --pack $(PACK) --out $$(mktemp -d) --minutes 1 --speedup $$how \
+	    $(TRAIN) 2>&1 | grep samples/s | tail -1 | sed "s/^/$$how: /"; \
+	done
 
 lint: $(DEV) ## ruff and mypy
 	$(VENV)/bin/ruff check .

@@ -1,7 +1,8 @@
-"""Train one variant: flat, resumable, one process or several under torchrun.
+"""Train one variant, or several on the same batches: flat, resumable, one process or several under torchrun.
 
-    python train.py s16-skip-plain --data DATA --samples 60000 --size 128 --out runs/s16-skip-plain
-    python train.py s16-skip-dense --data DATA --init runs/s16-skip-plain/checkpoint.safetensors --size 256 ...
+    python train.py live --data DATA --out runs/live
+    python train.py s4-skip-plain s16-skip-plain --data DATA --out runs/two --samples 60000 --size 128
+    python train.py live --pack FILE --out runs/live --minutes 9
 
 Killed at any moment, the same command goes on from the last saved state and ends with the same weights.
 """
@@ -9,117 +10,53 @@ Killed at any moment, the same command goes on from the last saved state and end
 from __future__ import annotations
 
 if __name__ == "__main__":
+    import sys
+
     from cli import interpreter
 
-    interpreter.ensure()
+    # A pack is for machines that have little installed.
+    packed = any(word.split("=")[0] == "--pack" for word in sys.argv)
+    interpreter.ensure(interpreter.NEEDED_FOR_A_PACK if packed else interpreter.NEEDED)
 
-import argparse
 import csv
 import os
 import sys
 import time
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any
+
+# NumPy's own threads wait for each other longer than the small matrices of a sample take.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 from models import variant as variants
-from training import datasets
+from training.options import NO_TEACHER, TEACHER, Options
+from training.options import parse as parse_options
 
 if TYPE_CHECKING:
-    from models.inverted import InvertedTrunk
-    from training.hints import Hints
+    import torch
+
+    from training.answers import Teacher
+    from training.learner import Learner
+    from training.loader import Data
+    from training.selfie import SelfieNetwork
 
 
-@dataclass(frozen=True)
-class Options:
-    variant: str
-    data: Path
-    out: Path
-    samples: int
-    size: int
-    frames: int
-    batch: int
-    rate: float
-    prior: float
-    seed: int
-    threads: int
-    bf16: bool
-    muon: bool
-    int8: bool
-    init: Path | None
-    teacher: Path | None
-    taught: float
-    hints: float
-    steady: float
-    turned: float
-    labels: datasets.Labels
-    validation: tuple[Path, ...]
-    evaluate_every: int
-    save_every: float
-    show_batch: Path | None
+def parse(arguments: Sequence[str] | None = None) -> Options:
+    return parse_options(arguments, __doc__)
 
 
-def parse(arguments: list[str] | None = None) -> Options:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    add = parser.add_argument
-    add("variant", help="its name; python bench.py variants lists them")
-    add("--data", type=Path, required=True, help="folder of training data (layouts: training/datasets.py)")
-    add("--out", type=Path, required=True, help="the run's folder: state, log, curves, checkpoint")
-    add("--samples", type=int, default=60_000)
-    add("--size", type=int, default=128, help="side of the training pictures, a multiple of 32, or 16 for live")
-    add("--frames", type=int, default=1, help="frames in a row, the network fed its own detached output")
-    add("--batch", type=int, default=32, help="per process")
-    add("--rate", type=float, default=2e-3, help="peak learning rate")
-    add("--prior", type=float, default=0.0, help="share of the mixed previous-mask law; 0: always empty")
-    add("--seed", type=int, default=0)
-    add("--threads", type=int, default=2)
-    add("--bf16", action="store_true", help="convolutions in bfloat16, for processors that are faster at it")
-    add("--muon", action="store_true", help="Muon for what mixes channels, AdamW for the rest (training/muon.py)")
-    add("--int8", action="store_true", help="with activations rounded as in int8 (training/fake_int8.py)")
-    add("--init", type=Path, help="checkpoint to start from; tensors that fit are taken")
-    add("--teacher", type=Path, help="soft masks for unlabelled pictures: a name in peers.toml, or any model's path")
-    add("--taught", type=float, default=0.0, help="share of the teacher's answer to each sample in its truth, 0 to 1")
-    add(
-        "--hints",
-        type=float,
-        default=0.0,
-        help="weight of the features that the weights began with (training/hints.py)",
-    )
-    add("--steady", type=float, default=0.0, help="weight of masks that change as the truth does; needs --frames 2")
-    add("--turned", type=float, default=0.0, help="share of pictures turned by any angle, 0 to 1")
-    words = "whether bystanders are people (training/datasets.py: settle); today's mixture without it"
-    add("--labels", choices=get_args(datasets.Labels), default="as they are", help=words)
-    add("--validation", type=Path, nargs="*", default=(), help="folders never trained on, judged along the way")
-    add("--evaluate-every", type=int, default=20_000, help="samples between evaluations")
-    add("--save-every", type=float, default=60.0, help="seconds between saved states")
-    add("--show-batch", type=Path, help="draw a batch into this PNG and stop")
-    values = vars(parser.parse_args(arguments))
-    options = Options(**{**values, "validation": tuple(values["validation"])})
-    try:
-        variants.get(options.variant).check_resolution((options.size, options.size))
-    except ValueError as error:
-        parser.error(str(error))
-    if options.steady and options.frames < 2:
-        parser.error("--steady needs --frames 2 or more")
-    if options.hints and variants.get(options.variant).trunk != "inverted":
-        parser.error(f"--hints is for the inverted trunk, which {options.variant} has not")
-    if options.taught and not options.teacher:
-        parser.error("--taught needs a --teacher")
-    if not options.data.is_dir():
-        parser.error(f"--data {options.data}: there is no such folder")
-    return options
-
-
-def main(arguments: list[str] | None = None) -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
+    began = time.monotonic()
     options = parse(arguments)
     import torch
     import torch.distributed as dist
     from torch.nn.parallel import DistributedDataParallel
 
-    from models import checkpoint
-    from models.hourglass import Hourglass
-    from training import curves, evaluation, fake_int8, loader, prior, show, state
-    from training.loss import segmentation, unsteadiness
+    from training import fake_int8, loader, prior, show, state
+    from training.budget import Budget
+    from training.learner import Learner, Lesson
     from training.sampler import Law, Sampler
 
     rank, world = int(os.environ.get("RANK", 0)), int(os.environ.get("WORLD_SIZE", 1))
@@ -127,176 +64,275 @@ def main(arguments: list[str] | None = None) -> int:
     if world > 1:
         dist.init_process_group("nccl" if cuda else "gloo")
     device = torch.device("cuda", int(os.environ.get("LOCAL_RANK", 0))) if cuda else torch.device("cpu")
+    if cuda:
+        torch.cuda.set_device(device)
+        torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = True
+        torch.backends.cudnn.benchmark = True
     torch.set_num_threads(options.threads)
-    torch.manual_seed(options.seed)
     say = (lambda text: print(text, file=sys.stderr, flush=True)) if rank == 0 else (lambda text: None)
 
     try:
-        store, split = loader.open_data(options.data, options.teacher, options.validation, say, options.labels)
+        data, teacher, published = _open(options, device, say)
     except ValueError as error:
         say(f"train.py: {error}")
         return 2
-    law = Law(size=options.size, frames=options.frames, prior=prior.MIXED.scaled(options.prior), turned=options.turned)
-    sampler = Sampler(store, split.train, law, options.seed)
+    law = Law(
+        size=options.side,
+        frames=options.frames,
+        prior=prior.MIXED.scaled(options.prev_mask_prob),
+        turned=options.rotate_prob,
+    )
+    sampler = Sampler(data.store, data.split.train, law, options.seed)
     if options.show_batch:
         show.save(options.show_batch, [sampler(i) for i in range(42)], columns=max(1, 7 // options.frames))
         return 0
+    sets = data.judged()
 
-    variant = variants.get(options.variant)
-    network = Hourglass(variant).to(device)
-    network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    parent: dict[str, Any] = {}
-    if options.init:
-        try:
-            begun = checkpoint.load(options.init)
-        except checkpoint.BadCheckpoint as error:
-            say(f"train.py: {error}")
-            return 2
-        parent = begun.card
-        fresh = state.adopt(network, dict(begun.state))
-        say(f"started from {options.init}; fresh: {', '.join(fresh) or 'nothing'}")
-    ema = state.Ema(network)
-    optimizers = state.optimizers(network, options.muon)
+    learners = [Learner(name, variants.get(name), options.resolution(name), options) for name in options.variants]
+    try:
+        for number, learner in enumerate(learners if options.init else ()):
+            say(_begin(learner, options.init[min(number, len(options.init) - 1)]))
+    except ValueError as error:
+        say(f"train.py: {error}")
+        return 2
+    for learner in learners:
+        learner.ready(device)
     steps = options.samples // (options.batch * world)
     schedule = state.Schedule(options.rate, steps, warm_up=min(200, steps // 10 + 1))
     options.out.mkdir(parents=True, exist_ok=True)
-    first, seconds, log = 0, 0.0, []
+    first, seconds, anew = 0, 0.0, 0
     if saved := state.load(options.out / "state.pt"):
-        if saved["options"] != _identity(options, world):
+        if saved["options"] != options.identity(world):
             say(f"{options.out} holds another run; give --out a fresh folder")
             return 2
-        network.load_state_dict(saved["network"])
-        ema.state = saved["ema"]
-        # A run that began when there was one optimizer alone keeps it under its older name.
-        kept = saved.get("optimizers") or [saved["optimizer"]]
-        for optimizer, values in zip(optimizers, kept, strict=True):
-            optimizer.load_state_dict(values)
-        first, seconds, log = saved["step"], saved["seconds"], saved["log"]
+        kept = {name: state.whole(values) for name, values in saved["learners"].items()}
+        for learner in learners:
+            learner.take(kept[learner.name])
+        first, seconds = saved["step"], saved["seconds"]
+        # Optimisers without a memory of the run begin as carefully as they did at first.
+        anew = 0 if all(values["optimizers"] for values in kept.values()) else 50
         say(f"going on at step {first} of {steps}")
-    if options.int8:
-        fake_int8.attach(network)
-    hints = _hints(network.trunk) if options.hints else None
-    model = DistributedDataParallel(network) if world > 1 else network
-    forward = (lambda frame, mask: model(frame, mask)) if world > 1 else network.logits
-    network.forward = network.logits  # type: ignore[method-assign]  # DDP hooks forward; the loss wants logits
+    for learner in learners:
+        if options.int8:
+            fake_int8.attach(learner.network)
+        if options.features(learner.name):
+            learner.features = _features(learner, published)
+        if world > 1:
+            learner.forward = DistributedDataParallel(learner.network)
 
     def save(step: int) -> None:
         if rank == 0:
-            values = {"network": network.state_dict(), "ema": ema.state, "step": step, "seconds": seconds, "log": log}
-            about = {"optimizers": [o.state_dict() for o in optimizers], "options": _identity(options, world)}
-            state.save(options.out / "state.pt", {**values, **about})
+            values = {learner.name: learner.state() for learner in learners}
+            about = {"step": step, "seconds": seconds, "options": options.identity(world)}
+            state.save(options.out / "state.pt", {**about, "learners": values})
 
-    def judge(step: int) -> dict[str, float]:
-        judged = Hourglass(variant)
-        judged.load_state_dict(ema.state)
-        return evaluation.quick(judged.eval(), options.validation, options.size)
-
-    taught = loader.Taught(options.teacher, options.taught) if options.teacher and options.taught else None
-    batches = loader.batches(sampler, options.batch, first, steps, rank, world, taught)
-    started = last_saved = time.monotonic()
-    waited, loss_sum, loss_count = 0.0, 0.0, 0
-    for step in range(first, steps):
+    # A teacher that is not on the device answers beside the samples, in the processes that draw them.
+    beside = options.teacher if teacher is None and options.teacher != NO_TEACHER and options.distill_weight else None
+    workers = options.workers or (max(1, (os.cpu_count() or 2) // world - 1) if cuda else 1)
+    # Pinning asks CUDA for memory in another thread, which spoils the capture of a graph.
+    pinned = cuda and options.speedup != "graphs"
+    batches = loader.batches(sampler, options.batch, first, steps, rank, world, beside, workers, pinned)
+    budget = Budget(options.minutes and options.minutes * 60)
+    started = last_saved = last_said = time.monotonic()
+    begun, waited, step, out_of_time = first, 0.0, first, False
+    while step < steps and not out_of_time:
         asked = time.monotonic()
-        frames, targets, previous = next(batches)
+        drawn = next(batches)
         waited += time.monotonic() - asked
-        for group in (group for optimizer in optimizers for group in optimizer.param_groups):
-            group["lr"] = schedule.rate(step)
-        model.train()
-        mask = loader.to_network(previous, device)
-        loss = torch.zeros((), device=device)
-        seen: list[tuple[torch.Tensor, torch.Tensor]] = []
-        for t in range(options.frames):
-            with torch.autocast(device.type, torch.bfloat16, enabled=options.bf16):
-                logits = forward(loader.to_network(frames[:, t], device), mask.detach()).float()
-            mask, target = torch.sigmoid(logits), loader.to_network(targets[:, t], device)
-            loss = loss + segmentation(logits, target) / options.frames
-            if hints:
-                loss = loss + options.hints * hints(loader.to_network(frames[:, t], device)) / options.frames
-            if seen and options.steady:
-                loss = loss + options.steady * unsteadiness(mask, seen[-1][0], target, seen[-1][1]) / options.frames
-            seen.append((mask, target))
-        network.zero_grad()
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
-        for optimizer in optimizers:
-            optimizer.step()
-        ema.update(network, step)
-        loss_sum, loss_count = loss_sum + loss.item(), loss_count + 1
+        lesson = Lesson(*_taught(drawn, teacher, options, device))
+        if step == begun and options.speedup != "none":
+            for learner in learners:
+                if world == 1 and not learner.features:
+                    learner.speed_up(options.speedup, lesson)
+        spent = budget.spent(time.monotonic() - began)
+        rate = schedule.rate(step) if options.rates == "samples" else schedule.held(step)
+        rate *= state.cosine(spent) if options.rates == "anneal" else 1.0
+        rate *= min(1.0, (step - begun + 1) / anew) if anew else 1.0
+        for learner in learners:
+            learner.step(lesson, rate, step)
+        step += 1
 
         now = time.monotonic()
-        done = (step + 1) * options.batch * world
-        finished = step + 1 == steps
+        done = step * options.batch * world
+        out_of_time = _agreed(spent >= 1, world, device) if options.minutes else False
+        finished = step == steps or out_of_time
         due = done // options.evaluate_every > (done - options.batch * world) // options.evaluate_every
-        if rank == 0 and ((step + 1) % 50 == 0 or finished):
-            rate = (step + 1 - first) / (now - started)
-            left = (steps - step - 1) / rate
+        if rank == 0 and (now - last_said > 10 or step % 50 == 0 or finished):
+            last_said = now
+            pace = (step - first) / (now - started)
             say(
-                f"{done}/{options.samples} samples  loss {loss_sum / loss_count:.4f}  "
-                f"{rate * options.batch * world:.0f} samples/s  data {waited / (now - started):.0%}  "
-                f"left {int(left) // 60}:{int(left) % 60:02d}"
+                f"{done}/{options.samples} samples  loss {_losses(learners)}  "
+                f"{pace * options.batch * world:.0f} samples/s  data {waited / (now - started):.0%}  "
+                f"left {_clock((steps - step) / pace)}"
             )
         if due or finished:
-            metrics = judge(step) if rank == 0 else {}
-            entry = {"samples": done, "seconds": round(seconds + now - started, 1), "loss": loss_sum / loss_count}
-            log.append({**entry, **metrics})
-            loss_sum, loss_count = 0.0, 0
-            if rank == 0:
-                say("  ".join(f"{k} {v:.4f}" if isinstance(v, float) else f"{k} {v}" for k, v in log[-1].items()))
-                _write_log(options.out, log)
-                curves.save(options.out / "curves.png", log)
+            for learner in learners:
+                entry = {"samples": done, "seconds": round(seconds + now - started, 1), "loss": learner.mean_loss()}
+                learner.evaluated({**entry, **(learner.judge(sets) if rank == 0 else {})})
+                if rank == 0:
+                    _tell(learner, say)
         if now - last_saved > options.save_every or finished:
             seconds += now - started
-            started, first, waited, last_saved = now, step + 1, 0.0, now
-            save(step + 1)
+            save(step)
+            started, first, waited, last_saved = time.monotonic(), step, 0.0, time.monotonic()
+        if due or finished:
+            budget.ended(time.monotonic() - now)
     if world > 1:
         dist.destroy_process_group()
     if rank == 0:
-        digest = store.digest(split.train)
-        sources = sorted({store.entries[i].source for i in split.train})
-        run = {**_identity(options, world), "seconds": round(seconds), "log": log}
-        card = {
-            "data": {"sources": sources, "pictures": len(split.train), "sha256": digest},
-            "training": [*parent.get("training", []), run],
-        }
-        final = {k: v.cpu() for k, v in ema.state.items()}
-        checkpoint.save(options.out / "checkpoint.safetensors", options.variant, variant, final, card)
-        say(f"wrote {options.out / 'checkpoint.safetensors'}")
+        for learner in learners:
+            path = _write(learner, data, world, step * options.batch * world, round(seconds))
+            say(f"wrote {path}")
+        if step < steps:
+            say(f"the minutes are over after {step * options.batch * world} samples; the same command goes on")
     return 0
 
 
-def _hints(trunk: InvertedTrunk) -> Hints:
+def _open(options: Options, device: torch.device, say: Any) -> tuple[Data, Teacher | None, SelfieNetwork | None]:
+    """The data; the teacher, where it answers on the device; and the published network whose features are wanted.
+
+    ValueError says in a sentence what is missing.
+    """
+    from training import answers, loader, packed, selfie, validation
+
+    pack = packed.read(options.pack) if options.pack else None
+    features = any(options.features(name) for name in options.variants)
+    # On a CPU the published file in its own runtime takes half of PyTorch's time.
+    here = device.type == "cuda" or pack is not None
+    published = None
+    if features or (here and options.teacher == TEACHER):
+        published = selfie.opened(pack.teacher) if pack else _published()
+    teacher = None
+    if here and options.teacher == TEACHER:
+        assert published
+        teacher = answers.of_network(selfie.opened(published.state_dict()), selfie.RESOLUTION, device)
+    elif here and options.teacher.endswith(".safetensors"):
+        teacher = answers.of_checkpoint(Path(options.teacher), device)
+    elif pack and options.teacher != NO_TEACHER:
+        raise ValueError(f"--teacher {options.teacher}: beside a pack only {TEACHER}, a checkpoint or {NO_TEACHER}")
+    if pack:
+        data = packed.open_data(pack, teacher, say, options.labels)
+        if options.validation is not None:
+            data = replace(data, validation=validation.of_folders(options.validation))
+        return data, teacher, published
+    assert options.data
+    folders = _known(options.data) if options.validation is None else options.validation
+    name = None if options.teacher == NO_TEACHER else options.teacher
+    data = loader.open_data(options.data, name, validation.of_folders(folders), say, options.labels)
+    return data, teacher, published
+
+
+def _known(data: Path) -> list[Path]:
+    """The folders beside the training data that are for validation alone."""
+    return [data / name for name in ("selfie-val", "selfie-val2", "video-val") if (data / name).is_dir()]
+
+
+def _published() -> SelfieNetwork:
     from converters.peer import fetch
     from models import peer
-    from training import begin
-    from training.hints import Hints, original
+    from training import selfie
 
-    return Hints(trunk, original(begin.convolutions(fetch(peer.read()[begin.PEER]).read_bytes())))
-
-
-def _identity(options: Options, world: int) -> dict[str, object]:
-    """What makes two runs the same run; paths and pace do not."""
-    passing = {"data", "out", "init", "teacher", "validation", "threads", "show_batch", "save_every"}
-    # Runs that began before there was a choice go on under the old one.
-    old = {
-        "labels": "as they are",
-        "taught": 0.0,
-        "hints": 0.0,
-        "turned": 0.0,
-        "steady": 0.0,
-        "bf16": False,
-        "muon": False,
-        "int8": False,
-    }
-    passing |= {key for key, value in old.items() if getattr(options, key) == value}
-    return {**{k: v for k, v in asdict(options).items() if k not in passing}, "processes": world}
+    return selfie.read(fetch(peer.read()[TEACHER]).read_bytes())
 
 
-def _write_log(out: Path, log: list[dict[str, float]]) -> None:
-    keys = list(dict.fromkeys(key for entry in log for key in entry))
-    with (out / "log.csv").open("w", newline="") as file:
+def _begin(learner: Learner, path: Path) -> str:
+    """Take what fits of a checkpoint, and say what did not."""
+    from models import checkpoint
+    from training import state
+
+    begun = checkpoint.load(path)
+    learner.parent = begun.card
+    fresh = state.adopt(learner.network, dict(begun.state))
+    return f"{learner.name} started from {path}; fresh: {', '.join(fresh) or 'nothing'}"
+
+
+def _features(learner: Learner, published: SelfieNetwork | None) -> Any:
+    from training import selfie
+    from training.hints import Hints
+
+    assert published
+    theirs = selfie.opened(published.state_dict()).to(learner.device)
+    return Hints(learner.network.trunk, theirs.trunk)
+
+
+def _taught(
+    drawn: Any, teacher: Teacher | None, options: Options, device: torch.device
+) -> tuple[list[torch.Tensor], list[torch.Tensor], torch.Tensor]:
+    """Frames, truths with the teacher's answers in them, and the previous mask, all on the device."""
+    from training.distill import taught
+    from training.loader import to_network
+
+    count = drawn.frames.shape[1]
+    frames = [to_network(drawn.frames[:, t], device) for t in range(count)]
+    targets = [to_network(drawn.targets[:, t], device) for t in range(count)]
+    answers = None
+    if options.distill_weight and teacher:
+        answers = [teacher(frame) for frame in frames]
+    elif options.distill_weight and drawn.answers is not None:
+        answers = [to_network(drawn.answers[:, t], device) for t in range(count)]
+    if answers:
+        asked = drawn.asked.to(device, non_blocking=True)
+        mix = (options.distill_weight, asked, options.trust_all)
+        targets = [taught(target, answer, *mix) for target, answer in zip(targets, answers, strict=True)]
+    return frames, targets, to_network(drawn.previous, device)
+
+
+def _agreed(over: bool, world: int, device: torch.device) -> bool:
+    """Whether the first process says that it is over: clocks differ, and all must stop at one step."""
+    if world == 1:
+        return over
+    import torch
+    import torch.distributed as dist
+
+    flag = torch.tensor([float(over)], device=device)
+    dist.broadcast(flag, 0)
+    return bool(flag.item())
+
+
+def _losses(learners: Sequence[Learner]) -> str:
+    values = sorted(learner.mean_loss() for learner in learners)
+    return f"{values[0]:.4f}" + (f" to {values[-1]:.4f}" if len(values) > 1 else "")
+
+
+def _clock(seconds: float) -> str:
+    return f"{int(seconds) // 60}:{int(seconds) % 60:02d}"
+
+
+def _tell(learner: Learner, say: Any) -> None:
+    """The last evaluation, in words, in log.csv and as curves."""
+    entry = learner.log[-1]
+    figures = "  ".join(f"{k} {v:.4f}" if isinstance(v, float) else f"{k} {v}" for k, v in entry.items())
+    say(f"{learner.name}: {figures}")
+    folder = learner.options.folder(learner.name)
+    folder.mkdir(parents=True, exist_ok=True)
+    keys = list(dict.fromkeys(key for entry in learner.log for key in entry))
+    with (folder / "log.csv").open("w", newline="") as file:
         writer = csv.DictWriter(file, keys)
         writer.writeheader()
-        writer.writerows(log)
+        writer.writerows(learner.log)
+
+
+def _write(learner: Learner, data: Data, world: int, samples: int, seconds: int) -> Path:
+    """The checkpoint of the averaged weights, with its card, and the curves where Matplotlib is installed."""
+    from importlib.util import find_spec
+
+    from models import checkpoint
+
+    options, numbers = learner.options, data.split.train
+    sources = sorted({data.store.entries[i].source for i in numbers})
+    stage = {**options.stage(learner.name, world), "samples": samples, "seconds": seconds, "log": learner.log}
+    card = {
+        "data": {"sources": sources, "pictures": len(numbers), "sha256": data.store.digest(numbers)},
+        "training": [*learner.parent.get("training", []), stage],
+    }
+    path = options.folder(learner.name) / "checkpoint.safetensors"
+    final = {key: value.cpu() for key, value in learner.ema.state.items()}
+    checkpoint.save(path, learner.name, learner.variant, final, card)
+    if find_spec("matplotlib"):
+        from training import curves
+
+        curves.save(path.with_name("curves.png"), learner.log)
+    return path
 
 
 if __name__ == "__main__":

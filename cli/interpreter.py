@@ -14,19 +14,21 @@ ROOT = Path(__file__).resolve().parent.parent
 OLDEST = (3, 11)
 NEEDED = ("ai_edge_litert", "cv2", "numpy", "psutil", "safetensors", "torch", "typer")
 """Modules that tell an environment made for this project from any other."""
+NEEDED_FOR_A_PACK = ("cv2", "numpy", "safetensors", "torch")
+"""What a training from a pack takes (docs/gpu-training.md)."""
 WRONG_USAGE = 2
 SENT = "SEGMENTATION_BENCH_SENT"
 """Set for the interpreter in .venv, which must not start itself again when it lacks packages too."""
 
 
-def ensure() -> None:
-    """Return where this interpreter can run the project.
+def ensure(needed: tuple[str, ...] = NEEDED) -> None:
+    """Return where this interpreter can run the project, which is where it has the modules `needed`.
 
     Elsewhere replace this process by the interpreter in .venv, with the same arguments. Where there is none, or where
     it lacks packages too, exit with WRONG_USAGE and one sentence.
     """
     sent = os.environ.pop(SENT, None)
-    if not (lacks := _lacks()):
+    if not (lacks := _lacks(needed)):
         return
     python = ROOT / ".venv" / "bin" / "python"
     if not sent and os.access(python, os.X_OK):
@@ -39,9 +41,9 @@ def ensure() -> None:
     sys.exit(WRONG_USAGE)
 
 
-def _lacks() -> str:
+def _lacks(needed: tuple[str, ...]) -> str:
     """What keeps this interpreter from running the project, in words; empty when nothing does."""
     if sys.version_info < OLDEST:
         return "is Python {}.{}, and 3.11 or newer is needed".format(*sys.version_info[:2])
-    missing = [name for name in NEEDED if find_spec(name) is None]
+    missing = [name for name in needed if find_spec(name) is None]
     return f"has no {', '.join(missing)}" if missing else ""

@@ -6,6 +6,9 @@ pixels "not judged" (VOC's 5-pixel borders) each takes the nearest judged label:
 Sets disagree on bystanders: `main person` sets (selfies, clothing photos, keyed footage) label one person, `all people`
 sets (VOC, group portraits) everyone. A photo keeps its own truth and says by `policy` which habit it follows; `settle`
 makes them agree.
+
+People whose pictures the project shows are never trained on: the man of the clip office-man, which lies among the
+validation clips alone, and the speakers in `SHOWN`, whom `speakers` leaves out.
 """
 
 from __future__ import annotations
@@ -29,6 +32,10 @@ Pixels = NDArray[np.uint8]
 PHOTO, KEYED, SCENE, UNLABELLED, THING = "photo", "keyed", "scene", "unlabelled", "thing"
 THINGS = "things"
 """The source of what is pasted beside people, never drawn by itself."""
+SHOWN = frozenset({"sbia1a", "sbwe5n", "swiz3n"})
+"""Speakers of talking-heads who are in the embedded sample."""
+VERSION = 3
+"""Of what the readers make of a folder: a store that another version decoded is decoded anew."""
 TRAIN_ONLY = frozenset({"selfies", "cutouts"})
 """Sources without a held-out tenth: selfies have validation sets of their own, cut-outs are no whole pictures."""
 
@@ -107,6 +114,11 @@ def voc_person(mask: Pixels) -> Pixels:
     return settle_ignored(np.where(mask == 15, 255, 0).astype(np.uint8), mask == 255)
 
 
+def crowded(mask: Pixels) -> Pixels:
+    """0 background, 1 person, 255 a crowd, which is not judged."""
+    return settle_ignored(np.where(mask == 1, 255, 0).astype(np.uint8), mask == 255)
+
+
 def pairs(
     folder: Path,
     source: str,
@@ -139,8 +151,8 @@ def cutouts(folder: Path, source: str = "cutouts") -> Iterator[Photo]:
 
 
 def speakers(folder: Path, source: str = "talking-heads", every: int = 3) -> Iterator[Photo]:
-    """One subfolder a speaker, each with images and masks; the speaker is the group."""
-    for speaker in sorted(p for p in folder.iterdir() if p.is_dir()):
+    """One subfolder a speaker, each with images and masks; the speaker is the group. Those in `SHOWN` are left out."""
+    for speaker in sorted(p for p in folder.iterdir() if p.is_dir() and p.name not in SHOWN):
         frames = list(pairs(speaker, source, "main person", kind=KEYED))
         for frame in frames[::every]:
             name = f"{source}/{speaker.name}/{Path(frame.name).name}"
@@ -222,10 +234,16 @@ def voc_things(folder: Path) -> Iterator[Photo]:
 
     Every class but background and person; photos where such things cover less than a fiftieth are left out.
     """
+    for photo in voc_photos_of_things(folder):
+        yield replace(photo, read=partial(_cropped, photo.read))
+
+
+def voc_photos_of_things(folder: Path) -> Iterator[Photo]:
+    """The whole photos that `voc_things` cuts, the label being the things."""
     for photo in pairs(folder, THINGS, "any", _things, group=folder.name, kind=THING):
         _, label = photo.read()
         if label is not None and np.count_nonzero(label) >= 0.02 * label.size:
-            yield replace(photo, read=partial(_cropped, photo.read))
+            yield photo
 
 
 def _things(mask: Pixels) -> Pixels:
@@ -233,9 +251,13 @@ def _things(mask: Pixels) -> Pixels:
 
 
 def _cropped(read: Callable[[], tuple[Pixels, Pixels | None]]) -> tuple[Pixels, Pixels]:
-    """The part of a picture that its label covers."""
     picture, label = read()
     assert label is not None
+    return cropped(picture, label)
+
+
+def cropped(picture: Pixels, label: Pixels) -> tuple[Pixels, Pixels]:
+    """The part of a picture that its label covers, and of the label."""
     rows, columns = np.flatnonzero(label.any(1)), np.flatnonzero(label.any(0))
     part = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
     return picture[part], label[part]
@@ -287,14 +309,15 @@ def largest_person(label: Pixels) -> Pixels:
 
 
 def development(root: Path, only: Container[str] | None = None) -> Iterator[Photo]:
-    """Everything under a folder laid out as: selfies, ccp, ccp-upper, voc-person, portraits, cutouts, signers,
-    talking-heads, backgrounds, unlabelled; or `only` the folders named. One that is not there is passed over."""
+    """Everything under a folder laid out as: selfies, ccp, ccp-upper, voc-person, portraits, coco-person, cutouts,
+    signers, talking-heads, backgrounds, unlabelled; or `only` the folders named. Those not there are passed over."""
     layouts: dict[str, Callable[[Path], Iterator[Photo]]] = {
         "selfies": lambda p: pairs(p, "selfies", "main person"),
         "ccp": lambda p: pairs(p, "ccp", "main person", any_class, group="ccp"),
         "ccp-upper": lambda p: pairs(p, "ccp-upper", "main person", any_class, group="ccp"),
         "voc-person": lambda p: pairs(p, "voc-person", "all people", voc_person),
         "portraits": lambda p: pairs(p, "portraits", "all people"),
+        "coco-person": lambda p: pairs(p, "coco-person", "all people", crowded),
         "cutouts": cutouts,
         "signers": signers,
         "talking-heads": speakers,

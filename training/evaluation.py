@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
@@ -12,10 +12,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from frames import folder
 from frames.clip import Clip, Footage, Label, Picture
 from frames.evaluate import evaluate
-from frames.score import Score, predict, prepare, score
+from frames.score import Score
 from metrics.interval import bootstrap
 from metrics.iou import iou
 from models.hourglass import Hourglass
@@ -47,19 +46,6 @@ def step_of(network: Hourglass) -> Step:
         return np.ascontiguousarray(mask.permute(0, 2, 3, 1).numpy())
 
     return step
-
-
-def quick(
-    network: Hourglass, folders: Sequence[Path], size: int, prev: Literal["empty", "recurrent"] = "empty"
-) -> dict[str, float]:
-    """{folder name: IOU in 0..1} at size x size; `network` is in eval mode."""
-    results = {}
-    for path in folders:
-        footage = folder.read(path)
-        frames, sequences = prepare(footage, (size, size))
-        masks = predict(step_of(network), frames, sequences, prev)
-        results[path.name] = score(masks, footage).iou
-    return results
 
 
 def held_out(root: Path, sources: Iterable[str] = ("portraits", "ccp-upper")) -> list[Footage]:

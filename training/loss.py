@@ -25,13 +25,21 @@ def dilated(values: Tensor, radius: int) -> Tensor:
     return values
 
 
-def segmentation(logits: Tensor, target: Tensor, radius: int = 3, extra: float = 2.0) -> Tensor:
-    """Mean over the batch. logits and target (N, 1, H, W), target soft in [0, 1].
+def pixel_weights(target: Tensor, radius: int = 3, extra: float = 2.0) -> Tensor:
+    """What pixels count in the cross-entropy, (N, 1, H, W): 1 + `extra` within `radius` of the contour of `target`.
 
-    Pixels within `radius` of the contour count 1 + `extra` times in the cross-entropy. Soft Jaccard is one minus
-    intersection over union a picture; a picture without a person has no union to speak of and is left to the first.
+    They depend on the truth alone, so that several networks can share them.
     """
-    weight = 1 + extra * contour(target, radius)
+    return 1 + extra * contour(target, radius)
+
+
+def segmentation(logits: Tensor, target: Tensor, weight: Tensor | None = None) -> Tensor:
+    """Mean over the batch. logits and target (N, 1, H, W), target soft in [0, 1]; `weight` as by `pixel_weights`.
+
+    Soft Jaccard is one minus intersection over union a picture; a picture without a person has no union to speak of
+    and is left to the cross-entropy.
+    """
+    weight = pixel_weights(target) if weight is None else weight
     entropy = (F.binary_cross_entropy_with_logits(logits, target, reduction="none") * weight).sum() / weight.sum()
     mask = torch.sigmoid(logits)
     overlap = (mask * target).sum((1, 2, 3))

@@ -36,9 +36,12 @@ class PriorLaw:
         return PriorLaw(self.minor * share, self.major * share, self.warped * share, self.other * share)
 
     def draw(self, rng: Generator) -> str:
-        shares = [self.minor, self.major, self.warped, self.other]
-        ways = ["minor", "major", "warped", "other", "empty"]
-        return str(rng.choice(ways, p=[*shares, 1 - sum(shares)]))
+        at = rng.random()
+        for way, share in vars(self).items():
+            if at < share:
+                return way
+            at -= share
+        return "empty"
 
 
 EMPTY_ONLY = PriorLaw()

@@ -26,6 +26,7 @@ WEIGHTS: dict[str, float] = {
     "ccp": 0.06,
     "voc-person": 0.09,
     "portraits": 0.07,
+    "coco-person": 0.03,
     "press-portraits": 0.13,
     "office-faces": 0.06,
     "unlabelled-selfies": 0.06,
@@ -40,7 +41,7 @@ WEIGHTS: dict[str, float] = {
 CLIPS = frozenset({"signers", "talking-heads", "unlabelled-clips"})
 """Sources whose pictures follow each other in the store as they did before the camera."""
 
-WHOLE_BODIES = frozenset({"ccp", "voc-person", "cutouts"})
+WHOLE_BODIES = frozenset({"ccp", "voc-person", "coco-person", "cutouts"})
 """Sources that show how people fall, climb and lie once they are turned; heads alone rarely do."""
 
 
@@ -79,10 +80,10 @@ class Sample:
 
 @dataclass(frozen=True)
 class _Layer:
-    """What is seen in each frame, RGB with alpha, and its grid there. A thing is no person."""
+    """What is seen in each frame, RGB with alpha, and its grid there, or the affine of one. A thing is no person."""
 
     pictures: tuple[Array, ...]
-    grids: tuple[Grid, ...]
+    grids: tuple[Grid | Affine, ...]
     thing: bool = False
 
 
@@ -100,7 +101,7 @@ class Sampler:
         self._sources = sorted(by_source)
         self._numbers = {source: np.array(by_source[source]) for source in self._sources}
         shares = np.array([law.weights.get(source, law.weights.get("portraits", 1.0)) for source in self._sources])
-        self._shares = shares / shares.sum()
+        self._reach = np.cumsum(shares / shares.sum())
         self._scenes = self._numbers.get("scenes")
 
     def __call__(self, index: int) -> Sample:
@@ -138,9 +139,9 @@ class Sampler:
 
     def _draw(self, rng: Generator, people: bool = False) -> int:
         while True:
-            source = self._sources[int(rng.choice(len(self._sources), p=self._shares))]
+            source = self._sources[int(np.searchsorted(self._reach[:-1], rng.random(), side="right"))]
             if not people or source != "scenes":
-                return int(rng.choice(self._numbers[source]))
+                return _one_of(self._numbers[source], rng)
 
     def _previous(self, way: str, truth: Array, settled: Array | None, rng: Generator) -> Array:
         if way == "empty":
@@ -152,7 +153,8 @@ class Sampler:
         if way == "major":
             return prior.soften(prior.major(truth, rng), rng)
         other = self._layer(self._draw(rng, people=True), rng, pasted=False)
-        return prior.soften(sample(np.ascontiguousarray(other.pictures[0][..., 3]), other.grids[0], outside=0), rng)
+        alpha = np.ascontiguousarray(other.pictures[0][..., 3])
+        return prior.soften(sample(alpha, other.grids[0], outside=0, size=self._law.size), rng)
 
     def _layer(self, number: int, rng: Generator, pasted: bool, upright: bool = True) -> _Layer:
         """A stored picture under a random affine, bent a little; pasted ones stand on the bottom edge."""
@@ -193,7 +195,7 @@ class Sampler:
     def _scene(self, rng: Generator) -> _Layer:
         assert self._scenes is not None
         size = self._law.size
-        pixels = self._store[int(rng.choice(self._scenes))]
+        pixels = self._store[_one_of(self._scenes, rng)]
         height, width = pixels.shape[:2]
         zoom = float(rng.uniform(1.0, 2.2))
         scale = size / min(height, width) * zoom
@@ -209,9 +211,9 @@ class Sampler:
         assert self._scenes is not None
         size = self._law.size
         if len(self._things) and rng.random() < 0.6:
-            pixels = self._store[int(rng.choice(self._things))]
+            pixels = self._store[_one_of(self._things, rng)]
         else:
-            pixels = _piece(self._store[int(rng.choice(self._scenes))], rng)
+            pixels = _piece(self._store[_one_of(self._scenes, rng)], rng)
         scale = size / max(pixels.shape) * float(np.exp(rng.uniform(np.log(0.2), np.log(0.9))))
         pixels, scale, _ = _shrunk(pixels, scale, scale)
         height, width = pixels.shape[:2]
@@ -220,37 +222,49 @@ class Sampler:
         matrix = about(centre_out, (width / 2, height / 2), scale, scale, degrees, mirror)
         return _Layer((pixels,) * self._law.frames, self._grids(matrix, None, rng), thing=True)
 
-    def _grids(self, matrix: Affine, bend: Grid | None, rng: Generator, share: float = 1.0) -> tuple[Grid, ...]:
-        """The grid of each frame: the first, then the same under a drift that keeps its direction."""
+    def _grids(
+        self, matrix: Affine, bend: Grid | None, rng: Generator, share: float = 1.0
+    ) -> tuple[Grid | Affine, ...]:
+        """The grid of each frame, an affine unless there is a bend.
+
+        The first, then the same under a drift that keeps its direction.
+        """
         size = self._law.size
         drift = rng.normal(0, self._law.motion * share * size, 2)
         turn, grow = float(rng.normal(0, 1.5 * share)), float(np.exp(rng.normal(0, 0.01)))
-        grids = []
+        grids: list[Grid | Affine] = []
         for t in range(self._law.frames):
             centre = (size / 2 + drift[0] * t, size / 2 + drift[1] * t)
             step = about(centre, (size / 2, size / 2), grow**t, grow**t, turn * t)
-            grid = affine_grid(_chain(matrix, step), size)
-            grids.append(grid if bend is None else grid + bend * np.float32(abs(matrix[0, 0])))
+            chained = _chain(matrix, step) if t else matrix
+            bent = None if bend is None else affine_grid(chained, size) + bend * np.float32(abs(matrix[0, 0]))
+            grids.append(chained if bent is None else bent)
         return tuple(grids)
 
     def _warped(self, layer: _Layer, offsets: Grid) -> _Layer:
-        return replace(layer, grids=tuple(compose(grid, offsets) for grid in layer.grids))
+        whole = (affine_grid(grid, self._law.size) if grid.ndim == 2 else grid for grid in layer.grids)  # type: ignore
+        return replace(layer, grids=tuple(compose(grid, offsets) for grid in whole))  # type: ignore
 
     def _render(self, layers: list[_Layer], t: int) -> tuple[Array, Array]:
         """Layers over each other: (S, S, 3) picture, (S, S) truth."""
         import cv2
 
-        bottom = sample(layers[0].pictures[t], layers[0].grids[t])
-        picture, truth = np.ascontiguousarray(bottom[..., :3]), np.ascontiguousarray(bottom[..., 3])
+        size = self._law.size
+        bottom = sample(layers[0].pictures[t], layers[0].grids[t], size=size)
+        picture, truth = cv2.cvtColor(bottom, cv2.COLOR_RGBA2RGB), cv2.extractChannel(bottom, 3)
         for layer in layers[1:]:
-            pasted = sample(layer.pictures[t], layer.grids[t], outside=0)
-            alpha = cv2.GaussianBlur(np.ascontiguousarray(pasted[..., 3]), (3, 3), 0)
+            pasted = sample(layer.pictures[t], layer.grids[t], outside=0, size=size)
+            alpha = cv2.GaussianBlur(cv2.extractChannel(pasted, 3), (3, 3), 0)
             if layer.thing:
                 alpha = cv2.multiply(alpha, 255 - truth, scale=1 / 255)
-            share = cv2.merge([alpha, alpha, alpha]).astype(np.uint16)
-            picture = ((pasted[..., :3] * share + picture * (255 - share)) // 255).astype(np.uint8)
-            truth = truth if layer.thing else np.maximum(truth, alpha)
-        return picture, truth
+            share = alpha * np.float32(1 / 255)
+            picture = cv2.blendLinear(cv2.cvtColor(pasted, cv2.COLOR_RGBA2RGB), picture, share, 1 - share)
+            truth = truth if layer.thing else cv2.max(truth, alpha)
+        return picture, truth  # type: ignore[return-value]
+
+
+def _one_of(numbers: NDArray[np.int_], rng: Generator) -> int:
+    return int(numbers[rng.integers(len(numbers))])
 
 
 def _chain(outer: Affine, inner: Affine) -> Affine:

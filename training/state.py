@@ -14,21 +14,27 @@ from training.muon import Muon, is_matrix
 
 
 class Ema:
-    """Exponential moving average of a network's weights and batch statistics."""
+    """Exponential moving average of a network's weights and batch statistics; the network keeps its tensors."""
 
     def __init__(self, network: nn.Module, decay: float = 0.999) -> None:
         self.decay = decay
-        self.state = {k: v.detach().clone() for k, v in network.state_dict().items()}
+        live = network.state_dict()
+        self.state = {key: value.detach().clone() for key, value in live.items()}
+        floats = [key for key, value in live.items() if value.dtype.is_floating_point]
+        self._floats = [self.state[key] for key in floats], [live[key].detach() for key in floats]
+        self._counts = [(self.state[key], live[key]) for key in live if key not in set(floats)]
 
     @torch.no_grad()
-    def update(self, network: nn.Module, step: int) -> None:
+    def update(self, step: int) -> None:
         """Early on the average follows faster, so that it is not of the random start."""
-        decay = min(self.decay, (1 + step) / (10 + step))
-        for key, value in network.state_dict().items():
-            if value.dtype.is_floating_point:
-                self.state[key].lerp_(value.detach(), 1 - decay)
-            else:
-                self.state[key].copy_(value)
+        torch._foreach_lerp_(*self._floats, 1 - min(self.decay, (1 + step) / (10 + step)))
+        for mine, theirs in self._counts:
+            mine.copy_(theirs)
+
+    def take(self, state: dict[str, Tensor]) -> None:
+        """Go on from another average."""
+        for key, value in state.items():
+            self.state[key].copy_(value)
 
 
 @dataclass(frozen=True)
@@ -42,8 +48,16 @@ class Schedule:
     def rate(self, step: int) -> float:
         if step < self.warm_up:
             return self.peak * (step + 1) / self.warm_up
-        done = (step - self.warm_up) / max(1, self.steps - self.warm_up)
-        return self.peak * (0.01 + 0.99 * (1 + math.cos(math.pi * min(1.0, done))) / 2)
+        return self.peak * cosine((step - self.warm_up) / max(1, self.steps - self.warm_up))
+
+    def held(self, step: int) -> float:
+        """The same warm-up, and the peak from then on."""
+        return self.peak * min(1.0, (step + 1) / max(1, self.warm_up))
+
+
+def cosine(done: float) -> float:
+    """From 1 at nothing done to a hundredth when all is."""
+    return 0.01 + 0.99 * (1 + math.cos(math.pi * min(1.0, max(0.0, done)))) / 2
 
 
 def optimizers(network: nn.Module, muon: bool = False, decay: float = 0.02) -> list[torch.optim.Optimizer]:
@@ -64,6 +78,26 @@ def save(path: Path, values: dict[str, Any]) -> None:
 
 def load(path: Path) -> dict[str, Any] | None:
     return torch.load(path, weights_only=True) if path.exists() else None
+
+
+def compact(values: dict[str, Any]) -> dict[str, Any]:
+    """A saved run in a fraction of its bytes, to be carried to another machine: averaged weights alone, kernels in
+    float16.
+
+    It goes on from the average, and optimisers begin anew: their memory is of the last some 20 steps with Muon. Batch
+    statistics and other vectors stay as they are, for a variance may be beyond float16.
+    """
+    learners = {
+        name: {"ema": {k: v.half() if v.ndim == 4 else v for k, v in kept["ema"].items()}, "log": kept["log"]}
+        for name, kept in values["learners"].items()
+    }
+    return {**values, "learners": learners}
+
+
+def whole(kept: dict[str, Any]) -> dict[str, Any]:
+    """A learner's values of a state that may be compact: there the network is its average."""
+    ema = {key: value.float() if value.dtype == torch.float16 else value for key, value in kept["ema"].items()}
+    return {**kept, "ema": ema, "network": kept.get("network", ema), "optimizers": kept.get("optimizers", [])}
 
 
 def adopt(network: nn.Module, state: dict[str, Tensor]) -> list[str]:

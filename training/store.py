@@ -1,10 +1,11 @@
-"""Decode once: a memory-mapped file of uint8 pixels and the list of what lies where."""
+"""Decode once: uint8 pixels, in a memory-mapped file or in memory, and the list of what lies where."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -32,11 +33,16 @@ class Entry:
 
 
 class Store:
-    """A read-only view of a built store."""
+    """Pictures to be read: `pixels` are those of all entries, one after the other."""
 
-    def __init__(self, folder: Path) -> None:
-        self.entries = [Entry(**values) for values in json.loads((folder / "index.json").read_text())]
-        self._pixels = np.memmap(folder / "pixels.u8", np.uint8, mode="r")
+    def __init__(self, entries: Sequence[Entry], pixels: NDArray[np.uint8]) -> None:
+        self.entries, self._pixels = entries, pixels
+
+    @classmethod
+    def open(cls, folder: Path) -> Store:
+        """A read-only view of a store that was built in `folder`."""
+        entries = [Entry(**values) for values in json.loads((folder / "index.json").read_text())]
+        return cls(entries, np.memmap(folder / "pixels.u8", np.uint8, mode="r"))
 
     def __getitem__(self, number: int) -> NDArray[np.uint8]:
         """(H, W, 4) uint8: RGB and the soft label, a view of the file."""
@@ -88,16 +94,43 @@ def build(
                 if teacher is None:
                     continue
                 label = teacher(picture)
-            pixels = shrink(np.dstack([picture, label]))
-            raw = np.ascontiguousarray(pixels).tobytes()
-            out.write(raw)
-            digest = hashlib.sha256(raw).hexdigest()
-            height, width = pixels.shape[:2]
-            entries.append(Entry(photo.source, photo.name, photo.group, photo.kind, offset, height, width, digest))
-            offset += len(raw)
+            pixels = np.ascontiguousarray(shrink(np.dstack([picture, label])))
+            pixels.tofile(out)
+            entries.append(_entry(photo, pixels, offset))
+            offset += pixels.size
             if len(entries) % 1000 == 0:
                 report(f"{len(entries)} pictures")
     if not entries:
         raise ValueError("there is nothing to train on: no picture with a label could be read")
     (folder / "index.json").write_text(json.dumps([asdict(e) for e in entries]))
-    return Store(folder)
+    return Store.open(folder)
+
+
+def _entry(photo: Photo, pixels: Pixels, offset: int) -> Entry:
+    height, width = pixels.shape[:2]
+    digest = hashlib.sha256(pixels.data).hexdigest()
+    return Entry(photo.source, photo.name, photo.group, photo.kind, offset, height, width, digest)
+
+
+def in_memory(
+    photos: Iterable[Photo],
+    teach: Callable[[Sequence[Pixels]], list[Pixels]] | None = None,
+    threads: int | None = None,
+) -> Store:
+    """The same in memory, decoded by so many threads (without a number, as the pool thinks best).
+
+    `teach` gives many pictures their soft masks at once. ValueError when a picture cannot be read, or none is left.
+    """
+    chosen = list(photos)
+    with ThreadPoolExecutor(threads) as pool:
+        read = list(pool.map(lambda photo: photo.read(), chosen))
+    bare = [i for i, (_, label) in enumerate(read) if label is None]
+    if teach:
+        for i, mask in zip(bare, teach([read[i][0] for i in bare]), strict=True):
+            read[i] = read[i][0], mask
+    kept = [(photo, np.dstack(pair)) for photo, pair in zip(chosen, read, strict=True) if pair[1] is not None]
+    if not kept:
+        raise ValueError("there is nothing to train on: no picture with a label could be read")
+    offsets = np.cumsum([0, *(pixels.size for _, pixels in kept)])
+    entries = [_entry(photo, pixels, int(at)) for (photo, pixels), at in zip(kept, offsets, strict=False)]
+    return Store(entries, np.concatenate([pixels.ravel() for _, pixels in kept]))

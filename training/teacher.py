@@ -14,7 +14,6 @@ from pathlib import Path
 
 import numpy as np
 
-from devices.open_model import open_model
 from models.segmenter import no_mask, to_input
 from training.datasets import Pixels
 
@@ -25,6 +24,8 @@ def teacher(model: Path | str, threads: int = 1, mirrored: bool = True) -> Calla
     ValueError, one sentence, when there is no such model.
     """
     import cv2
+
+    from devices.open_model import open_model
 
     step, (height, width) = open_model(model, threads=threads)
     empty = no_mask((height, width))

@@ -46,9 +46,16 @@ def test_samples_are_answered_as_they_were_drawn_but_for_turned_ones_and_empty_s
     assert not all(sample.upright for sample in drawn)
     assert not all(sample.targets.any() for sample in drawn)
     teach = teacher(larger, mirrored=False)
-    for share in (1.0, 0.5):
-        _, targets, _ = next(loader.batches(sampler, 24, 0, 1, taught=loader.Taught(larger, share)))
-        for sample, was_asked, target in zip(drawn, asked, targets.numpy(), strict=True):
-            answer = teach(sample.frames[0]) if was_asked else sample.targets[0]
-            expected = np.rint(share * answer + (1 - share) * sample.targets[0])
-            assert np.array_equal(target[0], expected.astype(np.uint8))
+    batch = next(loader.batches(sampler, 24, 0, 1, teacher=str(larger)))
+    assert batch.asked.tolist() == asked
+    for sample, was_asked, answers in zip(drawn, asked, batch.answers.numpy(), strict=True):
+        assert np.array_equal(answers[0], teach(sample.frames[0]) if was_asked else sample.targets[0])
+
+
+def test_workers_do_not_change_what_a_step_sees(store):
+    sampler = Sampler(store, split(store).train, Law(size=32), seed=0)
+    one, three = (list(loader.batches(sampler, 4, 2, 9, workers=workers)) for workers in (1, 3))
+    assert len(one) == 7
+    for a, b in zip(one, three, strict=True):
+        assert torch.equal(a.frames, b.frames)
+        assert torch.equal(a.previous, b.previous)

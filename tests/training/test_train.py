@@ -13,7 +13,7 @@ import torch
 ROOT = Path(__file__).parents[2]
 
 
-def command(data, out, *more, samples=40):
+def command(data, out, *more, samples=40, names=("s32-noskip-plain",)):
     options = [
         "--size",
         "32",
@@ -25,9 +25,10 @@ def command(data, out, *more, samples=40):
         "1",
         "--save-every",
         "0",
-        "--muon",
+        "--teacher",
+        "none",
     ]
-    return [str(ROOT / "train.py"), "s32-noskip-plain", "--data", str(data), "--out", str(out), *options, *more]
+    return [str(ROOT / "train.py"), *names, "--data", str(data), "--out", str(out), *options, *more]
 
 
 def run(arguments, cache, **more):
@@ -73,6 +74,15 @@ def test_a_run_that_was_killed_ends_like_one_that_was_not(data, whole, tmp_path)
     assert all(torch.equal(one.state[key], two.state[key]) for key in one.state)
 
 
+def test_a_network_learns_in_company_what_it_learns_alone(data, whole, tmp_path):
+    out, cache = whole
+    names = ("s32-skip-plain", "s32-noskip-plain")
+    finish(run(command(data, tmp_path, names=names), cache))
+    alone, together = weights(out), weights(tmp_path / "s32-noskip-plain")
+    assert all(torch.equal(alone.state[key], together.state[key]) for key in alone.state)
+    assert weights(tmp_path / "s32-skip-plain").card["training"][-1]["variant"] == "s32-skip-plain"
+
+
 def test_another_run_does_not_overwrite_a_folder(data, whole):
     out, cache = whole
     process = run(command(data, out, "--seed", "7"), cache)
@@ -101,7 +111,7 @@ def test_the_card_says_what_was_done(whole, data):
 
 def test_a_stage_starts_from_another_checkpoint_and_its_card_goes_on(data, whole, tmp_path):
     out, cache = whole
-    more = ["--init", str(out / "checkpoint.safetensors"), "--frames", "2", "--steady", "1"]
+    more = ["--init", str(out / "checkpoint.safetensors"), "--frames", "2", "--temporal-weight", "1"]
     words = finish(run(command(data, tmp_path, *more), cache))
     assert "fresh: nothing" in words
     assert [stage["frames"] for stage in weights(tmp_path).card["training"]] == [1, 2]
@@ -112,8 +122,11 @@ def test_a_stage_starts_from_another_checkpoint_and_its_card_goes_on(data, whole
     [
         (["--size", "33"], "multiples of 32"),
         (["--init", "none.safetensors"], "no such file"),
-        (["--steady", "1"], "needs --frames 2"),
-        (["--hints", "1"], "is for the inverted trunk"),
+        (["--temporal-weight", "1"], "needs --frames 2"),
+        (["--feature-weight", "1"], "is for the inverted trunk"),
+        (["--rates", "anneal"], "needs --minutes"),
+        (["--distill-weight", "1.5"], "between 0 and 1"),
+        (["--pack", "none.pack"], "one of --data and --pack"),
     ],
 )
 def test_a_users_mistake_is_a_sentence(data, whole, tmp_path, change, words):

@@ -102,7 +102,7 @@ def learn(candidate: Variant, settings: Settings, here: Here) -> dict[str, Any]:
     """What `training.search.learn` prints; the run's folder is the same whenever and wherever it is asked for."""
     name = name_of(candidate)
     size = space.training_size(candidate.resolution)
-    common = ["--samples", settings.samples, "--batch", settings.batch, "--prior", settings.prior]
+    common = ["--samples", settings.samples, "--batch", settings.batch, "--prev-mask-prob", settings.prior]
     common += ["--seed", settings.seed, "--size", size, "--threads", here.threads, *here.more]
     run = hashlib.sha256(repr([candidate, common]).encode()).hexdigest()[:12]
     paths = ["--data", here.data, "--out", here.out / "runs" / run, "--validation", *here.validation]
