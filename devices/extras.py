@@ -5,7 +5,6 @@ from __future__ import annotations
 from importlib.util import find_spec
 
 EXTRAS = {
-    "optuna": "train",
     "pycocotools": "train",
     "segno": "web",
     "starlette": "web",

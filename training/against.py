@@ -1,7 +1,7 @@
 """Networks beside one reference: python -m training.against NAME [NAME ...] --validation DIR [DIR ...]
 
 NAME is a variant, which is converted to TFLite with its checkpoint, or a peer. Printed are, for each, its time as a
-share of the reference's (LiteRT, one thread, pairs of visits in this process: training.search.cost), and by how many
+share of the reference's (LiteRT, one thread, pairs of visits in this process: training.ratio), and by how many
 points of IOU it is ahead on each folder, with 95 % intervals paired by picture (give stills: frames of a clip would
 count as independent). Where an interval holds zero, the pictures do not tell the two apart.
 """
@@ -22,7 +22,7 @@ from converters.session import Session
 from frames.clip import Footage
 from models.segmenter import Fit
 from training.quantise import Loss, compare, ious
-from training.search.cost import LOCK, Ratio, measure, running
+from training.ratio import LOCK, Ratio, measure, running
 
 REFERENCE = "mediapipe-selfie"
 PAIRS = 360

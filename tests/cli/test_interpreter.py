@@ -118,4 +118,4 @@ def test_a_python_that_is_too_old_is_sent_on_too(checkout: Path) -> None:
 
 
 def test_the_marks_of_an_environment_are_all_here() -> None:
-    assert interpreter._lacks() == ""
+    assert interpreter._lacks(interpreter.NEEDED) == ""

@@ -46,7 +46,6 @@ def test_what_is_installed_is_not_missed_and_what_is_not_is_named(monkeypatch: p
     [
         (["bench.py", "--device", "web", "--quick"], "web", 3),
         (["segment.py", "--live"], "web", 3),
-        (["-m", "training.search", "--trials", "0"], "train", 2),
     ],
 )
 def test_a_command_that_needs_an_extra_says_so_in_one_sentence(

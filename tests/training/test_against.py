@@ -9,7 +9,7 @@ from frames.clip import Footage
 from training import against
 from training.against import Runner, Standing, markdown, standings
 from training.quantise import Loss
-from training.search.cost import Ratio
+from training.ratio import Ratio
 
 
 class Left(Session):
