@@ -27,8 +27,9 @@ def macs(before: int | None, now: int | None, tolerance: Tolerance) -> Finding:
     )
 
 
-def instructions(before: int, now: int, tolerance: Tolerance) -> Finding:
-    said = f"{now / 1e6:.2f} M ARM instructions a frame, {before / 1e6:.2f} M before"
+def instructions(before: int, now: int, tolerance: Tolerance, core: str) -> Finding:
+    """`core`: what XNNPACK's kernels found there, such as "no dot products"."""
+    said = f"{now / 1e6:.2f} M ARM instructions an inference ({core}), {before / 1e6:.2f} M before"
     return _share("instructions", before, now, tolerance.instructions, said)
 
 

@@ -35,8 +35,6 @@ FIRST_SHARE = 0.6
 """Of those seconds, what the first process may use; what it leaves is for confirming a FAIL."""
 LEAST = 3
 """Blocks that a process measures at least when it confirms, also when the time is up."""
-COUNTED_FRAMES = 2
-"""Frames whose ARM instructions are counted: every frame takes the same."""
 
 Say = Callable[[str], None]
 
@@ -250,32 +248,29 @@ def _on_paper(ready: _Ready) -> list[Finding]:
         clockless.macs(before.macs, now.macs, tolerance),
         clockless.graph(before.graph, now.graph),
         clockless.parity(now.parity),
-        _instructions(ready),
+        *_instructions(ready),
     ]
 
 
-def _instructions(ready: _Ready) -> Finding:
-    """ARM instructions of a frame where they can be counted here."""
+def _instructions(ready: _Ready) -> list[Finding]:
+    """ARM instructions of an inference where they can be counted here; of int8 also on a core with dot products."""
     if ready.asked.format != "tflite" or ready.job.threads != 1:
-        return Finding("instructions", None, "ARM instructions are counted for TFLite on one thread only.")
-    from devices.emulator import Arm64Emulator, available
+        return [Finding("instructions", None, "ARM instructions are counted for TFLite on one thread only.")]
+    from devices import instructions
 
-    if reason := available():
-        return Finding("instructions", None, f"ARM instructions were not counted: {reason}.")
-    with tempfile.TemporaryDirectory(prefix="gate-") as temporary:
-        few = jobs.read_frames(ready.job)[:COUNTED_FRAMES]
-        short = replace(ready.job, frames=jobs.write_frames(Path(temporary) / "frames.u8", few), sequences=(len(few),))
-        try:
-            before, now = (
-                Arm64Emulator().run(ready.cell, replace(short, model=arm.path)).instructions_per_frame
-                for arm in (ready.baseline, ready.candidate)
-            )
-        except CellFailed as failure:
-            why = str(failure).removesuffix(".")
-            return Finding("instructions", None, f"ARM instructions were not counted: {why}.")
-    assert before
-    assert now
-    return clockless.instructions(before, now, ready.asked.tolerance)
+    if reason := instructions.available():
+        return [Finding("instructions", None, reason)]
+    cores = (instructions.PLAIN, instructions.DOT) if ready.asked.precision == "int8" else (instructions.PLAIN,)
+    try:
+        counts = {
+            core: [instructions.count(arm.path, core) for arm in (ready.baseline, ready.candidate)] for core in cores
+        }
+    except instructions.CannotCount as why:
+        return [Finding("instructions", None, f"ARM instructions were not counted: {why}.")]
+    return [
+        clockless.instructions(before, now, ready.asked.tolerance, instructions.CORES[core].label)
+        for core, (before, now) in counts.items()
+    ]
 
 
 def _seen(ready: _Ready, looked: Looked, footage: Footage) -> list[Finding]:

@@ -187,8 +187,8 @@ def test_shares() -> None:
     assert clockless.size(1000, 1021, tolerance).outcome is Outcome.FAIL
     assert clockless.macs(100, 101, tolerance).outcome is Outcome.FAIL
     assert clockless.macs(None, 101, tolerance).outcome is None
-    assert clockless.instructions(1000, 1011, tolerance).outcome is Outcome.FAIL
-    assert clockless.instructions(1000, 1009, tolerance).outcome is Outcome.PASS
+    assert clockless.instructions(1000, 1011, tolerance, "no dot products").outcome is Outcome.FAIL
+    assert clockless.instructions(1000, 1009, tolerance, "no dot products").outcome is Outcome.PASS
 
 
 def test_placement() -> None:

@@ -19,6 +19,7 @@ from devices.paired import BASELINE, CANDIDATE, Block, Looked
 from frames.sample import embedded
 from reports.gate import arms, command, run
 from reports.gate.decision import FIRST, FRESH, FRESH_BLOCKS, Outcome
+from reports.gate.run import job_of
 from reports.gate.verdict import Finding, Speed, speed_words
 from tests.devices.test_paired import H, W, network
 from tests.reports.test_gate import measured
@@ -189,3 +190,25 @@ def test_the_change_of_a_regression_is_what_all_processes_say() -> None:
     (speed, _), _ = confirmed(slow(0), slow(1), slow(2), slow(3))
     assert speed.estimate.blocks == 40
     assert speed.estimate.effect == pytest.approx(math.log(1.06), abs=0.003)
+
+
+def test_more_arm_instructions_are_a_regression_whatever_the_clock_says(qemu: str, tmp_path: Path) -> None:
+    """Two real TFLite networks, counted: the candidate has one more bottleneck."""
+    from dataclasses import replace
+
+    from tests.devices.shallow import RESOLUTION, SHALLOW, convert
+
+    made = []
+    for depth in (1, 2):
+        folder = tmp_path / str(depth)
+        folder.mkdir()
+        made.append(arms.of_file(convert(folder, "tflite", variant=replace(SHALLOW, depths=(depth, 1, 1))), "tflite"))
+    asked = run.Comparison("shallow", "tflite", "fp32", RESOLUTION, *made)
+    ready = run._Ready(asked, *made, job_of(asked, made[1], embedded(), tmp_path), 0)
+    (worse,) = run._instructions(ready)
+    assert worse.outcome is Outcome.FAIL
+    assert "M ARM instructions an inference (no dot products)" in worse.words
+    (better,) = run._instructions(replace(ready, baseline=made[1], candidate=made[0]))
+    assert better.outcome is Outcome.PASS
+    both = run._instructions(replace(ready, asked=replace(asked, precision="int8")))
+    assert ["no dot products" in f.words for f in both] == [True, False]
