@@ -121,13 +121,18 @@ def show_live(model: str, size: Resolution | None) -> None:
     from devices.open_model import open_model
     from devices.web import packages
 
+    def only_tflite(path: Path) -> None:
+        if path.suffix != ".tflite":
+            fail(f"{path}: the page runs TFLite alone; name a .tflite file or a variant.", WRONG_USAGE)
+
+    if Path(model).exists():
+        only_tflite(Path(model))
     if reason := packages.available():
         fail(f"no page can be served: {reason}", NOT_MEASURED)
     from devices.web.live import show
 
     path = find_network(model, "tflite", size)
-    if path.suffix != ".tflite":
-        fail(f"{path}: the page runs TFLite alone; name a .tflite file or a variant.", WRONG_USAGE)
+    only_tflite(path)
     open_model(path, resolution=size)
     try:
         show(path, Path(model).stem)

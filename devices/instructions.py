@@ -213,7 +213,10 @@ def runnable(model: bytes) -> tuple[bytes, str]:
 
 
 def _read(model: Model) -> bytes:
-    return model if isinstance(model, bytes) else model.read_bytes()
+    try:
+        return model if isinstance(model, bytes) else model.read_bytes()
+    except OSError as error:
+        raise CannotCount(f"{model} cannot be read: {error.strerror}") from error
 
 
 def _place(key: str, core: str) -> Path:

@@ -47,9 +47,18 @@ def test_no_two_entries_claim_one_phone() -> None:
         ({"system": "symbian"}, "system"),
         ({"big_cores": "xyz"}, "xyz"),
         ({"soc": None}, "soc"),
+        ({"dot_products": None}, "dot_products"),
     ],
 )
 def test_a_wrong_entry_is_named(change: dict[str, object], named: str) -> None:
-    entry = {"name": "A", "system": "android", "recognise": ["a"], "soc": "S", "units": ["cpu"]} | change
+    entry: dict[str, object] = {
+        "name": "A",
+        "system": "android",
+        "recognise": ["a"],
+        "soc": "S",
+        "dot_products": True,
+        "units": ["cpu"],
+    }
+    entry |= change
     with pytest.raises(ValueError, match=f"mine.*{named}"):
         parse({"mine": {key: value for key, value in entry.items() if value is not None}})
