@@ -1,6 +1,11 @@
-"""A network held to the features of a better one on the same trunk, stage by stage (after FitNets, Romero et al., 2015)."""
+"""A network that follows the features of a better one on the same trunk, stage by stage.
+
+After FitNets (Romero et al., 2015).
+"""
 
 from __future__ import annotations
+
+from functools import partial
 
 import torch
 import torch.nn.functional as F
@@ -18,30 +23,44 @@ def distance(ours: list[Tensor], theirs: list[Tensor]) -> Tensor:
     return torch.stack([F.mse_loss(own, other) / (other.var() + 1e-6) for own, other in pairs]).mean()
 
 
-class FeatureDistillation:
-    """The distance between the features of the picture that `network` was last given and those `teacher` has of it."""
+class FeatureTeacher:
+    """A trained network whose features several learners follow; of the same tensors it is asked once."""
 
-    def __init__(self, network: Hourglass, teacher: Hourglass) -> None:
-        self._teacher = teacher.eval().requires_grad_(False)
-        self._ours, self._theirs = _Watched(network), _Watched(teacher)
+    def __init__(self, network: Hourglass) -> None:
+        self._network = network.eval().requires_grad_(False)
+        self._watched = Watched(network)
+        self._asked: tuple[Tensor, Tensor] | None = None
+
+    @torch.no_grad()
+    def features(self, frame: Tensor, prev_mask: Tensor) -> list[Tensor]:
+        """Of `STAGES`, of a picture (N, 3, H, W) and the previous mask (N, 1, H, W)."""
+        if not self._asked or self._asked[0] is not frame or self._asked[1] is not prev_mask:
+            self._network.logits(frame, prev_mask)
+            self._asked = frame, prev_mask
+        return self._watched.features()
+
+
+class FeatureDistillation:
+    """The distance between the features of the picture that `network` was last given and those a teacher has of it."""
+
+    def __init__(self, network: Hourglass, teacher: FeatureTeacher) -> None:
+        self._watched, self._teacher = Watched(network), teacher
 
     def __call__(self, frame: Tensor, prev_mask: Tensor) -> Tensor:
-        with torch.no_grad():
-            self._teacher.logits(frame, prev_mask)
-        return distance(self._ours.features(), self._theirs.features())
+        return distance(self._watched.features(), self._teacher.features(frame, prev_mask))
 
 
-class _Watched:
+class Watched:
+    """The features of the picture that a network was last given."""
+
     def __init__(self, network: Hourglass) -> None:
         self._seen: dict[str, Tensor] = {}
         for name in STAGES:
-            network.get_submodule(name).register_forward_hook(self._noting(name))
+            network.get_submodule(name).register_forward_hook(partial(self._note, name))
 
-    def _noting(self, name: str):  # type: ignore[no-untyped-def]
-        def note(_module: nn.Module, _inputs: object, output: Tensor) -> None:
-            self._seen[name] = output
-
-        return note
+    def _note(self, name: str, _module: nn.Module, _inputs: object, output: Tensor) -> None:
+        self._seen[name] = output
 
     def features(self) -> list[Tensor]:
+        """Of `STAGES`, in order."""
         return [self._seen[name].float() for name in STAGES]

@@ -1,17 +1,23 @@
-"""A network that begins with the weights of a trained one: python -m training.inherit VARIANT --parent FILE --data DATA --out FILE
+"""A network that begins with the weights of a trained one.
+
+    python -m training.inherit VARIANT --parent FILE --data DATA --out FILE
 
 The two differ in squeeze, skips, head or the decoder's refining kernels. A bottleneck's middle keeps the channels that
 explain most of what it adds, and what reads them is fitted again by least squares (after "Channel pruning for
-accelerating very deep neural networks", He et al., 2017, by greedy choice in place of LASSO). Every other tensor that
-fits by name and shape is taken as it is. Go on from there with train.py --init --feature-teacher.
+accelerating very deep neural networks", He et al., 2017, by greedy choice in place of LASSO). Then the batch statistics
+are those of the narrower network. Every other tensor that fits by name and shape is taken as it is. Go on from there
+with train.py --init --feature-teacher.
+
+What it is worth, from s4-skip-light with middles of 8 and more, IOU on selfie-val before any training: squeeze 16
+90.7 %, squeeze 32 81.1 %; the channels used most without a fit 70.6 and 28.7 %; with the parent's batch statistics
+below 10 %.
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import torch
@@ -24,39 +30,29 @@ RIDGE = 1e-5
 """Added to the diagonal of a covariance, as a share of its mean: channels that are always zero stay solvable."""
 
 
-@dataclass(frozen=True)
-class Moments:
-    """What a convolution reads: mean (I * T,) and covariance (I * T, I * T) over patches of I channels and T taps."""
-
-    mean: Tensor
-    covariance: Tensor
-
-
 class Patches:
-    """Gathers the moments of a convolution's inputs while its network runs."""
+    """Gathers the covariance of what a convolution reads while its network runs: (I * T, I * T) over patches of I
+    channels and T taps."""
 
     def __init__(self, convolution: nn.Conv2d) -> None:
-        self.count = 0
-        self.total: Tensor | None = None
-        self.products: Tensor | None = None
+        size = convolution.weight[0].numel()
+        self._count, self._total = 0, torch.zeros(size, dtype=torch.double)
+        self._products = torch.zeros(size, size, dtype=torch.double)
         self._hook = convolution.register_forward_pre_hook(self._add)
 
     def _add(self, module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
         assert isinstance(module, nn.Conv2d)
         shape = {"dilation": module.dilation, "padding": module.padding, "stride": module.stride}
         columns = F.unfold(inputs[0], module.kernel_size, **shape)  # type: ignore[arg-type]  # (N, I * T, pixels)
-        rows = columns.transpose(1, 2).flatten(0, 1).double()
-        total, products = rows.sum(0), rows.T @ rows
-        self.total = total if self.total is None else self.total + total
-        self.products = products if self.products is None else self.products + products
-        self.count += len(rows)
+        rows = columns.transpose(1, 2).flatten(0, 1)
+        self._total += rows.sum(0)
+        self._products += rows.T @ rows
+        self._count += len(rows)
 
-    def moments(self) -> Moments:
-        assert self.total is not None
-        assert self.products is not None
+    def covariance(self) -> Tensor:
         self._hook.remove()
-        mean = self.total / self.count
-        return Moments(mean, self.products / self.count - torch.outer(mean, mean))
+        mean = self._total / self._count
+        return self._products / self._count - torch.outer(mean, mean)
 
 
 def refitted(kernel: Tensor, covariance: Tensor, kept: Sequence[int]) -> Tensor:
@@ -104,10 +100,10 @@ def separated(kernel: Tensor) -> tuple[Tensor, Tensor]:
 
 
 @torch.no_grad()
-def inherit(network: Hourglass, parent: Hourglass, pictures: Iterable[tuple[Tensor, Tensor]]) -> list[str]:
+def inherit(network: Hourglass, parent: Hourglass, pictures: Sequence[tuple[Tensor, Tensor]]) -> list[str]:
     """Give `network` what fits of `parent`'s weights; the names of the tensors that remain fresh.
 
-    `pictures` are batches of frames (N, 3, H, W) and previous masks (N, 1, H, W), read only where middles shrink.
+    `pictures` are batches of frames (N, 3, H, W) and previous masks (N, 1, H, W), seen only where middles shrink.
     """
     from training.state import adopt
 
@@ -125,7 +121,7 @@ def inherit(network: Hourglass, parent: Hourglass, pictures: Iterable[tuple[Tens
         for frame, previous in pictures:
             parent(frame, previous)
         for name, (new, old) in narrower.items():
-            middle, last = (patches.moments() for patches in seen[name])
+            middle, last = (patches.covariance() for patches in seen[name])
             _narrow(new.branch, old.branch, middle, last)  # type: ignore[arg-type]
             fresh -= {key for key in fresh if key.startswith(f"{name}.")}
     for name, module in network.named_modules():
@@ -135,31 +131,42 @@ def inherit(network: Hourglass, parent: Hourglass, pictures: Iterable[tuple[Tens
                 own.weight.copy_(part)  # type: ignore[operator]
             module.refine[2].load_state_dict(norm.state_dict())
             fresh -= {key for key in fresh if key.startswith(f"{name}.refine.")}
+    if narrower:
+        recalibrate(network, pictures)
     return sorted(fresh)
 
 
-def _narrow(new: nn.Sequential, old: nn.Sequential, middle: Moments, last: Moments) -> None:
+@torch.no_grad()
+def recalibrate(network: Hourglass, pictures: Sequence[tuple[Tensor, Tensor]]) -> None:
+    """Give batch normalisation the statistics of these batches; the network comes back in eval mode."""
+    norms = [module for module in network.modules() if isinstance(module, nn.BatchNorm2d)]
+    momenta = [norm.momentum for norm in norms]
+    for norm in norms:
+        norm.reset_running_stats()
+        norm.momentum = None  # a plain mean over the batches
+    network.train()
+    for frame, previous in pictures:
+        network(frame, previous)
+    for norm, momentum in zip(norms, momenta, strict=True):
+        norm.momentum = momentum
+    network.eval()
+
+
+def _narrow(new: nn.Sequential, old: nn.Sequential, middle: Tensor, last: Tensor) -> None:
     """A branch squeeze, middle, expand with fewer channels in the middle, from one with more."""
     count = new[0][0].out_channels  # type: ignore[index]
     kept = _refit(new[2], old[2], last, count, range(old[2][0].out_channels))  # type: ignore
     before = _refit(new[1], old[1], middle, count, kept)  # type: ignore[arg-type]
     new[0][0].weight.copy_(old[0][0].weight[before])  # type: ignore
-    _rows(new[0][1], old[0][1], before)  # type: ignore[index]
+    _rows(new[0][1], old[0][1], before)  # type: ignore[arg-type,index]
 
 
-def _refit(new: nn.Sequential, old: nn.Sequential, read: Moments, count: int, rows: Sequence[int]) -> list[int]:
-    """Convolution and normalisation of the outputs `rows` from the `count` inputs that matter most, which it returns.
-
-    Only variance is fitted: the normalisation's mean takes up what the outputs' mean changed by.
-    """
+def _refit(new: nn.Sequential, old: nn.Sequential, covariance: Tensor, count: int, rows: Sequence[int]) -> list[int]:
+    """Convolution and normalisation of the outputs `rows` from the `count` inputs that matter most; those inputs."""
     kernel = old[0].weight[list(rows)].double().flatten(2)  # type: ignore
-    kept = chosen(kernel, read.covariance, count)
-    fitted = refitted(kernel, read.covariance, kept)
-    new[0].weight.copy_(fitted.reshape(new[0].weight.shape))  # type: ignore
+    kept = chosen(kernel, covariance, count)
+    new[0].weight.copy_(refitted(kernel, covariance, kept).reshape(new[0].weight.shape))  # type: ignore
     _rows(new[1], old[1], rows)  # type: ignore[arg-type]
-    mean = read.mean.reshape(kernel.shape[1:])
-    shift = (fitted.flatten(1) @ mean[kept].flatten()) - (kernel.flatten(1) @ mean.flatten())
-    new[1].running_mean += shift.float()  # type: ignore
     return kept
 
 
@@ -168,16 +175,16 @@ def _rows(new: nn.BatchNorm2d, old: nn.BatchNorm2d, rows: Sequence[int]) -> None
         new.state_dict()[name].copy_(values[list(rows)] if values.ndim else values)
 
 
-def drawn(data: Path, teacher: Path | None, count: int, size: int, batch: int = 16) -> Iterator[tuple[Tensor, Tensor]]:
+def drawn(data: Path, teacher: str, count: int, size: int, batch: int = 16) -> Iterator[tuple[Tensor, Tensor]]:
     """Batches of frames and previous masks as training draws them, from the first sample on."""
     from training import loader, prior
     from training.sampler import Law, Sampler
 
-    store, split = loader.open_data(data, teacher, (), lambda text: print(text, file=sys.stderr))
-    sampler = Sampler(store, split.train, Law(size=size, prior=prior.MIXED), seed=0)
-    for frames, _, previous in loader.batches(sampler, batch, 0, count // batch):
-        device = torch.device("cpu")
-        yield loader.to_network(frames[:, 0], device), loader.to_network(previous, device)
+    opened = loader.open_data(data, teacher, (), lambda text: print(text, file=sys.stderr))
+    sampler = Sampler(opened.store, opened.split.train, Law(size=size, prior=prior.MIXED), seed=0)
+    cpu = torch.device("cpu")
+    for one in loader.batches(sampler, batch, 0, count // batch):
+        yield loader.to_network(one.frames[:, 0], cpu), loader.to_network(one.previous, cpu)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -188,7 +195,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("variant", help="the network to be, such as lean/s16-skip-plain")
     parser.add_argument("--parent", type=Path, required=True, help="checkpoint of a network on the same trunk")
     parser.add_argument("--data", type=Path, required=True, help="folder of training data (training/datasets.py)")
-    parser.add_argument("--teacher", type=Path, help="soft masks for unlabelled pictures, as in train.py")
+    parser.add_argument("--teacher", default="mediapipe-selfie", help="labels unlabelled pictures, as in train.py")
     parser.add_argument("--pictures", type=int, default=256, help="samples that say which channels matter")
     parser.add_argument("--out", type=Path, required=True, help="where the checkpoint goes")
     options = parser.parse_args(arguments)
@@ -199,7 +206,7 @@ def main(arguments: list[str] | None = None) -> int:
         return 2
     torch.manual_seed(0)
     network = Hourglass(variant)
-    pictures = drawn(options.data, options.teacher, options.pictures, variant.resolution[0])
+    pictures = list(drawn(options.data, options.teacher, options.pictures, variant.resolution[0]))
     fresh = inherit(network, parent.network(), pictures)
     said = f"begun from {parent.name}, sha256 {parent.sha256[:12]}"
     card = {"training": [*parent.card.get("training", []), {"samples": 0, "seconds": 0, "begun": said}]}

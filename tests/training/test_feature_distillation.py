@@ -6,7 +6,7 @@ from torch import nn
 
 from models.hourglass import Hourglass
 from models.variant import get
-from training.feature_distillation import STAGES, FeatureDistillation, distance
+from training.feature_distillation import STAGES, FeatureDistillation, FeatureTeacher, distance
 
 
 def test_the_distance_is_a_share_of_the_teachers_variance():
@@ -22,7 +22,7 @@ def test_networks_of_other_squeeze_skips_and_head_are_compared_stage_by_stage():
     torch.manual_seed(0)
     teacher = Hourglass(get("lean/s4-skip-plain"))
     network = Hourglass(get("lean/s32-noskip-dense")).train()
-    features = FeatureDistillation(network, teacher)
+    features = FeatureDistillation(network, FeatureTeacher(teacher))
     picture = torch.rand(2, 3, 64, 64), torch.rand(2, 1, 64, 64)
     network.logits(*picture)
     features(*picture).backward()
@@ -34,7 +34,7 @@ def test_networks_of_other_squeeze_skips_and_head_are_compared_stage_by_stage():
 def test_a_network_that_equals_its_teacher_has_no_distance_to_it():
     torch.manual_seed(0)
     network = Hourglass(get("lean/s16-skip-plain")).eval()
-    features = FeatureDistillation(network, deepcopy(network))
+    features = FeatureDistillation(network, FeatureTeacher(deepcopy(network)))
     picture = torch.rand(1, 3, 64, 64), torch.rand(1, 1, 64, 64)
     network.logits(*picture)
     assert features(*picture) == 0
@@ -47,7 +47,7 @@ def test_the_teacher_is_judged_in_evaluation_mode_and_stays_as_it_is():
     teacher = Hourglass(get("lean/s4-skip-plain")).train()
     before = deepcopy(teacher.state_dict())
     network = Hourglass(get("lean/s16-skip-plain")).train()
-    features = FeatureDistillation(network, teacher)
+    features = FeatureDistillation(network, FeatureTeacher(teacher))
     picture = torch.rand(2, 3, 64, 64), torch.rand(2, 1, 64, 64)
     network.logits(*picture)
     features(*picture)

@@ -3,9 +3,9 @@ from dataclasses import replace
 import torch
 from torch import nn
 
-from models.hourglass import Bottleneck, Hourglass
+from models.hourglass import Bottleneck, DownBottleneck, Hourglass
 from models.variant import get
-from training.inherit import chosen, inherit, refitted, separated
+from training.inherit import chosen, inherit, recalibrate, refitted, separated
 
 
 def test_the_channels_chosen_are_those_that_explain_the_output():
@@ -46,15 +46,18 @@ def test_a_kernel_that_is_separable_is_separated_without_loss():
 
 def test_a_narrower_network_whose_parent_needs_no_more_gives_the_parents_masks():
     torch.manual_seed(0)
-    parent = _trained(get("lean/s4-skip-plain"))
-    child = Hourglass(get("lean/s16-skip-plain"))
+    variant = replace(get("lean/s4-skip-plain"), squeeze=1, widths=(16, 16, 32), depths=(1, 1, 1))
+    parent, child = _trained(variant), Hourglass(replace(variant, squeeze=4))
     for name, module in parent.named_modules():
-        if isinstance(module, Bottleneck) or name.endswith(("8.0", "16.0", "32.0")):
-            module.branch[2][0].weight.data[:, child.get_submodule(name).branch[2][0].in_channels :] = 0
-            module.branch[1][0].weight.data[:, child.get_submodule(name).branch[2][0].in_channels :] = 0
-    pictures = [(torch.rand(2, 3, 64, 64), torch.rand(2, 1, 64, 64)) for _ in range(2)]
+        if isinstance(module, Bottleneck | DownBottleneck):
+            count = child.get_submodule(name).branch[2][0].in_channels
+            assert count < module.branch[2][0].in_channels
+            module.branch[2][0].weight.data[:, count:] = 0
+            module.branch[1][0].weight.data[:, count:] = 0
+    pictures = [(torch.rand(4, 3, 128, 128), torch.rand(4, 1, 128, 128)) for _ in range(4)]
+    recalibrate(parent, pictures)
     assert inherit(child, parent, pictures) == []
-    torch.testing.assert_close(child.eval()(*pictures[0]), parent(*pictures[0]), rtol=1e-3, atol=1e-3)
+    torch.testing.assert_close(child(*pictures[0]), parent(*pictures[0]), rtol=1e-2, atol=1e-2)
 
 
 def test_a_separable_decoder_takes_the_nearest_kernels_and_the_normalisation():
