@@ -130,7 +130,7 @@ LEAN: dict[str, Variant] = {
     f"lean/{name}": variant for name, variant in _twelve(LEAN_TRUNK, "dense-separable", "subpixel").items()
 }
 """The same twelve on a trunk for ARM processors, in training: they replace `REFERENCE` when all are trained. `get`
-knows them; they are not in `VARIANTS`, so no pattern matches them."""
+knows them, and `match` where a pattern begins with lean/; they are not in `VARIANTS`."""
 
 LIVE = Variant(head="subpixel", entry="add", trunk="inverted", resolution=(256, 240))
 """The network to ship. Why this trunk and these sizes: training/PLAN.md."""
@@ -175,16 +175,17 @@ def parse_resolution(text: str) -> Resolution:
 def match(pattern: str) -> list[str]:
     """Names that match a glob, or several separated by commas, in their listed order.
 
-    `*` alone means the twelve of the reference set. ValueError when a part matches nothing.
+    `*` alone means the twelve of the reference set, `lean/*` those of the lean one. ValueError when a part matches
+    nothing.
     """
     chosen: set[str] = set()
     for part in pattern.split(","):
-        pool = REFERENCE if part == "*" else VARIANTS
+        pool = LEAN if part.startswith("lean/") else REFERENCE if part == "*" else VARIANTS
         hits = [name for name in pool if fnmatchcase(name, part)]
         if not hits:
             raise ValueError(f"no variant matches {part!r}; there are: {', '.join(VARIANTS)}")
         chosen.update(hits)
-    return [name for name in VARIANTS if name in chosen]
+    return [name for name in (*VARIANTS, *LEAN) if name in chosen]
 
 
 def with_head(variant: Variant, head: Head) -> Variant:

@@ -27,8 +27,10 @@ def test_the_lean_twelve_differ_from_each_other_as_the_reference_does():
         assert replace(lean, squeeze=4, skips=True, head="subpixel") == LEAN_TRUNK
 
 
-def test_no_pattern_matches_what_is_not_trained_yet():
+def test_what_is_not_trained_yet_is_matched_by_its_own_pattern_alone():
     assert not any(name.startswith("lean/") for name in match("*,s*"))
+    assert match("lean/*") == list(LEAN)
+    assert match("lean/s16-skip-*,live") == ["live", "lean/s16-skip-dense", "lean/s16-skip-plain"]
 
 
 @pytest.mark.parametrize("name", [*VARIANTS, *LEAN])
