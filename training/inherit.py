@@ -5,9 +5,9 @@
 The two differ in squeeze, skips, head or the decoder's refining kernels. A bottleneck's middle keeps the channels that
 explain most of what it adds, and what reads them is fitted again by least squares (after "Channel pruning for
 accelerating very deep neural networks", He et al., 2017, by greedy choice in place of LASSO). Then the batch statistics
-are those of the narrower network. A head of another kind is trained alone, on the parent's masks: at the rate of a whole
-network it takes ten thousands of samples to come to anything. Every other tensor that fits by name and shape is taken as
-it is. Go on from there with train.py --init --feature-teacher.
+are those of the narrower network. A head of another kind is trained alone, on the parent's masks: at the rate of a
+whole network it takes ten thousands of samples to come to anything. Every other tensor that fits by name and shape is
+taken as it is. Go on from there with train.py --init --feature-teacher.
 
 What it is worth, from s4-skip-light with middles of 8 and more, IOU on selfie-val before any training: squeeze 16
 90.7 %, squeeze 32 81.1 %; the channels used most without a fit 70.6 and 28.7 %; with the parent's batch statistics

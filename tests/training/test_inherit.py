@@ -1,6 +1,7 @@
 from dataclasses import replace
 
 import torch
+import torch.nn.functional as F
 from torch import nn
 
 from models.hourglass import Bottleneck, DownBottleneck, Hourglass
@@ -68,6 +69,24 @@ def test_a_separable_decoder_takes_the_nearest_kernels_and_the_normalisation():
     depthwise, pointwise = separated(parent.up8.refine[0].weight)
     assert torch.equal(child.up8.refine[0].weight, depthwise)
     assert torch.equal(child.up8.refine[1].weight, pointwise)
+
+
+def test_a_head_of_another_kind_begins_with_the_parents_masks():
+    torch.manual_seed(0)
+    parent = _trained(replace(get("lean/s16-skip-plain"), head="light"))
+    child = Hourglass(get("lean/s16-skip-plain"))
+    picture, empty = F.interpolate(torch.rand(8, 3, 6, 6), size=(64, 64), mode="bicubic"), torch.zeros(8, 1, 64, 64)
+    with torch.no_grad():  # masks that say something, half of each batch being person
+        parent.head.logit.weight *= 10 / parent.logits(picture, empty).std()
+        parent.head.logit.bias -= parent.logits(picture, empty).median()
+        truth = parent(picture, empty) > 0.5
+        before = ((child.eval()(picture, empty) > 0.5) == truth).float().mean()
+        assert inherit(child, parent, [(picture, empty)]) == []
+        after = ((child(picture, empty) > 0.5) == truth).float().mean()
+    assert before < 0.7
+    assert after > 0.9
+    own = child.state_dict()
+    assert all(torch.equal(own[key], value) for key, value in parent.state_dict().items() if key[:5] != "head.")
 
 
 def test_what_the_parent_lacks_is_named_as_fresh():
