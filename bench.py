@@ -205,12 +205,12 @@ def list_variants(
     from costs.arm import COLUMNS, cached_variant
     from devices import instructions
     from models.cost import macs, parameters
-    from models.variant import VARIANTS, match
+    from models.variant import VARIANTS, get, match
 
     size = or_before(ctx, "resolution", resolution)
     shipped = trained(or_before(ctx, "checkpoints", None))
     asked = or_before(ctx, "variants", variants)
-    networks = {name: VARIANTS[name] for name in (match(asked) if asked else VARIANTS)}
+    networks = {name: get(name) for name in (match(asked) if asked else VARIANTS)}
     sizes = {name: size or variant.resolution for name, variant in networks.items()}
     unavailable = instructions.available()
     if count and not unavailable:

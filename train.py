@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     import torch
 
     from training.answers import Teacher
+    from training.feature_distillation import FeatureTeacher
     from training.learner import Learner
     from training.loader import Data
     from training.selfie import SelfieNetwork
@@ -97,6 +98,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     for learner in learners:
         learner.ready(device)
+    try:
+        followed = _followed(options.feature_teacher, device) if options.feature_teacher else None
+    except ValueError as error:
+        say(f"train.py: {error}")
+        return 2
     steps = options.samples // (options.batch * world)
     schedule = state.Schedule(options.rate, steps, warm_up=min(200, steps // 10 + 1))
     options.out.mkdir(parents=True, exist_ok=True)
@@ -116,7 +122,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if options.int8:
             fake_int8.attach(learner.network)
         if options.features(learner.name):
-            learner.features = _features(learner, published)
+            learner.features = _features(learner, followed, published)
         if world > 1:
             learner.forward = DistributedDataParallel(learner.network)
 
@@ -196,7 +202,7 @@ def _open(options: Options, device: torch.device, say: Any) -> tuple[Data, Teach
     from training import answers, loader, packed, selfie, validation
 
     pack = packed.read(options.pack) if options.pack else None
-    features = any(options.features(name) for name in options.variants)
+    features = not options.feature_teacher and any(options.features(name) for name in options.variants)
     # On a CPU the published file in its own runtime takes half of PyTorch's time.
     here = device.type == "cuda" or pack is not None
     published = None
@@ -246,7 +252,21 @@ def _begin(learner: Learner, path: Path) -> str:
     return f"{learner.name} started from {path}; fresh: {', '.join(fresh) or 'nothing'}"
 
 
-def _features(learner: Learner, published: SelfieNetwork | None) -> Any:
+def _followed(path: Path, device: torch.device) -> FeatureTeacher:
+    import torch
+
+    from models import checkpoint
+    from training.feature_distillation import FeatureTeacher
+
+    network = checkpoint.load(path).network().to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return FeatureTeacher(network)
+
+
+def _features(learner: Learner, followed: FeatureTeacher | None, published: SelfieNetwork | None) -> Any:
+    if followed:
+        from training.feature_distillation import FeatureDistillation
+
+        return FeatureDistillation(learner.network, followed)
     from training import selfie
     from training.hints import Hints
 

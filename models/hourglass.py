@@ -32,6 +32,11 @@ def linear(inputs: int, outputs: int, kernel: int = 1, stride: int = 1) -> nn.Se
     return nn.Sequential(conv(inputs, outputs, kernel, stride), nn.BatchNorm2d(outputs))
 
 
+def depthwise(width: int) -> nn.Sequential:
+    """A depthwise 3x3 convolution and batch normalisation without an activation."""
+    return nn.Sequential(conv(width, width, kernel=3, groups=width), nn.BatchNorm2d(width))
+
+
 def start_at_zero(branch: nn.Module) -> None:
     """Let the batch normalisation that ends a residual branch scale it by zero, so that training begins from x."""
     *_, last = branch.modules()
@@ -68,16 +73,20 @@ class DownBottleneck(nn.Module):
 
 
 class Up(nn.Module):
-    """One decoder step: project, double bilinearly, ADD the skip, refine by a residual 3x3 convolution.
+    """One decoder step: project, double bilinearly, ADD the skip, refine by a residual 3x3 convolution, which may be
+    separable: depthwise 3x3, then 1x1.
 
     (N, inputs, H, W) and, with skips, (N, skip, 2H, 2W) to (N, width, 2H, 2W).
     """
 
-    def __init__(self, inputs: int, width: int, skip: int | None) -> None:
+    def __init__(self, inputs: int, width: int, skip: int | None, separable: bool = False) -> None:
         super().__init__()
         self.project = linear(inputs, width)
         self.skip = linear(skip, width) if skip else None
-        self.refine = linear(width, width, kernel=3)
+        if separable:
+            self.refine = nn.Sequential(conv(width, width, kernel=3, groups=width), *linear(width, width))
+        else:
+            self.refine = linear(width, width, kernel=3)
         start_at_zero(self.refine)
 
     def forward(self, x: Tensor, skipped: Tensor) -> Tensor:
@@ -121,7 +130,7 @@ class LightHead(nn.Module):
         super().__init__()
         self.project = linear(features, width)
         self.detail = linear(inputs, width, kernel=2, stride=2)
-        self.refine = nn.Sequential(conv(width, width, kernel=3, groups=width), nn.BatchNorm2d(width))
+        self.refine = depthwise(width)
         start_at_zero(self.refine)
         self.logit = nn.Conv2d(width, 1, 1)
 
@@ -144,13 +153,48 @@ class SubpixelHead(nn.Module):
         super().__init__()
         self.project = linear(features, width)
         self.detail = linear(inputs, width, kernel=4, stride=4)
-        self.refine = nn.Sequential(conv(width, width, kernel=3, groups=width), nn.BatchNorm2d(width))
+        self.refine = depthwise(width)
         start_at_zero(self.refine)
         self.logits = nn.Conv2d(width, 16, 1)
 
     def forward(self, features: Tensor, picture: Tensor) -> Tensor:
         x = F.relu(self.project(features) + self.detail(picture))
         return F.pixel_shuffle(self.logits(F.relu(x + self.refine(x))), 4)
+
+
+class SeparableDenseHead(SubpixelHead):
+    """DenseNet layers in full resolution whose answers are added to the sub-pixels' logits.
+
+    Each layer sees the features, the picture's own pixels and every layer before it through a 1x1 convolution, and ends
+    with a depthwise 3x3 one. The 1x1 of a concatenation is the sum of one for each part, so nothing is concatenated;
+    that of the features comes before their enlargement, which it commutes with. The last convolutions start at zero:
+    the head begins as its plain sibling, whose tensors it has under the same names.
+    """
+
+    def __init__(self, features: int, inputs: int, growth: int, layers: int) -> None:
+        super().__init__(features, inputs)
+        self.carried = nn.ModuleList(linear(features, growth) for _ in range(layers))
+        self.pixels = nn.ModuleList(linear(inputs, growth) for _ in range(layers))
+        self.earlier = nn.ModuleList(nn.ModuleList(conv(growth, growth) for _ in range(i)) for i in range(layers))
+        self.dense = nn.ModuleList(depthwise(growth) for _ in range(layers))
+        self.final = nn.ModuleList(conv(growth, 1) for _ in range(layers))
+        for last in self.final:
+            nn.init.zeros_(last.weight)  # type: ignore[arg-type]
+
+    def forward(self, features: Tensor, picture: Tensor) -> Tensor:
+        logits = super().forward(features, picture)
+        seen: list[Tensor] = []
+        for carried, pixels, earlier, dense, last in zip(
+            self.carried, self.pixels, self.earlier, self.dense, self.final, strict=True
+        ):
+            x = F.interpolate(carried(features), scale_factor=4.0, mode="bilinear", align_corners=False)
+            x = x + pixels(picture)
+            for before, mix in zip(seen, earlier, strict=True):  # type: ignore[call-overload]
+                x = x + mix(before)
+            x = F.relu(dense(F.relu(x)))
+            seen.append(x)
+            logits = logits + last(x)
+        return logits
 
 
 class HalfHead(nn.Module):
@@ -222,6 +266,8 @@ class Hourglass(nn.Module):
             self.head = SubpixelHead(d4, inputs)
         elif variant.head == "half":
             self.head = HalfHead(d4, inputs)
+        elif variant.head == "dense-separable":
+            self.head = SeparableDenseHead(d4, inputs, variant.growth, variant.dense_layers)
         else:
             self.head = DenseHead(d4, inputs, variant.growth, variant.dense_layers)
 
@@ -234,9 +280,10 @@ class Hourglass(nn.Module):
         self.stage8 = self._stage(variant.stem, w8, variant.depths[0])
         self.stage16 = self._stage(w8, w16, variant.depths[1])
         self.stage32 = self._stage(w16, w32, variant.depths[2], dilations=(1, 2))
-        self.up16 = Up(w32, d16, w16 if variant.skips else None)
-        self.up8 = Up(d16, d8, w8 if variant.skips else None)
-        self.up4 = Up(d8, d4, variant.stem if variant.skips else None)
+        separable = variant.refine == "separable"
+        self.up16 = Up(w32, d16, w16 if variant.skips else None, separable)
+        self.up8 = Up(d16, d8, w8 if variant.skips else None, separable)
+        self.up4 = Up(d8, d4, variant.stem if variant.skips else None, separable)
 
     def _stage(self, inputs: int, width: int, depth: int, dilations: tuple[int, ...] = (1, 2, 4)) -> nn.Sequential:
         middle = self.variant.middle(width)

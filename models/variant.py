@@ -6,7 +6,8 @@ from dataclasses import asdict, dataclass, fields, replace
 from fnmatch import fnmatchcase
 from typing import Any, Literal, get_args
 
-Head = Literal["plain", "light", "subpixel", "half", "dense"]
+Head = Literal["plain", "light", "subpixel", "half", "dense", "dense-separable"]
+Refine = Literal["full", "separable"]
 Entry = Literal["concat", "add"]
 Trunk = Literal["squeezed", "inverted"]
 Resolution = tuple[int, int]
@@ -28,12 +29,13 @@ class Variant:
 
     `squeeze` divides a bottleneck's width to give its middle, of `narrowest` channels or more; `skips` adds encoder
     features to the decoder; `head` is what turns stride-4 features into the mask: bilinear only, one stage in half
-    resolution (depthwise when light), sixteen sub-pixels each, or DenseNet layers in full resolution. `entry` is how
-    the previous mask joins the picture: as a fourth channel, or through a stem of its own that is added. `kernel` is
-    the side of the first convolution, which strides by 4; a multiple of 4, so that TFLite needs no PAD for it. Widths
-    and middles are multiples of 4, as mobile kernels like them. The `inverted` trunk (models/inverted.py) has a stem,
-    widths and depths of its own: what shapes the squeezed one does not apply to it. `resolution` is what it was trained
-    for, and is given where nobody asks for another.
+    resolution (depthwise when light), sixteen sub-pixels each, or DenseNet layers in full resolution, over a bilinear
+    logit or, when separable, over the sub-pixels. `refine` is the kernel that ends a decoder step: 3x3 over all
+    channels, or a depthwise 3x3 and then 1x1. `entry` is how the previous mask joins the picture: as a fourth channel,
+    or through a stem of its own that is added. `kernel` is the side of the first convolution, which strides by 4; a
+    multiple of 4, so that TFLite needs no PAD for it. Widths and middles are multiples of 4, as mobile kernels like
+    them. The `inverted` trunk (models/inverted.py) has a stem, widths and depths of its own: what shapes the squeezed
+    one does not apply to it. `resolution` is what it was trained for, and is given where nobody asks for another.
     """
 
     squeeze: int = 16
@@ -47,6 +49,7 @@ class Variant:
     widths: tuple[int, int, int] = (128, 128, 256)
     depths: tuple[int, int, int] = (2, 6, 4)
     decoder: tuple[int, int, int] = (64, 32, 24)
+    refine: Refine = "full"
     growth: int = 4
     dense_layers: int = 2
     trunk: Trunk = "squeezed"
@@ -55,6 +58,8 @@ class Variant:
     def __post_init__(self) -> None:
         if self.head not in get_args(Head):
             raise ValueError(f"head must be one of {', '.join(get_args(Head))}, not {self.head!r}")
+        if self.refine not in get_args(Refine):
+            raise ValueError(f"refine must be one of {', '.join(get_args(Refine))}, not {self.refine!r}")
         if self.entry not in get_args(Entry):
             raise ValueError(f"entry must be one of {', '.join(get_args(Entry))}, not {self.entry!r}")
         if self.trunk not in get_args(Trunk):
@@ -96,18 +101,36 @@ class Variant:
         return cls(**given)
 
 
-def _reference() -> dict[str, Variant]:
-    heads: tuple[Head, Head] = ("dense", "plain")
+def _twelve(base: Variant, dense: Head, plain: Head) -> dict[str, Variant]:
+    """The factors on one trunk, by name."""
     return {
-        f"s{squeeze}-{'skip' if skips else 'noskip'}-{head}": Variant(squeeze=squeeze, skips=skips, head=head)
+        f"s{squeeze}-{'skip' if skips else 'noskip'}-{name}": replace(base, squeeze=squeeze, skips=skips, head=head)
         for squeeze in (4, 16, 32)
         for skips in (True, False)
-        for head in heads
+        for name, head in (("dense", dense), ("plain", plain))
     }
 
 
-REFERENCE: dict[str, Variant] = _reference()
+REFERENCE: dict[str, Variant] = _twelve(Variant(), dense="dense", plain="plain")
 """The twelve: squeeze 4, 16 or 32; skips or none; dense head or none."""
+
+LEAN_TRUNK = Variant(
+    squeeze=4,
+    narrowest=8,
+    head="subpixel",
+    entry="add",
+    stem=16,
+    widths=(64, 128, 256),
+    decoder=(64, 32, 16),
+    refine="separable",
+    growth=8,
+    resolution=(192, 192),
+)
+LEAN: dict[str, Variant] = {
+    f"lean/{name}": variant for name, variant in _twelve(LEAN_TRUNK, "dense-separable", "subpixel").items()
+}
+"""The same twelve on a trunk for ARM processors, in training: they replace `REFERENCE` when all are trained. `get`
+knows them, and `match` where a pattern begins with lean/; they are not in `VARIANTS`."""
 
 LIVE = Variant(head="subpixel", entry="add", trunk="inverted", resolution=(256, 240))
 """The network to ship. Why this trunk and these sizes: training/PLAN.md."""
@@ -135,7 +158,7 @@ VARIANTS: dict[str, Variant] = {
 def get(name: str) -> Variant:
     """The variant called `name`; ValueError lists the names when there is none."""
     try:
-        return VARIANTS[name]
+        return LEAN[name] if name in LEAN else VARIANTS[name]
     except KeyError:
         raise ValueError(f"no variant {name!r}; there are: {', '.join(VARIANTS)}") from None
 
@@ -152,16 +175,17 @@ def parse_resolution(text: str) -> Resolution:
 def match(pattern: str) -> list[str]:
     """Names that match a glob, or several separated by commas, in their listed order.
 
-    `*` alone means the twelve of the reference set. ValueError when a part matches nothing.
+    `*` alone means the twelve of the reference set, `lean/*` those of the lean one. ValueError when a part matches
+    nothing.
     """
     chosen: set[str] = set()
     for part in pattern.split(","):
-        pool = REFERENCE if part == "*" else VARIANTS
+        pool = LEAN if part.startswith("lean/") else REFERENCE if part == "*" else VARIANTS
         hits = [name for name in pool if fnmatchcase(name, part)]
         if not hits:
             raise ValueError(f"no variant matches {part!r}; there are: {', '.join(VARIANTS)}")
         chosen.update(hits)
-    return [name for name in VARIANTS if name in chosen]
+    return [name for name in (*VARIANTS, *LEAN) if name in chosen]
 
 
 def with_head(variant: Variant, head: Head) -> Variant:

@@ -50,7 +50,7 @@ class Hints:
         self.ours, self.theirs = Watched(trunk), Watched(original)
         self._original = original
 
-    def __call__(self, frame: Tensor) -> Tensor:
+    def __call__(self, frame: Tensor, _prev_mask: Tensor) -> Tensor:
         """The mean over layers of the squared difference, as a share of the original's variance there."""
         with torch.no_grad():
             self._original(frame, frame[:, :1])

@@ -60,7 +60,7 @@ class Learner:
         self.network = Hourglass(variant)
         self.log: list[dict[str, float]] = []
         self.parent: dict[str, Any] = {}
-        self.features: Callable[[Tensor], Tensor] | None = None
+        self.features: Callable[[Tensor, Tensor], Tensor] | None = None
 
     def ready(self, device: torch.device) -> None:
         """Go to the device; optimisers and average begin with the weights of now."""
@@ -120,10 +120,10 @@ class Learner:
         for frame, target, weight in zip(shown.frames, shown.targets, shown.weights, strict=True):
             with self._autocast():
                 logits = self.forward(frame, mask.detach()).float()
-            mask = torch.sigmoid(logits)
+            given, mask = mask, torch.sigmoid(logits)
             total = total + loss.segmentation(logits, target, weight) / frames
             if self.features:
-                total = total + self.options.features(self.name) * self.features(frame) / frames
+                total = total + self._feature_weight(rate) * self.features(frame, given) / frames
             if before and self.options.temporal_weight:
                 changed = loss.unsteadiness(mask, before[0], target, before[1])
                 total = total + self.options.temporal_weight * changed / frames
@@ -135,6 +135,11 @@ class Learner:
             optimizer.step()
         self.ema.update(number)
         self._losses.append(total.detach())
+
+    def _feature_weight(self, rate: float) -> float:
+        """Of a feature teacher it falls as the learning rate does."""
+        weight = self.options.features(self.name)
+        return weight * rate / self.options.rate if self.options.feature_teacher else weight
 
     def mean_loss(self) -> float:
         """Since the last call of `evaluated`."""

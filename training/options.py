@@ -43,6 +43,7 @@ class Options:
     teacher: str
     distill_weight: float
     trust_all: bool
+    feature_teacher: Path | None
     feature_weight: float | None
     temporal_weight: float
     adamw: bool
@@ -72,10 +73,12 @@ class Options:
         return (self.size, self.size) if self.size else variants.get(name).resolution
 
     def features(self, name: str) -> float:
-        """The weight of the teacher's features for a variant."""
-        if self.feature_weight is None:
-            return float(variants.get(name).trunk == "inverted" and self.teacher == TEACHER)
-        return self.feature_weight
+        """The weight of a teacher's features for a variant."""
+        if self.feature_weight is not None:
+            return self.feature_weight
+        if self.feature_teacher:
+            return 0.3
+        return float(variants.get(name).trunk == "inverted" and self.teacher == TEACHER)
 
     @property
     def side(self) -> int:
@@ -85,6 +88,10 @@ class Options:
     def identity(self, world: int) -> dict[str, object]:
         """What makes two runs the same run, as JSON values; paths and pace do not."""
         kept = {key: value for key, value in asdict(self).items() if key not in PASSING}
+        if self.feature_teacher:
+            from models.checkpoint import sha256
+
+            kept["feature_teacher"] = sha256(self.feature_teacher)[:12]
         return {**kept, "variants": list(self.variants), "processes": world}
 
     def stage(self, name: str, world: int) -> dict[str, object]:
@@ -96,7 +103,7 @@ class Options:
 
 
 PASSING = frozenset(
-    {"data", "pack", "out", "init", "validation", "evaluate_every", "save_every", "show_batch"}
+    {"data", "pack", "out", "init", "feature_teacher", "validation", "evaluate_every", "save_every", "show_batch"}
     | {"minutes", "rates", "workers", "threads", "speedup"}
 )
 """Options that may differ between calls of one run."""
@@ -151,7 +158,9 @@ def parser(description: str | None = None) -> argparse.ArgumentParser:
     _share(group, "--distill-weight", 0.5, "share of the teacher's answer in the truth of a sample")
     words = "as much of the teacher where it contradicts the label (training/distill.py)"
     group.add_argument("--trust-all", action="store_true", help=words)
-    words = "weight of the teacher's features (training/hints.py); without it 1 for the inverted trunk, 0 for others"
+    words = "checkpoint of the squeezed trunk whose features are followed (training/feature_distillation.py)"
+    group.add_argument("--feature-teacher", type=Path, help=words)
+    words = "weight of the features of --feature-teacher, 0.3 without it; of the teacher's for the inverted trunk, 1"
     _named(group, "--feature-weight", None, words)
     _named(group, "--temporal-weight", 0.0, "weight of masks that change as the truth does; needs --frames 2")
     group.add_argument("--batch", type=int, default=32, help="per process")
@@ -226,8 +235,13 @@ def _problem(options: Options, chosen: dict[str, Variant]) -> str | None:
         return "--samples, --batch, --frames, --evaluate-every and --threads start at 1"
     if options.temporal_weight and options.frames < 2:
         return "--temporal-weight needs --frames 2 or more"
-    if options.feature_weight and (other := [n for n, v in chosen.items() if v.trunk != "inverted"]):
-        return f"--feature-weight is for the inverted trunk, which {other[0]} has not"
+    followed = "squeezed" if options.feature_teacher else "inverted"
+    if (options.feature_weight or options.feature_teacher) and (
+        other := [n for n, v in chosen.items() if v.trunk != followed]
+    ):
+        return f"{other[0]} has another trunk than the features to follow, which are of the {followed} one"
+    if options.feature_teacher and not options.feature_teacher.is_file():
+        return f"--feature-teacher {options.feature_teacher}: there is no such file"
     if options.rates == "anneal" and not options.minutes:
         return "--rates anneal needs --minutes"
     if options.minutes is not None and options.minutes <= 0:

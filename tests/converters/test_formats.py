@@ -134,6 +134,33 @@ def test_lowering_rules(name: str, tmp_path: Path) -> None:
     assert unfused == (0 if network.variant.skips else 3)
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["lean/s16-skip-dense", "lean/s32-noskip-plain"])
+def test_lowering_rules_of_the_lean_trunk(name: str, tmp_path: Path) -> None:
+    """No PAD and no CONCATENATION; only what lays out the sub-pixels moves numbers about."""
+    network = fold(Hourglass(get(name)))
+    module = converter("tflite")
+    path = module.convert(network, Spec(name, Path(), "", "tflite", "fp32", (64, 64)), tmp_path / "n.tflite", None)
+    graph = module.inspect(path)
+    convolutions = [m for m in network.modules() if isinstance(m, torch.nn.Conv2d)]
+    depthwise = sum(m.groups > 1 or m.in_channels == 1 for m in convolutions)
+    branches = sum(isinstance(m, Bottleneck | DownBottleneck) for m in network.modules())
+    layers = network.variant.dense_layers if network.variant.head == "dense-separable" else 0
+    sums = sum(2 + earlier for earlier in range(layers))  # a layer's parts, and its answer to the logits
+    assert graph["leftovers"] == {"TRANSPOSE": 3, "PAD": 0, "RESHAPE": 3}
+    assert graph["ops"].pop("RELU", 0) == (0 if network.variant.skips else 3)
+    assert graph["ops"] == {
+        "CONV_2D": len(convolutions) - depthwise,
+        "DEPTHWISE_CONV_2D": depthwise,
+        "ADD": branches + 3 * (2 if network.variant.skips else 1) + 3 + sums,
+        "AVERAGE_POOL_2D": 3,
+        "RESIZE_BILINEAR": 3 + layers,
+        "LOGISTIC": 1,
+        "TRANSPOSE": 3,
+        "RESHAPE": 3,
+    }
+
+
 def test_lowering_rules_of_the_inverted_trunk(tmp_path: Path) -> None:
     """Nothing but the network; every ReLU swallowed; a gate is a MEAN, two convolutions, a LOGISTIC and a MUL.
 

@@ -2,18 +2,19 @@ from dataclasses import replace
 
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import nn
 
 from models.cost import macs, parameters
-from models.hourglass import Bottleneck, Hourglass, Stem, SubpixelHead
-from models.variant import REFERENCE, VARIANTS, get, with_head
+from models.hourglass import Bottleneck, Hourglass, SeparableDenseHead, Stem, SubpixelHead
+from models.variant import LEAN, REFERENCE, VARIANTS, get, with_head
 
 
 def inputs(height, width, batch=1):
     return torch.rand(batch, 3, height, width), torch.rand(batch, 1, height, width)
 
 
-@pytest.mark.parametrize("name", VARIANTS)
+@pytest.mark.parametrize("name", [*VARIANTS, *LEAN])
 def test_the_mask_has_the_previous_masks_shape_and_range(name):
     frame, prev = inputs(64, 96)
     mask = Hourglass(get(name)).eval()(frame, prev)
@@ -63,14 +64,34 @@ def test_without_skips_the_decoder_sees_the_deepest_features_alone():
         assert same != skips
 
 
-def test_a_dense_head_begins_as_its_plain_sibling():
-    plain = Hourglass(get("s16-skip-plain")).eval()
-    dense = Hourglass(with_head(plain.variant, "dense")).eval()
+@pytest.mark.parametrize(("name", "head"), [("s16-skip-plain", "dense"), ("lean/s16-skip-plain", "dense-separable")])
+def test_a_dense_head_begins_as_its_plain_sibling(name, head):
+    plain = Hourglass(get(name)).eval()
+    dense = Hourglass(with_head(plain.variant, head)).eval()
     missing, unexpected = dense.load_state_dict(plain.state_dict(), strict=False)
     assert not unexpected
     assert all(key.startswith("head.") for key in missing)
     frame, prev = inputs(64, 64)
     torch.testing.assert_close(dense(frame, prev), plain(frame, prev))
+
+
+def test_a_separable_dense_head_is_densenet_layers_over_a_concatenation():
+    """The same numbers by CONCAT and one 1x1 convolution a layer, which is what the sums stand for."""
+    torch.manual_seed(0)
+    head = SeparableDenseHead(16, 3, growth=8, layers=3).eval()
+    for last in head.final:
+        nn.init.normal_(last.weight)
+    features, picture = torch.rand(1, 16, 6, 6), torch.rand(1, 3, 24, 24)
+    scale = (1 + 1e-5) ** -0.5  # batch normalisation before it has seen anything
+    x = torch.cat([F.interpolate(features, scale_factor=4.0, mode="bilinear", align_corners=False), picture], dim=1)
+    logits = SubpixelHead.forward(head, features, picture)
+    for i, last in enumerate(head.final):
+        parts = [head.carried[i][0].weight * scale, head.pixels[i][0].weight * scale]
+        kernel = torch.cat([*parts, *(mix.weight for mix in head.earlier[i])], dim=1)
+        layer = F.relu(head.dense[i](F.relu(F.conv2d(x, kernel))))
+        logits = logits + last(layer)
+        x = torch.cat([x, layer], dim=1)
+    torch.testing.assert_close(head(features, picture), logits, rtol=1e-4, atol=1e-4)
 
 
 def test_a_subpixel_head_lays_its_logits_out_as_the_pixels_of_their_square():
@@ -104,7 +125,7 @@ def test_every_residual_branch_starts_at_zero():
 
 
 def test_kernels_are_even_where_they_stride_and_channels_come_in_fours():
-    for variant in REFERENCE.values():
+    for variant in (*REFERENCE.values(), *LEAN.values()):
         for module in Hourglass(variant).modules():
             if isinstance(module, nn.Conv2d):
                 if module.stride[0] > 1:
@@ -131,13 +152,16 @@ def test_macs_of_a_known_convolution():
     assert network.stem[0].weight.numel() * 16 * 16 == stem
 
 
-def test_gradients_reach_every_parameter():
-    network = Hourglass(get("s16-skip-dense")).train()
+@pytest.mark.parametrize("name", ["s16-skip-dense", "lean/s16-skip-dense"])
+def test_gradients_reach_every_parameter(name):
+    network = Hourglass(get(name)).train()
     with torch.no_grad():
         for name, parameter in network.named_parameters():
             if parameter.ndim == 1 and "weight" in name:
                 parameter.fill_(0.5)
-        nn.init.normal_(network.head.final.weight, std=0.1)
+        for final in network.head.final.modules():
+            if isinstance(final, nn.Conv2d):
+                nn.init.normal_(final.weight, std=0.1)
     network.logits(*inputs(64, 64, batch=2)).square().sum().backward()
     silent = [name for name, p in network.named_parameters() if p.grad is None or not p.grad.any()]
     assert silent == []

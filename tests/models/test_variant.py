@@ -3,7 +3,7 @@ from dataclasses import replace
 
 import pytest
 
-from models.variant import LIVE, REFERENCE, VARIANTS, Variant, get, match, parse_resolution
+from models.variant import LEAN, LEAN_TRUNK, LIVE, REFERENCE, VARIANTS, Variant, get, match, parse_resolution
 
 
 def test_twelve_reference_variants_are_all_different():
@@ -17,7 +17,23 @@ def test_names_say_what_the_variant_is():
         assert (f"s{variant.squeeze}", variant.skips, variant.head) == (squeeze, skips == "skip", head)
 
 
-@pytest.mark.parametrize("name", VARIANTS)
+def test_the_lean_twelve_differ_from_each_other_as_the_reference_does():
+    assert [f"lean/{name}" for name in REFERENCE] == list(LEAN)
+    assert len(set(LEAN.values())) == 12
+    heads = {"dense": "dense-separable", "plain": "subpixel"}
+    for name, variant in REFERENCE.items():
+        lean = get(f"lean/{name}")
+        assert (lean.squeeze, lean.skips, lean.head) == (variant.squeeze, variant.skips, heads[variant.head])
+        assert replace(lean, squeeze=4, skips=True, head="subpixel") == LEAN_TRUNK
+
+
+def test_what_is_not_trained_yet_is_matched_by_its_own_pattern_alone():
+    assert not any(name.startswith("lean/") for name in match("*,s*"))
+    assert match("lean/*") == list(LEAN)
+    assert match("lean/s16-skip-*,live") == ["live", "lean/s16-skip-dense", "lean/s16-skip-plain"]
+
+
+@pytest.mark.parametrize("name", [*VARIANTS, *LEAN])
 def test_a_variant_survives_json(name):
     variant = get(name)
     assert Variant.from_dict(json.loads(json.dumps(variant.to_dict()))) == variant
@@ -45,6 +61,7 @@ def test_globs_choose_in_listed_order_and_star_means_the_reference_set():
         {"squeeze": 0},
         {"narrowest": 6},
         {"trunk": "deep"},
+        {"refine": "finely"},
     ],
 )
 def test_impossible_variants_are_refused(bad):

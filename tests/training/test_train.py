@@ -117,13 +117,26 @@ def test_a_stage_starts_from_another_checkpoint_and_its_card_goes_on(data, whole
     assert [stage["frames"] for stage in weights(tmp_path).card["training"]] == [1, 2]
 
 
+def test_the_features_of_a_checkpoint_are_followed(data, whole, tmp_path):
+    from models.checkpoint import sha256
+
+    out, cache = whole
+    teacher = out / "checkpoint.safetensors"
+    finish(run(command(data, tmp_path, "--feature-teacher", str(teacher)), cache))
+    (stage,) = weights(tmp_path).card["training"]
+    assert (stage["feature_teacher"], stage["feature_weight"]) == (sha256(teacher)[:12], 0.3)
+    one, two = weights(out).state, weights(tmp_path).state
+    assert any(not torch.equal(one[key], two[key]) for key in one)
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [
         (["--size", "33"], "multiples of 32"),
         (["--init", "none.safetensors"], "no such file"),
         (["--temporal-weight", "1"], "needs --frames 2"),
-        (["--feature-weight", "1"], "is for the inverted trunk"),
+        (["--feature-weight", "1"], "another trunk"),
+        (["--feature-teacher", "none.safetensors"], "there is no such file"),
         (["--rates", "anneal"], "needs --minutes"),
         (["--distill-weight", "1.5"], "between 0 and 1"),
         (["--pack", "none.pack"], "one of --data and --pack"),

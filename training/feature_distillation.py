@@ -1,0 +1,66 @@
+"""A network that follows the features of a better one on the same trunk, stage by stage.
+
+After FitNets (Romero et al., 2015).
+"""
+
+from __future__ import annotations
+
+from functools import partial
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from models.hourglass import Hourglass
+
+STAGES = ("stage8", "stage16", "stage32", "up16", "up8", "up4")
+"""What is compared: the encoder's and the decoder's features, as wide whatever squeeze, skips and head."""
+
+
+def distance(ours: list[Tensor], theirs: list[Tensor]) -> Tensor:
+    """The mean over stages of the squared difference, as a share of the variance of `theirs` there."""
+    pairs = zip(ours, theirs, strict=True)
+    return torch.stack([F.mse_loss(own, other) / (other.var() + 1e-6) for own, other in pairs]).mean()
+
+
+class FeatureTeacher:
+    """A trained network whose features several learners follow; of the same tensors it is asked once."""
+
+    def __init__(self, network: Hourglass) -> None:
+        self._network = network.eval().requires_grad_(False)
+        self._watched = Watched(network)
+        self._asked: tuple[Tensor, Tensor] | None = None
+
+    @torch.no_grad()
+    def features(self, frame: Tensor, prev_mask: Tensor) -> list[Tensor]:
+        """Of `STAGES`, of a picture (N, 3, H, W) and the previous mask (N, 1, H, W)."""
+        if not self._asked or self._asked[0] is not frame or self._asked[1] is not prev_mask:
+            self._network.logits(frame, prev_mask)
+            self._asked = frame, prev_mask
+        return self._watched.features()
+
+
+class FeatureDistillation:
+    """The distance between the features of the picture that `network` was last given and those a teacher has of it."""
+
+    def __init__(self, network: Hourglass, teacher: FeatureTeacher) -> None:
+        self._watched, self._teacher = Watched(network), teacher
+
+    def __call__(self, frame: Tensor, prev_mask: Tensor) -> Tensor:
+        return distance(self._watched.features(), self._teacher.features(frame, prev_mask))
+
+
+class Watched:
+    """The features of the picture that a network was last given."""
+
+    def __init__(self, network: Hourglass) -> None:
+        self._seen: dict[str, Tensor] = {}
+        for name in STAGES:
+            network.get_submodule(name).register_forward_hook(partial(self._note, name))
+
+    def _note(self, name: str, _module: nn.Module, _inputs: object, output: Tensor) -> None:
+        self._seen[name] = output
+
+    def features(self) -> list[Tensor]:
+        """Of `STAGES`, in order."""
+        return [self._seen[name].float() for name in STAGES]
