@@ -213,8 +213,10 @@ def runnable(model: bytes) -> tuple[bytes, str]:
 
 
 def _read(model: Model) -> bytes:
+    if isinstance(model, bytes):
+        return model
     try:
-        return model if isinstance(model, bytes) else model.read_bytes()
+        return model.read_bytes()
     except OSError as error:
         raise CannotCount(f"{model} cannot be read: {error.strerror}") from error
 

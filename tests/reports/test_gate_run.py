@@ -193,22 +193,27 @@ def test_the_change_of_a_regression_is_what_all_processes_say() -> None:
 
 
 def test_more_arm_instructions_are_a_regression_whatever_the_clock_says(qemu: str, tmp_path: Path) -> None:
-    """Two real TFLite networks, counted: the candidate has one more bottleneck."""
+    """Two real TFLite networks, counted: the one has a convolution more."""
     from dataclasses import replace
 
-    from tests.devices.shallow import RESOLUTION, SHALLOW, convert
+    from devices.estimate.graph import Graph
 
-    made = []
-    for depth in (1, 2):
-        folder = tmp_path / str(depth)
-        folder.mkdir()
-        made.append(arms.of_file(convert(folder, "tflite", variant=replace(SHALLOW, depths=(depth, 1, 1))), "tflite"))
-    asked = run.Comparison("shallow", "tflite", "fp32", RESOLUTION, *made)
-    ready = run._Ready(asked, *made, job_of(asked, made[1], embedded(), tmp_path), 0)
+    def arm(convolutions: int) -> arms.Arm:
+        graph = Graph(32, 32)
+        x = graph.input
+        for _ in range(convolutions):
+            x = graph.conv(x, 8, kernel=3)
+        path = tmp_path / f"{convolutions}.tflite"
+        path.write_bytes(graph.tflite([x]))
+        return arms.of_file(path, "tflite")
+
+    one, two = arm(1), arm(2)
+    asked = run.Comparison("tiny", "tflite", "fp32", (32, 32), one, two)
+    ready = run._Ready(asked, one, two, job_of(asked, two, embedded(), tmp_path), 0)
     (worse,) = run._instructions(ready)
     assert worse.outcome is Outcome.FAIL
     assert "M ARM instructions an inference (no dot products)" in worse.words
-    (better,) = run._instructions(replace(ready, baseline=made[1], candidate=made[0]))
+    (better,) = run._instructions(replace(ready, baseline=two, candidate=one))
     assert better.outcome is Outcome.PASS
     both = run._instructions(replace(ready, asked=replace(asked, precision="int8")))
     assert ["no dot products" in f.words for f in both] == [True, False]
