@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from devices.instructions import PLAIN
 from models.variant import VARIANTS
 from reports.statistics import Interval, paired
 from reports.summary import Scope, Summary
@@ -112,6 +113,8 @@ class Rival:
     """IOU points of ours over the peer's and their interval, paired by picture."""
     speed: float
     """Our FPS over the peer's."""
+    instructions: float | None = None
+    """Our ARM instructions over the peer's, on a core without dot products; None where either was not counted."""
 
 
 def rivals(choice: Choice, points: Iterable[Point]) -> list[Rival]:
@@ -119,7 +122,14 @@ def rivals(choice: Choice, points: Iterable[Point]) -> list[Rival]:
     ship = choice.ship
     beside = [p for p in points if p.summary.peer and p.summary.scope == choice.scope]
     beside.sort(key=lambda p: p.iou, reverse=True)
-    return [Rival(p, paired(p.summary.ious, ship.summary.ious), ship.fps / p.fps) for p in beside]
+    ours = ship.summary.arm(PLAIN)
+
+    def beside_ours(p: Point) -> Rival:
+        theirs = p.summary.arm(PLAIN)
+        share = ours / theirs if ours and theirs else None
+        return Rival(p, paired(p.summary.ious, ship.summary.ious), ship.fps / p.fps, share)
+
+    return list(map(beside_ours, beside))
 
 
 def dominance(points: Sequence[Point]) -> list[Point]:

@@ -1,9 +1,10 @@
 """Networks beside one reference: python -m training.against NAME [NAME ...] --validation DIR [DIR ...]
 
 NAME is a variant, which is converted to TFLite with its checkpoint, or a peer. Printed are, for each, its time as a
-share of the reference's (LiteRT, one thread, pairs of visits in this process: training.ratio), and by how many
-points of IOU it is ahead on each folder, with 95 % intervals paired by picture (give stills: frames of a clip would
-count as independent). Where an interval holds zero, the pictures do not tell the two apart.
+share of the reference's (LiteRT, one thread, in pairs in this process: training.ratio), its ARM instructions as a share
+of the reference's, where the emulator is installed, and by how many points of IOU it is ahead on each folder, with 95 %
+intervals paired by picture (give stills: frames of a clip would count as independent). Where an interval holds zero,
+the difference is not significant.
 """
 
 from __future__ import annotations
@@ -35,6 +36,8 @@ class Runner:
     name: str
     session: Session
     fit: Fit = "stretch"
+    path: Path | None = None
+    """The TFLite file, where instructions are to be counted."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +47,8 @@ class Standing:
     name: str
     time: Ratio
     losses: tuple[Loss, ...]
+    instructions: tuple[float, ...] = ()
+    """ARM instructions as a share of the reference's, without and with dot products; empty where none were counted."""
 
 
 def open_tflite(name: str, precision: Precision) -> Runner:
@@ -53,6 +58,7 @@ def open_tflite(name: str, precision: Precision) -> Runner:
     """
     from converters.artifact import Failure, Spec
     from converters.build import build
+    from converters.peer import fetch
     from converters.registry import converter
     from devices.open_model import open_model
     from models import checkpoint, peer
@@ -61,7 +67,9 @@ def open_tflite(name: str, precision: Precision) -> Runner:
     if name not in VARIANTS:
         session, _ = open_model(name)
         known_peer = peer.read().get(name)
-        return Runner(name, session, known_peer.fit if known_peer else "stretch")
+        if known_peer is None:
+            return Runner(name, session, path=Path(name))
+        return Runner(name, session, known_peer.fit, fetch(known_peer))
     path = checkpoint.find(name)
     if path is None:
         raise ValueError(f"{name} has no checkpoint")
@@ -72,7 +80,20 @@ def open_tflite(name: str, precision: Precision) -> Runner:
         raise ValueError(made.reason)
     if made.parity and made.parity.breach:
         print(f"training.against: {name}, {precision}: {made.parity.breach}", file=sys.stderr)
-    return Runner(name, converter("tflite").load(made.path, 1, precision))
+    return Runner(name, converter("tflite").load(made.path, 1, precision), path=made.path)
+
+
+def shares(one: Path | None, reference: Path | None) -> tuple[float, ...]:
+    """ARM instructions of the one as a share of the reference's on each core of devices.instructions; () without."""
+    from devices import instructions
+
+    if not (one and reference) or instructions.available():
+        return ()
+    try:
+        return tuple(instructions.count(one, core) / instructions.count(reference, core) for core in instructions.CORES)
+    except instructions.CannotCount as why:
+        print(f"training.against: ARM instructions of {one.name}: {why}.", file=sys.stderr)
+        return ()
 
 
 def standings(
@@ -89,18 +110,23 @@ def standings(
     found = []
     for one, time in zip(runners, times, strict=True):
         losses = (compare(one.name, f, own, judged(one, f)) for f, own in zip(data, before, strict=True))
-        found.append(Standing(one.name, time, tuple(losses)))
+        found.append(Standing(one.name, time, tuple(losses), shares(one.path, reference.path)))
     return [float(np.mean(one)) for one in before], found
 
 
-def markdown(reference: str, own: Sequence[float], found: Sequence[Standing]) -> str:
+def markdown(reference: str, own: Sequence[float], found: Sequence[Standing], processor: str) -> str:
+    """A table; `processor` is what the times were measured on, instructions: without, with dot products."""
     names = [f"{loss.data} ({loss.images})" for loss in found[0].losses]
-    lines = [f"| network | time | {' | '.join(names)} |", "|---" * (2 + len(names)) + "|"]
+    lines = [
+        f"| network | time on {processor} | ARM instructions | {' | '.join(names)} |",
+        "|---" * (3 + len(names)) + "|",
+    ]
     for one in found:
         points = (f"{-lost.points:+.1f} ({-lost.interval[1]:+.1f} to {-lost.interval[0]:+.1f})" for lost in one.losses)
         time = f"{one.time.median:.2f} ({one.time.low:.2f} to {one.time.high:.2f})"
-        lines.append(f"| {one.name} | {time} | {' | '.join(points)} |")
-    lines.append(f"| {reference} | 1 | {' | '.join(f'{iou:.1f} %' for iou in own)} |")
+        counted = ", ".join(f"{share:.2f}" for share in one.instructions) or "not counted"
+        lines.append(f"| {one.name} | {time} | {counted} | {' | '.join(points)} |")
+    lines.append(f"| {reference} | 1 | 1 | {' | '.join(f'{iou:.1f} %' for iou in own)} |")
     return "\n".join(lines)
 
 
@@ -117,6 +143,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     from filelock import FileLock
 
+    from converters import processor
     from devices import environment
     from frames import folder
     from training.evaluation import held_out
@@ -132,7 +159,7 @@ def main(arguments: list[str] | None = None) -> int:
     except ValueError as error:
         print(f"training.against: {error}", file=sys.stderr)
         return 2
-    print(markdown(options.reference, own, found))
+    print(markdown(options.reference, own, found, processor.here().label))
     return 0
 
 

@@ -109,3 +109,10 @@ def test_counts_survive_the_ledger_and_reach_other_programs() -> None:
 def test_a_failed_cell_is_on_no_chart() -> None:
     made = replace(counted(row(), 30, 30), status="failed", reason="IOU fell")
     assert tallies([Summary(made)], PLAIN) == {}
+
+
+def test_a_peer_is_compared_in_time_and_in_instructions() -> None:
+    peer = replace(row("s16-skip-plain"), variant="theirs", network={"peer": True, "licence": "CC0"})
+    page = render([counted(row(), 20, 20), counted(peer, 40, 40)], "t", NOW)
+    assert "times as fast, with 0.50 of its ARM instructions (no dot products)." in " ".join(page.split())
+    assert "of its ARM instructions" not in render([row(), counted(peer, 40, 40)], "t", NOW)

@@ -1,5 +1,7 @@
 """Networks beside a reference: times in pairs, IOU by picture."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -53,13 +55,27 @@ def test_who_is_ahead_and_by_how_much(halves):
 
 def test_the_table_says_plus_for_ahead():
     time = Ratio(0.5, 0.4, 0.6, 10, 3.0)
-    ahead = Standing("live", time, (Loss("live", "faces", 3, 90.0, 91.0, (-1.5, -0.5)),))
-    assert markdown("peer", [90.0], [ahead]).splitlines() == [
-        "| network | time | faces (3) |",
-        "|---|---|---|",
-        "| live | 0.50 (0.40 to 0.60) | +1.0 (+0.5 to +1.5) |",
-        "| peer | 1 | 90.0 % |",
+    ahead = Standing("live", time, (Loss("live", "faces", 3, 90.0, 91.0, (-1.5, -0.5)),), (0.731, 0.549))
+    assert markdown("peer", [90.0], [ahead], "Made-up CPU (AVX2)").splitlines() == [
+        "| network | time on Made-up CPU (AVX2) | ARM instructions | faces (3) |",
+        "|---|---|---|---|",
+        "| live | 0.50 (0.40 to 0.60) | 0.73, 0.55 | +1.0 (+0.5 to +1.5) |",
+        "| peer | 1 | 1 | 90.0 % |",
     ]
+    assert "| not counted |" in markdown("peer", [90.0], [replace(ahead, instructions=())], "Made-up CPU")
+
+
+def test_instructions_are_a_share_of_the_references(qemu: str, tmp_path):
+    from devices.estimate.graph import Graph
+
+    paths = []
+    for width in (8, 16):
+        graph = Graph(32, 32)
+        paths.append(tmp_path / f"{width}.tflite")
+        paths[-1].write_bytes(graph.tflite([graph.conv(graph.input, width, kernel=3)]))
+    assert against.shares(paths[0], paths[0]) == (1, 1)
+    assert all(0.3 < share < 1 for share in against.shares(*paths))
+    assert against.shares(None, paths[0]) == ()
 
 
 def test_a_mistake_is_a_sentence(tmp_path, capsys):
