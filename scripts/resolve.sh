@@ -6,8 +6,8 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-uv=.venv/bin/uv
-[ -x $uv ] || uv=$(command -v uv) || { echo "resolve: uv is missing; make setup EXTRAS=test installs it" >&2; exit 2; }
+uv=$PWD/.venv/bin/uv
+[ -x "$uv" ] || uv=$(command -v uv) || { echo "resolve: uv is missing; make setup EXTRAS=test installs it" >&2; exit 2; }
 
 unset PIP_FIND_LINKS PIP_INDEX_URL PIP_EXTRA_INDEX_URL PIP_CONSTRAINT
 for name in $(compgen -e UV_ || true); do unset "$name"; done
@@ -27,7 +27,7 @@ if [ "${1:-}" = --update ]; then
   # The file is no constraint of its own renewal, only the first choice.
   sed 's/#.*//; /^$/d' constraints.txt >"$work/new.txt"
   cp pyproject.toml "$work/"
-  (cd "$work" && "$OLDPWD/$uv" pip compile pyproject.toml --all-extras --universal --python-version 3.11 \
+  (cd "$work" && "$uv" pip compile pyproject.toml --all-extras --universal --python-version 3.11 \
     --no-annotate --no-header --quiet --output-file new.txt >/dev/null)
   { sed -n '/^#/p' constraints.txt; sed 's/ *;.*//' "$work/new.txt"; } >"$work/constraints.txt"
   mv "$work/constraints.txt" constraints.txt
