@@ -25,7 +25,8 @@ class Tally:
 def tallies(seen: Iterable[Summary], core: str) -> dict[str, list[Tally]]:
     """By data set, each artifact once, whatever devices ran it; the dominated ones name who gives the most instead.
 
-    A count is the artifact's and its IOU is of its own masks, so devices are not told apart. Peers take no part.
+    A count is the artifact's and its IOU is of its own masks, so the device plays no part. Reference
+    models are left out.
     """
     found: dict[str, dict[object, Tally]] = defaultdict(dict)
     for s in seen:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 LEAD_IN, BURST = 1, 4
 """Runs of a visit: those not kept, which fetch back what the other pushed out of the caches, and those of which the
-fastest counts, for whoever is interrupted takes longer."""
+fastest counts, because an interrupted run takes longer."""
 WARM_UP = 10
 LOCK = "measuring.lock"
 

@@ -102,7 +102,7 @@ def raising(fault: Exception) -> Callable[..., Any]:
 def test_a_fact_that_cannot_be_read_is_left_out_and_the_others_stay(
     monkeypatch: pytest.MonkeyPatch, fact: str, fault: Exception
 ) -> None:
-    """The probes beside it give fixed answers: what is tested is the gathering."""
+    """The other probes return fixed values; the test is of how facts are collected."""
     for table in (MACHINE, NOW):
         for name in table:
             monkeypatch.setitem(table, name, raising(fault) if name == fact else lambda: 1)
