@@ -57,6 +57,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     from training import fake_int8, loader, prior, show, state
     from training.budget import Budget
+    from training.graphs import Graphs
     from training.learner import Learner, Lesson
     from training.sampler import Law, Sampler
 
@@ -72,6 +73,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     torch.set_num_threads(options.threads)
     say = (lambda text: print(text, file=sys.stderr, flush=True)) if rank == 0 else (lambda text: None)
 
+    if options.speedup == "graphs" and (not cuda or world > 1):
+        say("train.py: --speedup graphs needs one process on a GPU with CUDA")
+        return 2
     try:
         data, teacher, published = _open(options, device, say)
     except ValueError as error:
@@ -82,6 +86,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         frames=options.frames,
         prior=prior.MIXED.scaled(options.prev_mask_prob),
         turned=options.rotate_prob,
+        crowded=options.crowd_prob,
     )
     sampler = Sampler(data.store, data.split.train, law, options.seed)
     if options.show_batch:
@@ -135,9 +140,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # A teacher that is not on the device answers beside the samples, in the processes that draw them.
     beside = options.teacher if teacher is None and options.teacher != NO_TEACHER and options.distill_weight else None
     workers = options.workers or (max(1, (os.cpu_count() or 2) // world - 1) if cuda else 1)
-    # Pinning asks CUDA for memory in another thread, which spoils the capture of a graph.
-    pinned = cuda and options.speedup != "graphs"
-    batches = loader.batches(sampler, options.batch, first, steps, rank, world, beside, workers, pinned)
+    batches = loader.batches(sampler, options.batch, first, steps, rank, world, beside, workers, pinned=cuda)
+    graphs = Graphs(learners) if options.speedup == "graphs" else None
     budget = Budget(options.minutes and options.minutes * 60)
     started = last_saved = last_said = time.monotonic()
     begun, waited, step, out_of_time = first, 0.0, first, False
@@ -146,16 +150,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         drawn = next(batches)
         waited += time.monotonic() - asked
         lesson = Lesson(*_taught(drawn, teacher, options, device))
-        if step == begun and options.speedup != "none":
-            for learner in learners:
-                if world == 1 and not learner.features:
-                    learner.speed_up(options.speedup, lesson)
         spent = budget.spent(time.monotonic() - began)
         rate = schedule.rate(step) if options.rates == "samples" else schedule.held(step)
         rate *= state.cosine(spent) if options.rates == "anneal" else 1.0
         rate *= min(1.0, (step - begun + 1) / anew) if anew else 1.0
-        for learner in learners:
-            learner.step(lesson, rate, step)
+        if graphs:
+            graphs.step(lesson, rate, step)
+        else:
+            for learner in learners:
+                learner.step(lesson, rate, step)
         step += 1
 
         now = time.monotonic()
@@ -163,7 +166,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         out_of_time = _agreed(spent >= 1, world, device) if options.minutes else False
         finished = step == steps or out_of_time
         due = done // options.evaluate_every > (done - options.batch * world) // options.evaluate_every
-        if rank == 0 and (now - last_said > 10 or step % 50 == 0 or finished):
+        saving = now - last_saved > options.save_every
+        saying = rank == 0 and (now - last_said > 10 or step % 50 == 0 or finished)
+        if graphs and (saying or saving or due or finished):
+            graphs.settle()
+        if saying:
             last_said = now
             pace = (step - first) / (now - started)
             say(
@@ -177,7 +184,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 learner.evaluated({**entry, **(learner.judge(sets) if rank == 0 else {})})
                 if rank == 0:
                     _tell(learner, say)
-        if now - last_saved > options.save_every or finished:
+        if saving or finished:
             seconds += now - started
             save(step)
             started, first, waited, last_saved = time.monotonic(), step, 0.0, time.monotonic()

@@ -7,17 +7,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from models.hourglass import Hourglass
 from models.variant import Resolution, Variant
 from training import loss, state
 from training.answers import resized
-from training.options import Options, Speedup
+from training.enlarge import by_products
+from training.options import Options
 from training.validation import Judged, Pixels, score
 
 Forward = Callable[[Tensor, Tensor], Tensor]
@@ -67,7 +69,9 @@ class Learner:
         self.device = device
         self.network = self.network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.ema = state.Ema(self.network)
-        self.optimizers = state.optimizers(self.network, muon=not self.options.adamw)
+        recorded = self.options.speedup == "graphs"
+        self.optimizers = state.optimizers(self.network, muon=not self.options.adamw, recorded=recorded)
+        self.rate: float | Tensor = torch.zeros((), device=device) if recorded else 0.0
         self._losses: list[Tensor] = []
         # DDP and graphs hook `forward`; the loss wants logits.
         self.network.forward = self.network.logits  # type: ignore[method-assign]
@@ -84,62 +88,76 @@ class Learner:
         self.ema.take(values["ema"])
         for optimizer, kept in zip(self.optimizers, values["optimizers"], strict=bool(values["optimizers"])):
             optimizer.load_state_dict(kept)
+        if isinstance(self.rate, Tensor):
+            state.use_tensor_rates(self.optimizers)
         self.log = values["log"]
 
-    def speed_up(self, how: Speedup, lesson: Lesson) -> None:
-        """Let the forward and backward passes run as CUDA graphs, or compiled; the weights are as before."""
-        if how == "inductor":
-            self.forward = torch.compile(self.network)
-        elif how == "graphs":
-            # The capture runs the network a few times, which moves its batch statistics.
-            before = {key: value.clone() for key, value in self.network.state_dict().items()}
-            shown = lesson.at(self.resolution)
-            self.network.train()
-            with self._autocast():
-                example = shown.frames[0].clone(), shown.previous.clone()
-                graphed = torch.cuda.make_graphed_callables(self.network, example, allow_unused_input=True)
-                self.forward = graphed  # type: ignore[assignment]
-            self.network.load_state_dict(before)
-            self.network.zero_grad(set_to_none=True)
+    def _logits(self, frame: Tensor, prev_mask: Tensor) -> Tensor:
+        """(N, 1, H, W) float32. With CUDA, or asked for bfloat16, everything but batch statistics is in bfloat16."""
+        if self.forward is not self.network or not (self.options.bf16 or self.device.type == "cuda"):
+            on = self.options.bf16 or self.device.type == "cuda"
+            with torch.autocast(self.device.type, torch.bfloat16, enabled=on):
+                return self.forward(frame, prev_mask).float()
+        # No autocast: it enlarges in float32, the largest tensors of a network.
+        half = {name: weight.bfloat16() for name, weight in self._kernels.items()}
+        pair = frame.bfloat16(), prev_mask.bfloat16()
+        with by_products():
+            return torch.func.functional_call(self.network, half, pair).float()
 
-    def _autocast(self) -> torch.autocast:
-        # Without the cache, casts of weights are part of a graph.
-        graphs = self.options.speedup == "graphs"
-        on = self.options.bf16 or self.device.type == "cuda"
-        return torch.autocast(self.device.type, torch.bfloat16, enabled=on, cache_enabled=not graphs)
+    @cached_property
+    def _kernels(self) -> dict[str, Tensor]:
+        """Weights and biases of convolutions, by name."""
+        return {
+            f"{path}.{name}": value
+            for path, module in self.network.named_modules()
+            if isinstance(module, nn.Conv2d)
+            for name, value in module.named_parameters()
+        }
 
     def step(self, lesson: Lesson, rate: float, number: int) -> None:
         """One step of all optimisers at `rate`; `number` counts steps from the run's first."""
-        shown, frames = lesson.at(self.resolution), self.options.frames
-        for group in (group for optimizer in self.optimizers for group in optimizer.param_groups):
-            group["lr"] = rate
+        self.set_rate(rate)
+        self.note(self.update(lesson.at(self.resolution)), number)
+
+    def set_rate(self, rate: float) -> None:
+        state.set_rate(self.optimizers, rate)
+        if isinstance(self.rate, Tensor):
+            self.rate.fill_(rate)
+        else:
+            self.rate = rate
+
+    def note(self, loss: Tensor, number: int) -> None:
+        """What follows an `update`: the average of the weights, and the loss for the log."""
+        self.ema.update(number)
+        self._losses.append(loss)
+
+    def update(self, shown: Shown) -> Tensor:
+        """Both passes and the step of all optimisers, without a word to the processor: the loss, ()."""
         self.network.train()
         mask = shown.previous
         total = torch.zeros((), device=self.device)
         before: tuple[Tensor, Tensor] | None = None
         for frame, target, weight in zip(shown.frames, shown.targets, shown.weights, strict=True):
-            with self._autocast():
-                logits = self.forward(frame, mask.detach()).float()
+            logits = self._logits(frame, mask.detach())
             given, mask = mask, torch.sigmoid(logits)
-            total = total + loss.segmentation(logits, target, weight) / frames
+            total = total + loss.segmentation(logits, target, weight)
             if self.features:
-                total = total + self._feature_weight(rate) * self.features(frame, given) / frames
+                total = total + self._feature_weight() * self.features(frame, given)
             if before and self.options.temporal_weight:
                 changed = loss.unsteadiness(mask, before[0], target, before[1])
-                total = total + self.options.temporal_weight * changed / frames
+                total = total + self.options.temporal_weight * changed
             before = mask, target
-        self.network.zero_grad(set_to_none=self.options.speedup != "graphs")
+        total = total / len(shown.frames)
+        self.network.zero_grad(set_to_none=True)
         total.backward()
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
         for optimizer in self.optimizers:
             optimizer.step()
-        self.ema.update(number)
-        self._losses.append(total.detach())
+        return total.detach()
 
-    def _feature_weight(self, rate: float) -> float:
-        """Of a feature teacher it falls as the learning rate does."""
-        weight = self.options.features(self.name)
-        return weight * rate / self.options.rate if self.options.feature_teacher else weight
+    def _feature_weight(self) -> float | Tensor:
+        """It falls as the learning rate does: what is followed at first need not be kept to the end."""
+        return self.rate * (self.options.features(self.name) / self.options.rate)
 
     def mean_loss(self) -> float:
         """Since the last call of `evaluated`."""

@@ -32,13 +32,16 @@ def orthogonal(matrices: Tensor, steps: int = 5) -> Tensor:
     x = x / (x.norm(dim=(1, 2), keepdim=True) + 1e-7)
     for _ in range(steps):
         square = x @ x.mT
-        x = 3.4445 * x + (-4.7750 * square + 2.0315 * square @ square) @ x
+        x = torch.baddbmm(x, torch.baddbmm(square, square, square, beta=-4.7750, alpha=2.0315), x, beta=3.4445)
     return x.mT if tall else x
 
 
 class Muon(torch.optim.Optimizer):
     """For parameters that `is_matrix`. A step has the size AdamW's has at the same rate (Liu et al. 2025, "Muon is
-    scalable for LLM training", section 2.2), so rates carry over."""
+    scalable for LLM training", section 2.2), so rates carry over.
+
+    The rate of a group may be a tensor, so that a recorded step (training/graphs.py) reads it anew.
+    """
 
     def __init__(self, parameters: Iterable[nn.Parameter], decay: float, momentum: float = 0.95) -> None:
         super().__init__(parameters, {"lr": 0.0, "decay": decay, "momentum": momentum})
@@ -46,22 +49,30 @@ class Muon(torch.optim.Optimizer):
     @torch.no_grad()
     def step(self, closure: Callable[[], float] | None = None) -> None:  # type: ignore[override]
         for group in self.param_groups:
-            alike: dict[tuple[int, int], list[Tensor]] = defaultdict(list)
-            for parameter in group["params"]:
-                if parameter.grad is not None:
-                    alike[parameter.shape[0], parameter[0].numel()].append(parameter)
-            for shape, parameters in alike.items():
-                self._move(parameters, shape, group)
+            moved = [parameter for parameter in group["params"] if parameter.grad is not None]
+            if moved:
+                self._move(moved, group)
 
-    def _move(self, parameters: list[Tensor], shape: tuple[int, int], group: dict[str, Any]) -> None:
-        ahead = []
+    def _move(self, parameters: list[Tensor], group: dict[str, Any]) -> None:
+        grads = [parameter.grad for parameter in parameters]
+        torch._foreach_lerp_(self._velocities(parameters), grads, 1 - group["momentum"])  # type: ignore[arg-type]
+        ahead = torch._foreach_lerp(grads, self._velocities(parameters), group["momentum"])  # type: ignore[arg-type]
+        torch._foreach_mul_(parameters, 1 - group["lr"] * group["decay"])
+        # One product for all matrices of a shape, lying or standing: on a GPU each is far too small for itself.
+        alike: dict[tuple[int, int], list[tuple[Tensor, Tensor]]] = defaultdict(list)
+        for parameter, velocity in zip(parameters, ahead, strict=True):
+            matrix = velocity.reshape(len(velocity), -1)
+            lying = matrix if matrix.shape[0] <= matrix.shape[1] else matrix.mT
+            alike[lying.shape[0], lying.shape[1]].append((parameter, lying))
+        for shape, pairs in alike.items():
+            directions = orthogonal(torch.stack([lying for _, lying in pairs]))
+            directions = directions * (group["lr"] * 0.2 * math.sqrt(max(shape)))
+            for (parameter, _), direction in zip(pairs, directions, strict=True):
+                standing = direction.shape[0] != len(parameter)
+                parameter.sub_((direction.mT if standing else direction).reshape(parameter.shape))
+
+    def _velocities(self, parameters: list[Tensor]) -> list[Tensor]:
         for parameter in parameters:
-            assert parameter.grad is not None
-            velocity = self.state[parameter].setdefault("velocity", torch.zeros_like(parameter))
-            velocity.lerp_(parameter.grad, 1 - group["momentum"])
-            ahead.append(parameter.grad.lerp(velocity, group["momentum"]).reshape(shape))
-        directions = orthogonal(torch.stack(ahead))
-        size = group["lr"] * 0.2 * math.sqrt(max(shape))
-        for parameter, direction in zip(parameters, directions, strict=True):
-            parameter.mul_(1 - group["lr"] * group["decay"])
-            parameter.sub_(direction.view(parameter.shape), alpha=size)
+            if "velocity" not in self.state[parameter]:
+                self.state[parameter]["velocity"] = torch.zeros_like(parameter)
+        return [self.state[parameter]["velocity"] for parameter in parameters]

@@ -19,7 +19,7 @@ from models.variant import Resolution, Variant
 from training.datasets import Labels
 
 Rates = Literal["samples", "hold", "anneal"]
-Speedup = Literal["none", "graphs", "inductor"]
+Speedup = Literal["none", "graphs"]
 TEACHER = "mediapipe-selfie"
 """The teacher that nobody has to name: an entry of peers.toml, and inside every pack."""
 NO_TEACHER = "none"
@@ -40,6 +40,7 @@ class Options:
     labels: Labels
     prev_mask_prob: float
     rotate_prob: float
+    crowd_prob: float
     teacher: str
     distill_weight: float
     trust_all: bool
@@ -148,6 +149,8 @@ def parser(description: str | None = None) -> argparse.ArgumentParser:
     group.add_argument("--frames", type=int, default=1, help="in a row, the network fed its own detached output")
     _share(group, "--prev-mask-prob", 0.6, "share of the mixed law of simulated previous masks; 0: always empty")
     _share(group, "--rotate-prob", 0.05, "share of pictures turned by any angle")
+    words = "share of pictures of small whole bodies, 0 to 1 (default 0.05)"
+    group.add_argument("--crowd-prob", type=float, default=0.05, help=words)
     words = "whether bystanders are people: each set its own way, all, or the main person alone"
     group.add_argument("--labels", choices=[*LABELS, *LABELS.values()], default="raw", help=words)
     group.add_argument("--seed", type=int, default=0)
@@ -174,7 +177,7 @@ def parser(description: str | None = None) -> argparse.ArgumentParser:
     group.add_argument("--workers", type=int, help=words)
     group.add_argument("--threads", type=int, default=2, help="of the training process")
     group.add_argument("--bf16", action="store_true", help="convolutions in bfloat16; always so with CUDA")
-    words = "CUDA graphs, or torch.compile with its default backend"
+    words = "repeat recorded steps (training/graphs.py); needs CUDA"
     group.add_argument("--speedup", choices=get_args(Speedup), default="none", help=words)
     group.add_argument("--show-batch", type=Path, help="draw a batch into this PNG and stop")
     group.add_argument("--muon", action="store_true", help=argparse.SUPPRESS)
@@ -227,7 +230,7 @@ def _problem(options: Options, chosen: dict[str, Variant]) -> str | None:
             variant.check_resolution(options.resolution(name))
     except ValueError as error:
         return str(error)
-    shares = (options.prev_mask_prob, options.rotate_prob, options.distill_weight)
+    shares = (options.prev_mask_prob, options.rotate_prob, options.crowd_prob, options.distill_weight)
     numbers = (*shares, options.feature_weight or 0.0, options.temporal_weight, options.rate)
     if not all(math.isfinite(number) and number >= 0 for number in numbers) or max(shares) > 1:
         return "shares lie between 0 and 1, weights and rates are not negative"

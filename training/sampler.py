@@ -60,6 +60,9 @@ class Law:
     things: float = 0.3
     """Share of pictures with a thing, or a piece of some scene, pasted behind the person: what is pasted is not always
     a person, and what stands beside one is not one."""
+    crowded: float = 0.0
+    """Share of pictures of one to four small whole bodies before a scene, each a tenth to four tenths of the side high,
+    anywhere, every other one turned by any angle."""
     motion: float = 0.02
     """Standard deviation of the shift from frame to frame, as a share of the side."""
     weights: Mapping[str, float] = field(default_factory=lambda: WEIGHTS)
@@ -103,10 +106,15 @@ class Sampler:
         shares = np.array([law.weights.get(source, law.weights.get("portraits", 1.0)) for source in self._sources])
         self._reach = np.cumsum(shares / shares.sum())
         self._scenes = self._numbers.get("scenes")
+        bodies = [self._numbers[source] for source in self._sources if source in WHOLE_BODIES]
+        self._bodies = np.concatenate(bodies) if bodies else None
 
     def __call__(self, index: int) -> Sample:
         rng = np.random.default_rng([self._seed, index])
         law, size = self._law, self._law.size
+        if law.crowded and self._bodies is not None and self._scenes is not None and rng.random() < law.crowded:
+            layers = [self._scene(rng), *(self._small_body(rng) for _ in range(rng.integers(1, 5)))]
+            return self._seen(layers, law.prior.draw(rng), rng, upright=False)
         number = self._draw(rng)
         kind = self._store.entries[number].kind
         pasted = self._scenes is not None and (kind == KEYED or (kind != SCENE and rng.random() < law.composite))
@@ -120,6 +128,11 @@ class Sampler:
             layers.insert(1, self._thing(rng))
         if pasted and rng.random() < law.second_person / max(law.composite, 1e-6):
             layers.append(self._layer(self._draw(rng, people=True), rng, pasted=True))
+        return self._seen(layers, way, rng, upright)
+
+    def _seen(self, layers: list[_Layer], way: str, rng: Generator, upright: bool) -> Sample:
+        """Layers as a camera sees them, with the previous mask made in a `way` of `prior`."""
+        law, size = self._law, self._law.size
         settled = self._render(layers, 0)[1] if way == "warped" else None
         if way == "warped":
             strength = float(rng.uniform(0.01, 0.04))
@@ -181,6 +194,20 @@ class Sampler:
         bend = spline_offsets(rng, size, 0.015) if rng.random() < 0.3 else None
         matrix = about((centre_out[0], centre_out[1]), centre_in, scale_x, scale_y, degrees, mirror)
         return _Layer(tuple(pictures), self._grids(matrix, bend, rng))
+
+    def _small_body(self, rng: Generator) -> _Layer:
+        assert self._bodies is not None
+        size = self._law.size
+        pictures = self._onward(_one_of(self._bodies, rng))
+        height, width = pictures[0].shape[:2]
+        scale = size / max(height, width) * float(np.exp(rng.uniform(np.log(0.18), np.log(0.6))))
+        shrunk = [_shrunk(picture, scale, scale) for picture in pictures]
+        pictures, scale = [picture for picture, _, _ in shrunk], shrunk[0][1]
+        height, width = pictures[0].shape[:2]
+        centre_out = (float(rng.uniform(0.05, 0.95)) * size, float(rng.uniform(0.1, 0.95)) * size)
+        degrees = float(rng.normal(0, 8) if rng.random() < 0.5 else rng.uniform(-180, 180))
+        matrix = about(centre_out, (width / 2, height / 2), scale, scale, degrees, rng.random() < 0.5)
+        return _Layer(tuple(pictures), self._grids(matrix, None, rng))
 
     def _onward(self, number: int) -> list[Array]:
         """The pictures of as many frames: of a clip as they go on, its last one held; a photo is held all the time."""

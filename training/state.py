@@ -22,14 +22,15 @@ class Ema:
         self.state = {key: value.detach().clone() for key, value in live.items()}
         floats = [key for key, value in live.items() if value.dtype.is_floating_point]
         self._floats = [self.state[key] for key in floats], [live[key].detach() for key in floats]
-        self._counts = [(self.state[key], live[key]) for key in live if key not in set(floats)]
+        counts = [key for key in live if key not in set(floats)]
+        self._counts = [self.state[key] for key in counts], [live[key] for key in counts]
 
     @torch.no_grad()
     def update(self, step: int) -> None:
         """Early on the average follows faster, so that it is not of the random start."""
         torch._foreach_lerp_(*self._floats, 1 - min(self.decay, (1 + step) / (10 + step)))
-        for mine, theirs in self._counts:
-            mine.copy_(theirs)
+        if self._counts[0]:
+            torch._foreach_copy_(*self._counts)
 
     def take(self, state: dict[str, Tensor]) -> None:
         """Go on from another average."""
@@ -60,13 +61,39 @@ def cosine(done: float) -> float:
     return 0.01 + 0.99 * (1 + math.cos(math.pi * min(1.0, max(0.0, done)))) / 2
 
 
-def optimizers(network: nn.Module, muon: bool = False, decay: float = 0.02) -> list[torch.optim.Optimizer]:
-    """AdamW without decay on biases and batch normalisation; with `muon`, Muon for what mixes channels."""
+def optimizers(
+    network: nn.Module, muon: bool = False, decay: float = 0.02, recorded: bool = False
+) -> list[torch.optim.Optimizer]:
+    """AdamW without decay on biases and batch normalisation; with `muon`, Muon for what mixes channels.
+
+    `recorded`: for steps that a CUDA graph repeats. `set_rate` then writes the rate into the device's memory.
+    """
     taken = [p for p in network.parameters() if muon and is_matrix(p)]
     rest = [p for p in network.parameters() if not (muon and is_matrix(p))]
     kernels, vectors = [p for p in rest if p.ndim > 1], [p for p in rest if p.ndim <= 1]
-    adamw = torch.optim.AdamW([{"params": kernels, "weight_decay": decay}, {"params": vectors, "weight_decay": 0.0}])
-    return [adamw, Muon(taken, decay)] if muon else [adamw]
+    groups: list[dict[str, Any]] = [
+        {"params": kernels, "weight_decay": decay},
+        {"params": vectors, "weight_decay": 0.0},
+    ]
+    adamw = torch.optim.AdamW(groups, capturable=recorded, fused=True if recorded else None)
+    made = [adamw, Muon(taken, decay)] if muon else [adamw]
+    if recorded:
+        use_tensor_rates(made)
+    return made
+
+
+def use_tensor_rates(made: list[torch.optim.Optimizer]) -> None:
+    """Give every group a rate of its own in the device's memory, where a recorded step reads it."""
+    for group in (group for optimizer in made for group in optimizer.param_groups):
+        group["lr"] = torch.zeros((), device=group["params"][0].device)
+
+
+def set_rate(made: list[torch.optim.Optimizer], rate: float) -> None:
+    for group in (group for optimizer in made for group in optimizer.param_groups):
+        if isinstance(group["lr"], Tensor):
+            group["lr"].fill_(rate)
+        else:
+            group["lr"] = rate
 
 
 def save(path: Path, values: dict[str, Any]) -> None:
