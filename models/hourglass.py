@@ -163,18 +163,19 @@ class SubpixelHead(nn.Module):
 
 
 class SeparableDenseHead(SubpixelHead):
-    """DenseNet layers in full resolution whose answers are added to the sub-pixels' logits.
+    """DenseNet layers in full resolution whose outputs are added to the sub-pixels' logits.
 
-    Each layer sees the features, the picture's own pixels and every layer before it through a 1x1 convolution, and ends
-    with a depthwise 3x3 one. The 1x1 of a concatenation is the sum of one for each part, so nothing is concatenated;
-    that of the features comes before their enlargement, which it commutes with. The last convolutions start at zero:
-    the head begins as its plain sibling, whose tensors it has under the same names.
+    All layers share one base: the features' 1x1 convolution, enlarged, plus one of the picture's own pixels. Layer i
+    sees the base plus a 1x1 convolution of every layer before it and ends with a depthwise 3x3 convolution:
+    x_i = relu(depthwise_i(relu(base + sum over j < i of mix_ij(x_j)))). The sum takes the place of a concatenation,
+    which would copy every full-resolution tensor. The last convolutions start at zero: the head begins as its plain
+    sibling, whose tensors it has under the same names.
     """
 
     def __init__(self, features: int, inputs: int, growth: int, layers: int) -> None:
         super().__init__(features, inputs)
-        self.carried = nn.ModuleList(linear(features, growth) for _ in range(layers))
-        self.pixels = nn.ModuleList(linear(inputs, growth) for _ in range(layers))
+        self.carried = linear(features, growth)
+        self.pixels = linear(inputs, growth)
         self.earlier = nn.ModuleList(nn.ModuleList(conv(growth, growth) for _ in range(i)) for i in range(layers))
         self.dense = nn.ModuleList(depthwise(growth) for _ in range(layers))
         self.final = nn.ModuleList(conv(growth, 1) for _ in range(layers))
@@ -183,17 +184,15 @@ class SeparableDenseHead(SubpixelHead):
 
     def forward(self, features: Tensor, picture: Tensor) -> Tensor:
         logits = super().forward(features, picture)
+        base = F.interpolate(self.carried(features), scale_factor=4.0, mode="bilinear", align_corners=False)
+        base = base + self.pixels(picture)
         seen: list[Tensor] = []
-        for carried, pixels, earlier, dense, last in zip(
-            self.carried, self.pixels, self.earlier, self.dense, self.final, strict=True
-        ):
-            x = F.interpolate(carried(features), scale_factor=4.0, mode="bilinear", align_corners=False)
-            x = x + pixels(picture)
+        for earlier, dense, last in zip(self.earlier, self.dense, self.final, strict=True):
+            x = base
             for before, mix in zip(seen, earlier, strict=True):  # type: ignore[call-overload]
                 x = x + mix(before)
-            x = F.relu(dense(F.relu(x)))
-            seen.append(x)
-            logits = logits + last(x)
+            seen.append(F.relu(dense(F.relu(x))))
+            logits = logits + last(seen[-1])
         return logits
 
 

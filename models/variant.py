@@ -124,7 +124,7 @@ LEAN_TRUNK = Variant(
     decoder=(64, 32, 16),
     refine="separable",
     growth=8,
-    resolution=(192, 192),
+    resolution=(224, 192),
 )
 LEAN: dict[str, Variant] = {
     f"lean/{name}": variant for name, variant in _twelve(LEAN_TRUNK, "dense-separable", "subpixel").items()

@@ -76,18 +76,18 @@ def test_a_dense_head_begins_as_its_plain_sibling(name, head):
 
 
 def test_a_separable_dense_head_is_densenet_layers_over_a_concatenation():
-    """The same numbers by CONCAT and one 1x1 convolution a layer, which is what the sums stand for."""
+    """The same numbers by CONCAT and one 1x1 convolution a layer, which shares its first columns with the others."""
     torch.manual_seed(0)
     head = SeparableDenseHead(16, 3, growth=8, layers=3).eval()
     for last in head.final:
         nn.init.normal_(last.weight)
     features, picture = torch.rand(1, 16, 6, 6), torch.rand(1, 3, 24, 24)
     scale = (1 + 1e-5) ** -0.5  # batch normalisation before it has seen anything
+    base = [head.carried[0].weight * scale, head.pixels[0].weight * scale]
     x = torch.cat([F.interpolate(features, scale_factor=4.0, mode="bilinear", align_corners=False), picture], dim=1)
     logits = SubpixelHead.forward(head, features, picture)
     for i, last in enumerate(head.final):
-        parts = [head.carried[i][0].weight * scale, head.pixels[i][0].weight * scale]
-        kernel = torch.cat([*parts, *(mix.weight for mix in head.earlier[i])], dim=1)
+        kernel = torch.cat([*base, *(mix.weight for mix in head.earlier[i])], dim=1)
         layer = F.relu(head.dense[i](F.relu(F.conv2d(x, kernel))))
         logits = logits + last(layer)
         x = torch.cat([x, layer], dim=1)
