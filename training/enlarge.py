@@ -45,7 +45,7 @@ def by_products() -> Iterator[None]:
             return INTERPOLATE(x, *args, **options)
         return enlarged(x, int(factor))
 
-    F.interpolate = interpolate
+    F.interpolate = interpolate  # type: ignore[assignment]
     try:
         yield
     finally:

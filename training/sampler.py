@@ -111,7 +111,7 @@ class Sampler:
 
     def __call__(self, index: int) -> Sample:
         rng = np.random.default_rng([self._seed, index])
-        law, size = self._law, self._law.size
+        law = self._law
         if law.crowded and self._bodies is not None and self._scenes is not None and rng.random() < law.crowded:
             layers = [self._scene(rng), *(self._small_body(rng) for _ in range(rng.integers(1, 5)))]
             return self._seen(layers, law.prior.draw(rng), rng, upright=False)

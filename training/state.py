@@ -76,7 +76,7 @@ def optimizers(
         {"params": vectors, "weight_decay": 0.0},
     ]
     adamw = torch.optim.AdamW(groups, capturable=recorded, fused=True if recorded else None)
-    made = [adamw, Muon(taken, decay)] if muon else [adamw]
+    made: list[torch.optim.Optimizer] = [adamw, Muon(taken, decay)] if muon else [adamw]
     if recorded:
         use_tensor_rates(made)
     return made
