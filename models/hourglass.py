@@ -253,7 +253,9 @@ class Hourglass(nn.Module):
         inputs = 4 if self._stacked else 3
         d4 = variant.decoder[2]
         if variant.trunk == "inverted":
-            self.trunk, d4 = InvertedTrunk(variant.previous_mask), STEM
+            v = variant
+            self.trunk = InvertedTrunk(v.previous_mask, stem2=v.stem2, middles=v.middles, kernel16=v.kernel16)
+            d4 = STEM
         else:
             self._squeezed(variant, inputs)
         self.head: nn.Module

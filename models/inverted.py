@@ -15,10 +15,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from models.variant import MIDDLES, Middles
+
 STEM, WIDTHS, WIDEST = 16, (24, 32), 128
-"""Channels at strides 2 and 4; at strides 8 and 16; of what leaves stride 16."""
-MIDDLES = {4: (16,), 8: (72, 88), 16: (96, 128, 128, 96, 96)}
-"""Channels in the middle of each block that ends at a stride."""
+"""Channels at stride 4, and by default at stride 2; at strides 8 and 16; of what leaves stride 16."""
 
 
 def convolve(inputs: int, outputs: int, kernel: int = 1, stride: int = 1, groups: int = 1) -> nn.Conv2d:
@@ -73,7 +73,10 @@ class Inverted(nn.Module):
 
 
 class Join(nn.Module):
-    """One decoder step: double bilinearly, project, ADD the gated skip, refine depthwise.
+    """One decoder step: project, double bilinearly, ADD the gated skip, refine depthwise.
+
+    MediaPipe's network doubles first. The result is the same, as each new pixel is a mean of old ones whose weights sum
+    to 1, and costs a quarter of the multiply-accumulates.
 
     (N, inputs, H, W) and (N, width, 2H, 2W) to (N, width, 2H, 2W).
     """
@@ -86,7 +89,7 @@ class Join(nn.Module):
         self.refine = convolve(width, width, kernel=3, groups=width)
 
     def forward(self, x: Tensor, skipped: Tensor) -> Tensor:
-        x = self.project(F.interpolate(x, scale_factor=2.0, mode="bilinear", align_corners=False))
+        x = F.interpolate(self.project(x), scale_factor=2.0, mode="bilinear", align_corners=False)
         x = F.relu(self.mix(x + skipped * self.gate(x + skipped)))
         return x + F.relu(self.refine(x))
 
@@ -94,20 +97,30 @@ class Join(nn.Module):
 class InvertedTrunk(nn.Module):
     """(N, 3, H, W) and (N, 1, H, W), or no mask, to features (N, STEM, H/4, W/4); H and W are multiples of 16.
 
-    `published`: with the stem that MediaPipe's network has, a hard-swish behind it, for features as it sees them.
+    `stem2`, `middles` and `kernel16` are those of a `Variant`. `published`: with the stem that MediaPipe's network
+    has, a hard-swish behind it, for features as it sees them.
     """
 
-    def __init__(self, previous_mask: bool, published: bool = False) -> None:
+    def __init__(
+        self,
+        previous_mask: bool,
+        published: bool = False,
+        stem2: int = STEM,
+        middles: Middles = MIDDLES,
+        kernel16: int = 5,
+    ) -> None:
         super().__init__()
-        (w8, w16), (m4,), (m8, n8), (m16, *more) = WIDTHS, MIDDLES[4], MIDDLES[8], MIDDLES[16]
-        self.stem = convolve(3, STEM, kernel=4 if published else 2, stride=2)
+        (w8, w16), ((m4,), (m8, *more8), (m16, *more16)) = WIDTHS, middles
+        self.stem = convolve(3, stem2, kernel=4 if published else 2, stride=2)
         self.act: Activation = F.hardswish if published else F.relu
-        self.stage4 = Inverted(STEM, m4, STEM, kernel=4, stride=2, gate=m4 // 2)
+        self.stage4 = Inverted(stem2, m4, STEM, kernel=4, stride=2, gate=m4 // 2)
         self.mask = convolve(1, STEM, kernel=4, stride=4) if previous_mask else None
-        self.stage8 = nn.Sequential(Inverted(STEM, m8, w8, kernel=4, stride=2), Inverted(w8, n8, w8, kernel=3))
+        self.stage8 = nn.Sequential(
+            Inverted(STEM, m8, w8, kernel=4, stride=2), *(Inverted(w8, middle, w8, kernel=3) for middle in more8)
+        )
         self.stage16 = nn.Sequential(
             Inverted(w8, m16, w16, kernel=4, stride=2, gate=m16 // 4, act=F.hardswish),
-            *(Inverted(w16, middle, w16, kernel=5, gate=middle // 4, act=F.hardswish) for middle in more),
+            *(Inverted(w16, middle, w16, kernel16, gate=middle // 4, act=F.hardswish) for middle in more16),
         )
         self.context = convolve(w16, WIDEST)
         self.context_gate = convolve(w16, WIDEST)

@@ -12,6 +12,11 @@ Entry = Literal["concat", "add"]
 Trunk = Literal["squeezed", "inverted"]
 Resolution = tuple[int, int]
 """(height, width) in pixels."""
+Middles = tuple[tuple[int, ...], ...]
+"""Channels in the middle of each block of the inverted trunk that ends at strides 4, 8 and 16."""
+
+MIDDLES: Middles = ((16,), (72, 88), (96, 128, 128, 96, 96))
+"""Those of MediaPipe's network."""
 
 STRIDES: dict[Trunk, int] = {"squeezed": 32, "inverted": 16}
 DEFAULT_RESOLUTION: Resolution = (256, 256)
@@ -35,7 +40,9 @@ class Variant:
     or through a stem of its own that is added. `kernel` is the side of the first convolution, which strides by 4; a
     multiple of 4, so that TFLite needs no PAD for it. Widths and middles are multiples of 4, as mobile kernels like
     them. The `inverted` trunk (models/inverted.py) has a stem, widths and depths of its own: what shapes the squeezed
-    one does not apply to it. `resolution` is what it was trained for, and is given where nobody asks for another.
+    one does not apply to it. It is shaped by `stem2`, its channels at stride 2, `middles`, the channels in the middle
+    of each block, and `kernel16`, the depthwise kernel of the blocks at stride 16 that do not stride. `resolution` is
+    what it was trained for, and is given where nobody asks for another.
     """
 
     squeeze: int = 16
@@ -54,6 +61,9 @@ class Variant:
     dense_layers: int = 2
     trunk: Trunk = "squeezed"
     resolution: Resolution = DEFAULT_RESOLUTION
+    stem2: int = 16
+    middles: Middles = MIDDLES
+    kernel16: int = 5
 
     def __post_init__(self) -> None:
         if self.head not in get_args(Head):
@@ -68,7 +78,14 @@ class Variant:
             raise ValueError("the inverted trunk adds the previous mask and has skips")
         if self.kernel <= 0 or self.kernel % 4:
             raise ValueError(f"kernel must be a positive multiple of 4, not {self.kernel}")
-        channels = (self.stem, *self.widths, *self.decoder, self.growth, self.narrowest)
+        if self.kernel16 <= 0 or self.kernel16 % 2 == 0:
+            raise ValueError(f"kernel16 must be odd, not {self.kernel16}")
+        if len(self.middles) != 3 or len(self.middles[0]) != 1 or not all(self.middles):
+            raise ValueError(
+                f"middles must be of one block at stride 4, and of some at strides 8 and 16: {self.middles}"
+            )
+        middles = [middle for stage in self.middles for middle in stage]
+        channels = (self.stem, *self.widths, *self.decoder, self.growth, self.narrowest, self.stem2, *middles)
         if any(c <= 0 or c % 4 for c in channels):
             raise ValueError(f"every width must be a positive multiple of 4: {channels}")
         if self.squeeze < 1 or min(self.depths) < 0 or self.dense_layers < 1:
@@ -97,8 +114,12 @@ class Variant:
         known = {f.name for f in fields(cls)}
         if unknown := sorted(set(values) - known):
             raise ValueError(f"unknown variant fields: {', '.join(unknown)}")
-        given: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
-        return cls(**given)
+        return cls(**{key: _tuples(value) for key, value in values.items()})
+
+
+def _tuples(value: Any) -> Any:
+    """JSON's lists, also those in lists, as tuples."""
+    return tuple(map(_tuples, value)) if isinstance(value, list) else value
 
 
 def _twelve(base: Variant, dense: Head, plain: Head) -> dict[str, Variant]:
@@ -155,11 +176,30 @@ VARIANTS: dict[str, Variant] = {
 """Every named variant: the reference and those that joined."""
 
 
+_THIN = replace(LIVE, middles=((8,), (48, 64), MIDDLES[2]))
+"""Fewer channels at strides 2 to 8, where most pixels are."""
+_DEEP = replace(LIVE, middles=(*MIDDLES[:2], (*MIDDLES[2], 128, 96)))
+"""Two more blocks at stride 16, which take 9 % of the instructions."""
+
+CANDIDATES: dict[str, Variant] = {
+    "try/live-a": replace(LIVE, resolution=(224, 192)),
+    "try/live-b": replace(_THIN, resolution=(240, 208)),
+    "try/live-c": replace(_DEEP, resolution=(208, 192)),
+    "try/live-best-a": replace(LIVE, resolution=(256, 240)),
+    "try/live-best-b": replace(_THIN, resolution=(288, 256)),
+    "try/live-best-c": replace(LIVE, resolution=(256, 256)),
+    "try/live-fast-a": replace(LIVE, resolution=(144, 144)),
+    "try/live-fast-b": replace(_THIN, resolution=(160, 144)),
+    "try/live-fast-c": replace(LIVE, stem2=8, middles=((8,), (40, 56), MIDDLES[2]), resolution=(160, 160)),
+}
+"""What may replace live, live-best and live-fast once trained. Like `LEAN`, they are not in `VARIANTS`."""
+
+
 def get(name: str) -> Variant:
     """The variant called `name`; ValueError lists the names when there is none."""
     try:
-        return LEAN[name] if name in LEAN else VARIANTS[name]
-    except KeyError:
+        return next(pool[name] for pool in (LEAN, CANDIDATES, VARIANTS) if name in pool)
+    except StopIteration:
         raise ValueError(f"no variant {name!r}; there are: {', '.join(VARIANTS)}") from None
 
 
@@ -175,17 +215,18 @@ def parse_resolution(text: str) -> Resolution:
 def match(pattern: str) -> list[str]:
     """Names that match a glob, or several separated by commas, in their listed order.
 
-    `*` alone means the twelve of the reference set, `lean/*` those of the lean one. ValueError when a part matches
-    nothing.
+    `*` alone means the twelve of the reference set, `lean/*` those of the lean one, `try/*` the candidates. ValueError
+    when a part matches nothing.
     """
+    pools = {"lean": LEAN, "try": CANDIDATES}
     chosen: set[str] = set()
     for part in pattern.split(","):
-        pool = LEAN if part.startswith("lean/") else REFERENCE if part == "*" else VARIANTS
+        pool = pools.get(part.partition("/")[0], REFERENCE if part == "*" else VARIANTS)
         hits = [name for name in pool if fnmatchcase(name, part)]
         if not hits:
             raise ValueError(f"no variant matches {part!r}; there are: {', '.join(VARIANTS)}")
         chosen.update(hits)
-    return [name for name in (*VARIANTS, *LEAN) if name in chosen]
+    return [name for name in (*VARIANTS, *LEAN, *CANDIDATES) if name in chosen]
 
 
 def with_head(variant: Variant, head: Head) -> Variant:

@@ -100,7 +100,9 @@ def main(arguments: list[str] | None = None) -> int:
     from converters.peer import fetch
     from models import checkpoint, peer
     from models.hourglass import Hourglass
+    from models.inverted import InvertedTrunk
     from models.variant import get
+    from training.reshape import reshape
 
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("variant", help="its name; python bench.py variants lists them")
@@ -113,7 +115,9 @@ def main(arguments: list[str] | None = None) -> int:
         one = peer.read()[PEER]
         torch.manual_seed(0)
         network = Hourglass(variant)
-        take(network.trunk, convolutions(fetch(one).read_bytes()))
+        whole = InvertedTrunk(variant.previous_mask)
+        take(whole, convolutions(fetch(one).read_bytes()))
+        reshape(network.trunk, whole)
     except ValueError as error:
         print(f"training.begin: {error}", file=sys.stderr)
         return 2

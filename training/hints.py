@@ -6,11 +6,13 @@ began with (`training.begin`); what hints are worth by themselves was not measur
 
 from __future__ import annotations
 
+from functools import partial
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from models.inverted import InvertedTrunk, convolve
+from models.inverted import Inverted, InvertedTrunk, Join, convolve
 from training.begin import Kernel, take
 
 
@@ -31,16 +33,16 @@ def original(kernels: list[Kernel]) -> InvertedTrunk:
 
 
 class Watched:
-    """The features inside a trunk of the picture that it was last given, in the order in which they came."""
+    """The features inside a trunk of the picture that it was last given, by the name of their layer."""
 
     def __init__(self, trunk: InvertedTrunk) -> None:
-        self.seen: list[Tensor] = []
-        layers = [trunk.stage4, *trunk.stage8, *trunk.stage16, trunk.join8, trunk.join4]
-        for index, layer in enumerate(layers):
-            layer.register_forward_hook(lambda _layer, _inputs, out, index=index: self._note(index, out))
+        self.seen: dict[str, Tensor] = {}
+        for name, layer in trunk.named_modules():
+            if isinstance(layer, Inverted | Join):
+                layer.register_forward_hook(partial(self._note, name))
 
-    def _note(self, index: int, out: Tensor) -> None:
-        self.seen = [*self.seen[:index], out]
+    def _note(self, name: str, _layer: nn.Module, _inputs: tuple[Tensor, ...], out: Tensor) -> None:
+        self.seen[name] = out
 
 
 class Hints:
@@ -51,8 +53,9 @@ class Hints:
         self._original = original
 
     def __call__(self, frame: Tensor, _prev_mask: Tensor) -> Tensor:
-        """The mean over layers of the squared difference, as a share of the original's variance there."""
+        """The mean over common layers of the squared difference, as a share of the original's variance there."""
         with torch.no_grad():
             self._original(frame, frame[:, :1])
-        pairs = zip(self.ours.seen, self.theirs.seen, strict=True)
+        theirs = self.theirs.seen
+        pairs = [(own, theirs[name]) for name, own in self.ours.seen.items() if name in theirs]
         return torch.stack([F.mse_loss(s.float(), t) / (t.var() + 1e-6) for s, t in pairs]).mean()

@@ -2,7 +2,8 @@
 
     python -m training.inherit VARIANT --parent FILE --data DATA --out FILE
 
-The two differ in squeeze, skips, head or the decoder's refining kernels. A bottleneck's middle keeps the channels that
+The two differ in squeeze, skips, head or the decoder's refining kernels, or in what shapes the inverted trunk
+(training/reshape.py). A bottleneck's middle keeps the channels that
 explain most of what it adds, and what reads them is fitted again by least squares (after "Channel pruning for
 accelerating very deep neural networks", He et al., 2017, by greedy choice in place of LASSO). Then the batch statistics
 are those of the narrower network. A head of another kind is trained alone, on the parent's masks: at the rate of a
@@ -50,10 +51,12 @@ class Patches:
         self._products += rows.T @ rows
         self._count += len(rows)
 
+    def mean(self) -> Tensor:
+        return self._total / self._count
+
     def covariance(self) -> Tensor:
         self._hook.remove()
-        mean = self._total / self._count
-        return self._products / self._count - torch.outer(mean, mean)
+        return self._products / self._count - torch.outer(self.mean(), self.mean())
 
 
 def refitted(kernel: Tensor, covariance: Tensor, kept: Sequence[int]) -> Tensor:
@@ -110,6 +113,11 @@ def inherit(network: Hourglass, parent: Hourglass, pictures: Sequence[tuple[Tens
 
     parent = parent.eval()
     fresh = set(adopt(network, parent.state_dict()))
+    if network.variant.trunk == parent.variant.trunk == "inverted":
+        from training.reshape import reshape
+
+        fresh = {key for key in fresh if not key.startswith("trunk.")}
+        fresh |= {f"trunk.{key}" for key in reshape(network.trunk, parent.trunk, pictures)}
     theirs = dict(parent.named_modules())
     narrower = {
         name: (module, theirs[name])

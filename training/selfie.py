@@ -11,7 +11,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from models.inverted import MIDDLES, STEM, InvertedTrunk, Join, convolve
+from models.inverted import STEM, InvertedTrunk, Join, convolve
+from models.variant import MIDDLES
 
 RESOLUTION = (256, 256)
 
@@ -26,7 +27,7 @@ class SelfieNetwork(nn.Module):
         super().__init__()
         self.trunk = InvertedTrunk(previous_mask=False, published=True)
         # Where the published kernel strides over 5x5 it is padded as TFLite does ("SAME": one before, two behind).
-        width = MIDDLES[16][0]
+        width = MIDDLES[2][0]
         whole = convolve(width, width, kernel=5, stride=2, groups=width)
         whole.padding = (0, 0)
         self.trunk.stage16[0].depthwise = nn.Sequential(nn.ZeroPad2d((1, 2, 1, 2)), whole)

@@ -7,14 +7,14 @@ from torch import nn
 
 from models.cost import macs, parameters
 from models.hourglass import Bottleneck, Hourglass, SeparableDenseHead, Stem, SubpixelHead
-from models.variant import LEAN, REFERENCE, VARIANTS, get, with_head
+from models.variant import CANDIDATES, LEAN, REFERENCE, VARIANTS, get, with_head
 
 
 def inputs(height, width, batch=1):
     return torch.rand(batch, 3, height, width), torch.rand(batch, 1, height, width)
 
 
-@pytest.mark.parametrize("name", [*VARIANTS, *LEAN])
+@pytest.mark.parametrize("name", [*VARIANTS, *LEAN, *CANDIDATES])
 def test_the_mask_has_the_previous_masks_shape_and_range(name):
     frame, prev = inputs(64, 96)
     mask = Hourglass(get(name)).eval()(frame, prev)

@@ -2,10 +2,11 @@ from dataclasses import replace
 
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import nn
 
 from models.hourglass import Hourglass
-from models.inverted import Gate, Inverted, InvertedTrunk
+from models.inverted import Gate, Inverted, InvertedTrunk, Join
 from models.variant import LIVE, Variant
 
 
@@ -45,6 +46,14 @@ def test_a_block_is_added_to_its_input_where_the_shapes_agree():
         nn.init.zeros_(block.narrow.weight)
         nn.init.zeros_(block.narrow.bias)
         torch.testing.assert_close(block(x), x if added else torch.zeros(1, 12, 6, 6))
+
+
+def test_a_join_projects_before_it_doubles_with_the_same_result():
+    join, x, skipped = Join(8, 4), torch.randn(1, 8, 3, 5), torch.randn(1, 4, 6, 10)
+    doubled = F.interpolate(x, scale_factor=2.0, mode="bilinear", align_corners=False)
+    y = join.project(doubled)
+    y = F.relu(join.mix(y + skipped * join.gate(y + skipped)))
+    torch.testing.assert_close(join(x, skipped), y + F.relu(join.refine(y)))
 
 
 @pytest.mark.parametrize("change", [{"entry": "concat"}, {"skips": False}])

@@ -3,7 +3,18 @@ from dataclasses import replace
 
 import pytest
 
-from models.variant import LEAN, LEAN_TRUNK, LIVE, REFERENCE, VARIANTS, Variant, get, match, parse_resolution
+from models.variant import (
+    CANDIDATES,
+    LEAN,
+    LEAN_TRUNK,
+    LIVE,
+    REFERENCE,
+    VARIANTS,
+    Variant,
+    get,
+    match,
+    parse_resolution,
+)
 
 
 def test_twelve_reference_variants_are_all_different():
@@ -33,7 +44,17 @@ def test_what_is_not_trained_yet_is_matched_by_its_own_pattern_alone():
     assert match("lean/s16-skip-*,live") == ["live", "lean/s16-skip-dense", "lean/s16-skip-plain"]
 
 
-@pytest.mark.parametrize("name", [*VARIANTS, *LEAN])
+def test_candidates_are_matched_by_their_own_pattern_alone():
+    assert match("try/*") == list(CANDIDATES)
+    assert not any(name.startswith("try/") for name in match("*,s*,l*"))
+
+
+def test_a_checkpoint_without_the_trunks_shape_has_that_of_today():
+    old = {k: v for k, v in LIVE.to_dict().items() if k not in ("stem2", "middles", "kernel16")}
+    assert Variant.from_dict(old) == LIVE
+
+
+@pytest.mark.parametrize("name", [*VARIANTS, *LEAN, *CANDIDATES])
 def test_a_variant_survives_json(name):
     variant = get(name)
     assert Variant.from_dict(json.loads(json.dumps(variant.to_dict()))) == variant
@@ -57,6 +78,9 @@ def test_globs_choose_in_listed_order_and_star_means_the_reference_set():
         {"head": "wide"},
         {"stem": 10},
         {"kernel": 6},
+        {"kernel16": 4},
+        {"middles": ((16,), (72, 88))},
+        {"middles": ((16,), (72, 90), (96,))},
         {"depths": (1, -1, 1)},
         {"squeeze": 0},
         {"narrowest": 6},
