@@ -9,10 +9,10 @@ if __name__ == "__main__":
 
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
@@ -43,6 +43,9 @@ if TYPE_CHECKING:
     from devices.select import Attached, NotAttached
 
 
+SecondsOption = Annotated[float, typer.Option(min=1, metavar="S", help="Of measuring, for one cell.")]
+
+
 class Previous(StrEnum):
     empty = "empty"
     recurrent = "recurrent"
@@ -53,13 +56,17 @@ class Clock(StrEnum):
     advises = "advises"
 
 
-app = typer.Typer(
-    add_completion=False,
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
-    invoke_without_command=True,
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
-)
+def group() -> typer.Typer:
+    return typer.Typer(
+        add_completion=False,
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+        invoke_without_command=True,
+        context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+    )
+
+
+app, gate_app = group(), group()
 
 
 @app.callback()
@@ -346,19 +353,20 @@ def report(
     ] = None,
 ) -> None:
     """Make one page of the rows of one run or many, on one device or many."""
-    from reports.page import build, gather
+    from gate.section import page
 
-    for words in build(folders, out):
+    for words in page(folders, out):
         print(words, file=sys.stderr)
     print(out)
     if csv:
         from reports.dataframe import dataframe
+        from reports.page import gather
 
         dataframe(gather(folders)[0]).to_csv(csv, index=False)
         print(csv)
 
 
-@app.command()
+@gate_app.callback()
 def gate(
     ctx: typer.Context,
     baseline: Annotated[
@@ -388,21 +396,11 @@ def gate(
     runtime: Annotated[
         str | None, typer.Option(metavar="R", help="What runs the two: litert, onnxruntime, openvino.")
     ] = None,
-    self_test: Annotated[bool, typer.Option("--self-test", help="Test the gate itself, on random numbers.")] = False,
-    real: Annotated[
-        int,
-        typer.Option(
-            min=0, metavar="N", help="With --self-test: calibrate, then N gates here, a slowed-down one for every 5."
-        ),
-    ] = 0,
-    minutes: Annotated[
-        float | None,
-        typer.Option(min=0, metavar="M", help="With --real: begin no gate after that; it can go on later."),
-    ] = None,
-    noisy_neighbour: Annotated[
-        bool, typer.Option("--noisy-neighbour", help="With --real: beside a process that works by fits and starts.")
-    ] = False,
-    seconds: Annotated[float, typer.Option(min=1, metavar="S", help="Of measuring, for one cell.")] = 60.0,
+    self_test: Annotated[bool, typer.Option("--self-test", hidden=True)] = False,
+    real: Annotated[int, typer.Option(min=0, hidden=True)] = 0,
+    minutes: Annotated[float | None, typer.Option(min=0, hidden=True)] = None,
+    noisy_neighbour: Annotated[bool, typer.Option("--noisy-neighbour", hidden=True)] = False,
+    seconds: SecondsOption = 60.0,
     clock: Annotated[
         Clock,
         typer.Option(
@@ -421,31 +419,74 @@ def gate(
 
     Exits with 0 for a pass, 1 for a regression, 2 when in doubt, 3 when something could not be measured.
     """
-    from reports.gate import command
+    if ctx.invoked_subcommand:
+        if words := misplaced(ctx):
+            fail(words, WRONG_USAGE)
+        return
+    if self_test:  # as it was called before it was a command of its own
+        self_test_gate(ctx, real, minutes, noisy_neighbour, seconds, checkpoints, out)
+    from gate import command
 
     weights = trained(or_before(ctx, "checkpoints", checkpoints))
     asked = command.Asked(
         baseline, baseline_artifact, candidate_artifact, runtime, cells, max_slowdown, seconds, clock is Clock.advises
     )
+
+    def run() -> int:
+        if save:
+            return command.save(asked, weights, save)
+        footage = read_footage(or_before(ctx, "data", data))
+        return command.gate(asked, weights, footage, out, or_before(ctx, "as_json", as_json))
+
+    end_gate(run)
+
+
+@gate_app.command("self-test")
+def self_test_gate(
+    ctx: typer.Context,
+    real: Annotated[
+        int, typer.Option(min=0, metavar="N", help="Calibrate, then N gates here, a slowed-down one for every 5.")
+    ] = 0,
+    minutes: Annotated[
+        float | None,
+        typer.Option(min=0, metavar="M", help="With --real: begin no gate after that; it can go on later."),
+    ] = None,
+    noisy_neighbour: Annotated[
+        bool, typer.Option("--noisy-neighbour", help="With --real: beside a process that works by fits and starts.")
+    ] = False,
+    seconds: SecondsOption = 60.0,
+    checkpoints: CheckpointsOption = None,
+    out: Annotated[
+        Path, typer.Option(file_okay=False, metavar="DIR", help="Where the gates of --real are kept.")
+    ] = Path("results"),
+) -> None:
+    """Test the gate itself: on simulated machines, or with --real on this one.
+
+    Exits with 0 when its aims are reached, 1 when they are not, 3 when something could not be measured.
+    """
+    from gate import command
+
+    weights = trained(or_before(ctx, "checkpoints", checkpoints))
+    end_gate(lambda: command.self_test(weights, out, real, noisy_neighbour, seconds, minutes))
+
+
+def end_gate(run: Callable[[], int]) -> NoReturn:
+    """Exit with what `run` returns. Of a fault Python would end with 1, and 1 says that there is a regression."""
     try:
-        if self_test:
-            code = command.self_test(weights, out, real, noisy_neighbour, seconds, minutes)
-        elif save:
-            code = command.save(asked, weights, save)
-        else:
-            footage = read_footage(or_before(ctx, "data", data))
-            code = command.gate(asked, weights, footage, out, or_before(ctx, "as_json", as_json))
+        code = run()
     except KeyboardInterrupt:
         raise typer.Exit(INTERRUPTED) from None
     except typer.Exit:
         raise
     except Exception as error:
-        # Python would end with 1, and 1 says that there is a regression.
         if not (isinstance(error, OSError) or (isinstance(error, ValueError) and ours(error))):
             traceback.print_exc()
         print(f"bench.py: {error}", file=sys.stderr)
         code = NOT_MEASURED
     raise typer.Exit(code)
+
+
+app.add_typer(gate_app, name="gate")
 
 
 @app.command()

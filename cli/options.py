@@ -80,7 +80,7 @@ def parse_precisions(text: str) -> tuple[str, ...]:
 
 
 def parse_share(text: str) -> float:
-    from reports.gate.declared import share
+    from gate.declared import share
 
     return share(text)
 
@@ -162,4 +162,7 @@ def misplaced(ctx: typer.Context) -> str | None:
 
 def or_before(ctx: typer.Context, name: str, value: Any) -> Any:
     """An option's value, or the one given before the command's name."""
-    return value or (ctx.parent.params[name] if ctx.parent else None)
+    before = ctx.parent
+    while before and not value:
+        value, before = before.params.get(name), before.parent
+    return value

@@ -15,7 +15,6 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import astuple, dataclass, fields
-from functools import cache
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -216,14 +215,6 @@ def _figure(name: tuple[str, str, str], found: Sequence[Figure], at: Sequence[Ch
     drawing.axes.set_ylabel(name[2].partition(" on ")[0])
     caption = html.escape(f"{name[1]}, {name[2]} ({name[0]})")
     return f"<figure><figcaption>{caption}</figcaption>{drawing.svg(f'{name[2]} of {name[1]} over time.')}</figure>"
-
-
-@cache
-def revision_here() -> str:
-    """The commit of this checkout; empty where there is none."""
-    from reports.gate.arms import commit_of
-
-    return commit_of("HEAD") or ""
 
 
 def _median_ms(ns: Sequence[int] | None) -> float | None:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from devices.android import probe as android
 from devices.environment import HAZARDS
@@ -19,8 +19,6 @@ from models.variant import REFERENCE, VARIANTS
 from reports import plots, whole
 from reports.ablation import CHANGES, Change, Effect, Grid, ablation
 from reports.arm import tallies
-from reports.gate.output import FILE
-from reports.gate.section import Section, sections
 from reports.pareto import (
     FIT_IOU,
     TOLERABLE_LOSS,
@@ -38,20 +36,29 @@ from reports.rows import Row, latest, read
 from reports.statistics import FRAME_MS, Interval
 from reports.summary import EVIDENCE, RUNTIMES, Scope, Summary, newest, summaries
 
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
 TITLE = "Which network to ship"
 TEMPLATES = Path(__file__).parent / "templates"
 
 
-def build(dirs: Sequence[Path], out: Path, title: str = TITLE, now: datetime | None = None) -> list[str]:
-    """Make the page of all rows and gates found in `dirs`; what had to be set aside is returned, a sentence each.
+def build(
+    dirs: Sequence[Path],
+    out: Path,
+    title: str = TITLE,
+    now: datetime | None = None,
+    words: Sequence[str] = (),
+    gates: str = "",
+) -> list[str]:
+    """Make the page of all rows found in `dirs`; returned are `words` and what else had to be set aside.
 
-    ValueError as of `gather`, for a folder that holds neither.
+    `gates` as of `render`; ValueError as of `gather`.
     """
-    gates, unread = sections(dirs)
-    rows, damaged = gather([path for path in dirs if (path / "rows.jsonl").is_file() or not (path / FILE).is_file()])
-    words = unread + damaged
-    write(rows, out, title, now, words, gates)
-    return words
+    rows, damaged = gather(dirs)
+    said = [*words, *damaged]
+    write(rows, out, title, now, said, gates)
+    return said
 
 
 def gather(dirs: Sequence[Path]) -> tuple[list[Row], list[str]]:
@@ -77,29 +84,39 @@ def write(
     title: str = TITLE,
     now: datetime | None = None,
     words: Sequence[str] = (),
-    gates: Sequence[Section] = (),
+    gates: str = "",
 ) -> None:
     """Put the page at `out`, whole or not at all. OSError, one sentence, where it cannot be written."""
     page = render(rows, title, now or datetime.now(UTC), words, gates)
     whole.write(out, page)
 
 
-def render(
-    rows: Iterable[Row], title: str, now: datetime, words: Sequence[str] = (), gates: Sequence[Section] = ()
-) -> str:
-    """The page of `rows`, of each cell and run the last; `words` are told at its end (lines that were set aside)."""
+def render(rows: Iterable[Row], title: str, now: datetime, words: Sequence[str] = (), gates: str = "") -> str:
+    """The page of `rows`, of each cell and run the last; `words` are told at its top (lines that were set aside).
+
+    `gates` is HTML to put before the results: an element with the id "gate", or nothing.
+    """
+    from markupsafe import Markup
+
+    environment = templates(TEMPLATES)
+    environment.filters |= {"num": num, "ci": ci, "signed": signed, "plural": plural, "tiny": tiny, "id": id}
+    seen = summaries(latest(rows))
+    return environment.get_template("page.html.j2").render(
+        view(seen), title=title, now=now, words=words, gates=Markup(gates)
+    )
+
+
+def templates(folder: Path) -> Environment:
+    """The templates of a folder: what they are given is escaped, and a name that they are not given is an error."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-    environment = Environment(
-        loader=FileSystemLoader(TEMPLATES),
+    return Environment(
+        loader=FileSystemLoader(folder),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"num": num, "ci": ci, "signed": signed, "plural": plural, "tiny": tiny, "id": id}
-    seen = summaries(latest(rows))
-    return environment.get_template("page.html.j2").render(view(seen), title=title, now=now, words=words, gates=gates)
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ from devices.run import Data, Outcome
 from frames.clip import Footage, Label, Picture
 from frames.score import Score
 from models.variant import Resolution
-from reports.history import revision_here
+from reports.gitinfo import revision_here
 from reports.rows import Row
 
 EXAMPLE_WIDTH = 200

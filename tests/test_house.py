@@ -24,6 +24,7 @@ FLOORS = (
     "devices",
     "costs",
     "reports",
+    "gate",
     "cli",
     "training",
     "effects",

@@ -17,15 +17,16 @@ from pathlib import Path
 
 from converters.artifact import Format
 from devices.plan import Weights
-from reports.gate import arms, calibrate, simulate, trials
-from reports.gate.blocks import effects
-from reports.gate.calibrate import SLOWDOWN
-from reports.gate.decision import MOST
-from reports.gate.declared import Gated, Tolerance
-from reports.gate.run import Comparison, run
-from reports.gate.simulate import HELD_OUT, MACHINES, Tally
-from reports.gate.trials import EQUAL, FALSE_ALARMS, SLOWER, Trial
-from reports.gate.verdict import CellVerdict
+from gate import arms
+from gate.blocks import effects
+from gate.decision import MOST
+from gate.declared import Gated, Tolerance
+from gate.run import Comparison, run
+from gate.selftest import calibrate, simulate, trials
+from gate.selftest.calibrate import SLOWDOWN
+from gate.selftest.simulate import HELD_OUT, MACHINES, Tally
+from gate.selftest.trials import EQUAL, FALSE_ALARMS, SLOWER, Trial
+from gate.verdict import CellVerdict
 
 TOLERANCE = 0.02
 SLOWDOWNS = (0.0, TOLERANCE, SLOWDOWN)

@@ -7,9 +7,9 @@ from typing import Any
 
 from converters.artifact import Parity
 from frames.score import Score
-from reports.gate.decision import Outcome
-from reports.gate.declared import Tolerance
-from reports.gate.verdict import Finding, percent
+from gate.decision import Outcome
+from gate.declared import Tolerance
+from gate.verdict import Finding, percent
 from reports.statistics import paired
 
 

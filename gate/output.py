@@ -11,9 +11,9 @@ from typing import Any
 from xml.etree import ElementTree
 
 from devices.paired import Block
+from gate.decision import Outcome
+from gate.verdict import CellVerdict, Finding, Result, Speed, headline, percent, words
 from reports import whole
-from reports.gate.decision import Outcome
-from reports.gate.verdict import CellVerdict, Finding, Result, Speed, headline, percent, words
 
 FILE = "gate.json"
 _MARK = {Outcome.PASS: "✅", Outcome.FAIL: "❌", Outcome.INCONCLUSIVE: "❔", Outcome.NOT_MEASURED: "⚠️"}

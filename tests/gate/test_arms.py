@@ -11,9 +11,10 @@ import pytest
 
 from converters.artifact import Parity
 from converters.cache import Cache
-from reports.gate import arms
-from reports.gate.arms import Absent, Arm
-from reports.gate.declared import Gated
+from gate import arms
+from gate.arms import Absent, Arm
+from gate.declared import Gated
+from reports import gitinfo
 from reports.rows import append
 from tests.conftest import ROOT, need
 from tests.devices.test_paired import network
@@ -26,7 +27,7 @@ PARITY = Parity(30, 1e-5, 1e-7, 0.0, {"max_difference": 1e-3})
 @pytest.fixture
 def checkout() -> None:
     """Only in a git checkout; from an archive of the sources these tests are skipped, with the reason."""
-    reason = arms.no_checkout()
+    reason = gitinfo.no_checkout()
     need(f"this test reads commits of this repository, and {reason}" if reason else None)
 
 
@@ -104,9 +105,9 @@ def test_an_earlier_run_gives_the_artifacts_it_measured(tmp_path: Path) -> None:
 @pytest.mark.usefixtures("checkout")
 def test_a_ref_is_a_commit_or_nothing(tmp_path: Path) -> None:
     head = subprocess.run(["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    assert arms.commit_of("HEAD") == head.strip()
-    assert arms.commit_of("--all") is None
-    assert arms.commit_of("no-such-ref") is None
+    assert gitinfo.commit_of("HEAD") == head.strip()
+    assert gitinfo.commit_of("--all") is None
+    assert gitinfo.commit_of("no-such-ref") is None
     with pytest.raises(ValueError, match="no git ref of this repository, no saved folder and no earlier run"):
         arms.find("no-such-ref", [CELL])
     assert arms.find(str(tmp_path), [CELL])[1] == {CELL: Absent(f"{tmp_path} holds no {CELL.name}")}
@@ -114,7 +115,7 @@ def test_a_ref_is_a_commit_or_nothing(tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("checkout")
 def test_the_tree_of_a_commit_is_that_commit_and_leaves_nothing(tmp_path: Path) -> None:
-    with arms.tree("HEAD") as there:
+    with gitinfo.tree("HEAD") as there:
         assert (there / "gate.toml").is_file()
         assert not (there / ".git").exists()
         kept = there
@@ -123,10 +124,10 @@ def test_the_tree_of_a_commit_is_that_commit_and_leaves_nothing(tmp_path: Path) 
 
 @pytest.mark.usefixtures("checkout")
 def test_a_commit_whose_files_are_not_here_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(ValueError, match="0000000000: its files cannot be had"), arms.tree("0" * 40):
+    with pytest.raises(ValueError, match="0000000000: its files cannot be had"), gitinfo.tree("0" * 40):
         pass
     monkeypatch.setenv("PATH", "")
-    assert arms.commit_of("HEAD") is None, "without git no ref means anything"
+    assert gitinfo.commit_of("HEAD") is None, "without git no ref means anything"
 
 
 @pytest.mark.parametrize("around", [False, True], ids=["alone", "in another repository"])
@@ -141,9 +142,9 @@ def test_without_a_checkout_the_gate_says_what_else_to_name(
     (root / "bench.py").touch()
     if around:
         subprocess.run(["git", "init", "--quiet"], cwd=root.parent, check=True)
-    monkeypatch.setattr(arms, "ROOT", root)
-    assert arms.commit_of("HEAD") is None
-    assert arms.checkout_words() == "this checkout"
+    monkeypatch.setattr(gitinfo, "ROOT", root)
+    assert gitinfo.commit_of("HEAD") is None
+    assert gitinfo.checkout_words() == "this checkout"
     with pytest.raises(
         ValueError, match=r"a git ref needs a git checkout: .* is no git checkout .*--baseline-artifact"
     ):

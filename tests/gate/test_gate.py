@@ -16,12 +16,11 @@ import pytest
 from converters.artifact import Parity
 from devices.paired import BASELINE, CANDIDATE, CONTROL, Block, order_of
 from frames.score import Score
-from reports import page
-from reports.gate import blocks, clockless, declared, output, run
-from reports.gate.arms import Absent, Arm
-from reports.gate.decision import FIRST, MOST, Outcome
-from reports.gate.declared import Gated, Tolerance
-from reports.gate.verdict import CellVerdict, Finding, Result, Speed, headline, words, worst
+from gate import blocks, clockless, declared, output, run, section
+from gate.arms import Absent, Arm
+from gate.decision import FIRST, MOST, Outcome
+from gate.declared import Gated, Tolerance
+from gate.verdict import CellVerdict, Finding, Result, Speed, headline, words, worst
 
 MS = 1_000_000
 
@@ -150,13 +149,13 @@ def test_markdown_and_junit(tmp_path: Path) -> None:
 
 def test_the_page_draws_every_block(tmp_path: Path) -> None:
     output.write(result(*ALL), tmp_path)
-    assert page.build([tmp_path], tmp_path / "page.html", now=datetime(2026, 1, 2, tzinfo=UTC)) == []
+    assert section.page([tmp_path], tmp_path / "page.html", now=datetime(2026, 1, 2, tzinfo=UTC)) == []
     text = (tmp_path / "page.html").read_text()
     assert text.count("<title>block ") == sum(len(cell.speed.blocks) for cell in ALL if cell.speed)
     assert headline(result(*ALL)) in text
     assert "Nothing can be recommended" not in text
     with pytest.raises(ValueError, match="no rows there"):
-        page.build([tmp_path / "nothing"], tmp_path / "page.html")
+        section.page([tmp_path / "nothing"], tmp_path / "page.html")
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"cells": 1}'])
@@ -164,7 +163,7 @@ def test_a_damaged_result_costs_its_own_section_and_is_said(tmp_path: Path, text
     for name in ("good", "bad"):
         output.write(result(ALL[4]), tmp_path / name)
     (tmp_path / "bad" / "gate.json").write_text(text)
-    (said,) = page.build([tmp_path / "bad", tmp_path / "good"], tmp_path / "page.html")
+    (said,) = section.page([tmp_path / "bad", tmp_path / "good"], tmp_path / "page.html")
     assert said.startswith(f"{tmp_path}/bad/gate.json: not the whole result of a gate")
     shown = (tmp_path / "page.html").read_text()
     assert shown.count("<h2>Gate</h2>") == 1

@@ -11,12 +11,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from reports.gate import arms, calibrate, trials
-from reports.gate.calibrate import CLOSE, ENOUGH, FIRST_WIDTHS, HELPINGS, SLOWDOWN, Found, next_width, settled, share
-from reports.gate.decision import Outcome
-from reports.gate.declared import Gated
-from reports.gate.simulate import Machine, blocks
-from reports.gate.trials import EQUAL, SLOWED_EVERY, SLOWER, Trial, left
+from gate import arms
+from gate.decision import Outcome
+from gate.declared import Gated
+from gate.selftest import calibrate, trials
+from gate.selftest.calibrate import CLOSE, ENOUGH, FIRST_WIDTHS, HELPINGS, SLOWDOWN, Found, next_width, settled, share
+from gate.selftest.simulate import Machine, blocks
+from gate.selftest.trials import EQUAL, SLOWED_EVERY, SLOWER, Trial, left
 
 PASSED = Trial(EQUAL, False, "tflite", Outcome.PASS, 0.001, 6, 6, 4.5, "2026-01-02T03:04:05+00:00", 0.0)
 CAUGHT = replace(
@@ -155,8 +156,8 @@ def test_a_width_is_settled_on_when_enough_blocks_of_it_say_so() -> None:
 def test_a_real_burden_is_found_and_kept_until_its_artifact_is_another(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    from gate.selftest import burden
     from models.checkpoint import FOLDER
-    from reports.gate import burden
 
     for name, value in {"PROCESSES": 1, "BLOCKS": 2, "ENOUGH": 2, "HELPINGS": 3}.items():
         monkeypatch.setattr(calibrate, name, value)

@@ -8,8 +8,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from reports.gate import decision, selftest, simulate
-from reports.gate.decision import (
+from gate import decision
+from gate.decision import (
     ALPHA,
     FIRST,
     FRESH,
@@ -24,7 +24,9 @@ from reports.gate.decision import (
     tail,
     valid,
 )
-from reports.gate.simulate import HELD_OUT, MACHINES, Machine, Tally
+from gate.selftest import run as selftest
+from gate.selftest import simulate
+from gate.selftest.simulate import HELD_OUT, MACHINES, Machine, Tally
 
 QUIET = [0.01] * 60
 

@@ -17,12 +17,12 @@ from bench import app
 from devices.contract import CellFailed
 from devices.paired import BASELINE, CANDIDATE, Block, Looked
 from frames.sample import embedded
-from reports.gate import arms, command, run
-from reports.gate.decision import FIRST, FRESH, FRESH_BLOCKS, Outcome
-from reports.gate.run import job_of
-from reports.gate.verdict import Finding, Speed, speed_words
+from gate import arms, command, run
+from gate.decision import FIRST, FRESH, FRESH_BLOCKS, Outcome
+from gate.run import job_of
+from gate.verdict import Finding, Speed, speed_words
 from tests.devices.test_paired import H, W, network
-from tests.reports.test_gate import measured
+from tests.gate.test_gate import measured
 
 
 def comparison(folder: Path, *weights: float) -> run.Comparison:
@@ -183,7 +183,7 @@ def test_a_fault_of_ours_never_looks_like_a_regression(monkeypatch: pytest.Monke
         raise AttributeError("a bug")
 
     monkeypatch.setattr(command, "self_test", broken)
-    assert CliRunner().invoke(app, ["gate", "--self-test"]).exit_code == 3
+    assert [CliRunner().invoke(app, ["gate", word]).exit_code for word in ("self-test", "--self-test")] == [3, 3]
 
 
 def test_the_change_of_a_regression_is_what_all_processes_say() -> None:

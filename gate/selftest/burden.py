@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from converters.artifact import Format, Spec
 from converters.network import fold
 from converters.registry import converter
+from devices.transport import last
 from models.checkpoint import load
 from models.hourglass import Hourglass
 from models.variant import Resolution
@@ -61,11 +62,10 @@ def convert(checkpoint: Path, format: Format, resolution: Resolution, width: int
         return out
     folder.mkdir(parents=True, exist_ok=True)
     words = (checkpoint.absolute(), format, *resolution, width, out.absolute())
-    command = [sys.executable, "-m", "reports.gate.burden", *map(str, words)]
+    command = [sys.executable, "-m", "gate.selftest.burden", *map(str, words)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, errors="replace", check=False)
     if done.returncode:
-        said = [line.strip() for line in done.stderr.splitlines() if line.strip()]
-        raise ValueError(f"no artifact with a burden can be made: {said[-1] if said else f'code {done.returncode}'}")
+        raise ValueError(f"no artifact with a burden can be made: {last(done.stderr)}")
     return out
 
 

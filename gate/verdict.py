@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from devices.paired import BASELINE, CANDIDATE, Block
-from reports.gate import blocks as of_blocks
-from reports.gate.decision import FIRST, Estimate, Outcome, estimate, seeable, valid
+from gate import blocks as of_blocks
+from gate.decision import FIRST, Estimate, Outcome, estimate, seeable, valid
 
 EXIT = {Outcome.PASS: 0, Outcome.FAIL: 1, Outcome.INCONCLUSIVE: 2, Outcome.NOT_MEASURED: 3}
 NOT_MEASURED = EXIT[Outcome.NOT_MEASURED]

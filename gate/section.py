@@ -6,13 +6,16 @@ import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
-from reports.gate import blocks as of_blocks
-from reports.gate import output
-from reports.gate.verdict import CellVerdict, Result, Speed, headline, words
+from gate import blocks as of_blocks
+from gate import output
+from gate.verdict import CellVerdict, Result, Speed, headline, words
+
+TEMPLATES = Path(__file__).parent / "templates"
 
 
 @dataclass(frozen=True)
@@ -31,6 +34,25 @@ class Section:
     result: Result
     headline: str
     cells: list[Drawn]
+
+
+def page(dirs: Sequence[Path], out: Path, now: datetime | None = None) -> list[str]:
+    """Make the page of all rows and gates found in `dirs`; what had to be set aside is returned, a sentence each.
+
+    ValueError as of `reports.page.gather`, for a folder that holds neither.
+    """
+    from reports.page import build
+
+    found, unread = sections(dirs)
+    measured = [path for path in dirs if (path / "rows.jsonl").is_file() or not (path / output.FILE).is_file()]
+    return build(measured, out, now=now, words=unread, gates=html(found))
+
+
+def html(gates: Sequence[Section]) -> str:
+    """The gates as one part of the page; nothing where there are none."""
+    from reports.page import templates
+
+    return templates(TEMPLATES).get_template("gate.html.j2").render(gates=gates)
 
 
 def sections(dirs: Sequence[Path]) -> tuple[list[Section], list[str]]:

@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from devices.paired import BASELINE, CANDIDATE, CONTROL, ROUND, round_of
-from reports.gate import decision
-from reports.gate.decision import ALPHA, FIRST, FRESH, MOST, Outcome, sides
+from gate import decision
+from gate.decision import ALPHA, FIRST, FRESH, MOST, Outcome, sides
 
 Floats = NDArray[np.float64]
 

@@ -18,13 +18,13 @@ from devices.emulator import FRAMES
 from devices.excerpt import excerpt
 from devices.fleet import Fleet
 from devices.paired import BASELINE, CANDIDATE, Block, Looked
+from gate import clockless, decision
+from gate.arms import Absent, Arm
+from gate.blocks import effects
+from gate.decision import ALPHA, FIRST, FRESH, MOST, Outcome
+from gate.declared import Gated, Tolerance
+from gate.verdict import CellVerdict, Finding, Speed
 from models.variant import Resolution
-from reports.gate import clockless, decision
-from reports.gate.arms import Absent, Arm
-from reports.gate.blocks import effects
-from reports.gate.decision import ALPHA, FIRST, FRESH, MOST, Outcome
-from reports.gate.declared import Gated, Tolerance
-from reports.gate.verdict import CellVerdict, Finding, Speed
 
 if TYPE_CHECKING:
     from frames.clip import Footage

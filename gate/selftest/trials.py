@@ -9,8 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from reports.gate.calibrate import CLOSE, SLOWDOWN
-from reports.gate.decision import Outcome
+from gate.decision import Outcome
+from gate.selftest.calibrate import CLOSE, SLOWDOWN
 
 FALSE_ALARMS, POWER = 0.01, 0.95
 """What is aimed at: false FAIL without a slow-down, and FAIL with SLOWDOWN."""

@@ -13,10 +13,7 @@ import os
 import shutil
 import subprocess
 import sys
-import tarfile
-import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,13 +22,14 @@ from converters.artifact import Artifact, Format, Parity, Spec
 from converters.cache import Cache, files
 from converters.cache import copy as copy_artifact
 from converters.registry import converter
-from reports.gate.declared import Gated
+from devices.transport import last
+from gate.declared import Gated
+from reports.gitinfo import commit_of, no_checkout, tree
 
 if TYPE_CHECKING:
     from converters.build import Progress
     from devices.plan import Weights
 
-ROOT = Path(__file__).resolve().parent.parent.parent
 ARM = "arm.json"
 CONVERT_SECONDS = 900.0
 
@@ -156,27 +154,6 @@ def of_run(folder: Path, cells: Sequence[Gated], cache: Cache | None = None) -> 
     return arms
 
 
-def no_checkout() -> str | None:
-    """Why a git ref means nothing here, in words; None in a git checkout of this project."""
-    if not shutil.which("git"):
-        return "git is not installed"
-    # An unpacked archive may lie inside somebody else's repository, whose refs are none of this project's.
-    done = _git("ls-files", "--error-unmatch", "bench.py")
-    return f"{ROOT} is no git checkout ({_last_line(done.stderr)})" if done.returncode else None
-
-
-def commit_of(ref: str) -> str | None:
-    """The commit that `ref` names in this repository; None when it names none, and outside a git checkout."""
-    if no_checkout():
-        return None
-    done = _git("rev-parse", "--verify", "--quiet", "--end-of-options", f"{ref}^{{commit}}")
-    return done.stdout.strip() or None
-
-
-def _git(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, text=True, check=False)
-
-
 def of_commit(commit: str, cells: Sequence[Gated], say: Callable[[str], None] = lambda _: None) -> Arms:
     """The artifacts of `cells` as the code and the checkpoints of `commit` make them, in processes of their own."""
     from platformdirs import user_cache_path
@@ -200,20 +177,6 @@ def of_commit(commit: str, cells: Sequence[Gated], say: Callable[[str], None] = 
     return {cell: arms[cell] for cell in cells}
 
 
-@contextmanager
-def tree(commit: str) -> Iterator[Path]:
-    """The files of `commit` in a folder of their own, which a crash leaves no trace of in the repository."""
-    with tempfile.TemporaryDirectory(prefix="baseline-") as temporary:
-        packed = Path(temporary) / "tree.tar"
-        done = _git("archive", "--output", str(packed), commit)
-        if done.returncode:
-            raise ValueError(f"{commit[:10]}: its files cannot be had ({_last_line(done.stderr)})")
-        there = Path(temporary) / "tree"
-        with tarfile.open(packed) as archive:
-            archive.extractall(there, filter="data")
-        yield there
-
-
 def _versions(cell: Gated) -> str:
     versions = sorted(converter(cell.format).versions().items())
     return hashlib.sha256(json.dumps(versions).encode()).hexdigest()[:12]
@@ -226,13 +189,8 @@ def _convert(there: Path, cell: Gated, macs: int | None) -> Arm | Absent:
     asked = [cell.variant, "--format", cell.format, "--precision", cell.precision, "--resolution", f"{height}x{width}"]
     done = _bench(there, "convert", *asked, "--out", str(out))
     if done.returncode or not out.exists():
-        return Absent(f"the baseline's own code could not make {cell.name}: {_last_line(done.stderr)}")
+        return Absent(f"the baseline's own code could not make {cell.name}: {last(done.stderr).removesuffix('.')}")
     return of_file(out, cell.format, macs)
-
-
-def _last_line(said: str) -> str:
-    lines = [line for line in said.splitlines() if line.strip()] or ["nothing"]
-    return lines[-1][:300].removesuffix(".")
 
 
 def _costs(there: Path, cells: Sequence[Gated]) -> dict[Gated, int]:
@@ -279,12 +237,3 @@ def find(baseline: str, cells: Sequence[Gated], say: Callable[[str], None] = lam
             " name the folder of a gate --save or of a run, or --baseline-artifact"
         )
     raise ValueError(f"{baseline!r} is no git ref of this repository, no saved folder and no earlier run")
-
-
-def checkout_words() -> str:
-    """What the candidate is called: the commit, and whether files differ from it."""
-    commit = commit_of("HEAD")
-    if commit is None:
-        return "this checkout"
-    changed = _git("status", "--porcelain", "--untracked-files=no").stdout.strip()
-    return f"{commit[:10]}{' with changes' if changed else ''}"

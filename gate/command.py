@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from converters.artifact import Format
-from reports.gate import arms, output
-from reports.gate.declared import Gated, Tolerance, read
-from reports.gate.run import SECONDS, Comparison, run
-from reports.gate.verdict import NOT_MEASURED, Result, headline, words
+from gate import arms, output, section
+from gate.declared import Gated, Tolerance, read
+from gate.run import SECONDS, Comparison, run
+from gate.verdict import NOT_MEASURED, Result, headline, words
+from reports.gitinfo import checkout_words
 
 if TYPE_CHECKING:
     from devices.plan import Weights
@@ -43,7 +44,6 @@ def gate(asked: Asked, weights: Mapping[str, Weights], footage: Footage, out: Pa
 
     ValueError for options that mean nothing.
     """
-    from reports import page
     from reports.live import Live
 
     files = asked.baseline_artifact, asked.candidate_artifact, asked.runtime
@@ -55,7 +55,7 @@ def gate(asked: Asked, weights: Mapping[str, Weights], footage: Footage, out: Pa
         else:
             result = _files(asked, footage, live)
     output.write(result, out)
-    for damaged in page.build([out], out / "report.html"):
+    for damaged in section.page([out], out / "report.html"):
         print(damaged, file=sys.stderr)
     if as_json:
         print(output.to_json(result), end="")
@@ -89,7 +89,7 @@ def self_test(
     weights: Mapping[str, Weights], out: Path, real: int, neighbour: bool, seconds: float, minutes: float | None
 ) -> int:
     """Test the gate on random numbers, or with `real` on this machine; 1 when its aims are not reached."""
-    from reports.gate import selftest
+    from gate.selftest import run as selftest
 
     variant, format = SELF_TEST_CELL
     if not real:
@@ -117,7 +117,7 @@ def _against(asked: Asked, baseline: str, weights: Mapping[str, Weights], footag
     live.stage("convert", len(cells))
     now = arms.of_checkout(cells, weights, live.convert)
     comparisons = [Comparison.of(cell, before[cell], now[cell]) for cell in cells]
-    return _result(name, arms.checkout_words(), comparisons, footage, live, asked)
+    return _result(name, checkout_words(), comparisons, footage, live, asked)
 
 
 def _files(asked: Asked, footage: Footage, live: Live) -> Result:

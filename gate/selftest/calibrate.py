@@ -17,11 +17,11 @@ from pathlib import Path
 
 import numpy as np
 
+from gate import arms
+from gate.blocks import effects
+from gate.decision import estimate
+from gate.declared import Gated
 from models.variant import DEFAULT_RESOLUTION
-from reports.gate import arms
-from reports.gate.blocks import effects
-from reports.gate.decision import estimate
-from reports.gate.declared import Gated
 
 SLOWDOWN = 0.05
 """What is aimed at, a share of the frame time."""
@@ -38,7 +38,7 @@ HELPINGS = 10
 """With these spent, the width whose blocks came nearest is taken, and what they said is told."""
 
 Found = tuple[list[float], list[float]]
-"""(effects, control movements) of blocks, as `reports.gate.blocks.effects` gives them."""
+"""(effects, control movements) of blocks, as `gate.blocks.effects` gives them."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class Slower:
 
 def find(cell: Gated, plain: arms.Arm, checkpoint: Path, folder: Path, say: Callable[[str], None]) -> Slower:
     """A burden for `checkpoint`, calibrated on this machine and kept in `folder`; minutes, where nothing else runs."""
-    from reports.gate import burden
+    from gate.selftest import burden
 
     measured: dict[int, Found] = {}
     for helping in range(HELPINGS):
@@ -74,7 +74,7 @@ def find(cell: Gated, plain: arms.Arm, checkpoint: Path, folder: Path, say: Call
 
 def kept(cell: Gated, checkpoint: Path, folder: Path) -> Slower | None:
     """What `find` kept in `folder` for `checkpoint`; None when there is none, or its artifact is another by now."""
-    from reports.gate import burden
+    from gate.selftest import burden
 
     if not _kept(cell, folder).exists():
         return None
@@ -125,7 +125,7 @@ def _helping(cell: Gated, plain: arms.Arm, slower: arms.Arm, seed: int) -> Found
     """The blocks of PROCESSES fresh processes."""
     from devices import paired
     from frames.sample import embedded
-    from reports.gate.run import Comparison, job_of
+    from gate.run import Comparison, job_of
 
     blocks = []
     with tempfile.TemporaryDirectory(prefix="gate-") as temporary:

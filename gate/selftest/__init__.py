@@ -1,0 +1,1 @@
+"""The gate tested: on simulated machines, and on this one with a slow-down that was put in."""
