@@ -80,7 +80,7 @@ lint: $(DEV) ## ruff and mypy
 fresh-root: ## the commands in a bare Debian, as a new user (root, Linux; half an hour): scripts/fresh-root.sh
 	scripts/fresh-root.sh
 
--include devices/runner/runner.mk devices/ios/pymobiledevice3.mk
+-include devices/aarch64_runner/runner.mk devices/ios/pymobiledevice3.mk
 
 clean: ## remove what make and the tools made, results kept
 	rm -rf $(VENV) build *.egg-info .mypy_cache .pytest_cache .ruff_cache .benchmarks

@@ -19,8 +19,8 @@ import numpy as np
 
 from devices import job as jobs
 from devices import transport
+from devices.aarch64_runner import build, folder
 from devices.contract import Cell, CellFailed, Environment, Job, Result
-from devices.runner import build, folder
 
 if TYPE_CHECKING:
     from converters.artifact import Precision
@@ -106,7 +106,7 @@ def per_frame(text: str, frames: int) -> tuple[int, int]:
 def _compare(job: Job, result: Result) -> dict[str, Any]:
     """`from_host` of the emulated masks. CellFailed when they stray further than an artifact of that precision may."""
     from converters.parity import TOLERANCE
-    from devices.worker import open_session
+    from devices.desktop.worker import open_session
     from frames.score import predict
 
     precision = cast("Precision", job.precision)

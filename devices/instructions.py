@@ -20,8 +20,8 @@ from functools import cache
 from pathlib import Path
 
 from devices import emulator, transport
+from devices.aarch64_runner import build, pack
 from devices.contract import CellFailed
-from devices.runner import build, pack
 
 FRAMES = 2
 SECONDS = 600.0

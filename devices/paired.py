@@ -214,9 +214,9 @@ class Bench:
     """The process's inside: the jobs of both artifacts, the frames, and sessions that live for one block."""
 
     def __init__(self, folder: Path) -> None:
-        from devices import environment
-        from devices.model_loop import unrepeated
-        from devices.worker import emulated, import_runtime
+        from devices.desktop import environment
+        from devices.desktop.model_loop import unrepeated
+        from devices.desktop.worker import emulated, import_runtime
 
         self.folder = folder
         candidate = jobs.read(folder)
@@ -231,8 +231,8 @@ class Bench:
         import_runtime(candidate.format)
 
     def look(self) -> dict[str, Any]:
-        from devices.placement import placement
-        from devices.worker import open_session
+        from devices.desktop.placement import placement
+        from devices.desktop.worker import open_session
 
         placed = {}
         for name, job in self.jobs.items():
@@ -250,8 +250,8 @@ class Bench:
         return {"blocks": [asdict(self.block(index)) for index in range(first, first + count)]}
 
     def block(self, index: int) -> Block:
-        from devices import timing
-        from devices.worker import open_session
+        from devices.desktop import timing
+        from devices.desktop.worker import open_session
 
         arms = list(SOURCE)
         random.Random(f"{self.seed}/{index}").shuffle(arms)
@@ -272,7 +272,7 @@ class Bench:
         return Block(visits, tuple(ns))
 
     def _loop(self, session: Session) -> Any:
-        from devices.model_loop import ModelLoop
+        from devices.desktop.model_loop import ModelLoop
 
         return ModelLoop(session, self.frames, self.sequences)
 

@@ -109,8 +109,8 @@ def select(name: str) -> Attached | NotAttached:
 
 
 def _desktop() -> Attached:
-    from devices.desktop import Desktop
-    from devices.worker import emulated
+    from devices.desktop.runner import Desktop
+    from devices.desktop.worker import emulated
 
     formats = (BASELINE, *FORMATS)
     return Attached("desktop", "this machine", formats, Desktop, tuple(filter(emulated, formats)), here=True)

@@ -156,7 +156,7 @@ def _files(asked: Asked, footage: Footage, live: Live) -> Result:
 def _result(
     baseline: str, candidate: str, comparisons: Sequence[Comparison], footage: Footage, live: Live, asked: Asked
 ) -> Result:
-    from devices.environment import DesktopProbe
+    from devices.desktop.environment import DesktopProbe
 
     machine = DesktopProbe().read()
     live.stage("gate", len(comparisons))

@@ -195,7 +195,7 @@ def _runner(device: str) -> Runner:
 
 
 def _measure(ready: _Ready, footage: Footage, seconds: float, fail_at: float, speed_only: bool) -> _Measured:
-    from devices.environment import DesktopProbe
+    from devices.desktop.environment import DesktopProbe
 
     findings = [] if speed_only else _on_paper(ready)
     hazards = DesktopProbe().read().hazards if ready.asked.device == "desktop" else ()

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from devices.android import probe as android
-from devices.environment import HAZARDS
+from devices.desktop.environment import HAZARDS
 from devices.instructions import CORES, Core
 from devices.ios import probe as ios
 from devices.web import phone

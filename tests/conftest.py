@@ -48,7 +48,7 @@ def as_from_a_terminal() -> dict[str, Any]:
 def qemu() -> str:
     """The emulator, with a kit for it."""
     from devices import emulator
-    from devices.runner import build
+    from devices.aarch64_runner import build
 
     need(emulator.available())
     try:

@@ -144,7 +144,7 @@ def main(arguments: list[str] | None = None) -> int:
     from filelock import FileLock
 
     from converters import processor
-    from devices import environment
+    from devices.desktop import environment
     from frames import folder
     from training.evaluation import held_out
 

@@ -20,9 +20,9 @@ from typing import Any
 import numpy as np
 
 from devices import job as jobs
+from devices.aarch64_runner import folder, pack
 from devices.android.home import HOME, Home
 from devices.contract import CellFailed, Job, Result, Unit
-from devices.runner import folder, pack
 from devices.transport import Unreachable
 
 ENDED = "== the launches ended"

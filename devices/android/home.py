@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from devices.aarch64_runner import build
 from devices.contract import CellFailed
-from devices.runner import build
 from devices.transport import Transport
 
 HOME = "/data/local/tmp/segmentation-bench"

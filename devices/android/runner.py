@@ -12,11 +12,11 @@ from functools import cached_property
 from pathlib import Path
 
 from devices import job as jobs
+from devices.aarch64_runner import build, folder
 from devices.android import benchmark_model
 from devices.android.home import Home, Limits, refused
 from devices.android.probe import AndroidProbe, big_cores, merge, wait_for_nominal
 from devices.contract import Cell, CellFailed, Counts, Environment, Job, Result
-from devices.runner import build, folder
 from devices.transport import Transport, Unreachable, persevere
 
 ENDED = "== the runner ended with"

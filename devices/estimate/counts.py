@@ -19,7 +19,7 @@ from devices.estimate.published import Times, published
 from devices.instructions import DOT, PLAIN
 
 COUNTS = Path(__file__).with_name("counts.json")
-RUNNER = Path(__file__).resolve().parents[1] / "runner"
+RUNNER = Path(__file__).resolve().parents[1] / "aarch64_runner"
 
 Key = tuple[str, str, str]
 """Network, precision, core."""

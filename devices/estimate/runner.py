@@ -24,7 +24,7 @@ class Estimator:
 
     def run(self, cell: Cell, job: Job) -> Result:
         """CellFailed for what the published times say nothing about: another precision, unit or number of threads."""
-        from devices.worker import open_session
+        from devices.desktop.worker import open_session
         from frames.score import predict
 
         if (job.unit, job.threads) != ("cpu", 1):

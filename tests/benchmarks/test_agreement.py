@@ -9,8 +9,8 @@ import pytest
 from converters.artifact import Format, Spec
 from converters.network import fold
 from converters.registry import converter
-from devices.agreement import AIM, agree
-from devices.environment import DesktopProbe
+from devices.desktop.agreement import AIM, agree
+from devices.desktop.environment import DesktopProbe
 from models.hourglass import Hourglass
 from models.variant import get
 

@@ -10,7 +10,7 @@ from pytest_benchmark.fixture import BenchmarkFixture
 from converters.artifact import Artifact, Format, Spec
 from converters.build import build
 from converters.registry import converter
-from devices.model_loop import empty_mask
+from devices.desktop.model_loop import empty_mask
 from models.checkpoint import find, sha256
 from models.variant import DEFAULT_RESOLUTION, VARIANTS
 

@@ -18,7 +18,7 @@ from converters.artifact import Artifact, Failure, Spec
 from converters.peer import fetch, hash_of, open_peer
 from devices import job as jobs
 from devices.contract import Counts, Job
-from devices.worker import measure
+from devices.desktop.worker import measure
 from frames.clip import Clip, Footage
 from frames.evaluate import evaluate
 from frames.score import prepare

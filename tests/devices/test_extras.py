@@ -62,7 +62,7 @@ def test_cocos_reader_and_the_compiler_of_the_runner_say_so_too(lean: dict[str, 
     assert (
         "ValueError: coco: pycocotools is not installed; this needs the extra [train]" in ask(lean, "-c", reader).stderr
     )
-    compiler = "from devices.runner import build; build._check_compiler()"
+    compiler = "from devices.aarch64_runner import build; build._check_compiler()"
     said = ask(lean, "-c", compiler).stderr
     assert "CannotBuild: the compiler is missing: ziglang is not installed; this needs the extra [arm64]" in said
 

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from devices import emulator, instructions
+from devices.aarch64_runner import build
 from devices.instructions import (
     CORES,
     DOT,
@@ -22,7 +23,6 @@ from devices.instructions import (
     known,
     runnable,
 )
-from devices.runner import build
 
 
 @pytest.fixture(autouse=True)

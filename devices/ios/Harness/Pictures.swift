@@ -1,7 +1,7 @@
 import Foundation
 
 /// Bilinear resize of 8-bit pictures with `channels` values a pixel, half-pixel centres, edges held: that of OpenCV
-/// and of devices/runner/runner.c, in 7-bit weights.
+/// and of devices/aarch64_runner/runner.c, in 7-bit weights.
 struct Resize {
     let fromWidth: Int
     let toWidth: Int

@@ -11,7 +11,7 @@ protocol Loop {
     func run() throws
 }
 
-/// A fast moving average that has stayed near a slow one: the rule of devices/timing.py.
+/// A fast moving average that has stayed near a slow one: the rule of devices/desktop/timing.py.
 struct Convergence {
     static let fastShare = 0.1
     static let slowShare = 0.005

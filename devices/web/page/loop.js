@@ -1,4 +1,4 @@
-// The network alone, as a loop of timing.js: devices/model_loop.py in JavaScript.
+// The network alone, as a loop of timing.js: devices/desktop/model_loop.py in JavaScript.
 
 // `frames` is (N, H, W, 3) uint8 flat. Frames go round and round in order; the network's own last mask is its next
 // previous mask, and an empty one where one of `sequences` (clip lengths) begins. Laying a frame out is not timed.

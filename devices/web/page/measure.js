@@ -1,4 +1,4 @@
-// A job from beginning to end, in a worker of its own: devices/worker.py in JavaScript.
+// A job from beginning to end, in a worker of its own: devices/desktop/worker.py in JavaScript.
 //
 // What is scored is what was timed: the timed pass goes over every frame at least once and keeps its masks.
 

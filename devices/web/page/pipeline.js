@@ -1,4 +1,4 @@
-// From a camera picture to a mask that can be composited, as a loop of timing.js: devices/pipeline.py with what a
+// From a camera picture to a mask that can be composited, as a loop of timing.js: devices/desktop/pipeline.py with what a
 // browser has for it, its canvas.
 
 import { toImage } from "./image.js";

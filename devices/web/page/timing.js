@@ -1,4 +1,4 @@
-// When to stop warming up, and how to sample: devices/timing.py in JavaScript, its constants the same.
+// When to stop warming up, and how to sample: devices/desktop/timing.py in JavaScript, its constants the same.
 // One iteration is `prepare()`, untimed, then `await run()`. A clock returns nanoseconds.
 
 const FAST = 0.1;

@@ -19,13 +19,13 @@ from converters.build import convert_one
 from converters.cache import Cache
 from converters.peer import fetch, open_peer
 from devices import job as jobs
+from devices.aarch64_runner import build
 from devices.android import adb as adbs
 from devices.android.adb import Adb
 from devices.android.attached import find_all, find_one
 from devices.android.home import HOME, Limits
 from devices.android.runner import AndroidPhone
 from devices.contract import Cell, CellFailed, Job
-from devices.runner import build
 from devices.transport import Unreachable
 from frames.sample import portrait
 from frames.score import predict

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from devices.aarch64_runner import build, folder, pack
 from devices.contract import CellFailed, Counts, Job
-from devices.runner import build, folder, pack
 from models.peer import Peer
 
 JOB = Job(

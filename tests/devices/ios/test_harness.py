@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from devices import timing
 from devices.contract import Counts, Job, Result
+from devices.desktop import timing
 from devices.ios import link
 from tests.conftest import need
 

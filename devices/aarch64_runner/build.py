@@ -1,4 +1,4 @@
-"""Builds what runs on an AArch64 device: `python -m devices.runner.build`, or `make runner`.
+"""Builds what runs on an AArch64 device: `python -m devices.aarch64_runner.build`, or `make runner`.
 
 A kit is one folder complete in itself: the runner, LiteRT's library from its pinned wheel, and glibc's loader and
 libraries, so that a phone, whose own C library is another one, runs it as it is (14 MB):

@@ -1,4 +1,4 @@
-"""The network alone, as a loop of `devices.timing`: what is timed is also what is scored."""
+"""The network alone, as a loop of `devices.desktop.timing`: what is timed is also what is scored."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The process that measures: `python -m devices.worker FORMAT THREADS`, job folders on its stdin, a line each.
+"""The process that measures: `python -m devices.desktop.worker FORMAT THREADS`, job folders on its stdin, a line each.
 
 It binds itself to as many processors as THREADS, imports what runs FORMAT, says so, and sleeps until it is given a
 folder, so that it can be started while its caller is still busy. What is timed has a process to itself: its caller
@@ -18,11 +18,11 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from devices import environment, timing
 from devices import job as jobs
 from devices.contract import Environment, Job, Result
-from devices.model_loop import ModelLoop, unrepeated
-from devices.placement import placement
+from devices.desktop import environment, timing
+from devices.desktop.model_loop import ModelLoop, unrepeated
+from devices.desktop.placement import placement
 
 if TYPE_CHECKING:
     from converters.artifact import Format, Precision
@@ -68,7 +68,7 @@ def measure(job: Job) -> Result:
 
     import cv2
 
-    from devices.pipeline import PipelineLoop, camera_pictures
+    from devices.desktop.pipeline import PipelineLoop, camera_pictures
 
     cv2.setNumThreads(job.threads)
     pipeline = PipelineLoop(session, camera_pictures(frames))

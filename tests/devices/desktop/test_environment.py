@@ -15,8 +15,8 @@ import psutil
 import pytest
 
 from converters import processor
-from devices import environment
-from devices.environment import HAZARDS, MACHINE, NOW, DesktopProbe, Watch, choose_cpus, hazards
+from devices.desktop import environment
+from devices.desktop.environment import HAZARDS, MACHINE, NOW, DesktopProbe, Watch, choose_cpus, hazards
 
 CALM = {"cores": 4, "others_cores": 0.05, "load_1m": 0.9, "waited_share": 0.001, "stolen_share": 0.0, "pinned": True}
 
@@ -151,7 +151,10 @@ def test_a_process_that_may_not_be_bound_is_measured_all_the_same(monkeypatch: p
 
 @pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="this system does not bind processes to processors")
 def test_a_pinned_process_stays_where_it_is_told() -> None:
-    code = "import os; from devices.environment import pin; print(pin(1) == sorted(os.sched_getaffinity(0)), pin(1))"
+    code = (
+        "import os; from devices.desktop.environment import pin;"
+        " print(pin(1) == sorted(os.sched_getaffinity(0)), pin(1))"
+    )
     told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert told.stdout.startswith("True [")
 
@@ -160,7 +163,7 @@ def test_a_pinned_process_stays_where_it_is_told() -> None:
 def test_waiting_for_a_processor_is_seen() -> None:
     """Two processes bound to one processor each wait half of the time; alone, hardly."""
     code = (
-        "import os, time; from devices.environment import Watch\n"
+        "import os, time; from devices.desktop.environment import Watch\n"
         "one = {min(os.sched_getaffinity(0))}; os.sched_setaffinity(0, one); child = os.fork()\n"
         "watch = Watch(one); end = time.perf_counter() + 0.3\n"
         "while time.perf_counter() < end: pass\n"
@@ -181,7 +184,7 @@ def test_sleeping_is_not_waiting() -> None:
 
 def test_peak_memory_remembers_what_was_given_back() -> None:
     code = (
-        "from devices.environment import peak_memory_bytes as peak\n"
+        "from devices.desktop.environment import peak_memory_bytes as peak\n"
         "before = peak(); block = bytearray(b'x') * 100_000_000; del block; print(peak() - before)\n"
     )
     told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from devices.agreement import Visit, agree, compare, main
 from devices.contract import CellFailed
+from devices.desktop.agreement import Visit, agree, compare, main
 
 
 def test_the_ratio_is_the_median_of_the_rounds_ratios() -> None:

@@ -1,4 +1,4 @@
-"""Whether this bench's milliseconds are the runtimes' own: `python -m devices.agreement MODEL [--rounds N]`.
+"""Whether this bench's milliseconds are the runtimes' own: `python -m devices.desktop.agreement MODEL [--rounds N]`.
 
 The same artifact is timed three ways in turn, the order reversed every other round, each visit in a fresh process on
 the same processors: by our worker, by our session's bare inference, and by the tool that its runtime ships (LiteRT's
@@ -24,10 +24,10 @@ from typing import Any
 import numpy as np
 
 from converters.registry import converter, format_of
-from devices import environment
 from devices import job as jobs
 from devices.contract import Cell, CellFailed, Counts, Job
-from devices.desktop import Desktop
+from devices.desktop import environment
+from devices.desktop.runner import Desktop
 from models.variant import Resolution
 
 AIM = 0.03
@@ -102,7 +102,7 @@ class Bare:
     def __init__(self, model: Path, folder: Path, threads: int = 1) -> None:
         self.report = folder / "bare.json"
         self.command = [
-            *(sys.executable, "-m", "devices.agreement", str(model), "--bare", str(self.report)),
+            *(sys.executable, "-m", "devices.desktop.agreement", str(model), "--bare", str(self.report)),
             *("--threads", str(threads)),
         ]
 

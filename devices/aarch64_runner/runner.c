@@ -1,11 +1,11 @@
 /* Measures one network on the device it runs on: `runner JOBFOLDER`.
  *
- * The job is job.txt, "name value" lines that devices/runner/folder.py writes, beside the model and frames.u8
+ * The job is job.txt, "name value" lines that devices/aarch64_runner/folder.py writes, beside the model and frames.u8
  * (N, H, W, 3) uint8 RGB. The answer is masks.f32 (N, H, W) and, renamed into place last, result.json as
  * devices/contract.py describes it. A fault is one line on stderr and no result.json.
  *
  * Scoring runs every frame once, the mask fed back and zeroed where a sequence begins. Measuring then warms up until
- * the time has converged and times two loops, as devices/worker.py does on the desktop: the model alone, from tensors
+ * the time has converged and times two loops, as devices/desktop/worker.py does on the desktop: the model alone, from tensors
  * in ordinary memory to a mask there, and the pipeline, from a 1280x720 camera picture to a mask of that size.
  *
  * Run under qemu-aarch64 here; not yet run on a phone. */
@@ -315,7 +315,7 @@ static void resize(const uint8_t *source, int sh, int sw, uint8_t *out, int dh, 
     }
 }
 
-/* ---- timing: the rules of devices/timing.py ---- */
+/* ---- timing: the rules of devices/desktop/timing.py ---- */
 
 typedef struct {
     Network *network;

@@ -9,7 +9,7 @@ from itertools import count, repeat
 import pytest
 
 from devices.contract import Counts
-from devices.timing import Convergence, sample, warm_up
+from devices.desktop.timing import Convergence, sample, warm_up
 
 MS = 1_000_000
 

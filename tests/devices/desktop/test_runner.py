@@ -17,9 +17,9 @@ import pytest
 
 from devices import job as jobs
 from devices.contract import Cell, CellFailed, Counts, Job
-from devices.desktop import ROOT, Desktop
-from devices.environment import DesktopProbe
-from devices.worker import DONE, READY, get_ready
+from devices.desktop.environment import DesktopProbe
+from devices.desktop.runner import ROOT, Desktop
+from devices.desktop.worker import DONE, READY, get_ready
 from models.hourglass import Hourglass
 from models.variant import Variant
 from tests.conftest import as_from_a_terminal
@@ -191,7 +191,7 @@ def test_a_process_that_waits_in_vain_is_ended(job: Job) -> None:
 def test_emulated_cells_share_a_process_and_one_that_fails_costs_itself_alone(
     job: Job, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("devices.desktop.emulated", lambda format: format == "onnx")
+    monkeypatch.setattr("devices.desktop.runner.emulated", lambda format: format == "onnx")
     here = desktop(PATIENT, 60)
     first = here.run(CELL, job).placement["pid"]
     assert here.run(CELL, job).placement["pid"] == first
@@ -206,8 +206,8 @@ def test_emulated_cells_share_a_process_and_one_that_fails_costs_itself_alone(
 @pytest.mark.skipif(sys.platform == "darwin", reason="on a Mac nothing is emulated")
 def test_what_is_not_timed_is_bound_to_no_processor(monkeypatch: pytest.MonkeyPatch) -> None:
     # Several run at once, and the choice of processors is the same for each.
-    monkeypatch.setattr("devices.worker.import_runtime", lambda format: None)
-    monkeypatch.setattr("devices.environment.pin", lambda threads: [7])
+    monkeypatch.setattr("devices.desktop.worker.import_runtime", lambda format: None)
+    monkeypatch.setattr("devices.desktop.environment.pin", lambda threads: [7])
     assert get_ready("coreml", 1) is None
     assert get_ready("onnx", 1) == [7]
 
@@ -233,7 +233,8 @@ def test_a_result_is_believed_whatever_the_exit_code(job: Job) -> None:
         import os, sys
         sys.path.insert(0, "")
         from pathlib import Path
-        from devices import job, worker
+        from devices import job
+        from devices.desktop import worker
         folder = Path(input())
         job.write_result(folder, worker.measure(job.read(folder)))
         os._exit(7)
@@ -281,7 +282,7 @@ def test_ctrl_c_ends_the_worker_and_its_children(tmp_path: Path, job: Job) -> No
 from pathlib import Path
 from devices import job as jobs
 from devices.contract import Cell
-from devices.desktop import Desktop
+from devices.desktop.runner import Desktop
 Desktop(worker={worker!r}).run(Cell("tiny", "onnx", "fp32", ({H}, {W}), "desktop"), jobs.read(Path({str(tmp_path)!r})))
 """
     command = [sys.executable, "-c", code]

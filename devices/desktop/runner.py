@@ -16,10 +16,10 @@ from pathlib import Path
 from devices import job as jobs
 from devices.alarm import alarm
 from devices.contract import Cell, CellFailed, Job, Result
-from devices.environment import DesktopProbe, environment
-from devices.worker import DONE, READY, emulated
+from devices.desktop.environment import DesktopProbe, environment
+from devices.desktop.worker import DONE, READY, emulated
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parent.parent.parent
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Desktop:
     """
 
     time_limit: float | None = None
-    worker: tuple[str, ...] = (sys.executable, "-m", "devices.worker")
+    worker: tuple[str, ...] = (sys.executable, "-m", "devices.desktop.worker")
     probe: DesktopProbe = field(default_factory=DesktopProbe)
     _waiting: defaultdict[tuple[str, int], list[Worker]] = field(
         default_factory=lambda: defaultdict(list), init=False, repr=False, compare=False
@@ -85,7 +85,7 @@ class Desktop:
 
 
 class Worker:
-    """A process that measures, seen from outside. It is `devices.worker`, or behaves like it."""
+    """A process that measures, seen from outside. It is `devices.desktop.worker`, or behaves like it."""
 
     def __init__(self, command: tuple[str, ...], format: str, threads: int) -> None:
         self.stderr = tempfile.TemporaryFile("w+", errors="replace")  # noqa: SIM115 - as long as the process

@@ -9,9 +9,9 @@ import pytest
 
 from converters.session import Array, Quantisation, Session
 from devices.contract import Counts
-from devices.model_loop import ModelLoop, to_float, unrepeated
-from devices.pipeline import CAMERA, RING, PipelineLoop, camera_pictures
-from devices.timing import sample
+from devices.desktop.model_loop import ModelLoop, to_float, unrepeated
+from devices.desktop.pipeline import CAMERA, RING, PipelineLoop, camera_pictures
+from devices.desktop.timing import sample
 
 H, W = 32, 64
 

@@ -1,4 +1,4 @@
-"""The whole way from a camera picture to a mask that can be composited, as a loop of `devices.timing`.
+"""The whole way from a camera picture to a mask that can be composited, as a loop of `devices.desktop.timing`.
 
 `prepare` hands over the next frame of a ring as a camera would, untimed. The model's own last mask is its next
 previous mask.
@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from converters.session import Session
-from devices.model_loop import empty_mask, to_float
+from devices.desktop.model_loop import empty_mask, to_float
 from models.segmenter import box
 
 CAMERA = (1280, 720)

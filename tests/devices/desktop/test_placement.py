@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from devices.placement import delegated
+from devices.desktop.placement import delegated
 
 
 def op(name: str, inputs: list[int], outputs: list[int]) -> dict[str, object]:

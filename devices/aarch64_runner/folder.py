@@ -6,8 +6,8 @@ import os
 from pathlib import Path
 
 from devices import job as jobs
+from devices.aarch64_runner import pack
 from devices.contract import CellFailed, Job
-from devices.runner import pack
 
 MODEL, FRAMES = "model.tflite", "frames.u8"
 QUESTION = ("job.txt", MODEL, FRAMES)
