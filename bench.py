@@ -152,9 +152,9 @@ def bench(
         return
     if quick and full:
         fail("--quick and --full exclude each other.", WRONG_USAGE)
-    from cli.measuring import measure, show, with_live
+    from cli.measuring import measure, show
     from devices.contract import FULL, QUICK, Counts
-    from devices.plan import Options, make
+    from devices.plan import Options, make, with_live
 
     found = asked_for(device, estimate)
     there = [] if dry_run else attached(found)

@@ -6,7 +6,7 @@ import hashlib
 import json
 import random
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from converters.artifact import FORMATS, Precision, Spec
@@ -105,6 +105,14 @@ def make(options: Options, checkpoints: Mapping[str, Weights]) -> Plan:
     ]
     tasks += [_peer_task(options, peer) for peer in options.peers if peer.format in options.formats]
     return Plan(options, tuple(tasks[index - 1 :: shards]))
+
+
+def with_live(plan: Plan, weights: Mapping[str, Weights]) -> Plan:
+    """The plan and one cell more, `live` in TFLite: nobody who names no network is to see the ablation alone."""
+    if "live" not in weights or "tflite" not in plan.options.formats:
+        return plan
+    alone = replace(plan.options, variants="live", formats=("tflite",), peers=())
+    return replace(plan, tasks=plan.tasks + make(alone, weights).tasks)
 
 
 def _size(options: Options, variant: str) -> Resolution:

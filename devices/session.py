@@ -1,0 +1,103 @@
+"""A measurement, from plans to what became of each cell. What is kept and shown of it is the caller's business."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator
+from typing import TYPE_CHECKING, Protocol
+
+from converters.artifact import Artifact, Failure
+from devices import instructions, run
+from devices.excerpt import excerpt
+from devices.plan import Plan, shuffled
+
+if TYPE_CHECKING:
+    from converters.build import Event
+    from devices.select import Attached
+    from frames.clip import Footage
+
+
+class Listener(Protocol):
+    """Is told how far a measurement is. Nothing that it does goes on while a cell is timed."""
+
+    def say(self, line: str) -> None: ...
+
+    def stage(self, name: str, steps: int) -> None:
+        """A stage of so many steps begins."""
+        ...
+
+    def step(self, what: str) -> None:
+        """This is being done now."""
+        ...
+
+    def more(self, line: str, steps: int) -> None:
+        """The stage becomes longer, and why."""
+        ...
+
+    def done(self, line: str = "") -> None:
+        """A step has ended."""
+        ...
+
+    def convert(self, event: Event) -> None:
+        """The listener of `converters.build.build`."""
+        ...
+
+
+def measure(
+    parts: Iterable[tuple[Plan, Attached]],
+    footage: Footage,
+    seed: int,
+    finished: Collection[str | None],
+    listener: Listener,
+    frames: int | None = None,
+) -> Iterator[tuple[run.Share, run.Outcome]]:
+    """Convert what the plans need, count its ARM instructions, and measure, each device's cells in an order of `seed`.
+
+    Each cell gives an outcome as soon as it is there; what `finished` holds the identity of (`devices.plan.identity`)
+    is not measured again. `frames` bounds how many are judged.
+    """
+    from converters.build import build
+    from converters.peer import bring
+
+    parts = list(parts)
+    specs = list(dict.fromkeys(spec for plan, _ in parts for spec in plan.specs))
+    listener.stage("convert", len(specs))
+    made = build(specs, listener.convert)
+    tasks = [task for plan, _ in parts for task in plan.tasks]
+    made |= {task.spec: bring(task.cell.peer, task.spec) for task in tasks if task.cell.peer and task.spec}
+    shares = []
+    for plan, target in parts:
+        few = frames or target.frames
+        data = run.prepare(excerpt(footage, few) if few else footage, [task.cell for task in plan.tasks])
+        todo = shuffled(run.left(plan, made, data, finished), seed)
+        shares.append(run.Share(plan, todo, target.runner, data, target.emulated, target.here))
+    _count([made[task.spec] for share in shares for task in share.tasks if task.spec], listener)
+    listener.stage("measure", sum(len(share.tasks) for share in shares))
+    for share, event in run.everywhere(shares, made):
+        if isinstance(event, run.Started):
+            listener.step(event.task.cell.name)
+        elif isinstance(event, run.Further):
+            listener.more(f"{event.name} takes part.", event.cells)
+        else:
+            yield share, event
+
+
+def _count(made: Iterable[Artifact | Failure], listener: Listener) -> None:
+    """Count the ARM instructions of the TFLite artifacts that are to be measured, before a clock runs on this machine.
+
+    `devices.instructions.known` finds the counts where they are kept. What cannot be counted is said, and costs no
+    cell.
+    """
+    names: dict[instructions.Model, str]
+    names = {a.path: a.spec.name for a in made if isinstance(a, Artifact) and a.spec.format == "tflite"}
+    if names and (reason := instructions.available()):
+        listener.say(reason)
+        return
+    absent = [(p, core) for p in names for core in instructions.CORES if instructions.cached(p, core) is None]
+    if not absent:
+        return
+    listener.stage("count", len(absent))
+    reasons: set[str] = set()
+    for path, core, found in instructions.count_all(absent):
+        fresh = isinstance(found, instructions.CannotCount) and str(found) not in reasons
+        reasons |= {str(found)} if fresh else set()
+        listener.done(f"{names[path]}: ARM instructions on {core} were not counted: {found}." if fresh else "")
