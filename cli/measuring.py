@@ -27,7 +27,7 @@ def measure(
     from reports.record import Session, identity, record
 
     ledger, report = out / "rows.jsonl", out / "report.html"
-    cells = {task.cell.name for plan, _ in parts for task in plan.tasks}
+    cells = {task.config.name for plan, _ in parts for task in plan.tasks}
     fresh = 0
     with Live() as live:
         try:
@@ -70,20 +70,20 @@ def show(plans: list[Plan], as_json: bool) -> None:
     tasks = [task for plan in plans for task in plan.tasks]
     converting = max(seconds(plan)[0] for plan in plans)
     measuring = sum(seconds(plan)[1] for plan in plans)
-    absent = sorted({task.cell.variant for task in tasks if not task.possible})
+    absent = sorted({task.config.variant for task in tasks if not task.possible})
     elsewhere = sorted({plan.options.device for plan in plans} - {"desktop"})
     if as_json:
         print_json(
             {
                 "convert": [spec.name for spec in specs],
-                "measure": [task.cell.name for task in tasks],
+                "measure": [task.config.name for task in tasks],
                 "without_checkpoint": absent,
                 "seconds": {"converting": round(converting), "measuring": round(measuring), "of": "desktop"},
             }
         )
         return
     for task in tasks:
-        print(task.cell.name)
+        print(task.config.name)
     print(
         f"{len(specs)} artifacts to convert, about {converting / 60:.1f} min when none is in the cache; "
         f"{len(tasks)} cells to measure, about {measuring / 60:.1f} min when none is in the rows."

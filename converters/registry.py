@@ -51,7 +51,7 @@ class Converter(Protocol):
         ...
 
 
-def converter(format: Format) -> Converter:
+def converter(format: str) -> Converter:
     """The module of `format`."""
     return cast(Converter, import_module(f"converters.{format}"))
 
@@ -65,7 +65,7 @@ def format_of(path: Path) -> Format:
         raise ValueError(f"{path}: not an artifact; known suffixes are {', '.join(suffixes)}") from None
 
 
-RUNTIMES: dict[Format, tuple[str, ...]] = {
+RUNTIMES: dict[str, tuple[str, ...]] = {
     "onnx": ("onnx", "onnxruntime"),
     "tflite": ("ai_edge_litert",),
     "openvino": ("openvino",),
@@ -76,7 +76,7 @@ NOT_ON_LINUX_ARM = ("coremltools", "litert_torch")
 """Modules whose packages have no wheel for Linux on ARM; pyproject.toml leaves them out there."""
 
 
-def cannot_run(format: Format) -> str | None:
+def cannot_run(format: str) -> str | None:
     """None when an artifact of `format` can be loaded here; otherwise the reason it cannot, in one sentence."""
     return missing(*RUNTIMES[format])
 

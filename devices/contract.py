@@ -14,9 +14,9 @@ from typing import Any, Literal, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from converters.artifact import Artifact
+from converters.artifact import Precision
 from models.peer import Peer
-from models.variant import Resolution
+from models.variant import DEFAULT_RESOLUTION, Resolution
 
 Evidence = Literal["measured", "emulated", "estimated"]
 Unit = Literal["cpu", "gpu", "npu"]
@@ -41,20 +41,20 @@ FULL = Counts(warm_up_seconds=8.0, samples=1024, seconds=60.0)
 
 
 @dataclass(frozen=True)
-class Cell:
-    """One measurement: an artifact (None: the checkpoint itself under PyTorch) on a unit of a device."""
+class Config:
+    """What is measured: a network in a format at a precision and an input size, on so many threads of a device's unit.
+
+    `variant` is the name of one of ours or of a reference model; `format` is a converter's, or `pytorch` for the
+    checkpoint itself.
+    """
 
     variant: str
     format: str
-    precision: str
-    resolution: Resolution
-    device: str
+    precision: Precision = "fp32"
+    resolution: Resolution = DEFAULT_RESOLUTION
+    device: str = "desktop"
     unit: Unit = "cpu"
     threads: int = 1
-    artifact: Artifact | None = None
-    checkpoint: Path | None = None
-    peer: Peer | None = None
-    """Whose model it is when it is not one of ours; `variant` is then the peer's name."""
 
     @property
     def name(self) -> str:
@@ -66,17 +66,13 @@ class Cell:
 class Job:
     """What a runner is told. `sequences` are clip lengths: the previous mask is zeroed where one begins."""
 
+    config: Config
     model: Path
-    format: str
-    precision: str
-    resolution: Resolution
     frames: Path
     sequences: tuple[int, ...]
-    unit: Unit = "cpu"
-    threads: int = 1
     counts: Counts = Counts()
-    variant: str = ""
     peer: Peer | None = None
+    """Whose model it is when it is not one of ours."""
 
 
 @dataclass(frozen=True)
@@ -133,8 +129,8 @@ class CellFailed(Exception):
 class Runner(Protocol):
     """One way of reaching one device."""
 
-    def run(self, cell: Cell, job: Job) -> Result:
-        """Measure one cell, or raise CellFailed. Never anything else for what a device does."""
+    def run(self, job: Job) -> Result:
+        """Measure one configuration, or raise CellFailed. Never anything else for what a device does."""
         ...
 
 

@@ -13,17 +13,17 @@ import subprocess
 import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from devices import job as jobs
 from devices import transport
 from devices.aarch64_runner import build, folder
-from devices.contract import Cell, CellFailed, Environment, Job, Result
+from devices.contract import CellFailed, Environment, Job, Result
 
 if TYPE_CHECKING:
-    from converters.artifact import Precision
+    pass
 
 QEMU = "qemu-aarch64"
 FRAMES = 4
@@ -50,10 +50,10 @@ class Arm64Emulator:
     cpu: str = "cortex-a57"
     seconds_a_frame: float = 60.0
 
-    def run(self, cell: Cell, job: Job) -> Result:
+    def run(self, job: Job) -> Result:
         """Score the job's frames, or raise CellFailed; several threads would make the count a matter of luck."""
-        if job.threads != 1:
-            raise CellFailed(f"the emulator counts instructions on one thread, not on {job.threads}")
+        if job.config.threads != 1:
+            raise CellFailed(f"the emulator counts instructions on one thread, not on {job.config.threads}")
         if reason := available():
             raise CellFailed(reason)
         try:
@@ -109,7 +109,7 @@ def _compare(job: Job, result: Result) -> dict[str, Any]:
     from devices.desktop.worker import open_session
     from frames.score import predict
 
-    precision = cast("Precision", job.precision)
+    precision = job.config.precision
     session = open_session(job)
     difference = np.abs(result.masks - predict(session, jobs.read_frames(job), job.sequences))
     found = {"max_difference": float(difference.max()), "mean_difference": float(difference.mean())}

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
-from devices.contract import Cell, CellFailed, Job, Result
+from devices.contract import CellFailed, Job, Result
 
 
 @dataclass(frozen=True)
@@ -35,6 +35,6 @@ class Ended:
 
 @runtime_checkable
 class Fleet(Protocol):
-    def run_all(self, asked: Sequence[tuple[Cell, Job]]) -> Iterator[Joined | Began | Ended]:
+    def run_all(self, asked: Sequence[Job]) -> Iterator[Joined | Began | Ended]:
         """What happens, until every device that joined is done. CellFailed when none can take part at all."""
         ...

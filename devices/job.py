@@ -11,14 +11,14 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from dataclasses import asdict, replace
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from devices.contract import CellFailed, Counts, Environment, Job, Result
+from devices.contract import CellFailed, Config, Counts, Environment, Job, Result
 from models.peer import Peer
 
 END = {"end": "done"}
@@ -39,7 +39,8 @@ def describe(folder: Path, job: Job) -> Path:
     """Write job.json alone into `folder` and return the folder; the model and the frames stay where they lie."""
     folder.mkdir(parents=True, exist_ok=True)
     paths = {"model": _relative(job.model, folder), "frames": _relative(job.frames, folder)}
-    (folder / "job.json").write_text(json.dumps(asdict(job) | paths, indent=1) + "\n")
+    values = asdict(job)
+    (folder / "job.json").write_text(json.dumps(values.pop("config") | values | paths, indent=1) + "\n")
     return folder
 
 
@@ -47,16 +48,14 @@ def read(folder: Path) -> Job:
     """The job in `folder`, its paths absolute."""
     values = json.loads((folder / "job.json").read_text())
     height, width = values["resolution"]
+    told = {field.name: values[field.name] for field in fields(Config)}
     return Job(
-        **values
-        | {
-            "model": (folder / values["model"]).absolute(),
-            "frames": (folder / values["frames"]).absolute(),
-            "resolution": (height, width),
-            "sequences": tuple(values["sequences"]),
-            "counts": Counts(**values["counts"]),
-            "peer": Peer.from_dict(values["peer"]) if values.get("peer") else None,
-        }
+        Config(**told | {"resolution": (height, width)}),
+        (folder / values["model"]).absolute(),
+        (folder / values["frames"]).absolute(),
+        tuple(values["sequences"]),
+        Counts(**values["counts"]),
+        Peer.from_dict(values["peer"]) if values.get("peer") else None,
     )
 
 
@@ -68,7 +67,7 @@ def write_frames(path: Path, frames: NDArray[np.uint8]) -> Path:
 
 def read_frames(job: Job) -> NDArray[np.uint8]:
     """The job's frames (N, H, W, 3) uint8 RGB, mapped read-only. ValueError when they do not fit its sequences."""
-    height, width = job.resolution
+    height, width = job.config.resolution
     count, rest = divmod(job.frames.stat().st_size, height * width * 3)
     if rest or count == 0 or count != sum(job.sequences):
         raise ValueError(
@@ -82,10 +81,10 @@ def read_frames(job: Job) -> NDArray[np.uint8]:
 def write_result(folder: Path, result: Result) -> Path:
     """Write the masks, then result.json in one step, so that it is never half there. Returns its path."""
     np.ascontiguousarray(result.masks, np.float32).tofile(folder / "masks.f32")
-    fields = {key: value for key, value in vars(result).items() if key != "masks"}
-    fields["environment"] = asdict(result.environment)
+    values = {key: value for key, value in vars(result).items() if key != "masks"}
+    values["environment"] = asdict(result.environment)
     whole, part = folder / "result.json", folder / "result.json.part"
-    part.write_text(json.dumps(fields | END) + "\n")
+    part.write_text(json.dumps(values | END) + "\n")
     os.replace(part, whole)
     return whole
 
@@ -119,7 +118,7 @@ def _read_ended(path: Path) -> dict[str, Any]:
 
 def _read_masks(folder: Path) -> NDArray[np.float32]:
     job = read(folder)
-    shape = (sum(job.sequences), *job.resolution)
+    shape = (sum(job.sequences), *job.config.resolution)
     path = folder / "masks.u8" if (folder / "masks.u8").exists() else folder / "masks.f32"
     kind = np.uint8 if path.suffix == ".u8" else np.float32
     if not path.exists():

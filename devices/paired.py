@@ -29,7 +29,7 @@ from numpy.typing import NDArray
 
 from devices import job as jobs
 from devices.alarm import alarm
-from devices.contract import Cell, CellFailed, Counts, Job, Runner
+from devices.contract import CellFailed, Counts, Job, Runner
 
 if TYPE_CHECKING:
     from converters.session import Session
@@ -110,7 +110,7 @@ class Pair:
     def look(self) -> Looked:
         """Run every frame once through each artifact, untimed."""
         said = self._ask({"do": "look"}, START_SECONDS + 4.0 * sum(self.job.sequences))
-        shape = (sum(self.job.sequences), *self.job.resolution)
+        shape = (sum(self.job.sequences), *self.job.config.resolution)
         masks = {name: np.load(self.folder / f"{name}.npy").reshape(shape) for name in (BASELINE, CANDIDATE)}
         return Looked(masks, said["placement"])
 
@@ -148,15 +148,15 @@ def opened(baseline: Path, candidate: Job, seed: int, worker: tuple[str, ...] = 
 
     The process is bound to as many processors as the job has threads, and ends with the `with`.
     """
-    if candidate.unit != "cpu":
-        raise CellFailed(f"two arms are measured on the cpu only, not on the unit {candidate.unit!r}")
+    if candidate.config.unit != "cpu":
+        raise CellFailed(f"two arms are measured on the cpu only, not on the unit {candidate.config.unit!r}")
     with tempfile.TemporaryDirectory(prefix="pair-") as temporary, tempfile.TemporaryFile("w+") as stderr:
         folder = jobs.describe(Path(temporary), candidate)
         (folder / "pair.json").write_text(json.dumps({"baseline": str(baseline.absolute()), "seed": seed}))
         process = subprocess.Popen(
             [*worker, str(folder)],
             cwd=ROOT,
-            env=os.environ | {"OMP_NUM_THREADS": str(candidate.threads), "PYTHONUNBUFFERED": "1"},
+            env=os.environ | {"OMP_NUM_THREADS": str(candidate.config.threads), "PYTHONUNBUFFERED": "1"},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=stderr,
@@ -181,13 +181,13 @@ class OnDevice:
     Its blocks are minutes apart rather than seconds, and each visit loads its artifact anew.
     """
 
-    def __init__(self, runner: Runner, cell: Cell, baseline: Path, candidate: Job, seed: int) -> None:
-        self.runner, self.cell, self.seed = runner, cell, seed
+    def __init__(self, runner: Runner, baseline: Path, candidate: Job, seed: int) -> None:
+        self.runner, self.seed = runner, seed
         self.jobs = {BASELINE: replace(candidate, model=baseline), CANDIDATE: candidate}
         self.taken = 0
 
     def look(self) -> Looked:
-        results = {name: self.runner.run(self.cell, job) for name, job in self.jobs.items()}
+        results = {name: self.runner.run(job) for name, job in self.jobs.items()}
         return Looked({n: r.masks for n, r in results.items()}, {n: r.placement for n, r in results.items()})
 
     def blocks(self, count: int) -> list[Block]:
@@ -196,13 +196,13 @@ class OnDevice:
         return made
 
     def _block(self, visits: tuple[str, ...]) -> Block:
-        return Block(visits, tuple(self.runner.run(self.cell, self.jobs[SOURCE[arm]]).model_ns for arm in visits))
+        return Block(visits, tuple(self.runner.run(self.jobs[SOURCE[arm]]).model_ns for arm in visits))
 
 
 @contextmanager
-def on_device(runner: Runner, cell: Cell, baseline: Path, candidate: Job, seed: int) -> Iterator[OnDevice]:
+def on_device(runner: Runner, baseline: Path, candidate: Job, seed: int) -> Iterator[OnDevice]:
     """As `opened`, through a device's own runner."""
-    yield OnDevice(runner, cell, baseline, replace(candidate, counts=VISIT), seed)
+    yield OnDevice(runner, baseline, replace(candidate, counts=VISIT), seed)
 
 
 def _kill(process: subprocess.Popen[str]) -> None:
@@ -220,15 +220,15 @@ class Bench:
 
         self.folder = folder
         candidate = jobs.read(folder)
-        if emulated(candidate.format):
-            raise SystemExit(f"{candidate.format} is emulated here: it has masks and no time to compare")
+        if emulated(candidate.config.format):
+            raise SystemExit(f"{candidate.config.format} is emulated here: it has masks and no time to compare")
         pair = json.loads((folder / "pair.json").read_text())
         self.jobs = {CANDIDATE: candidate, BASELINE: replace(candidate, model=Path(pair["baseline"]))}
         self.seed = int(pair["seed"])
         self.rounds = 0
-        self.cpus = environment.pin(candidate.threads)
+        self.cpus = environment.pin(candidate.config.threads)
         self.frames, self.sequences = unrepeated(jobs.read_frames(candidate), candidate.sequences)
-        import_runtime(candidate.format)
+        import_runtime(candidate.config.format)
 
     def look(self) -> dict[str, Any]:
         from devices.desktop.placement import placement

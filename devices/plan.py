@@ -8,10 +8,12 @@ import random
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import cast
 
-from converters.artifact import FORMATS, Precision, Spec
-from devices.contract import Cell, Counts, Unit
+from converters.artifact import FORMATS, Format, Precision, Spec
+from devices.contract import Config, Counts, Unit
 from models.peer import Peer
+from models.segmenter import Fit
 from models.variant import Resolution, get, match
 
 BASELINE = "pytorch"
@@ -53,16 +55,30 @@ class Weights:
 
 @dataclass(frozen=True)
 class Task:
-    """A cell, and the artifact that must be made before it can be measured (None for the baseline)."""
+    """A configuration to measure, of a checkpoint or of somebody else's model.
 
-    cell: Cell
+    `spec` is the artifact that must be there before it can be measured (None for the baseline).
+    """
+
+    config: Config
+    weights: Weights | None = None
+    peer: Peer | None = None
     spec: Spec | None = None
-    checkpoint_sha: str = ""
 
     @property
     def possible(self) -> bool:
-        """False when the variant has no checkpoint: such a cell fails with that reason."""
-        return self.cell.checkpoint is not None or self.cell.peer is not None
+        """False when the variant has no checkpoint: such a configuration fails with that reason."""
+        return bool(self.weights or self.peer)
+
+    @property
+    def source_sha(self) -> str:
+        """The hash of what it is of; empty when there is nothing."""
+        return self.weights.sha256 if self.weights else self.peer.sha256 if self.peer else ""
+
+    @property
+    def fit(self) -> Fit:
+        """How it takes its pictures."""
+        return self.peer.fit if self.peer else "stretch"
 
 
 @dataclass(frozen=True)
@@ -75,12 +91,7 @@ class Plan:
     @property
     def specs(self) -> tuple[Spec, ...]:
         """What is to be converted."""
-        return tuple(task.spec for task in self.tasks if task.spec and not task.cell.peer)
-
-    @property
-    def peers(self) -> tuple[Peer, ...]:
-        """What is to be brought."""
-        return tuple(task.cell.peer for task in self.tasks if task.cell.peer)
+        return tuple(task.spec for task in self.tasks if task.spec and not task.peer)
 
 
 def make(options: Options, checkpoints: Mapping[str, Weights]) -> Plan:
@@ -120,39 +131,22 @@ def _size(options: Options, variant: str) -> Resolution:
 
 
 def _peer_task(options: Options, peer: Peer) -> Task:
-    cell = Cell(
-        variant=peer.name,
-        format=peer.format,
-        precision=peer.precision,
-        resolution=peer.resolution,
-        device=options.device,
-        unit=options.unit,
-        threads=options.threads,
-        peer=peer,
+    config = Config(
+        peer.name, peer.format, peer.precision, peer.resolution, options.device, options.unit, options.threads
     )
-    spec = Spec(peer.name, Path(peer.file), peer.sha256, peer.format, peer.precision, peer.resolution)
-    return Task(cell, spec, peer.sha256)
+    return Task(config, peer=peer, spec=spec_of(config, Weights(Path(peer.file), peer.sha256)))
 
 
 def _task(options: Options, variant: str, format: str, precision: Precision, weights: Weights | None) -> Task:
-    resolution = _size(options, variant)
-    cell = Cell(
-        variant=variant,
-        format=format,
-        precision=precision,
-        resolution=resolution,
-        device=options.device,
-        unit=options.unit,
-        threads=options.threads,
-        checkpoint=weights.path if weights else None,
-    )
-    if weights is None:
-        return Task(cell)
-    spec = next(
-        (Spec(variant, weights.path, weights.sha256, f, precision, resolution) for f in FORMATS if f == format),
-        None,
-    )
-    return Task(cell, spec, weights.sha256)
+    size = _size(options, variant)
+    config = Config(variant, format, precision, size, options.device, options.unit, options.threads)
+    return Task(config, weights, spec=spec_of(config, weights) if weights and format != BASELINE else None)
+
+
+def spec_of(config: Config, weights: Weights) -> Spec:
+    """The artifact that `config` runs, made from `weights`."""
+    format = cast(Format, config.format)
+    return Spec(config.variant, weights.path, weights.sha256, format, config.precision, config.resolution)
 
 
 def shuffled(tasks: Sequence[Task], seed: int) -> list[Task]:
@@ -160,21 +154,13 @@ def shuffled(tasks: Sequence[Task], seed: int) -> list[Task]:
     return random.Random(seed).sample(tasks, len(tasks))
 
 
-def identity(
-    measured: str,
-    format: str,
-    device: str,
-    unit: str,
-    threads: int,
-    resolution: Resolution,
-    counts: Mapping[str, float],
-    data: str,
-) -> str:
+def identity(measured: str, config: Config, counts: Mapping[str, float], data: str) -> str:
     """What makes two measurements the same one: a cell with a finished row of this identity is not measured again.
 
     `measured` is the artifact's key (the checkpoint's hash for the baseline), `data` the hash of frames and truth.
     """
-    parts = [measured, format, device, unit, threads, resolution, dict(counts), data]
+    where = config.device, config.unit, config.threads
+    parts = [measured, config.format, *where, config.resolution, dict(counts), data]
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
@@ -183,4 +169,4 @@ def seconds(plan: Plan, converted: Collection[Spec] = ()) -> tuple[float, float]
     convert = sum(CONVERT_SECONDS[spec.format] for spec in plan.specs if spec not in converted)
     counts = plan.options.counts
     counted = 2 * counts.seconds + min(1.0, counts.warm_up_seconds)  # the network alone, then the pipeline
-    return convert, sum(CELL_SECONDS[task.cell.format] + counted for task in plan.tasks)
+    return convert, sum(CELL_SECONDS[task.config.format] + counted for task in plan.tasks)

@@ -20,10 +20,10 @@ from numpy.typing import NDArray
 
 from converters.artifact import Artifact, Failure, Spec
 from devices import job as jobs
-from devices.contract import Cell, CellFailed, Foresighted, Job, Result, Runner
+from devices.contract import CellFailed, Foresighted, Job, Result, Runner
 from devices.facts import attempt
 from devices.fleet import Began, Ended, Fleet, Joined
-from devices.plan import Plan, Task, identity
+from devices.plan import Plan, Task, Weights, identity
 from models.segmenter import Fit
 from models.variant import Resolution
 
@@ -51,9 +51,9 @@ class Data:
     beside: tuple[Data, ...] = field(default=(), repr=False)
     """The same footage as models of other inputs take it."""
 
-    def for_cell(self, cell: Cell) -> Data:
-        """What `cell` takes."""
-        taken = cell.resolution, _fit(cell)
+    def for_task(self, task: Task) -> Data:
+        """What `task` takes."""
+        taken = task.config.resolution, task.fit
         return next((d for d in self.beside if (d.frames.shape[1:3], d.fit) == taken), self)
 
 
@@ -90,14 +90,10 @@ class Further:
 Event = Started | Outcome | Further
 
 
-def prepare(footage: Footage, cells: Iterable[Cell]) -> Data:
-    """Read all of `footage` as each of `cells` takes it, at least one."""
-    first, *others = dict.fromkeys((cell.resolution, _fit(cell)) for cell in cells)
+def prepare(footage: Footage, tasks: Iterable[Task]) -> Data:
+    """Read all of `footage` as each of `tasks` takes it, at least one."""
+    first, *others = dict.fromkeys((task.config.resolution, task.fit) for task in tasks)
     return replace(_prepare(footage, *first), beside=tuple(_prepare(footage, *other) for other in others))
-
-
-def _fit(cell: Cell) -> Fit:
-    return cell.peer.fit if cell.peer else "stretch"
 
 
 def _prepare(footage: Footage, resolution: Resolution, fit: Fit) -> Data:
@@ -117,10 +113,9 @@ def left(plan: Plan, made: Made, data: Data, finished: Collection[str | None]) -
     counts = asdict(plan.options.counts)
 
     def known(task: Task) -> str:
-        cell, artifact = task.cell, made[task.spec] if task.spec else None
-        measured = artifact.key if isinstance(artifact, Artifact) else "" if task.spec else task.checkpoint_sha
-        where = cell.device, cell.unit, cell.threads
-        return identity(measured, cell.format, *where, cell.resolution, counts, data.for_cell(cell).sha256)
+        artifact = made[task.spec] if task.spec else None
+        measured = artifact.key if isinstance(artifact, Artifact) else "" if task.spec else task.source_sha
+        return identity(measured, task.config, counts, data.for_task(task).sha256)
 
     return [task for task in plan.tasks if known(task) not in finished]
 
@@ -199,18 +194,21 @@ def measure(
     spoil, so as many run at once as there are processors. The devices of a fleet each take all tasks, and each
     Outcome's cell names its own.
     """
-    timed = [task for task in tasks if task.cell.format not in emulated]
-    untimed = [task for task in tasks if task.cell.format in emulated]
+    timed = [task for task in tasks if task.config.format not in emulated]
+    untimed = [task for task in tasks if task.config.format in emulated]
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         every = (data, *data.beside)
         frames = {d.sha256: jobs.write_frames(Path(folder) / f"frames-{i}.u8", d.frames) for i, d in enumerate(every)}
 
-        def ask(task: Task) -> tuple[Cell, Job] | Outcome:
-            its = data.for_cell(task.cell)
+        def ask(task: Task) -> Job | Outcome:
+            its = data.for_task(task)
             return _ask(task, plan, made, its, frames[its.sha256])
 
+        def judge(task: Task, told: Result | CellFailed) -> Outcome:
+            return _judge(task, made, told, data.for_task(task))
+
         if isinstance(runner, Fleet):
-            yield from _on_each(runner, tasks, ask, data)
+            yield from _on_each(runner, tasks, ask, judge)
             return
 
         def one(position: int, task: Task) -> Outcome:
@@ -218,16 +216,16 @@ def measure(
             if isinstance(asked, Outcome):
                 return replace(asked, position=position)
             try:
-                told: Result | CellFailed = runner.run(*asked)
+                told: Result | CellFailed = runner.run(asked)
             except CellFailed as failure:
                 told = failure
             for following in timed[position + 1 : position + 2]:
                 expect(following)
-            return replace(_judge(task, asked[0], told, data), position=position)
+            return replace(judge(task, told), position=position)
 
         def expect(task: Task) -> None:
             if isinstance(runner, Foresighted) and not isinstance(asked := ask(task), Outcome):
-                runner.expect(asked[1])
+                runner.expect(asked)
 
         try:
             for position, task in enumerate(timed):
@@ -264,26 +262,29 @@ def _end_children() -> None:
 
 
 def _on_each(
-    fleet: Fleet, tasks: Sequence[Task], ask: Callable[[Task], tuple[Cell, Job] | Outcome], data: Data
+    fleet: Fleet,
+    tasks: Sequence[Task],
+    ask: Callable[[Task], Job | Outcome],
+    judge: Callable[[Task, Result | CellFailed], Outcome],
 ) -> Iterator[Event]:
-    asked: list[tuple[Task, Cell, Job]] = []
+    asked: list[tuple[Task, Job]] = []
     for task in tasks:
         question = ask(task)
         if isinstance(question, Outcome):
             yield Started(task)
             yield question
         else:
-            asked.append((task, *question))
+            asked.append((task, question))
     if not asked:
         return
 
     def on(name: str, index: int) -> Task:
         task = asked[index][0]
-        return replace(task, cell=replace(task.cell, device=f"{task.cell.device}:{name}"))
+        return replace(task, config=replace(task.config, device=f"{task.config.device}:{name}"))
 
     further = 0
     try:
-        for event in fleet.run_all([(cell, job) for _, cell, job in asked]):
+        for event in fleet.run_all([job for _, job in asked]):
             match event:
                 case Joined(name):
                     yield Further(name, further)
@@ -291,44 +292,31 @@ def _on_each(
                 case Began(name, index):
                     yield Started(on(name, index))
                 case Ended(name, index, told):
-                    yield replace(_judge(on(name, index), asked[index][1], told, data), position=index)
+                    yield replace(judge(on(name, index), told), position=index)
     except CellFailed as reason:
-        yield from (Outcome(task, cell.artifact, reason=str(reason)) for task, cell, _ in asked)
+        yield from (judge(task, reason) for task, _ in asked)
 
 
-def _ask(task: Task, plan: Plan, made: Made, data: Data, frames: Path) -> tuple[Cell, Job] | Outcome:
+def _ask(task: Task, plan: Plan, made: Made, data: Data, frames: Path) -> Job | Outcome:
     """What a runner is to be told; an Outcome when there is nothing to measure."""
-    cell = task.cell
     if not task.possible:
-        return Outcome(task, reason=f"{cell.variant} has no checkpoint yet; train.py makes one")
+        return Outcome(task, reason=f"{task.config.variant} has no checkpoint yet; train.py makes one")
     artifact = made[task.spec] if task.spec else None
     if isinstance(artifact, Failure):
         return Outcome(task, reason=artifact.reason)
     if artifact and artifact.parity and artifact.parity.breach:
         return Outcome(task, artifact, reason=artifact.parity.breach)
-    job = Job(
-        model=artifact.path if artifact else cast(Path, cell.checkpoint),
-        format=cell.format,
-        precision=cell.precision,
-        resolution=cell.resolution,
-        frames=frames,
-        sequences=data.sequences,
-        unit=cell.unit,
-        threads=cell.threads,
-        counts=plan.options.counts,
-        variant=cell.variant,
-        peer=cell.peer,
-    )
-    return replace(cell, artifact=artifact), job
+    model = artifact.path if artifact else cast(Weights, task.weights).path
+    return Job(task.config, model, frames, data.sequences, plan.options.counts, task.peer)
 
 
-def _judge(task: Task, cell: Cell, told: Result | CellFailed, data: Data) -> Outcome:
+def _judge(task: Task, made: Made, told: Result | CellFailed, data: Data) -> Outcome:
     """The outcome of what a runner told."""
     from frames.score import score, without_bars
 
+    artifact = cast(Artifact, made[task.spec]) if task.spec else None
     if isinstance(told, CellFailed):
-        return Outcome(task, cell.artifact, reason=str(told), retries=told.retries)
-    its = data.for_cell(cell)
-    if its.fit == "letterbox":
-        told = replace(told, masks=without_bars(told.masks, its.footage))
-    return Outcome(task, cell.artifact, told, score(told.masks, its.footage), retries=told.retries)
+        return Outcome(task, artifact, reason=str(told), retries=told.retries)
+    if data.fit == "letterbox":
+        told = replace(told, masks=without_bars(told.masks, data.footage))
+    return Outcome(task, artifact, told, score(told.masks, data.footage), retries=told.retries)

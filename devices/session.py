@@ -63,18 +63,18 @@ def measure(
     listener.stage("convert", len(specs))
     made = build(specs, listener.convert)
     tasks = [task for plan, _ in parts for task in plan.tasks]
-    made |= {task.spec: bring(task.cell.peer, task.spec) for task in tasks if task.cell.peer and task.spec}
+    made |= {task.spec: bring(task.peer, task.spec) for task in tasks if task.peer and task.spec}
     shares = []
     for plan, target in parts:
         few = frames or target.frames
-        data = run.prepare(excerpt(footage, few) if few else footage, [task.cell for task in plan.tasks])
+        data = run.prepare(excerpt(footage, few) if few else footage, plan.tasks)
         todo = shuffled(run.left(plan, made, data, finished), seed)
         shares.append(run.Share(plan, todo, target.runner, data, target.emulated, target.here))
     _count([made[task.spec] for share in shares for task in share.tasks if task.spec], listener)
     listener.stage("measure", sum(len(share.tasks) for share in shares))
     for share, event in run.everywhere(shares, made):
         if isinstance(event, run.Started):
-            listener.step(event.task.cell.name)
+            listener.step(event.task.config.name)
         elif isinstance(event, run.Further):
             listener.more(f"{event.name} takes part.", event.cells)
         else:

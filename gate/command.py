@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from converters.artifact import Format
+from devices.contract import Config
 from gate import arms, output, section
-from gate.declared import Gated, Tolerance, read
+from gate.declared import GateCase, Tolerance, read
 from gate.run import SECONDS, Comparison, run
 from gate.verdict import NOT_MEASURED, Result, headline, words
 from reports.gitinfo import checkout_words
@@ -73,12 +74,12 @@ def save(asked: Asked, weights: Mapping[str, Weights], folder: Path) -> int:
     """Keep this checkout's artifacts of the declared cells in `folder`; 3 when one of them cannot be made."""
     from reports.live import Live
 
-    cells = _declared(asked)
+    configs = [case.config for case in _declared(asked)]
     with Live() as live:
-        live.stage("convert", len(cells))
-        made = arms.of_checkout(cells, weights, live.convert)
+        live.stage("convert", len(configs))
+        made = arms.of_checkout(configs, weights, live.convert)
     arms.save(made, folder)
-    absent = {cell.name: arm.reason for cell, arm in made.items() if isinstance(arm, arms.Absent)}
+    absent = {config.name: arm.reason for config, arm in made.items() if isinstance(arm, arms.Absent)}
     for name, reason in absent.items():
         print(f"bench.py: {name}: {reason}.", file=sys.stderr)
     print(f"{len(made) - len(absent)} of {len(made)} artifacts are in {folder}")
@@ -103,20 +104,21 @@ def self_test(
     return 1 if missed else 0
 
 
-def _declared(asked: Asked) -> list[Gated]:
-    cells = read(asked.cells)
+def _declared(asked: Asked) -> list[GateCase]:
+    cases = read(asked.cells)
     if asked.max_slowdown is None:
-        return cells
-    return [replace(cell, tolerance=replace(cell.tolerance, slowdown=asked.max_slowdown)) for cell in cells]
+        return cases
+    return [replace(case, tolerance=replace(case.tolerance, slowdown=asked.max_slowdown)) for case in cases]
 
 
 def _against(asked: Asked, baseline: str, weights: Mapping[str, Weights], footage: Footage, live: Live) -> Result:
-    cells = _declared(asked)
-    live.stage("baseline", len(cells))
-    name, before = arms.find(baseline, cells, live.step)
-    live.stage("convert", len(cells))
-    now = arms.of_checkout(cells, weights, live.convert)
-    comparisons = [Comparison.of(cell, before[cell], now[cell]) for cell in cells]
+    cases = _declared(asked)
+    configs = [case.config for case in cases]
+    live.stage("baseline", len(configs))
+    name, before = arms.find(baseline, configs, live.step)
+    live.stage("convert", len(configs))
+    now = arms.of_checkout(configs, weights, live.convert)
+    comparisons = [Comparison(case.config, before[case.config], now[case.config], case.tolerance) for case in cases]
     return _result(name, checkout_words(), comparisons, footage, live, asked)
 
 
@@ -141,13 +143,11 @@ def _files(asked: Asked, footage: Footage, live: Live) -> Result:
         (h0, w0), (h1, w1) = sizes
         raise ValueError(f"the two take pictures of different sizes, {h0}x{w0} and {h1}x{w1}")
     one = Comparison(
-        name=f"{candidate.name} ({asked.runtime})",
-        format=format,
-        precision="fp32",
-        resolution=sizes[0],
-        baseline=arms.of_file(baseline, format),
-        candidate=arms.of_file(candidate, format),
-        tolerance=Tolerance() if asked.max_slowdown is None else Tolerance(slowdown=asked.max_slowdown),
+        Config("", format, resolution=sizes[0]),
+        arms.of_file(baseline, format),
+        arms.of_file(candidate, format),
+        Tolerance() if asked.max_slowdown is None else Tolerance(slowdown=asked.max_slowdown),
+        f"{candidate.name} ({asked.runtime})",
     )
     names = (baseline.name, candidate.name) if baseline.name != candidate.name else (str(baseline), str(candidate))
     return _result(*names, [one], footage, live, asked)

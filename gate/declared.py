@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
-from converters.artifact import FORMATS, PRECISIONS, Format, Precision
+from converters.artifact import FORMATS, PRECISIONS
+from devices.contract import Config
 from devices.select import names
-from models.variant import DEFAULT_RESOLUTION, Resolution, get
+from models.variant import Resolution, get
+
+KEYS = {"variant", "format", "precision", "device", "resolution", "threads", "tolerance"}
+"""What a [[cell]] of gate.toml may say."""
 
 
 @dataclass(frozen=True)
@@ -26,24 +30,14 @@ class Tolerance:
 
 
 @dataclass(frozen=True)
-class Gated:
-    """One declared cell."""
+class GateCase:
+    """One declared configuration, on the cpu."""
 
-    variant: str
-    format: Format
-    precision: Precision = "fp32"
-    device: str = "desktop"
-    resolution: Resolution = DEFAULT_RESOLUTION
-    threads: int = 1
-    tolerance: Tolerance = field(default=Tolerance(), compare=False)
-
-    @property
-    def name(self) -> str:
-        height, width = self.resolution
-        return f"{self.variant}/{self.format}/{self.precision}/{height}x{width}/{self.device}/cpu{self.threads}"
+    config: Config
+    tolerance: Tolerance = Tolerance()
 
 
-def read(path: Path) -> list[Gated]:
+def read(path: Path) -> list[GateCase]:
     """The declared cells. ValueError, one sentence, for a file that declares none or says what cannot be meant."""
     try:
         values = tomllib.loads(path.read_text())
@@ -58,7 +52,7 @@ def read(path: Path) -> list[Gated]:
     return cells
 
 
-def parse(values: Mapping[str, Any]) -> list[Gated]:
+def parse(values: Mapping[str, Any]) -> list[GateCase]:
     """The cells of a parsed gate.toml, each cell's own tolerances over the common ones."""
     _known(values, {"tolerance", "cell"}, "the file")
     common = tolerance(values.get("tolerance", {}), Tolerance())
@@ -66,7 +60,7 @@ def parse(values: Mapping[str, Any]) -> list[Gated]:
     if not isinstance(listed, list):
         raise ValueError("a cell begins with [[cell]], in two pairs of brackets")
     cells = [_cell(cell, common) for cell in listed]
-    if len(set(cells)) < len(cells):
+    if len({case.config for case in cells}) < len(cells):
         raise ValueError("a cell is declared twice")
     return cells
 
@@ -101,10 +95,10 @@ def points(value: object) -> float:
     return float(value)
 
 
-def _cell(values: Mapping[str, Any], common: Tolerance) -> Gated:
+def _cell(values: Mapping[str, Any], common: Tolerance) -> GateCase:
     if not isinstance(values, dict):
         raise ValueError(f"a cell is a table under [[cell]], not {values!r}")
-    _known(values, {f.name for f in fields(Gated)}, "a cell")
+    _known(values, KEYS, "a cell")
     if absent := [name for name in ("variant", "format") if name not in values]:
         raise ValueError(f"a cell lacks its {absent[0]}")
     if values["format"] not in FORMATS:
@@ -112,19 +106,16 @@ def _cell(values: Mapping[str, Any], common: Tolerance) -> Gated:
     if values.get("precision", "fp32") not in PRECISIONS:
         raise ValueError(f"{values['precision']!r} is none of {', '.join(PRECISIONS)}")
     variant = get(str(values["variant"]))
-    given = {
-        **values,
-        "resolution": _resolution(values["resolution"]) if "resolution" in values else variant.resolution,
-        "tolerance": tolerance(values.get("tolerance", {}), common),
-    }
-    cell = Gated(**given)
-    variant.check_resolution(cell.resolution)
-    if not _whole(cell.threads) or cell.threads < 1:
-        raise ValueError(f"threads is a whole number from 1, not {cell.threads!r}")
+    size = _resolution(values["resolution"]) if "resolution" in values else variant.resolution
+    given = {name: value for name, value in values.items() if name != "tolerance"} | {"resolution": size}
+    config = Config(**given)
+    variant.check_resolution(config.resolution)
+    if not _whole(config.threads) or config.threads < 1:
+        raise ValueError(f"threads is a whole number from 1, not {config.threads!r}")
     # A name that is mistyped is said now, not after the conversions.
-    if cell.device not in names() and not cell.device.startswith(("adb:", "ios:")):
-        raise ValueError(f"no device {cell.device!r}; there are: {', '.join(names())}, adb:SERIAL, ios:UDID")
-    return cell
+    if config.device not in names() and not config.device.startswith(("adb:", "ios:")):
+        raise ValueError(f"no device {config.device!r}; there are: {', '.join(names())}, adb:SERIAL, ios:UDID")
+    return GateCase(config, tolerance(values.get("tolerance", {}), common))
 
 
 def _resolution(value: object) -> Resolution:

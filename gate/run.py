@@ -6,14 +6,13 @@ import tempfile
 import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from converters.artifact import Format, Precision
 from devices import job as jobs
 from devices import paired
-from devices.contract import Cell, CellFailed, Job, Runner
+from devices.contract import CellFailed, Config, Job, Runner
 from devices.emulator import FRAMES
 from devices.excerpt import excerpt
 from devices.fleet import Fleet
@@ -22,9 +21,8 @@ from gate import clockless, decision
 from gate.arms import Absent, Arm
 from gate.blocks import effects
 from gate.decision import ALPHA, FIRST, FRESH, MOST, Outcome
-from gate.declared import Gated, Tolerance
+from gate.declared import Tolerance
 from gate.verdict import CellVerdict, Finding, Speed
-from models.variant import Resolution
 
 if TYPE_CHECKING:
     from frames.clip import Footage
@@ -43,36 +41,20 @@ Say = Callable[[str], None]
 class Comparison:
     """Two artifacts to be told apart, and what runs them."""
 
-    name: str
-    format: Format
-    precision: Precision
-    resolution: Resolution
+    config: Config
     baseline: Arm | Absent
     candidate: Arm | Absent
-    tolerance: Tolerance = field(default=Tolerance())
-    device: str = "desktop"
-    threads: int = 1
-    variant: str = ""
+    tolerance: Tolerance = Tolerance()
+    label: str = ""
+
+    @property
+    def name(self) -> str:
+        return self.label or self.config.name
 
     @property
     def emulated(self) -> bool:
         """Whether instructions stand for the speed, as there is no time to measure."""
-        return self.device == "arm64-emulator"
-
-    @classmethod
-    def of(cls, cell: Gated, baseline: Arm | Absent, candidate: Arm | Absent) -> Comparison:
-        return cls(
-            name=cell.name,
-            format=cell.format,
-            precision=cell.precision,
-            resolution=cell.resolution,
-            baseline=baseline,
-            candidate=candidate,
-            tolerance=cell.tolerance,
-            device=cell.device,
-            threads=cell.threads,
-            variant=cell.variant,
-        )
+        return self.config.device == "arm64-emulator"
 
 
 @dataclass(frozen=True)
@@ -86,14 +68,9 @@ class _Ready:
     seed: int
 
     def pair(self, again: int = 0) -> AbstractContextManager[paired.Pair | paired.OnDevice]:
-        if self.asked.device == "desktop":
+        if self.asked.config.device == "desktop":
             return paired.opened(self.baseline.path, self.job, self.seed + again)
-        return paired.on_device(_runner(self.asked.device), self.cell, self.baseline.path, self.job, self.seed + again)
-
-    @property
-    def cell(self) -> Cell:
-        asked = self.asked
-        return Cell(asked.variant, asked.format, asked.precision, asked.resolution, asked.device, "cpu", asked.threads)
+        return paired.on_device(_runner(self.asked.config.device), self.baseline.path, self.job, self.seed + again)
 
 
 @dataclass(frozen=True)
@@ -164,22 +141,11 @@ def job_of(asked: Comparison, arm: Arm, footage: Footage, folder: Path) -> Job:
     """The job that runs `arm` over all of `footage`, whose frames are written into `folder` once a resolution."""
     from frames import score
 
-    height, width = asked.resolution
+    height, width = asked.config.resolution
     frames = folder / f"{footage.frames}x{height}x{width}.u8"
     if not frames.exists():
-        jobs.write_frames(frames, score.prepare(footage, asked.resolution)[0])
-    lengths = tuple(len(clip) for clip in footage.clips)
-    return Job(
-        arm.path,
-        asked.format,
-        asked.precision,
-        asked.resolution,
-        frames,
-        lengths,
-        "cpu",
-        asked.threads,
-        variant=asked.variant,
-    )
+        jobs.write_frames(frames, score.prepare(footage, asked.config.resolution)[0])
+    return Job(asked.config, arm.path, frames, tuple(len(clip) for clip in footage.clips))
 
 
 def _runner(device: str) -> Runner:
@@ -198,7 +164,7 @@ def _measure(ready: _Ready, footage: Footage, seconds: float, fail_at: float, sp
     from devices.desktop.environment import DesktopProbe
 
     findings = [] if speed_only else _on_paper(ready)
-    hazards = DesktopProbe().read().hazards if ready.asked.device == "desktop" else ()
+    hazards = DesktopProbe().read().hazards if ready.asked.config.device == "desktop" else ()
     start = time.monotonic()
     blocks: list[Block] = []
     try:
@@ -254,13 +220,13 @@ def _on_paper(ready: _Ready) -> list[Finding]:
 
 def _instructions(ready: _Ready) -> list[Finding]:
     """ARM instructions of an inference where they can be counted here; of int8 also on a core with dot products."""
-    if ready.asked.format != "tflite" or ready.job.threads != 1:
+    if ready.asked.config.format != "tflite" or ready.job.config.threads != 1:
         return [Finding("instructions", None, "ARM instructions are counted for TFLite on one thread only.")]
     from devices import instructions
 
     if reason := instructions.available():
         return [Finding("instructions", None, reason)]
-    cores = (instructions.PLAIN, instructions.DOT) if ready.asked.precision == "int8" else (instructions.PLAIN,)
+    cores = (instructions.PLAIN, instructions.DOT) if ready.asked.config.precision == "int8" else (instructions.PLAIN,)
     try:
         counts = {
             core: [instructions.count(arm.path, core) for arm in (ready.baseline, ready.candidate)] for core in cores

@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 
 from converters.artifact import Artifact
 from devices import plan
-from devices.contract import Cell, Counts, Result
+from devices.contract import Counts, Result
 from devices.instructions import known
+from devices.plan import Task
 from devices.run import Data, Outcome
 from frames.clip import Footage, Label, Picture
 from frames.score import Score
@@ -43,24 +44,19 @@ class Session:
 
 def record(outcome: Outcome, counts: Counts, data: Data, session: Session) -> Row:
     """The row of `outcome`, as of now."""
-    cell, artifact, result = outcome.task.cell, outcome.artifact, outcome.result
+    task, artifact, result = outcome.task, outcome.artifact, outcome.result
+    config = task.config
     row = Row(
-        cell=cell.name,
+        cell=config.name,
         run=session.run,
         time=datetime.now(UTC).isoformat(timespec="seconds"),
         status="failed",
         reason=outcome.reason,
-        variant=cell.variant,
-        format=cell.format,
-        precision=cell.precision,
-        resolution=cell.resolution,
-        device=cell.device,
-        unit=cell.unit,
-        threads=cell.threads,
+        **vars(config),
         evidence="measured",
-        checkpoint=outcome.task.checkpoint_sha,
+        checkpoint=task.source_sha,
         artifact=_artifact(artifact) if artifact else {},
-        network=cell.peer.to_dict() | {"peer": True} if cell.peer else network(cell.variant, cell.resolution),
+        network=task.peer.to_dict() | {"peer": True} if task.peer else network(config.variant, config.resolution),
         environment={"order_seed": session.seed, "order_position": outcome.position, "revision": revision_here()},
         retries=outcome.retries,
     )
@@ -71,13 +67,13 @@ def record(outcome: Outcome, counts: Counts, data: Data, session: Session) -> Ro
         status="ok",
         evidence=result.evidence,
         runtime=str(result.placement.get("runtime", "")),
-        accuracy=_accuracy(None if _untrained(cell) else outcome.score, data.for_cell(cell))
+        accuracy=_accuracy(None if _untrained(task) else outcome.score, data.for_task(task))
         | ({"from_host": result.from_host} if result.from_host else {}),
         timing=_timing(result, counts),
         placement=result.placement,
         environment=result.environment.facts | row.environment,
         hazards=result.environment.hazards,
-        examples=() if _untrained(cell) else examples(result.masks, data.footage, outcome.score),
+        examples=() if _untrained(task) else examples(result.masks, data.footage, outcome.score),
     )
 
 
@@ -87,11 +83,7 @@ def identity(row: Row) -> str | None:
         return None
     return plan.identity(
         row.artifact.get("key") or row.checkpoint,
-        row.format,
-        row.device,
-        row.unit,
-        row.threads,
-        row.resolution,
+        row.config,
         row.timing.get("counts", {}),
         row.accuracy.get("data_sha256", ""),
     )
@@ -163,9 +155,9 @@ def _artifact(artifact: Artifact) -> dict[str, Any]:
     }
 
 
-def _untrained(cell: Cell) -> bool:
+def _untrained(task: Task) -> bool:
     """Whether its masks say nothing: such a row has a speed and no accuracy."""
-    return cell.peer is not None and cell.peer.speed_only
+    return task.peer is not None and task.peer.speed_only
 
 
 def _accuracy(score: Score | None, data: Data) -> dict[str, Any]:

@@ -12,6 +12,8 @@ from typing import Any, Literal, get_args, get_type_hints
 
 from filelock import FileLock
 
+from devices.contract import Config
+
 SCHEMA = 1
 
 
@@ -58,6 +60,10 @@ class Row:
     """{"kind": "worst" | "typical", "frame": name, "iou": x, "jpeg": base64 of an overlay, 200 px wide at most}."""
     retries: int = 0
     schema: int = SCHEMA
+
+    @property
+    def config(self) -> Config:
+        return Config(**{f.name: getattr(self, f.name) for f in fields(Config)})
 
 
 def to_json(row: Row) -> str:

@@ -20,10 +20,10 @@ def describe(folder: Path, job: Job, cpus: int = 0, measure: bool = True) -> Pat
     `cpus` is the mask of processors to be bound to, one bit each, 0 for none. `measure` False scores only and marks
     the frames for an instruction counter. CellFailed for a format the runner cannot run.
     """
-    if job.format != "tflite":
-        raise CellFailed(f"the AArch64 runner runs tflite, not {job.format}")
-    if job.unit != "cpu":
-        raise CellFailed(f"the AArch64 runner runs on the cpu, not on the {job.unit}")
+    if job.config.format != "tflite":
+        raise CellFailed(f"the AArch64 runner runs tflite, not {job.config.format}")
+    if job.config.unit != "cpu":
+        raise CellFailed(f"the AArch64 runner runs on the cpu, not on the {job.config.unit}")
     check_peer(job, "the AArch64 runner")
     jobs.describe(folder, job)
     (folder / MODEL).write_bytes(pack.inside(job.model.read_bytes()))
@@ -51,12 +51,12 @@ def check_peer(job: Job, runner: str) -> None:
 
 def text(job: Job, cpus: int, measure: bool) -> str:
     """The content of job.txt."""
-    height, width = job.resolution
+    height, width = job.config.resolution
     values = {
         "model": MODEL,
         "height": height,
         "width": width,
-        "threads": job.threads,
+        "threads": job.config.threads,
         "cpus": f"{cpus:x}",
         "measure": int(measure),
         "warm_up_least": job.counts.warm_up_least,

@@ -130,11 +130,11 @@ def script(launch: str, frames: int, starts: set[int]) -> str:
 def measure(home: Home, job: Job, temporary: Path) -> Result:
     """Score and time `job` by launches of the user's benchmark_model. CellFailed when there is none on the phone."""
     tool, transport, limits = f"{HOME}/benchmark_model", home.transport, home.limits
-    if job.format != "tflite":
-        raise CellFailed(f"benchmark_model runs tflite, not {job.format}")
+    if job.config.format != "tflite":
+        raise CellFailed(f"benchmark_model runs tflite, not {job.config.format}")
     folder.check_peer(job, "benchmark_model")
     if "here" not in transport.run(f"chmod 755 {tool} && echo here", limits.shell):
-        raise CellFailed(f"the {job.unit} needs LiteRT's benchmark_model, pushed to {tool} by you")
+        raise CellFailed(f"the {job.config.unit} needs LiteRT's benchmark_model, pushed to {tool} by you")
 
     inputs, mask = ports(job.model)
     frames, starts = jobs.read_frames(job), set(np.cumsum([0, *job.sequences[:-1]]).tolist())
@@ -145,7 +145,7 @@ def measure(home: Home, job: Job, temporary: Path) -> Result:
         (place / f"frame.{i:05d}").write_bytes(frame_port.encode(frame / np.float32(255)))
     (place / "empty").write_bytes((prev_port or mask).encode(np.zeros(mask.shape, np.float32)))
     files = [(port, {"frame": "frame", "prev_mask": "prev"}[name]) for name, port in inputs.items()]
-    launch = command("../benchmark_model", folder.MODEL, files, "output", job.unit, job.threads)
+    launch = command("../benchmark_model", folder.MODEL, files, "output", job.config.unit, job.config.threads)
     limit = limits.run or LAUNCH_SECONDS * len(frames)
     # A time limit of its own: the one below ends the script, and not what the script has started.
     launch = f"timeout -s KILL {min(limit, LAUNCH_SECONDS):.0f} {launch}"
@@ -165,14 +165,14 @@ def measure(home: Home, job: Job, temporary: Path) -> Result:
         raise CellFailed(
             f"benchmark_model did not finish every frame; it ended with: {' '.join(last)[-300:] or 'nothing'}"
         )
-    launches = [parse(part, DELEGATES[job.unit][0]) for part in re.split(r"(?m)^.*STARTING!.*$", logs)[1:]]
+    launches = [parse(part, DELEGATES[job.config.unit][0]) for part in re.split(r"(?m)^.*STARTING!.*$", logs)[1:]]
     transport.pull(f"{remote}/masks", place / "masks", limits.pull)
     return result(launches, (place / "masks").read_bytes(), mask, job)
 
 
 def result(launches: list[Launch], raw: bytes, mask: Port, job: Job) -> Result:
     """The launches and their masks' bytes as one result. Unreachable when the masks are not all there."""
-    shape = (len(launches), *job.resolution)
+    shape = (len(launches), *job.config.resolution)
     masks = mask.decode(raw[: len(raw) // 4 * 4])
     if masks.size != np.prod(shape):
         raise Unreachable(f"the phone handed over {len(raw)} bytes of masks, which are not {len(launches)} masks")
@@ -184,7 +184,7 @@ def result(launches: list[Launch], raw: bytes, mask: Port, job: Job) -> Result:
         load_ns=first.init_ns,
         first_ns=first.first_ns,
         warm_up={"launches": len(launches), "runs_a_launch": RUNS},
-        placement={"runtime": "benchmark_model", "requested": job.unit, **first.placement},
+        placement={"runtime": "benchmark_model", "requested": job.config.unit, **first.placement},
     )
 
 

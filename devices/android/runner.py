@@ -16,7 +16,7 @@ from devices.aarch64_runner import build, folder
 from devices.android import benchmark_model
 from devices.android.home import Home, Limits, refused
 from devices.android.probe import AndroidProbe, big_cores, merge, wait_for_nominal
-from devices.contract import Cell, CellFailed, Counts, Environment, Job, Result
+from devices.contract import CellFailed, Counts, Environment, Job, Result
 from devices.transport import Transport, Unreachable, persevere
 
 ENDED = "== the runner ended with"
@@ -35,16 +35,16 @@ class AndroidPhone:
     limits: Limits = field(default_factory=Limits)
     attempts: int = 2
 
-    def run(self, cell: Cell, job: Job) -> Result:
-        """Measure one cell, or raise CellFailed with the last attempt's reason; retries are counted in the result."""
+    def run(self, job: Job) -> Result:
+        """Measure what `job` says, or raise CellFailed with the last attempt's reason; the result counts retries."""
         return persevere(self.attempts, lambda: self._attempt(job), lambda: self.transport.wait(self.limits.come_back))
 
     def _attempt(self, job: Job) -> Result:
         home = Home(self.transport, self.limits)
         before = wait_for_nominal(self._probe.read, self.limits.nominal)
         with tempfile.TemporaryDirectory(prefix="cell-") as temporary:
-            if job.unit == "cpu":
-                result = _measure_cpu(home, job, Path(temporary), self._mask(job.threads, before))
+            if job.config.unit == "cpu":
+                result = _measure_cpu(home, job, Path(temporary), self._mask(job.config.threads, before))
             else:
                 result = benchmark_model.measure(home, job, Path(temporary))
         told = result.environment

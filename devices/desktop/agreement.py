@@ -25,7 +25,7 @@ import numpy as np
 
 from converters.registry import converter, format_of
 from devices import job as jobs
-from devices.contract import Cell, CellFailed, Counts, Job
+from devices.contract import CellFailed, Config, Counts, Job
 from devices.desktop import environment
 from devices.desktop.runner import Desktop
 from models.variant import Resolution
@@ -86,11 +86,11 @@ class Ours:
         self.name = format_of(model)
         resolution = converter(self.name).load(model).resolution
         frames = jobs.write_frames(folder / "frames.u8", real_frames(resolution))
-        self.job = Job(model, self.name, "fp32", resolution, frames, (FRAMES,), threads=threads, counts=COUNTS)
-        self.cell = Cell("agreement", self.name, "fp32", resolution, "desktop", threads=threads)
+        config = Config("agreement", self.name, "fp32", resolution, threads=threads)
+        self.job = Job(config, model, frames, (FRAMES,), COUNTS)
 
     def __call__(self) -> Visit:
-        samples = np.array(Desktop().run(self.cell, self.job).model_ns) / 1e6
+        samples = np.array(Desktop().run(self.job).model_ns) / 1e6
         return Visit(float(np.median(samples)), float(samples.min()))
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from devices import job as jobs
 from devices.alarm import alarm
-from devices.contract import Cell, CellFailed, Job, Result
+from devices.contract import CellFailed, Job, Result
 from devices.desktop.environment import DesktopProbe, environment
 from devices.desktop.worker import DONE, READY, emulated
 
@@ -39,23 +39,25 @@ class Desktop:
 
     def expect(self, job: Job) -> None:
         """Start the process that will run `job`: it imports its runtime, and then sleeps."""
-        self._waiting[job.format, job.threads].append(Worker(self.worker, job.format, job.threads))
+        kind = job.config.format, job.config.threads
+        self._waiting[kind].append(Worker(self.worker, *kind))
 
-    def run(self, cell: Cell, job: Job) -> Result:
-        """Measure `cell` as `job` says, or raise CellFailed with the reason in one sentence.
+    def run(self, job: Job) -> Result:
+        """Measure what `job` says, or raise CellFailed with the reason in one sentence.
 
         The model and the frames are read where they lie. Interrupting this process ends the worker too.
         """
-        if job.unit != "cpu":
-            raise CellFailed(f"the desktop runner reaches the cpu only, not the unit {job.unit!r}")
-        waiting = self._waiting[job.format, job.threads]
-        worker = waiting.pop() if waiting else Worker(self.worker, job.format, job.threads)
+        if job.config.unit != "cpu":
+            raise CellFailed(f"the desktop runner reaches the cpu only, not the unit {job.config.unit!r}")
+        kind = job.config.format, job.config.threads
+        waiting = self._waiting[kind]
+        worker = waiting.pop() if waiting else Worker(self.worker, *kind)
         keep = False
         try:
             with worker.limited(self.time_limit or generous_limit(job)):
                 result = self._measure(worker, job)
             # What is not timed cannot be spoilt by what the process did before.
-            keep = emulated(job.format)
+            keep = emulated(job.config.format)
         finally:
             if keep:
                 waiting.append(worker)

@@ -16,7 +16,7 @@ from collections.abc import Callable
 from dataclasses import asdict, replace
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from devices import job as jobs
 from devices.contract import Environment, Job, Result
@@ -25,7 +25,6 @@ from devices.desktop.model_loop import ModelLoop, unrepeated
 from devices.desktop.placement import placement
 
 if TYPE_CHECKING:
-    from converters.artifact import Format, Precision
     from converters.session import Session
 
 RUNTIMES = {
@@ -47,7 +46,7 @@ def measure(job: Job) -> Result:
     `load_ns` is reading and preparing the model, its file in the system's cache, its runtime already imported:
     importing is Python's time. `first_ns` is the inference after it, tensors in and out.
     """
-    cpus = get_ready(job.format, job.threads)
+    cpus = get_ready(job.config.format, job.config.threads)
     frames, sequences = unrepeated(jobs.read_frames(job), job.sequences)
     scored = sum(job.sequences)
 
@@ -55,12 +54,12 @@ def measure(job: Job) -> Result:
     model = ModelLoop(session, frames, sequences)
     model.prepare()
     _, first_ns = timed(model.run)
-    if emulated(job.format):
+    if emulated(job.config.format):
         for _ in range(scored - 1):
             model.prepare()
             model.run()
         model.note()
-        placed = {"requested": job.unit, **placement(session)}
+        placed = {"requested": job.config.unit, **placement(session)}
         return Result(masks=model.masks[:scored], evidence="emulated", placement=placed)
     for _ in range(MEMORY_INFERENCES):
         model.run()
@@ -70,7 +69,7 @@ def measure(job: Job) -> Result:
 
     from devices.desktop.pipeline import PipelineLoop, camera_pictures
 
-    cv2.setNumThreads(job.threads)
+    cv2.setNumThreads(job.config.threads)
     pipeline = PipelineLoop(session, camera_pictures(frames))
     pipeline.prepare()
     pipeline.run()  # Its first resize allocates what the later ones use.
@@ -89,7 +88,7 @@ def measure(job: Job) -> Result:
         first_ns=first_ns,
         warm_up=asdict(warm),
         peak_memory_bytes=peak,
-        placement={"requested": job.unit, "cpus": cpus, **placement(session)},
+        placement={"requested": job.config.unit, "cpus": cpus, **placement(session)},
         environment=Environment(facts={"pinned": cpus is not None, **watch.facts()}),
     )
 
@@ -105,17 +104,18 @@ def get_ready(format: str, threads: int) -> list[int] | None:
 
 
 def open_session(job: Job) -> Session:
-    if job.format == "pytorch":
+    config = job.config
+    if config.format == "pytorch":
         from devices.baseline import Eager
 
-        return Eager(job.model, job.threads, job.resolution)
+        return Eager(job.model, config.threads, config.resolution)
     if job.peer:
         from converters.peer import open_peer
 
-        return open_peer(job.peer, job.model, job.threads)
+        return open_peer(job.peer, job.model, config.threads)
     from converters.registry import converter
 
-    return converter(cast("Format", job.format)).load(job.model, job.threads, cast("Precision", job.precision))
+    return converter(config.format).load(job.model, config.threads, config.precision)
 
 
 def import_runtime(format: str) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from devices import instructions
 from devices import job as jobs
 from devices.catalog import Phone
-from devices.contract import Cell, CellFailed, Job, Result
+from devices.contract import CellFailed, Job, Result
 from devices.estimate.counts import core
 from devices.estimate.phone import known
 
@@ -22,17 +22,17 @@ class Estimator:
 
     phone: Phone
 
-    def run(self, cell: Cell, job: Job) -> Result:
+    def run(self, job: Job) -> Result:
         """CellFailed for what the published times say nothing about: another precision, unit or number of threads."""
         from devices.desktop.worker import open_session
         from frames.score import predict
 
-        if (job.unit, job.threads) != ("cpu", 1):
+        if (job.config.unit, job.config.threads) != ("cpu", 1):
             raise CellFailed(f"the published times of the {self.phone.name} are of one thread of its CPU")
-        found = known(self.phone.key, job.precision)
+        found = known(self.phone.key, job.config.precision)
         if found is None:
-            raise CellFailed(f"nobody published times of {job.precision} networks on the {self.phone.name}")
-        on = core(self.phone, job.precision)
+            raise CellFailed(f"nobody published times of {job.config.precision} networks on the {self.phone.name}")
+        on = core(self.phone, job.config.precision)
         counted = _count(job.model, on)
         session = open_session(job)
         masks = predict(session, jobs.read_frames(job), job.sequences)
@@ -40,7 +40,7 @@ class Estimator:
             masks=masks,
             evidence="estimated",
             instructions_per_frame=counted,
-            placement={"runtime": session.facts["runtime"], "requested": job.unit},
+            placement={"runtime": session.facts["runtime"], "requested": job.config.unit},
             estimate={
                 **asdict(found.estimate(counted)),
                 "instructions": counted,

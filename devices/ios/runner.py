@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from devices import job as jobs
-from devices.contract import Cell, CellFailed, Job, Result
+from devices.contract import CellFailed, Job, Result
 from devices.ios.link import Link, Missing, Start
 from devices.ios.probe import environment
 from devices.transport import Unreachable, persevere
@@ -53,11 +53,11 @@ class IPhone:
     limits: Limits = Limits()
     attempts: int = 2
 
-    def run(self, cell: Cell, job: Job) -> Result:
-        """Measure one cell, or raise CellFailed with the last attempt's reason; retries are counted in the result."""
-        if job.format != "coreml":
-            raise CellFailed(f"an iPhone runs coreml, not {job.format}")
-        if job.precision == "int8" and 0 < self.major < INT8_SINCE:
+    def run(self, job: Job) -> Result:
+        """Measure what `job` says, or raise CellFailed with the last attempt's reason; the result counts retries."""
+        if job.config.format != "coreml":
+            raise CellFailed(f"an iPhone runs coreml, not {job.config.format}")
+        if job.config.precision == "int8" and 0 < self.major < INT8_SINCE:
             raise CellFailed(
                 f"int8 weights in an ML program need iOS {INT8_SINCE}, and this iPhone has iOS {self.major}"
             )

@@ -23,7 +23,7 @@ KEYS = {"evidence", "model_ns", "pipeline_ns", "load_ns", "first_ns", "warm_up",
 
 def masks_bytes(job: Job) -> int:
     """How long the masks of `job` must be."""
-    height, width = job.resolution
+    height, width = job.config.resolution
     return 4 * sum(job.sequences) * height * width
 
 
@@ -51,7 +51,7 @@ def read(folder: Path, job: Job, phone_facts: Mapping[str, Any], retries: int) -
         raise CellFailed("the browser's clock is too coarse: most samples took no time at all")
     return replace(
         result,
-        environment=Environment(everything, phone.hazards(everything, median, job.unit)),
+        environment=Environment(everything, phone.hazards(everything, median, job.config.unit)),
         retries=retries,
     )
 

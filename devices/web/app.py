@@ -17,7 +17,7 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response
 
 from devices import job as jobs
-from devices.contract import Cell, CellFailed, Job
+from devices.contract import CellFailed, Job
 from devices.web import answer
 from devices.web.board import Board, Refused, Seat
 from devices.web.site import Handler, Pages, Routes
@@ -27,7 +27,7 @@ from devices.web.site import Handler, Pages, Routes
 class Site(Pages):
     """One run's pages. `asked` are the cells in the order in which every phone measures them."""
 
-    asked: Sequence[tuple[Cell, Job]]
+    asked: Sequence[Job]
     board: Board
 
     def routes(self) -> Routes:
@@ -61,13 +61,13 @@ class Site(Pages):
 
     async def plan(self, request: Request) -> Response:
         """What the page says before it begins, and how often it must be heard of."""
-        return JSONResponse({"cells": [_told(cell, job) for cell, job in self.asked]})
+        return JSONResponse({"cells": [_told(job) for job in self.asked]})
 
     async def model(self, request: Request) -> Response:
-        return FileResponse(self._asked(request)[1].model, media_type="application/octet-stream")
+        return FileResponse(self._asked(request).model, media_type="application/octet-stream")
 
     async def frames(self, request: Request) -> Response:
-        return FileResponse(self._asked(request)[1].frames, media_type="application/octet-stream")
+        return FileResponse(self._asked(request).frames, media_type="application/octet-stream")
 
     async def join(self, request: Request) -> Response:
         told = _json(await _body(request, answer.FACTS_BYTES))
@@ -82,14 +82,14 @@ class Site(Pages):
         index = self.board.next(self._seat(request))
         if index is None:
             return JSONResponse({"end": True})
-        cell, job = self.asked[index]
+        job = self.asked[index]
         # Cells of one run share their frames: the page fetches them once.
-        first = next(i for i, (_, other) in enumerate(self.asked) if other.frames == job.frames)
+        first = next(i for i, other in enumerate(self.asked) if other.frames == job.frames)
         return JSONResponse(
             {
                 "index": index,
-                **_told(cell, job),
-                "resolution": job.resolution,
+                **_told(job),
+                "resolution": job.config.resolution,
                 "sequences": job.sequences,
                 "counts": asdict(job.counts),
                 "model": f"models/{index}",
@@ -103,7 +103,7 @@ class Site(Pages):
 
     async def masks(self, request: Request) -> Response:
         seat, index = self._measuring(request)
-        _, job = self.asked[index]
+        job = self.asked[index]
         masks = await _body(request, answer.masks_bytes(job))
         self._answer(seat, index).joinpath("masks.f32").write_bytes(masks)
         return Response(status_code=204)
@@ -111,7 +111,7 @@ class Site(Pages):
     async def result(self, request: Request) -> Response:
         """The last part of an answer. A bad one costs its cell; the page is told why."""
         seat, index = self._measuring(request)
-        _, job = self.asked[index]
+        job = self.asked[index]
         text = await _body(request, answer.RESULT_BYTES)
         folder = jobs.describe(self._answer(seat, index), job)
         (folder / "result.json").write_bytes(text)
@@ -136,7 +136,7 @@ class Site(Pages):
     def _index(self, request: Request) -> int:
         return int(request.path_params["index"])
 
-    def _asked(self, request: Request) -> tuple[Cell, Job]:
+    def _asked(self, request: Request) -> Job:
         if self._index(request) >= len(self.asked):
             raise HTTPException(404)
         return self.asked[self._index(request)]
@@ -153,13 +153,13 @@ class Site(Pages):
         return folder
 
 
-def _told(cell: Cell, job: Job) -> dict[str, Any]:
+def _told(job: Job) -> dict[str, Any]:
     return {
-        "variant": cell.variant,
-        "format": job.format,
-        "precision": job.precision,
-        "unit": job.unit,
-        "threads": job.threads,
+        "variant": job.config.variant,
+        "format": job.config.format,
+        "precision": job.config.precision,
+        "unit": job.config.unit,
+        "threads": job.config.threads,
         "peer": job.peer is not None,
     }
 

@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from devices.contract import Cell, CellFailed, Counts, Job
+from devices.contract import CellFailed, Counts, Job
 from devices.fleet import Began, Ended, Joined
 from devices.web import packages
 from devices.web.announce import Say, announce, say
@@ -31,7 +31,7 @@ class Browsers:
     """Whether the page is opened on Android phones that are attached."""
     say: Say = say
 
-    def run_all(self, asked: Sequence[tuple[Cell, Job]]) -> Iterator[Joined | Began | Ended]:
+    def run_all(self, asked: Sequence[Job]) -> Iterator[Joined | Began | Ended]:
         """As devices.fleet.Fleet says; CellFailed also when no phone came within `patience`."""
         try:
             packages.install()
@@ -40,7 +40,7 @@ class Browsers:
         from devices.web.app import Site
         from devices.web.serve import serving
 
-        board = Board([generous_limit(job.counts, sum(job.sequences)) for _, job in asked])
+        board = Board([generous_limit(job.counts, sum(job.sequences)) for job in asked])
         site = Site(asked, board)
         with serving(site) as places:
             announce(places, site.token, self.usb, self.say)

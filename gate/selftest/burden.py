@@ -51,7 +51,7 @@ class Burdened(Hourglass):
         return super().logits(frame, prev_mask) + SHARE * self.burden(picture).mean(dim=(1, 2, 3), keepdim=True)
 
 
-def convert(checkpoint: Path, format: Format, resolution: Resolution, width: int, folder: Path) -> Path:
+def convert(checkpoint: Path, format: str, resolution: Resolution, width: int, folder: Path) -> Path:
     """The float32 artifact of `checkpoint` with a burden of `width` channels, in `folder`, made once for its name.
 
     By a process of its own, for converters talk on stderr as they please. ValueError with its last words if it fails.

@@ -17,10 +17,10 @@ from pathlib import Path
 
 import numpy as np
 
+from devices.contract import Config
 from gate import arms
 from gate.blocks import effects
 from gate.decision import estimate
-from gate.declared import Gated
 from models.variant import DEFAULT_RESOLUTION
 
 SLOWDOWN = 0.05
@@ -49,38 +49,38 @@ class Slower:
     injected: float
 
 
-def find(cell: Gated, plain: arms.Arm, checkpoint: Path, folder: Path, say: Callable[[str], None]) -> Slower:
+def find(config: Config, plain: arms.Arm, checkpoint: Path, folder: Path, say: Callable[[str], None]) -> Slower:
     """A burden for `checkpoint`, calibrated on this machine and kept in `folder`; minutes, where nothing else runs."""
     from gate.selftest import burden
 
     measured: dict[int, Found] = {}
     for helping in range(HELPINGS):
         width = next_width(measured)
-        arm = arms.of_file(burden.convert(checkpoint, cell.format, DEFAULT_RESOLUTION, width, folder), cell.format)
-        fresh = _helping(cell, plain, arm, seed=PROCESSES * helping)
+        arm = arms.of_file(burden.convert(checkpoint, config.format, DEFAULT_RESOLUTION, width, folder), config.format)
+        fresh = _helping(config, plain, arm, seed=PROCESSES * helping)
         before = measured.get(width, ([], []))
         measured[width] = before[0] + fresh[0], before[1] + fresh[1]
         say(f"calibrating: {words(width, measured[width])}")
         if settled(measured):
             break
     width = settled(measured) or min(measured, key=lambda w: abs(share(measured[w]) - SLOWDOWN))
-    arm = arms.of_file(burden.convert(checkpoint, cell.format, DEFAULT_RESOLUTION, width, folder), cell.format)
+    arm = arms.of_file(burden.convert(checkpoint, config.format, DEFAULT_RESOLUTION, width, folder), config.format)
     injected = share(measured[width])
     told = {w: {"share": share(found), "blocks": len(found[0])} for w, found in sorted(measured.items())}
     values = {"width": width, "injected": injected, "sha256": arm.sha256, "measured": told}
-    _kept(cell, folder).write_text(json.dumps(values, indent=1) + "\n")
+    _kept(config, folder).write_text(json.dumps(values, indent=1) + "\n")
     return Slower(arm, injected)
 
 
-def kept(cell: Gated, checkpoint: Path, folder: Path) -> Slower | None:
+def kept(config: Config, checkpoint: Path, folder: Path) -> Slower | None:
     """What `find` kept in `folder` for `checkpoint`; None when there is none, or its artifact is another by now."""
     from gate.selftest import burden
 
-    if not _kept(cell, folder).exists():
+    if not _kept(config, folder).exists():
         return None
-    values = json.loads(_kept(cell, folder).read_text())
-    path = burden.convert(checkpoint, cell.format, DEFAULT_RESOLUTION, values["width"], folder)
-    arm = arms.of_file(path, cell.format)
+    values = json.loads(_kept(config, folder).read_text())
+    path = burden.convert(checkpoint, config.format, DEFAULT_RESOLUTION, values["width"], folder)
+    arm = arms.of_file(path, config.format)
     return Slower(arm, values["injected"]) if arm.sha256 == values["sha256"] else None
 
 
@@ -121,7 +121,7 @@ def words(width: int, found: Found) -> str:
     return f"{width} channels, {of.blocks} blocks: {share(found):+.1%}{between}"
 
 
-def _helping(cell: Gated, plain: arms.Arm, slower: arms.Arm, seed: int) -> Found:
+def _helping(config: Config, plain: arms.Arm, slower: arms.Arm, seed: int) -> Found:
     """The blocks of PROCESSES fresh processes."""
     from devices import paired
     from frames.sample import embedded
@@ -129,12 +129,12 @@ def _helping(cell: Gated, plain: arms.Arm, slower: arms.Arm, seed: int) -> Found
 
     blocks = []
     with tempfile.TemporaryDirectory(prefix="gate-") as temporary:
-        job = job_of(Comparison.of(cell, plain, slower), slower, embedded(), Path(temporary))
+        job = job_of(Comparison(config, plain, slower), slower, embedded(), Path(temporary))
         for process in range(PROCESSES):
             with paired.opened(plain.path, job, seed + process) as pair:
                 blocks += pair.blocks(BLOCKS)
     return effects(blocks)
 
 
-def _kept(cell: Gated, folder: Path) -> Path:
-    return folder / f"calibration-{cell.variant}-{cell.format}.json"
+def _kept(config: Config, folder: Path) -> Path:
+    return folder / f"calibration-{config.variant}-{config.format}.json"

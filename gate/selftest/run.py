@@ -16,11 +16,12 @@ from functools import partial
 from pathlib import Path
 
 from converters.artifact import Format
+from devices.contract import Config
 from devices.plan import Weights
 from gate import arms
 from gate.blocks import effects
 from gate.decision import MOST
-from gate.declared import Gated, Tolerance
+from gate.declared import Tolerance
 from gate.run import Comparison, run
 from gate.selftest import calibrate, simulate, trials
 from gate.selftest.calibrate import SLOWDOWN
@@ -90,16 +91,16 @@ def real(
 
     end = time.monotonic() + (math.inf if minutes is None else 60 * minutes)
     footage = embedded()
-    cell = Gated(variant, format, tolerance=Tolerance(slowdown=TOLERANCE))
-    plain = arms.of_checkout([cell], {variant: weights})[cell]
+    config = Config(variant, format)
+    plain = arms.of_checkout([config], {variant: weights})[config]
     if isinstance(plain, arms.Absent):
         raise ValueError(plain.reason)
     folder.mkdir(parents=True, exist_ok=True)
     ledger = folder / "self-test.jsonl"
     kept = [t for t in trials.read(ledger) if t.format == format]
-    slower = calibrate.kept(cell, weights.path, folder)
+    slower = calibrate.kept(config, weights.path, folder)
     if slower is None and time.monotonic() < end:
-        slower = calibrate.find(cell, plain, weights.path, folder, say)
+        slower = calibrate.find(config, plain, weights.path, folder, say)
     burden = slower.arm.sha256 if slower else None
     mine = trials.counted(kept, neighbour, burden)
     others = [t for t in kept if t not in mine]
@@ -109,7 +110,7 @@ def real(
                 say(f"The {minutes:g} minutes are over; the same command goes on.")
                 break
             assert slower
-            asked = Comparison.of(cell, plain, plain if arm == EQUAL else slower.arm)
+            asked = Comparison(config, plain, plain if arm == EQUAL else slower.arm, Tolerance(slowdown=TOLERANCE))
             (verdict,) = run([asked], footage, seconds, seed=1000 * index, speed_only=True, frames=Path(frames))
             trial = _trial(arm, neighbour, format, verdict)
             if arm == SLOWER:

@@ -17,7 +17,7 @@ from converters import peer as peers
 from converters.artifact import Artifact, Failure, Spec
 from converters.peer import fetch, hash_of, open_peer
 from devices import job as jobs
-from devices.contract import Counts, Job
+from devices.contract import Config, Counts, Job
 from devices.desktop.worker import measure
 from frames.clip import Clip, Footage
 from frames.evaluate import evaluate
@@ -256,7 +256,7 @@ def test_a_peer_is_an_artifact_and_is_timed_by_the_worker(tmp_path):
     assert isinstance(made, Artifact)
     assert made.graph["ops"] == {"Identity": 1}
     frames = np.full((3, 16, 32, 3), 51, np.uint8)
-    job = Job(made.path, "onnx", "fp32", (16, 32), tmp_path, (3,), counts=Counts(2, 0.1, 3, 0.0), peer=entry)
+    job = Job(Config("theirs", "onnx", resolution=(16, 32)), made.path, tmp_path, (3,), Counts(2, 0.1, 3, 0.0), entry)
     folder = jobs.write(tmp_path / "job", job, frames)
     result = measure(jobs.read(folder))
     assert result.masks == pytest.approx(0.2)

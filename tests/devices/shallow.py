@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from converters.artifact import Format, Precision, Spec
-from devices.contract import Counts
+from devices.contract import Counts, Job
 from models.variant import Variant
 
 if TYPE_CHECKING:
@@ -61,3 +62,8 @@ def waves() -> NDArray[np.uint8]:
     y, x = np.mgrid[: RESOLUTION[0], : RESOLUTION[1]]
     planes = [128 + 127 * np.sin(x / (5 + i) + c) * np.cos(y / (7 - i)) for i in range(3) for c in range(3)]
     return np.stack(planes, -1).reshape(*RESOLUTION, 3, 3).transpose(2, 0, 1, 3).astype(np.uint8)
+
+
+def configured(job: Job, **changes: Any) -> Job:
+    """The same job with its configuration changed."""
+    return replace(job, config=replace(job.config, **changes))

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from converters.artifact import Artifact, Failure, Spec
-from devices.contract import QUICK, Cell, CellFailed, Job
+from devices.contract import QUICK, CellFailed, Job
 from devices.fleet import Began, Ended, Joined
 from devices.plan import Options, Plan, make
 from devices.run import Further, Outcome, Started, measure
@@ -22,15 +22,15 @@ class Pair:
 
     names: tuple[str, ...] = ("Pixel 8", "iPhone")
 
-    def run_all(self, asked: Sequence[tuple[Cell, Job]]) -> Iterator[Joined | Began | Ended]:
+    def run_all(self, asked: Sequence[Job]) -> Iterator[Joined | Began | Ended]:
         if not self.names:
             raise CellFailed("no phone came")
         for name in self.names:
             yield Joined(name)
-            for index, (cell, job) in enumerate(asked):
+            for index, job in enumerate(asked):
                 yield Began(name, index)
-                lost = cell.format == "onnx" and name == self.names[-1]
-                yield Ended(name, index, CellFailed("lost") if lost else Thresholder().run(cell, job))
+                lost = job.config.format == "onnx" and name == self.names[-1]
+                yield Ended(name, index, CellFailed("lost") if lost else Thresholder().run(job))
 
 
 @pytest.fixture
@@ -46,7 +46,7 @@ def made(plan: Plan) -> dict[Spec, Artifact | Failure]:
 
 def test_every_device_has_a_row_a_cell_under_its_own_name(plan, made, data) -> None:  # noqa: F811
     events = list(measure(plan.tasks, plan, made, Pair(), data))
-    done = {event.task.cell.name: event for event in events if isinstance(event, Outcome)}
+    done = {event.task.config.name: event for event in events if isinstance(event, Outcome)}
     assert [name.split("/")[4] for name in done] == ["web:Pixel 8", "web:Pixel 8", "web:iPhone", "web:iPhone"]
     assert [event.reason for event in done.values()] == [None, None, "lost", None]
     assert [event.position for event in done.values()] == [0, 1, 0, 1]
@@ -60,7 +60,7 @@ def test_what_could_not_be_made_reaches_no_device(plan, made, data) -> None:  # 
     onnx = next(spec for spec in made if spec.format == "onnx")
     made[onnx] = Failure(onnx, "onnxscript is not installed")
     done = [event for event in measure(plan.tasks, plan, made, Pair(), data) if isinstance(event, Outcome)]
-    assert [event.task.cell.device for event in done] == ["web", "web:Pixel 8", "web:iPhone"]
+    assert [event.task.config.device for event in done] == ["web", "web:Pixel 8", "web:iPhone"]
     assert done[0].reason == "onnxscript is not installed"
 
 
@@ -74,7 +74,7 @@ def test_a_model_path_is_that_of_the_artifact(plan, made, data) -> None:  # noqa
 
     class Looker(Pair):
         def run_all(self, asked):
-            paths.extend(job.model for _, job in asked)
+            paths.extend(job.model for job in asked)
             return super().run_all(asked)
 
     list(measure(plan.tasks, plan, made, Looker(), data))

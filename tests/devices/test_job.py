@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from devices import job as jobs
-from devices.contract import CellFailed, Counts, Environment, Job, Result
+from devices.contract import CellFailed, Config, Counts, Environment, Job, Result
 
 H, W, N = 4, 6, 5
 
@@ -26,7 +26,9 @@ def job(tmp_path: Path) -> Job:
     model.parent.mkdir()
     model.write_text("graph")
     model.with_suffix(".bin").write_text("weights")
-    return Job(model, "openvino", "fp32", (H, W), Path("frames.u8"), (2, 3), threads=2, counts=Counts(seconds=0.5))
+    return Job(
+        Config("tiny", "openvino", resolution=(H, W), threads=2), model, Path("frames.u8"), (2, 3), Counts(seconds=0.5)
+    )
 
 
 @pytest.fixture

@@ -12,8 +12,9 @@ import pytest
 
 from devices import job as jobs
 from devices import paired
-from devices.contract import Cell, CellFailed, Counts, Environment, Job, Result
+from devices.contract import CellFailed, Config, Counts, Environment, Job, Result
 from devices.paired import BASELINE, CANDIDATE, CONTROL
+from tests.devices.shallow import configured
 
 H, W = 32, 64
 SEQUENCES = (3, 2)
@@ -48,7 +49,7 @@ def job(tmp_path_factory: pytest.TempPathFactory) -> Job:
     network(folder / "baseline.onnx", 0.25)
     frames = np.random.default_rng(0).integers(0, 256, (sum(SEQUENCES), H, W, 3), np.uint8)
     shared = jobs.write_frames(folder / "frames.u8", frames)
-    return Job(network(folder / "candidate.onnx", 0.5), "onnx", "fp32", (H, W), shared, SEQUENCES, variant="tiny")
+    return Job(Config("tiny", "onnx", resolution=(H, W)), network(folder / "candidate.onnx", 0.5), shared, SEQUENCES)
 
 
 def baseline(job: Job) -> Path:
@@ -117,7 +118,7 @@ def test_a_process_that_hangs_is_ended(job: Job, monkeypatch: pytest.MonkeyPatch
 
 
 def test_another_unit_is_refused(job: Job) -> None:
-    with pytest.raises(CellFailed, match="cpu only"), paired.opened(baseline(job), replace(job, unit="gpu"), 0):
+    with pytest.raises(CellFailed, match="cpu only"), paired.opened(baseline(job), configured(job, unit="gpu"), 0):
         pass
 
 
@@ -127,18 +128,17 @@ class Recorded:
     def __init__(self) -> None:
         self.given: list[str] = []
 
-    def run(self, cell: Cell, job: Job) -> Result:
+    def run(self, job: Job) -> Result:
         self.given.append(job.model.stem)
         assert job.counts == paired.VISIT
-        masks = np.zeros((sum(job.sequences), *job.resolution), np.float32)
+        masks = np.zeros((sum(job.sequences), *job.config.resolution), np.float32)
         times = (1000 + len(self.given),) * 3
         return Result(masks, "measured", times, placement={"runtime": "X"}, environment=Environment())
 
 
 def test_on_a_device_each_visit_is_a_job_in_the_same_order(job: Job) -> None:
     runner = Recorded()
-    cell = Cell("tiny", "onnx", "fp32", (H, W), "phone")
-    with paired.on_device(runner, cell, baseline(job), replace(job, counts=Counts()), seed=0) as pair:
+    with paired.on_device(runner, baseline(job), replace(job, counts=Counts()), seed=0) as pair:
         blocks = [*pair.blocks(1), *pair.blocks(1)]
         assert set(pair.look().masks) == {BASELINE, CANDIDATE}
     for index, block in enumerate(blocks):

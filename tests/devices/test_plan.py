@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from cli.measuring import show
-from devices.contract import FULL, QUICK
+from devices.contract import FULL, QUICK, Config
 from devices.plan import CELL_FORMATS, Options, Weights, identity, make, seconds, shuffled
 from models.variant import REFERENCE, VARIANTS
 
@@ -19,17 +19,19 @@ def test_a_network_is_measured_at_its_own_resolution_unless_another_is_asked_for
     small = replace(VARIANTS["s4-skip-plain"], resolution=(64, 96))
     monkeypatch.setitem(VARIANTS, "s4-skip-plain", small)
     asked = Options(variants="s4-skip-plain,s16-skip-plain", formats=("onnx",))
-    assert [task.cell.resolution for task in make(asked, {}).tasks] == [(64, 96), (256, 256)]
+    assert [task.config.resolution for task in make(asked, {}).tasks] == [(64, 96), (256, 256)]
     other = make(replace(asked, resolution=(32, 32)), {})
-    assert {task.cell.resolution for task in other.tasks} == {(32, 32)}
+    assert {task.config.resolution for task in other.tasks} == {(32, 32)}
 
 
 def test_the_default_is_every_reference_variant_in_every_format_and_the_baseline() -> None:
     plan = make(Options(), TRAINED)
-    assert {(t.cell.variant, t.cell.format) for t in plan.tasks} == {(v, f) for v in REFERENCE for f in CELL_FORMATS}
+    assert {(t.config.variant, t.config.format) for t in plan.tasks} == {
+        (v, f) for v in REFERENCE for f in CELL_FORMATS
+    }
     assert len(plan.tasks) == 60
     assert len(plan.specs) == 48
-    assert all(t.cell.precision == "fp32" for t in plan.tasks)
+    assert all(t.config.precision == "fp32" for t in plan.tasks)
 
 
 def test_a_spec_says_what_its_cell_measures() -> None:
@@ -37,29 +39,29 @@ def test_a_spec_says_what_its_cell_measures() -> None:
     (task,) = make(options, TRAINED).tasks
     assert task.spec is not None
     assert (task.spec.variant, task.spec.format, task.spec.precision) == ("s4-skip-plain", "tflite", "int8")
-    assert task.spec.resolution == task.cell.resolution == (128, 256)
-    assert task.spec.checkpoint_sha == task.checkpoint_sha == "s4-skip-plain" * 2
+    assert task.spec.resolution == task.config.resolution == (128, 256)
+    assert task.spec.checkpoint_sha == task.source_sha == "s4-skip-plain" * 2
 
 
 def test_the_baseline_is_float32_once_whatever_precisions_are_asked_for() -> None:
     plan = make(Options(variants="s4-skip-plain", precisions=("fp16", "int8")), TRAINED)
-    baseline = [t for t in plan.tasks if t.cell.format == "pytorch"]
-    assert [(t.cell.precision, t.spec) for t in baseline] == [("fp32", None)]
+    baseline = [t for t in plan.tasks if t.config.format == "pytorch"]
+    assert [(t.config.precision, t.spec) for t in baseline] == [("fp32", None)]
     assert len(plan.specs) == 8
 
 
 def test_a_variant_without_checkpoint_keeps_its_cells_and_needs_no_conversion() -> None:
     plan = make(Options(variants="s4-skip-*"), {"s4-skip-plain": TRAINED["s4-skip-plain"]})
-    absent = [t for t in plan.tasks if t.cell.variant == "s4-skip-dense"]
+    absent = [t for t in plan.tasks if t.config.variant == "s4-skip-dense"]
     assert len(absent) == len(CELL_FORMATS)
-    assert all(t.cell.checkpoint is None and t.spec is None for t in absent)
+    assert all(t.weights is None and t.spec is None for t in absent)
     assert {s.variant for s in plan.specs} == {"s4-skip-plain"}
 
 
 def test_shares_are_disjoint_and_together_the_whole() -> None:
     whole = make(Options(), TRAINED).tasks
     shares = [make(Options(shard=(i, 7)), TRAINED).tasks for i in range(1, 8)]
-    assert sorted(t.cell.name for share in shares for t in share) == sorted(t.cell.name for t in whole)
+    assert sorted(t.config.name for share in shares for t in share) == sorted(t.config.name for t in whole)
     assert max(map(len, shares)) - min(map(len, shares)) <= 1
 
 
@@ -88,20 +90,21 @@ def test_options_that_mean_nothing_are_refused_in_a_sentence(options: Options, w
 
 def test_every_ingredient_of_a_measurement_is_in_its_identity() -> None:
     counts = {"samples": 64, "seconds": 0.7}
-    same = ("key", "onnx", "desktop", "cpu", 1, (256, 256), counts, "data")
+    config = Config("any", "onnx")
+    same = ("key", config, counts, "data")
     others = [
         ("yek", *same[1:]),
-        (same[0], "tflite", *same[2:]),
-        (*same[:2], "pixel2", *same[3:]),
-        (*same[:3], "gpu", *same[4:]),
-        (*same[:4], 2, *same[5:]),
-        (*same[:5], (256, 128), *same[6:]),
-        (*same[:6], counts | {"seconds": 0.8}, same[7]),
-        (*same[:7], "other data"),
+        (same[0], replace(config, format="tflite"), *same[2:]),
+        (same[0], replace(config, device="pixel2"), *same[2:]),
+        (same[0], replace(config, unit="gpu"), *same[2:]),
+        (same[0], replace(config, threads=2), *same[2:]),
+        (same[0], replace(config, resolution=(256, 128)), *same[2:]),
+        (*same[:2], counts | {"seconds": 0.8}, same[3]),
+        (*same[:3], "other data"),
     ]
     identities = [identity(*arguments) for arguments in (same, *others)]  # type: ignore[arg-type]
     assert len(set(identities)) == len(identities)
-    assert identity(*same[:6], dict(reversed(counts.items())), "data") == identities[0]  # type: ignore[arg-type]
+    assert identity("key", config, dict(reversed(counts.items())), "data") == identities[0]
 
 
 def test_the_estimate_grows_with_what_is_asked_for() -> None:

@@ -23,7 +23,7 @@ from devices.android.adb import Adb
 from devices.android.home import Limits
 from devices.android.runner import AndroidPhone
 from devices.catalog import phones
-from devices.contract import Cell, Job, Result, Unit
+from devices.contract import Config, Job, Result, Unit
 from devices.emulator import Arm64Emulator
 from devices.estimate.phone import known
 from devices.estimate.runner import Estimator
@@ -48,7 +48,7 @@ WEIGHTS = checkpoint.FOLDER / f"{NAME}.safetensors"
 SIZE = (128, 128)
 """Half of what it was trained for: a frame under an emulator takes a quarter of the time."""
 
-Ask = Callable[..., tuple[Cell, Job]]
+Ask = Callable[..., Job]
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +62,7 @@ def footage() -> Footage:
 
 @pytest.fixture(scope="module")
 def ask(footage: Footage, tmp_path_factory: pytest.TempPathFactory) -> Ask:
-    """Makes the cell and the job of the trained network in a format, which is converted once."""
+    """Makes the job of the trained network in a format, which is converted once."""
     folder = tmp_path_factory.mktemp("reference")
     prepared, sequences = prepare(footage, SIZE)
     frames = jobs.write_frames(folder / "frames.u8", prepared)
@@ -75,9 +75,8 @@ def ask(footage: Footage, tmp_path_factory: pytest.TempPathFactory) -> Ask:
         network = fold(checkpoint.load(WEIGHTS).network())
         return module.convert(network, spec, folder / f"{NAME}{module.SUFFIX}", None)
 
-    def make(format: Format, device: str, unit: Unit = "cpu") -> tuple[Cell, Job]:
-        cell = Cell(NAME, format, "fp32", SIZE, device, unit)
-        return cell, Job(model(format), format, "fp32", SIZE, frames, sequences, unit, counts=COUNTS, variant=NAME)
+    def make(format: Format, device: str, unit: Unit = "cpu") -> Job:
+        return Job(Config(NAME, format, "fp32", SIZE, device, unit), model(format), frames, sequences, COUNTS)
 
     return make
 
@@ -85,7 +84,7 @@ def ask(footage: Footage, tmp_path_factory: pytest.TempPathFactory) -> Ask:
 def check(result: Result, job: Job, footage: Footage, close: float = 1e-5) -> None:
     """The masks of `result` are those that this machine makes of the same artifact, and they show the person."""
     frames = jobs.read_frames(job)
-    session = converter(cast("Format", job.format)).load(job.model)
+    session = converter(cast("Format", job.config.format)).load(job.model)
     here = predict(session, frames, job.sequences)
     assert np.abs(result.masks - here).max() < close
     assert np.abs(predict(session, frames, job.sequences, prev="empty") - here).max() > 100 * close, "not fed back"
@@ -97,8 +96,8 @@ def check(result: Result, job: Job, footage: Footage, close: float = 1e-5) -> No
 def test_the_real_adb_pushes_runs_and_pulls(
     make_phone: Callable, adb_server: str, qemu: str, ask: Ask, footage: Footage
 ) -> None:
-    cell, job = ask("tflite", "pixel2")
-    result = AndroidPhone(Adb(make_phone().serial, adb_server), limits=Limits(nominal=0, come_back=5)).run(cell, job)
+    job = ask("tflite", "pixel2")
+    result = AndroidPhone(Adb(make_phone().serial, adb_server), limits=Limits(nominal=0, come_back=5)).run(job)
     check(result, job, footage)
     assert result.evidence == "measured"
     assert result.placement["delegated"] == result.placement["ops"] > 50
@@ -108,21 +107,21 @@ def test_the_real_adb_pushes_runs_and_pulls(
 def test_the_emulator_counts_the_same_instructions_every_time(
     qemu: str, ask: Ask, footage: Footage, tmp_path: Path
 ) -> None:
-    cell, job = ask("tflite", "arm64-emulator")
-    result = Arm64Emulator().run(cell, job)
+    job = ask("tflite", "arm64-emulator")
+    result = Arm64Emulator().run(job)
     check(result, job, footage)
     assert result.from_host["max_difference"] < 1e-5
     assert result.environment.facts["instructions_spread"] == 0
     last = replace(job, frames=jobs.write_frames(tmp_path / "last.u8", jobs.read_frames(job)[-1:]), sequences=(1,))
-    count = Arm64Emulator().run(cell, last).instructions_per_frame
+    count = Arm64Emulator().run(last).instructions_per_frame
     assert count == result.instructions_per_frame
     assert count
     assert count > 10_000_000
 
 
 def test_libimobiledevice_pushes_starts_and_pulls(link: Libimobiledevice, ask: Ask, footage: Footage) -> None:
-    cell, job = ask("coreml", "iphone7")
-    result = IPhone(link, 15, LIMITS).run(cell, job)
+    job = ask("coreml", "iphone7")
+    result = IPhone(link, 15, LIMITS).run(job)
     check(result, job, footage)
     assert result.environment.facts["launch"] == "idevicedebug, under the debugserver"
 
@@ -131,10 +130,10 @@ def test_pymobiledevice3_pushes_and_pulls_while_the_app_is_opened_by_hand(
     pymobile: Pymobiledevice3, harness: Harness, ask: Ask, footage: Footage
 ) -> None:
     """The loopback has no instruments server, through which pymobiledevice3 starts apps."""
-    cell, job = ask("coreml", "iphone7")
+    job = ask("coreml", "iphone7")
     harness.patience = 120
     harness.launch()
-    result = IPhone(pymobile, 15, replace(LIMITS, pull=60, push=60, start=60), attempts=1).run(cell, job)
+    result = IPhone(pymobile, 15, replace(LIMITS, pull=60, push=60, start=60), attempts=1).run(job)
     check(result, job, footage)
     assert result.environment.facts["launch"] == "opened by hand"
 
@@ -142,17 +141,17 @@ def test_pymobiledevice3_pushes_and_pulls_while_the_app_is_opened_by_hand(
 @pytest.mark.usefixtures("packages")
 @pytest.mark.parametrize(("format", "unit"), [("tflite", "cpu"), ("onnx", "cpu"), ("tflite", "gpu")])
 def test_chromium_runs_it(open_browser: Callable, ask: Ask, footage: Footage, format: Format, unit: Unit) -> None:
-    cell, job = ask(format, "web", unit)
+    job = ask(format, "web", unit)
     browser = open_browser(*(SOFTWARE_GPU if unit == "gpu" else ()))
-    result = the_result(measure(browser, [(cell, job)]))
+    result = the_result(measure(browser, [job]))
     check(result, job, footage, close=1e-4 if unit == "gpu" else 1e-5)
     assert result.placement["actual"].startswith("WebGPU" if unit == "gpu" else "XNNPACK" if format == "tflite" else "")
 
 
 def test_an_estimate_follows_from_the_count(qemu: str, ask: Ask, footage: Footage) -> None:
     phone = phones()["pixel2"]
-    cell, job = ask("tflite", "estimate:pixel2")
-    result = Estimator(phone).run(cell, job)
+    job = ask("tflite", "estimate:pixel2")
+    result = Estimator(phone).run(job)
     check(result, job, footage)
     assert result.evidence == "estimated"
     assert result.model_ns == result.pipeline_ns == ()

@@ -12,7 +12,7 @@ import pytest
 
 from converters.artifact import Artifact, Failure, Parity, Spec
 from devices import job as jobs
-from devices.contract import QUICK, Cell, CellFailed, Job, Result
+from devices.contract import QUICK, CellFailed, Job, Result
 from devices.plan import Options, Plan, Weights, make
 from devices.run import Data, Outcome, Share, Started, everywhere, left, measure, prepare
 from frames.clip import Clip, Footage
@@ -38,7 +38,7 @@ def plan() -> Plan:
 
 @pytest.fixture
 def data(plan: Plan) -> Data:
-    return prepare(FOOTAGE, [task.cell for task in plan.tasks])
+    return prepare(FOOTAGE, plan.tasks)
 
 
 def artifact(spec: Spec, **changes: object) -> Artifact:
@@ -52,10 +52,10 @@ class Thresholder:
     broken: tuple[str, ...] = ()
     jobs: list[Job] = field(default_factory=list)
 
-    def run(self, cell: Cell, job: Job) -> Result:
+    def run(self, job: Job) -> Result:
         self.jobs.append(job)
-        if cell.format in self.broken:
-            raise CellFailed(f"{cell.format} crashed")
+        if job.config.format in self.broken:
+            raise CellFailed(f"{job.config.format} crashed")
         frames = jobs.read_frames(job)
         masks = np.zeros(frames.shape[:3], np.float32)
         masks[:, :, : frames.shape[2] // 2] = 1
@@ -67,7 +67,7 @@ def outcomes(
 ) -> dict[str, Outcome]:
     events = list(measure(plan.tasks, plan, made, runner, data))
     assert [type(e) for e in events] == [Started, Outcome] * len(plan.tasks)
-    return {event.task.cell.format: event for event in events if isinstance(event, Outcome)}
+    return {event.task.config.format: event for event in events if isinstance(event, Outcome)}
 
 
 def test_each_cell_is_scored_by_the_masks_its_device_returned(plan: Plan, data: Data) -> None:
@@ -79,7 +79,9 @@ def test_each_cell_is_scored_by_the_masks_its_device_returned(plan: Plan, data: 
         assert outcome.score is not None
         assert [round(iou) for _, iou, _ in outcome.score.per_image] == [1, 0]
     assert {job.model.name for job in runner.jobs} == {"s16.safetensors"} | {f"{s.name}.model" for s in plan.specs}
-    assert all(job.sequences == (1, 1) and job.resolution == (32, 64) and job.counts == QUICK for job in runner.jobs)
+    assert all(
+        job.sequences == (1, 1) and job.config.resolution == (32, 64) and job.counts == QUICK for job in runner.jobs
+    )
 
 
 def test_one_formats_crash_costs_only_its_cells(plan: Plan, data: Data) -> None:
@@ -98,7 +100,7 @@ def test_what_could_not_be_made_or_strayed_too_far_never_reaches_the_device(plan
     done = outcomes(plan, made, runner, data)
     assert done["tflite"].reason == "litert_torch is not installed"
     assert done["openvino"].reason == "strays by 0.9"
-    assert {job.format for job in runner.jobs} == {"pytorch", "onnx", "coreml"}
+    assert {job.config.format for job in runner.jobs} == {"pytorch", "onnx", "coreml"}
 
 
 def test_a_variant_without_checkpoint_is_a_failed_cell_that_says_so(data: Data) -> None:
@@ -111,7 +113,7 @@ def test_what_has_a_row_is_not_left_and_what_failed_is(plan: Plan, data: Data) -
     done = outcomes(plan, made, Thresholder(broken=("onnx",)), data)
     rows = [record(outcome, QUICK, data, Session("run", 1)) for outcome in done.values()]
     finished = set(map(identity, rows))
-    assert [task.cell.format for task in left(plan, made, data, finished)] == ["onnx"]
+    assert [task.config.format for task in left(plan, made, data, finished)] == ["onnx"]
     # Other frames, other counts, another artifact: another measurement.
     assert len(left(plan, made, replace(data, sha256="other"), finished)) == 5
     longer = replace(plan, options=replace(plan.options, counts=replace(QUICK, samples=65)))
@@ -121,7 +123,7 @@ def test_what_has_a_row_is_not_left_and_what_failed_is(plan: Plan, data: Data) -
 
 
 def test_the_hash_of_the_data_covers_pictures_and_truth(plan: Plan, data: Data) -> None:
-    cells = [task.cell for task in plan.tasks]
+    cells = plan.tasks
     moved = Footage("two", "", [FOOTAGE.clips[0], still("right", slice(31, 60))])
     assert prepare(moved, cells).sha256 != data.sha256
     assert prepare(replace(FOOTAGE, description="in other words"), cells).sha256 == data.sha256
@@ -152,17 +154,17 @@ def test_emulated_cells_come_last_and_timed_ones_have_the_machine_to_themselves(
     together = threading.Barrier(2, timeout=60)
 
     class Watched(Thresholder):
-        def run(self, cell: Cell, job: Job) -> Result:
-            busy.append(cell.format)
-            if cell.format in ("onnx", "pytorch"):
+        def run(self, job: Job) -> Result:
+            busy.append(job.config.format)
+            if job.config.format in ("onnx", "pytorch"):
                 together.wait()  # Broken, and the test with it, unless both are running.
-            alone[cell.format] = len(busy) == 1
-            result = super().run(cell, job)
-            busy.remove(cell.format)
+            alone[job.config.format] = len(busy) == 1
+            result = super().run(job)
+            busy.remove(job.config.format)
             return result
 
     events = list(measure(plan.tasks, plan, made, Watched(), data, emulated=("onnx", "pytorch")))
-    done = [event.task.cell.format for event in events if isinstance(event, Outcome)]
+    done = [event.task.config.format for event in events if isinstance(event, Outcome)]
     assert done[:3] == ["tflite", "openvino", "coreml"]
     assert sorted(done[3:]) == ["onnx", "pytorch"]
     assert all(alone[format] for format in done[:3])
@@ -175,20 +177,20 @@ def test_while_a_cell_is_judged_the_next_timed_one_is_got_ready(plan: Plan, data
     order: list[str] = []
 
     class Ahead(Thresholder):
-        def run(self, cell: Cell, job: Job) -> Result:
-            order.append(f"run {cell.format}")
-            return super().run(cell, job)
+        def run(self, job: Job) -> Result:
+            order.append(f"run {job.config.format}")
+            return super().run(job)
 
         def expect(self, job: Job) -> None:
-            order.append(f"expect {job.format}")
+            order.append(f"expect {job.config.format}")
 
         def close(self) -> None:
             order.append("close")
 
     for event in measure(plan.tasks, plan, made, Ahead(), data, emulated=("coreml",)):
         if isinstance(event, Outcome):
-            order.append(f"judged {event.task.cell.format}")
-    assert [task.cell.format for task in plan.tasks] == ["pytorch", "onnx", "tflite", "openvino", "coreml"]
+            order.append(f"judged {event.task.config.format}")
+    assert [task.config.format for task in plan.tasks] == ["pytorch", "onnx", "tflite", "openvino", "coreml"]
     pytorch, onnx = ["run pytorch", "expect onnx", "judged pytorch"], ["run onnx", "judged onnx"]
     openvino, coreml = ["run openvino", "judged openvino"], ["run coreml", "judged coreml"]
     assert order == [*pytorch, *onnx, "judged tflite", *openvino, *coreml, "close"]
@@ -203,14 +205,14 @@ def test_several_devices_go_on_at_once_and_one_that_fails_holds_up_nobody(plan: 
     both = threading.Barrier(2, timeout=60)
 
     class Meeting(Thresholder):
-        def run(self, cell: Cell, job: Job) -> Result:
+        def run(self, job: Job) -> Result:
             if not self.jobs:
                 both.wait()  # Broken, and the test with it, unless both devices are at work.
-            return super().run(cell, job)
+            return super().run(job)
 
     class Lost(Meeting):
-        def run(self, cell: Cell, job: Job) -> Result:
-            super().run(cell, job)
+        def run(self, job: Job) -> Result:
+            super().run(job)
             lost = CellFailed("it vanished (tried 2 times)")
             lost.retries = 1
             raise lost
@@ -234,7 +236,7 @@ def test_this_machine_is_timed_alone_after_the_others(plan: Plan, data: Data) ->
 
 def test_a_fault_of_ours_on_one_device_ends_the_run(plan: Plan, data: Data) -> None:
     class Broken(Thresholder):
-        def run(self, cell: Cell, job: Job) -> Result:
+        def run(self, job: Job) -> Result:
             raise AttributeError("a bug")
 
     made = {spec: artifact(spec) for spec in plan.specs}

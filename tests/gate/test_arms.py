@@ -11,16 +11,16 @@ import pytest
 
 from converters.artifact import Parity
 from converters.cache import Cache
+from devices.contract import Config
 from gate import arms
 from gate.arms import Absent, Arm
-from gate.declared import Gated
 from reports import gitinfo
 from reports.rows import append
 from tests.conftest import ROOT, need
 from tests.devices.test_paired import network
 from tests.reports.made_up import failed, row
 
-CELL = Gated("s16-skip-plain", "onnx")
+CELL = Config("s16-skip-plain", "onnx")
 PARITY = Parity(30, 1e-5, 1e-7, 0.0, {"max_difference": 1e-3})
 
 

@@ -14,12 +14,13 @@ import numpy as np
 import pytest
 
 from converters.artifact import Parity
+from devices.contract import Config
 from devices.paired import BASELINE, CANDIDATE, CONTROL, Block, order_of
 from frames.score import Score
 from gate import blocks, clockless, declared, output, run, section
 from gate.arms import Absent, Arm
 from gate.decision import FIRST, MOST, Outcome
-from gate.declared import Gated, Tolerance
+from gate.declared import Tolerance
 from gate.verdict import CellVerdict, Finding, Result, Speed, headline, words, worst
 
 MS = 1_000_000
@@ -236,7 +237,7 @@ def test_the_declared_cells(tmp_path: Path) -> None:
         '[[cell]]\nvariant = "s16-skip-plain"\nformat = "tflite"\nprecision = "int8"\ntolerance = { slowdown = "2%" }\n'
     )
     first, second = declared.read(path)
-    assert first.name == "s16-skip-plain/onnx/fp32/256x256/desktop/cpu1"
+    assert first.config.name == "s16-skip-plain/onnx/fp32/256x256/desktop/cpu1"
     assert (first.tolerance.slowdown, second.tolerance.slowdown, second.tolerance.size) == (0.04, 0.02, 0.1)
 
 
@@ -297,12 +298,12 @@ def test_time_that_is_up_ends_it() -> None:
 
 
 def test_an_absent_arm_never_passes_and_equal_arms_pass_unmeasured() -> None:
-    cell = Gated("s16-skip-plain", "onnx")
+    cell = Config("s16-skip-plain", "onnx")
     arm = Arm(Path("a.onnx"), "abc", 10)
     from frames.sample import embedded
 
     def verdict(before: Arm | Absent, now: Arm | Absent) -> CellVerdict:
-        (found,) = run.run([run.Comparison.of(cell, before, now)], embedded())
+        (found,) = run.run([run.Comparison(cell, before, now)], embedded())
         return found
 
     assert verdict(arm, arm).equal

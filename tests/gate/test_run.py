@@ -14,7 +14,7 @@ import pytest
 from typer.testing import CliRunner
 
 from bench import app
-from devices.contract import CellFailed
+from devices.contract import CellFailed, Config
 from devices.paired import BASELINE, CANDIDATE, Block, Looked
 from frames.sample import embedded
 from gate import arms, command, run
@@ -27,7 +27,7 @@ from tests.gate.test_gate import measured
 
 def comparison(folder: Path, *weights: float) -> run.Comparison:
     made = [arms.of_file(network(folder / f"{weight}.onnx", weight), "onnx") for weight in weights]
-    return run.Comparison("tiny", "onnx", "fp32", (H, W), made[0], made[-1])
+    return run.Comparison(Config("tiny", "onnx", resolution=(H, W)), made[0], made[-1])
 
 
 @pytest.fixture
@@ -57,7 +57,7 @@ def test_an_artifact_that_does_not_load_is_not_measured_and_costs_itself_alone(t
     broken = comparison(tmp_path, 0.25, 0.5)
     assert isinstance(broken.candidate, arms.Arm)
     broken.candidate.path.write_bytes(b"not a network")
-    one, other = run.run([replace(broken, name="broken"), good], footage)
+    one, other = run.run([replace(broken, label="broken"), good], footage)
     assert one.outcome is Outcome.NOT_MEASURED
     assert one.reason
     assert other.equal
@@ -170,7 +170,7 @@ def test_the_emulator_is_shown_a_few_frames_and_other_devices_all(tmp_path: Path
 
     asked = comparison(tmp_path, 0.25, 0.5)
     assert run._shown(asked, embedded()) is embedded()
-    few = run._shown(replace(asked, device="arm64-emulator"), embedded())
+    few = run._shown(replace(asked, config=replace(asked.config, device="arm64-emulator")), embedded())
     assert few.frames == 4
     assert isinstance(asked.candidate, arms.Arm)
     jobs = [run.job_of(asked, asked.candidate, shown, tmp_path) for shown in (few, embedded())]
@@ -208,12 +208,12 @@ def test_more_arm_instructions_are_a_regression_whatever_the_clock_says(qemu: st
         return arms.of_file(path, "tflite")
 
     one, two = arm(1), arm(2)
-    asked = run.Comparison("tiny", "tflite", "fp32", (32, 32), one, two)
+    asked = run.Comparison(Config("tiny", "tflite", resolution=(32, 32)), one, two)
     ready = run._Ready(asked, one, two, job_of(asked, two, embedded(), tmp_path), 0)
     (worse,) = run._instructions(ready)
     assert worse.outcome is Outcome.FAIL
     assert "M ARM instructions an inference (no dot products)" in worse.words
     (better,) = run._instructions(replace(ready, baseline=two, candidate=one))
     assert better.outcome is Outcome.PASS
-    both = run._instructions(replace(ready, asked=replace(asked, precision="int8")))
+    both = run._instructions(replace(ready, asked=replace(asked, config=replace(asked.config, precision="int8"))))
     assert ["no dot products" in f.words for f in both] == [True, False]

@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from devices.contract import Config
 from gate import arms
 from gate.decision import Outcome
-from gate.declared import Gated
 from gate.selftest import calibrate, trials
 from gate.selftest.calibrate import CLOSE, ENOUGH, FIRST_WIDTHS, HELPINGS, SLOWDOWN, Found, next_width, settled, share
 from gate.selftest.simulate import Machine, blocks
@@ -162,7 +162,7 @@ def test_a_real_burden_is_found_and_kept_until_its_artifact_is_another(
     for name, value in {"PROCESSES": 1, "BLOCKS": 2, "ENOUGH": 2, "HELPINGS": 3}.items():
         monkeypatch.setattr(calibrate, name, value)
     checkpoint = FOLDER / "s16-skip-plain.safetensors"
-    cell = Gated("s16-skip-plain", "onnx")
+    cell = Config("s16-skip-plain", "onnx")
     plain = arms.of_file(burden.convert(checkpoint, "onnx", cell.resolution, 8, tmp_path / "plain"), "onnx")
     said: list[str] = []
     slower = calibrate.find(cell, plain, checkpoint, tmp_path, said.append)

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from devices.android.adb import Adb, NoAdb, binary
-from devices.contract import Cell, Job
+from devices.contract import Config, Job
 from models.peer import Peer
 from models.variant import Variant
 from tests.conftest import need
@@ -47,12 +47,7 @@ def frames() -> np.ndarray:
 @pytest.fixture
 def job(model: Path, frames: np.ndarray, tmp_path: Path) -> Job:
     frames.tofile(tmp_path / "frames.u8")
-    return Job(model, "tflite", "fp32", RESOLUTION, tmp_path / "frames.u8", SEQUENCES, counts=COUNTS)
-
-
-@pytest.fixture
-def cell() -> Cell:
-    return Cell("shallow", "tflite", "fp32", RESOLUTION, "pixel2")
+    return Job(Config("shallow", "tflite", resolution=RESOLUTION), model, tmp_path / "frames.u8", SEQUENCES, COUNTS)
 
 
 @pytest.fixture

@@ -7,7 +7,6 @@ LiteRT of this machine behind them; so the masks are right only if frames, names
 from __future__ import annotations
 
 import subprocess
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,10 +17,11 @@ from devices.android.adb import Adb
 from devices.android.benchmark_model import Port, command, parse, script
 from devices.android.home import HOME, Limits
 from devices.android.runner import AndroidPhone
-from devices.contract import Cell, CellFailed, Job
+from devices.contract import CellFailed, Job
 from tests.conftest import shebang
 from tests.devices.android.adbd import Adbd
 from tests.devices.android.conftest import TRANSCRIPTS, transcript
+from tests.devices.shallow import configured
 
 
 def test_a_launch_wholly_on_the_gpu() -> None:
@@ -135,7 +135,6 @@ def android(adb: Adb) -> AndroidPhone:
 def test_a_cell_through_benchmark_model(
     android: AndroidPhone,
     phone: Adbd,
-    cell: Cell,
     job: Job,
     wanted: np.ndarray,
     unit: str,
@@ -144,7 +143,7 @@ def test_a_cell_through_benchmark_model(
     actual: str,
 ) -> None:
     play(phone, log)
-    result = android.run(cell, replace(job, unit=unit))  # type: ignore[arg-type]
+    result = android.run(configured(job, unit=unit))  # type: ignore[arg-type]
     assert np.abs(result.masks - wanted).max() < 1e-5
     assert result.model_ns == (last_ns,) * 3
     assert result.pipeline_ns == ()
@@ -153,17 +152,17 @@ def test_a_cell_through_benchmark_model(
     assert result.environment.facts["model"] == "Pixel 2"
 
 
-def test_a_silent_fall_back_to_the_cpu_costs_the_cell(android: AndroidPhone, phone: Adbd, cell: Cell, job: Job) -> None:
+def test_a_silent_fall_back_to_the_cpu_costs_the_cell(android: AndroidPhone, phone: Adbd, job: Job) -> None:
     play(phone, "fell-back")
     with pytest.raises(CellFailed, match="GPU delegate took nothing"):
-        android.run(cell, replace(job, unit="gpu"))
+        android.run(configured(job, unit="gpu"))
 
 
-def test_a_tool_that_dies_is_quoted(android: AndroidPhone, phone: Adbd, cell: Cell, job: Job) -> None:
+def test_a_tool_that_dies_is_quoted(android: AndroidPhone, phone: Adbd, job: Job) -> None:
     play(phone, "gpu")
     phone.path(f"{HOME}/benchmark_model").write_text("#!/bin/sh\necho STARTING!; echo ERROR: no OpenCL here; exit 1\n")
     with pytest.raises(CellFailed, match=r"did not finish every frame.*ERROR: no OpenCL here"):
-        android.run(cell, replace(job, unit="gpu"))
+        android.run(configured(job, unit="gpu"))
 
 
 def replace_tool(phone: Adbd, before: str, after: str) -> None:
@@ -178,21 +177,21 @@ SAYS, WRITES = "print(open(", 'tofile(flags["output_filepath"])'
 
 
 def test_a_crash_in_the_middle_of_the_frames_is_told_with_its_last_words(
-    android: AndroidPhone, phone: Adbd, cell: Cell, job: Job
+    android: AndroidPhone, phone: Adbd, job: Job
 ) -> None:
     play(phone, "gpu")
     # The first frame has an empty mask before it, the second has not.
     crash = "if Path('prev').read_bytes().strip(bytes(1)): sys.exit('STARTING! Segmentation fault')"
     replace_tool(phone, "interpreter.invoke()", f"from pathlib import Path\n{crash}\ninterpreter.invoke()")
     with pytest.raises(CellFailed, match=r"did not finish every frame.*Segmentation fault"):
-        android.run(cell, replace(job, unit="gpu"))
+        android.run(configured(job, unit="gpu"))
 
 
-def test_words_that_are_none_of_the_tools_are_no_time(android: AndroidPhone, phone: Adbd, cell: Cell, job: Job) -> None:
+def test_words_that_are_none_of_the_tools_are_no_time(android: AndroidPhone, phone: Adbd, job: Job) -> None:
     play(phone, "gpu")
     replace_tool(phone, SAYS, "print('STARTING!\\n\\x00\\x7f curr=12 count=\\ncompletely'); (lambda _: _)(open(")
     with pytest.raises(CellFailed, match="benchmark_model did not finish"):
-        android.run(cell, replace(job, unit="gpu"))
+        android.run(configured(job, unit="gpu"))
 
 
 @pytest.mark.parametrize(
@@ -204,18 +203,18 @@ def test_words_that_are_none_of_the_tools_are_no_time(android: AndroidPhone, pho
     ],
 )
 def test_masks_that_are_none_cost_the_cell(
-    android: AndroidPhone, phone: Adbd, cell: Cell, job: Job, written: str, reason: str
+    android: AndroidPhone, phone: Adbd, job: Job, written: str, reason: str
 ) -> None:
     play(phone, "gpu")
     replace_tool(phone, WRITES, written)
     replace_tool(phone, "import numpy as np", "import os\nfrom pathlib import Path\nimport numpy as np")
     with pytest.raises(CellFailed, match=reason):
-        android.run(cell, replace(job, unit="gpu"))
+        android.run(configured(job, unit="gpu"))
 
 
-def test_a_tool_that_hangs_is_stopped(adb: Adb, phone: Adbd, cell: Cell, job: Job) -> None:
+def test_a_tool_that_hangs_is_stopped(adb: Adb, phone: Adbd, job: Job) -> None:
     play(phone, "gpu")
     phone.path(f"{HOME}/benchmark_model").write_text("#!/bin/sh\necho STARTING! loading; sleep 60\n")
     android = AndroidPhone(adb, limits=Limits(nominal=0, run=5), attempts=1)
     with pytest.raises(CellFailed, match=r"did not finish every frame.*STARTING! loading"):
-        android.run(cell, replace(job, unit="gpu"))
+        android.run(configured(job, unit="gpu"))

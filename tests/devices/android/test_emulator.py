@@ -11,17 +11,17 @@ import pytest
 
 from converters.peer import open_peer
 from devices import emulator
-from devices.contract import Cell, CellFailed, Job
+from devices.contract import CellFailed, Job
 from devices.emulator import Arm64Emulator, per_frame
 from frames.score import predict
 from models.peer import Peer
-from tests.devices.shallow import RESOLUTION, convert
+from tests.devices.shallow import RESOLUTION, configured, convert
 
 
 def test_masks_are_this_machines_and_instructions_the_same_every_time(
-    qemu: str, cell: Cell, job: Job, wanted: np.ndarray, without_feedback: np.ndarray, tmp_path: Path
+    qemu: str, job: Job, wanted: np.ndarray, without_feedback: np.ndarray, tmp_path: Path
 ) -> None:
-    first = Arm64Emulator().run(cell, job)
+    first = Arm64Emulator().run(job)
 
     assert np.abs(first.masks - wanted).max() < 1e-5
     assert np.abs(first.masks[1] - without_feedback[1]).max() > 0.05, "the mask is not fed back"
@@ -37,51 +37,49 @@ def test_masks_are_this_machines_and_instructions_the_same_every_time(
 
     # Other pictures, in another order: the work is the same.
     (np.random.default_rng(0).integers(0, 256, (3, *RESOLUTION, 3), np.uint8)).tofile(tmp_path / "other.u8")
-    again = Arm64Emulator().run(cell, replace(job, frames=tmp_path / "other.u8", sequences=(1, 2)))
+    again = Arm64Emulator().run(replace(job, frames=tmp_path / "other.u8", sequences=(1, 2)))
     assert again.instructions_per_frame == first.instructions_per_frame
     assert not np.array_equal(again.masks, first.masks)
 
 
-def test_a_newer_core_takes_fewer_instructions_or_other_kernels(qemu: str, cell: Cell, job: Job) -> None:
-    old, new = (Arm64Emulator(cpu=cpu).run(cell, job) for cpu in ("cortex-a57", "max"))
+def test_a_newer_core_takes_fewer_instructions_or_other_kernels(qemu: str, job: Job) -> None:
+    old, new = (Arm64Emulator(cpu=cpu).run(job) for cpu in ("cortex-a57", "max"))
     assert old.environment.facts["emulated_cpu"] == "cortex-a57"
     assert old.instructions_per_frame != new.instructions_per_frame
 
 
 def test_somebody_elses_model_runs_without_a_previous_mask(
-    qemu: str, cell: Cell, job: Job, frames: np.ndarray, somebody_elses: tuple[Peer, Path]
+    qemu: str, job: Job, frames: np.ndarray, somebody_elses: tuple[Peer, Path]
 ) -> None:
     peer, model = somebody_elses
-    result = Arm64Emulator().run(replace(cell, peer=peer), replace(job, model=model, peer=peer))
+    result = Arm64Emulator().run(replace(job, model=model, peer=peer))
     wanted = predict(open_peer(peer, model, 1), frames, job.sequences)
     assert np.ptp(wanted) > 0.1
     assert np.abs(result.masks - wanted).max() < 1e-5
     assert result.instructions_per_frame
 
 
-def test_several_threads_are_refused(cell: Cell, job: Job) -> None:
+def test_several_threads_are_refused(job: Job) -> None:
     with pytest.raises(CellFailed, match="on one thread, not on 2"):
-        Arm64Emulator().run(cell, replace(job, threads=2))
+        Arm64Emulator().run(configured(job, threads=2))
 
 
-def test_a_run_beyond_its_limit_costs_its_cell(
-    qemu: str, cell: Cell, job: Job, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_run_beyond_its_limit_costs_its_cell(qemu: str, job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(emulator, "START_SECONDS", 0.05)
     with pytest.raises(CellFailed, match=r"the emulated runner did not answer within 0\.05 s"):
-        Arm64Emulator(seconds_a_frame=0.0).run(cell, job)
+        Arm64Emulator(seconds_a_frame=0.0).run(job)
 
 
-def test_a_model_that_cannot_be_read_is_quoted(qemu: str, cell: Cell, job: Job, tmp_path: Path) -> None:
+def test_a_model_that_cannot_be_read_is_quoted(qemu: str, job: Job, tmp_path: Path) -> None:
     (tmp_path / "model.tflite").write_bytes(b"\x18\0\0\0TFL3" + bytes(64))
     with pytest.raises(CellFailed):
-        Arm64Emulator().run(cell, replace(job, model=tmp_path / "model.tflite"))
+        Arm64Emulator().run(replace(job, model=tmp_path / "model.tflite"))
 
 
-def test_without_qemu_it_is_said(cell: Cell, job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_qemu_it_is_said(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", os.devnull)
     with pytest.raises(CellFailed, match="qemu-aarch64 is not installed"):
-        Arm64Emulator().run(cell, job)
+        Arm64Emulator().run(job)
 
 
 @pytest.mark.parametrize(("text", "told"), [("7\n7\n7\n", (7, 0)), ("5\n9\n7\n", (7, 4)), ("5\n9\n7\n8\n", (7, 4))])
@@ -96,14 +94,12 @@ def test_a_frame_that_was_not_counted_is_told() -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("precision", ["int8", "fp16"])
-def test_other_precisions_agree_too(
-    qemu: str, cell: Cell, job: Job, frames: np.ndarray, tmp_path: Path, precision: str
-) -> None:
+def test_other_precisions_agree_too(qemu: str, job: Job, frames: np.ndarray, tmp_path: Path, precision: str) -> None:
     from converters import tflite
     from frames.score import predict
 
     path = convert(tmp_path, "tflite", precision)  # type: ignore[arg-type]
-    result = Arm64Emulator().run(cell, replace(job, model=path, precision=precision))
+    result = Arm64Emulator().run(replace(configured(job, precision=precision), model=path))
     wanted = predict(tflite.load(path), frames, job.sequences)
     # One step of the mask's 8-bit code may fall the other way where a kernel rounds unlike this machine's.
     assert np.abs(result.masks - wanted).max() <= (1.01 / 256 if precision == "int8" else 1e-5)

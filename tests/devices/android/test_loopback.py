@@ -25,7 +25,7 @@ from devices.android.adb import Adb
 from devices.android.attached import find_all, find_one
 from devices.android.home import HOME, Limits
 from devices.android.runner import AndroidPhone
-from devices.contract import Cell, CellFailed, Job
+from devices.contract import CellFailed, Job
 from devices.transport import Unreachable
 from frames.sample import portrait
 from frames.score import predict
@@ -35,6 +35,7 @@ from models.peer import Peer
 from models.segmenter import stretch
 from models.variant import Resolution, get
 from tests.devices.android.adbd import MODERN, Adbd
+from tests.devices.shallow import configured
 
 TMP = "/data/local/tmp"
 RUNS = "./runner"
@@ -79,9 +80,9 @@ def test_a_phone_is_listed_and_found_by_its_name(phone: Adbd, adb_server: str) -
 
 
 def test_a_cell_is_measured_and_its_masks_are_this_machines(
-    android: AndroidPhone, phone: Adbd, cell: Cell, job: Job, wanted: np.ndarray, without_feedback: np.ndarray
+    android: AndroidPhone, phone: Adbd, job: Job, wanted: np.ndarray, without_feedback: np.ndarray
 ) -> None:
-    result = android.run(cell, job)
+    result = android.run(job)
 
     assert np.abs(result.masks - wanted).max() < 1e-5
     apart = [np.abs(a - b).max() for a, b in zip(result.masks, without_feedback, strict=True)]
@@ -104,16 +105,16 @@ def test_a_cell_is_measured_and_its_masks_are_this_machines(
     assert "thermal" not in result.environment.hazards
 
 
-def test_the_kit_is_pushed_once(android: AndroidPhone, phone: Adbd, cell: Cell, job: Job) -> None:
-    android.run(cell, job)
+def test_the_kit_is_pushed_once(android: AndroidPhone, phone: Adbd, job: Job) -> None:
+    android.run(job)
     kit = phone.path(f"{HOME}/kit-{build.build().sha256}")
     times = {path.name: path.stat().st_mtime_ns for path in kit.iterdir()}
     phone.faults.room = 2_000_000  # Too little for another kit, enough for another job.
-    android.run(cell, job)
+    android.run(job)
     assert times == {path.name: path.stat().st_mtime_ns for path in kit.iterdir()}
 
 
-def test_hazards_of_before_and_after_reach_the_result(android: AndroidPhone, phone: Adbd, cell: Cell, job: Job) -> None:
+def test_hazards_of_before_and_after_reach_the_result(android: AndroidPhone, phone: Adbd, job: Job) -> None:
     from tests.devices.android.conftest import transcript
 
     def heat(_: Path) -> None:
@@ -123,74 +124,66 @@ def test_hazards_of_before_and_after_reach_the_result(android: AndroidPhone, pho
 
     phone.command("dumpsys", transcript("low.battery"), "battery")
     phone.faults.after = heat
-    result = android.run(cell, job)
+    result = android.run(job)
     assert set(result.environment.hazards) == {"battery", "thermal", "throttled-clock"}
     assert result.environment.facts["thermal_status"] == "none"
     assert result.environment.facts["after_thermal_status"] == "moderate"
 
 
 def test_a_phone_that_vanishes_once_costs_a_retry(
-    android: AndroidPhone, adb_server: str, phone: Adbd, cell: Cell, job: Job
+    android: AndroidPhone, adb_server: str, phone: Adbd, job: Job
 ) -> None:
     phone.faults.vanish_on = RUNS
     reconnect = threading.Timer(1.0, subprocess.run, [[adb_server, "connect", phone.serial]], {"timeout": 30})
     reconnect.start()
-    result = android.run(cell, job)
+    result = android.run(job)
     reconnect.join()
     assert result.retries == 1
-    assert result.masks.shape == (3, *job.resolution)
+    assert result.masks.shape == (3, *job.config.resolution)
 
 
-def test_a_run_that_ends_in_silence_costs_a_retry(android: AndroidPhone, phone: Adbd, cell: Cell, job: Job) -> None:
+def test_a_run_that_ends_in_silence_costs_a_retry(android: AndroidPhone, phone: Adbd, job: Job) -> None:
     phone.faults.cut_on = RUNS
-    assert android.run(cell, job).retries == 1
+    assert android.run(job).retries == 1
 
 
-def test_a_phone_that_vanishes_for_good_costs_its_cell(
-    android: AndroidPhone, phone: Adbd, cell: Cell, job: Job
-) -> None:
+def test_a_phone_that_vanishes_for_good_costs_its_cell(android: AndroidPhone, phone: Adbd, job: Job) -> None:
     phone.faults.vanish_on, phone.faults.stays_away = RUNS, True
     android = replace(android, limits=Limits(nominal=0, come_back=2, shell=3))
     with pytest.raises(CellFailed, match=r"tried 2 times"):
-        android.run(cell, job)
+        android.run(job)
 
 
-def test_a_phone_that_locks_up_costs_its_cell_in_bounded_time(
-    android: AndroidPhone, phone: Adbd, cell: Cell, job: Job
-) -> None:
+def test_a_phone_that_locks_up_costs_its_cell_in_bounded_time(android: AndroidPhone, phone: Adbd, job: Job) -> None:
     phone.faults.stuck_on = RUNS
     android = replace(android, limits=Limits(nominal=0, shell=2, run=1), attempts=1)
     start = time.monotonic()
     with pytest.raises(CellFailed, match="did not answer within 3 s"):
-        android.run(cell, job)
+        android.run(job)
     assert time.monotonic() - start < 60, "the limit of three seconds was not kept"
 
 
-def test_a_runner_that_hangs_is_ended_on_the_phone(
-    make_phone, adb_server: str, qemu: str, cell: Cell, job: Job
-) -> None:
+def test_a_runner_that_hangs_is_ended_on_the_phone(make_phone, adb_server: str, qemu: str, job: Job) -> None:
     phone = make_phone(qemu=("sh", "-c", "'exec sleep 1000'"))
     android = AndroidPhone(Adb(phone.serial, adb_server), limits=Limits(nominal=0, run=1), attempts=1)
     with pytest.raises(CellFailed, match=r"killed on the phone, at its time limit of 1 s"):
-        android.run(cell, job)
+        android.run(job)
 
 
 @pytest.mark.parametrize("room", [0, 9_000_000], ids=["at once", "in the middle of the kit"])
-def test_a_full_disk_costs_its_cell_at_once(
-    android: AndroidPhone, phone: Adbd, cell: Cell, job: Job, room: int
-) -> None:
+def test_a_full_disk_costs_its_cell_at_once(android: AndroidPhone, phone: Adbd, job: Job, room: int) -> None:
     phone.faults.room = room
     with pytest.raises(CellFailed, match="its disk is full") as failure:
-        android.run(cell, job)
+        android.run(job)
     assert not isinstance(failure.value, Unreachable), "a full disk stays full: no retry"
 
 
-def test_a_kit_that_was_cut_short_is_pushed_again(android: AndroidPhone, phone: Adbd, cell: Cell, job: Job) -> None:
+def test_a_kit_that_was_cut_short_is_pushed_again(android: AndroidPhone, phone: Adbd, job: Job) -> None:
     phone.faults.room = 9_000_000
     with pytest.raises(CellFailed):
-        android.run(cell, job)
+        android.run(job)
     phone.faults.room = None
-    assert android.run(cell, job).retries == 0
+    assert android.run(job).retries == 0
 
 
 def _after_the_run(phone: Adbd, name: str, spoil) -> None:
@@ -204,41 +197,37 @@ def _after_the_run(phone: Adbd, name: str, spoil) -> None:
     phone.faults.after = after
 
 
-def test_half_a_mask_costs_its_cell(android: AndroidPhone, phone: Adbd, cell: Cell, job: Job) -> None:
+def test_half_a_mask_costs_its_cell(android: AndroidPhone, phone: Adbd, job: Job) -> None:
     _after_the_run(phone, "masks.f32", lambda path: path.write_bytes(path.read_bytes()[: 64 * 64 * 4 * 2 + 100]))
     with pytest.raises(CellFailed, match=r"masks\.f32 holds \d+ bytes where 3 masks take \d+ .*tried 2 times"):
-        android.run(cell, job)
+        android.run(job)
 
 
-def test_an_answer_without_its_end_marker_costs_its_cell(
-    android: AndroidPhone, phone: Adbd, cell: Cell, job: Job
-) -> None:
+def test_an_answer_without_its_end_marker_costs_its_cell(android: AndroidPhone, phone: Adbd, job: Job) -> None:
     _after_the_run(phone, "result.json", lambda path: path.write_text(path.read_text().replace('"end"', '"und"')))
     with pytest.raises(CellFailed, match="no end marker"):
-        replace(android, attempts=1).run(cell, job)
+        replace(android, attempts=1).run(job)
 
 
-def test_a_runner_that_fails_is_quoted(android: AndroidPhone, phone: Adbd, cell: Cell, job: Job) -> None:
+def test_a_runner_that_fails_is_quoted(android: AndroidPhone, phone: Adbd, job: Job) -> None:
     with pytest.raises(CellFailed, match=r"the runner failed: runner: frames\.u8 does not hold 4 frames"):
-        android.run(cell, replace(job, sequences=(2, 2)))
+        android.run(replace(job, sequences=(2, 2)))
 
 
 @pytest.mark.parametrize(
     ("change", "reason"),
     [({"format": "onnx"}, "runs tflite, not onnx"), ({"unit": "gpu"}, "needs LiteRT's benchmark_model")],
 )
-def test_what_cannot_run_is_said(
-    android: AndroidPhone, cell: Cell, job: Job, change: dict[str, Any], reason: str
-) -> None:
+def test_what_cannot_run_is_said(android: AndroidPhone, job: Job, change: dict[str, Any], reason: str) -> None:
     with pytest.raises(CellFailed, match=reason):
-        android.run(cell, replace(job, **change))
+        android.run(configured(job, **change))
 
 
 def test_somebody_elses_model_runs_on_the_phone(
-    android: AndroidPhone, cell: Cell, job: Job, frames: np.ndarray, somebody_elses: tuple[Peer, Path]
+    android: AndroidPhone, job: Job, frames: np.ndarray, somebody_elses: tuple[Peer, Path]
 ) -> None:
     peer, model = somebody_elses
-    result = android.run(replace(cell, peer=peer), replace(job, model=model, peer=peer))
+    result = android.run(replace(job, model=model, peer=peer))
     wanted = predict(open_peer(peer, model), frames, job.sequences)
     assert np.ptp(wanted) > 0.1
     assert np.abs(result.masks - wanted).max() < 1e-5
@@ -246,11 +235,11 @@ def test_somebody_elses_model_runs_on_the_phone(
 
 @pytest.mark.parametrize(("unit", "runner"), [("cpu", "the AArch64 runner"), ("gpu", "benchmark_model")])
 def test_somebody_elses_model_that_wants_its_frames_otherwise_is_refused(
-    android: AndroidPhone, phone: Adbd, cell: Cell, job: Job, somebody_elses: tuple[Peer, Path], unit: str, runner: str
+    android: AndroidPhone, phone: Adbd, job: Job, somebody_elses: tuple[Peer, Path], unit: str, runner: str
 ) -> None:
     peer, model = replace(somebody_elses[0], mean=(0.5, 0.5, 0.5)), somebody_elses[1]
     with pytest.raises(CellFailed, match=rf"{runner} gives RGB in \[0, 1\] .*; other has mean of its own"):
-        android.run(replace(cell, peer=peer), replace(job, model=model, peer=peer, unit=unit))  # type: ignore[arg-type]
+        android.run(replace(configured(job, unit=unit), model=model, peer=peer))  # type: ignore[arg-type]
     assert not phone.path(HOME).exists(), "something was pushed that cannot run"
 
 
@@ -263,13 +252,13 @@ def portraits(resolution: Resolution, folder: Path) -> Path:
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["s16-skip-plain", "live"])
 def test_a_trained_network_at_its_own_size_gives_this_machines_masks_on_the_phone(
-    android: AndroidPhone, cell: Cell, job: Job, tmp_path: Path, name: str
+    android: AndroidPhone, job: Job, tmp_path: Path, name: str
 ) -> None:
     size, weights = get(name).resolution, checkpoint.FOLDER / f"{name}.safetensors"
     spec = Spec(name, weights, checkpoint.sha256(weights), "tflite", "fp32", size)
     model = convert_one(spec, tmp_path / "trained.tflite", cache=Cache(tmp_path / "cache")).path
-    its = replace(job, model=model, resolution=size, frames=portraits(size, tmp_path))
-    result = android.run(replace(cell, resolution=size), its)
+    its = replace(configured(job, resolution=size), model=model, frames=portraits(size, tmp_path))
+    result = android.run(its)
     wanted = predict(tflite.load(model), jobs.read_frames(its), its.sequences)
     assert np.ptp(wanted) > 0.9
     assert np.abs(result.masks - wanted).max() < 1e-3
@@ -277,13 +266,13 @@ def test_a_trained_network_at_its_own_size_gives_this_machines_masks_on_the_phon
 
 @pytest.mark.slow
 def test_mediapipes_network_gives_this_machines_masks_on_the_phone(
-    android: AndroidPhone, cell: Cell, job: Job, tmp_path: Path
+    android: AndroidPhone, job: Job, tmp_path: Path
 ) -> None:
     peer = peers.read()["mediapipe-selfie"]
     model = fetch(peer)
     frames = portraits(peer.resolution, tmp_path)
-    its = replace(job, model=model, precision="fp16", resolution=peer.resolution, frames=frames, peer=peer)
-    result = android.run(replace(cell, resolution=peer.resolution, peer=peer), its)
+    its = replace(configured(job, precision="fp16", resolution=peer.resolution), model=model, frames=frames, peer=peer)
+    result = android.run(its)
     wanted = predict(open_peer(peer, model), jobs.read_frames(its), its.sequences)
     assert np.ptp(wanted) > 0.9
     assert np.abs(result.masks - wanted).max() < 1e-3

@@ -10,11 +10,16 @@ import numpy as np
 import pytest
 
 from devices.aarch64_runner import build, folder, pack
-from devices.contract import CellFailed, Counts, Job
+from devices.contract import CellFailed, Config, Counts, Job
 from models.peer import Peer
+from tests.devices.shallow import configured
 
 JOB = Job(
-    Path("m.tflite"), "tflite", "fp32", (32, 64), Path("f.u8"), (3, 1, 2), threads=2, counts=Counts(30, 8.0, 128, 2.0)
+    Config("m", "tflite", "fp32", (32, 64), threads=2),
+    Path("m.tflite"),
+    Path("f.u8"),
+    (3, 1, 2),
+    Counts(30, 8.0, 128, 2.0),
 )
 
 
@@ -38,7 +43,7 @@ def test_the_job_as_text() -> None:
 @pytest.mark.parametrize(("change", "reason"), [({"format": "onnx"}, "not onnx"), ({"unit": "npu"}, "not on the npu")])
 def test_what_the_runner_cannot_do_is_refused(tmp_path: Path, change: dict[str, Any], reason: str) -> None:
     with pytest.raises(CellFailed, match=reason):
-        folder.describe(tmp_path, replace(JOB, **change))
+        folder.describe(tmp_path, configured(JOB, **change))
 
 
 @pytest.mark.parametrize(
@@ -53,7 +58,9 @@ def test_what_the_runner_cannot_do_is_refused(tmp_path: Path, change: dict[str, 
     ],
 )
 def test_a_model_that_wants_its_frames_or_masks_otherwise_is_refused(tmp_path: Path, field: str, value: Any) -> None:
-    peer = replace(Peer("other", JOB.model.name, "0" * 64, "CC0", JOB.resolution, "probabilities"), **{field: value})
+    peer = replace(
+        Peer("other", JOB.model.name, "0" * 64, "CC0", JOB.config.resolution, "probabilities"), **{field: value}
+    )
     with pytest.raises(CellFailed, match=f"other has {field} of its own"):
         folder.describe(tmp_path, replace(JOB, peer=peer))
 

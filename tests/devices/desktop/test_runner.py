@@ -16,18 +16,18 @@ import psutil
 import pytest
 
 from devices import job as jobs
-from devices.contract import Cell, CellFailed, Counts, Job
+from devices.contract import CellFailed, Config, Counts, Job
 from devices.desktop.environment import DesktopProbe
 from devices.desktop.runner import ROOT, Desktop
 from devices.desktop.worker import DONE, READY, get_ready
 from models.hourglass import Hourglass
 from models.variant import Variant
 from tests.conftest import as_from_a_terminal
+from tests.devices.shallow import configured
 
 H, W = 32, 64
 SEQUENCES = (4, 3)
 COUNTS = Counts(warm_up_least=3, warm_up_seconds=0.2, samples=5, seconds=0.01)
-CELL = Cell("tiny", "onnx", "fp32", (H, W), "desktop")
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +56,7 @@ def job(tmp_path_factory: pytest.TempPathFactory, frames: np.ndarray) -> Job:
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10)
     save(model, folder / "tiny.onnx")
     shared = jobs.write_frames(folder / "frames.u8", frames)
-    return Job(folder / "tiny.onnx", "onnx", "fp32", (H, W), shared, SEQUENCES, counts=COUNTS, variant="tiny")
+    return Job(Config("tiny", "onnx", resolution=(H, W)), folder / "tiny.onnx", shared, SEQUENCES, COUNTS)
 
 
 def lying_worker(script: str) -> tuple[str, ...]:
@@ -72,7 +72,7 @@ def desktop(script: str = "", time_limit: float | None = None) -> Desktop:
 
 
 def test_a_cell_is_measured(job: Job, frames: np.ndarray) -> None:
-    result = desktop().run(CELL, job)
+    result = desktop().run(job)
     assert result.evidence == "measured"
     assert len(result.model_ns) >= COUNTS.samples
     assert len(result.pipeline_ns) >= COUNTS.samples
@@ -98,7 +98,7 @@ def test_a_cell_is_measured(job: Job, frames: np.ndarray) -> None:
 
 @pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="this system does not bind processes to processors")
 def test_the_timed_process_is_bound_to_as_many_processors_as_threads(job: Job) -> None:
-    result = desktop().run(CELL, job)
+    result = desktop().run(job)
     assert len(result.placement["cpus"]) == 1
     assert result.environment.facts["pinned"] is True
 
@@ -112,8 +112,8 @@ def test_the_baseline_is_the_checkpoint_itself(tmp_path: Path, job: Job, frames:
     variant = Variant(widths=(8, 8, 16), depths=(0, 0, 1), stem=8, decoder=(8, 8, 8))
     network = Hourglass(variant).eval()
     checkpoint.save(tmp_path / "tiny.safetensors", "tiny", variant, network.state_dict(), {})
-    eager = replace(job, model=tmp_path / "tiny.safetensors", format="pytorch")
-    result = desktop().run(replace(CELL, format="pytorch"), eager)
+    eager = replace(configured(job, format="pytorch"), model=tmp_path / "tiny.safetensors")
+    result = desktop().run(eager)
     assert result.evidence == "measured"
     assert result.placement["runtime"] == f"PyTorch {torch.__version__}"
     mask = torch.zeros(1, 1, H, W)
@@ -128,12 +128,12 @@ def test_a_model_the_runtime_cannot_read_fails_its_cell_with_the_reason(tmp_path
     with pytest.raises(
         CellFailed, match=r"left no result\.json; the worker ended with code 1 after saying: .*INVALID_PROTOBUF"
     ):
-        desktop().run(CELL, replace(job, model=tmp_path / "bad.onnx"))
+        desktop().run(replace(job, model=tmp_path / "bad.onnx"))
 
 
 def test_another_unit_is_refused(job: Job) -> None:
     with pytest.raises(CellFailed, match="cpu only, not the unit 'gpu'"):
-        desktop().run(CELL, replace(job, unit="gpu"))
+        desktop().run(configured(job, unit="gpu"))
 
 
 def test_a_worker_killed_on_its_way_fails_its_cell(job: Job) -> None:
@@ -147,7 +147,7 @@ def test_a_worker_killed_on_its_way_fails_its_cell(job: Job) -> None:
         os.kill(os.getpid(), 9)
     """
     with pytest.raises(CellFailed, match="died of SIGKILL after saying: measuring"):
-        desktop(script).run(CELL, job)
+        desktop(script).run(job)
 
 
 PATIENT = f"""
@@ -170,13 +170,13 @@ def test_a_process_that_was_started_ahead_is_the_one_that_measures(job: Job) -> 
     before = set(psutil.Process().children())
     here.expect(job)
     (ahead,) = set(psutil.Process().children()) - before
-    assert here.run(CELL, job).placement["pid"] == ahead.pid
+    assert here.run(job).placement["pid"] == ahead.pid
     assert gone(ahead.pid)
 
 
 def test_a_timed_cell_has_a_process_of_its_own(job: Job) -> None:
     here = desktop(PATIENT, 60)
-    assert here.run(CELL, job).placement["pid"] != here.run(CELL, job).placement["pid"]
+    assert here.run(job).placement["pid"] != here.run(job).placement["pid"]
 
 
 def test_a_process_that_waits_in_vain_is_ended(job: Job) -> None:
@@ -193,11 +193,11 @@ def test_emulated_cells_share_a_process_and_one_that_fails_costs_itself_alone(
 ) -> None:
     monkeypatch.setattr("devices.desktop.runner.emulated", lambda format: format == "onnx")
     here = desktop(PATIENT, 60)
-    first = here.run(CELL, job).placement["pid"]
-    assert here.run(CELL, job).placement["pid"] == first
+    first = here.run(job).placement["pid"]
+    assert here.run(job).placement["pid"] == first
     with pytest.raises(CellFailed, match="ended with code 1 after saying: it fails"):
-        here.run(CELL, replace(job, variant="fail"))
-    second = here.run(CELL, job).placement["pid"]
+        here.run(configured(job, variant="fail"))
+    second = here.run(job).placement["pid"]
     assert second != first
     here.close()
     assert gone(second)
@@ -214,7 +214,7 @@ def test_what_is_not_timed_is_bound_to_no_processor(monkeypatch: pytest.MonkeyPa
 
 def test_a_worker_that_says_all_is_well_and_leaves_nothing_is_not_believed(job: Job) -> None:
     with pytest.raises(CellFailed, match=r"left no result\.json; the worker ended with code 0 without a word"):
-        desktop("pass").run(CELL, job)
+        desktop("pass").run(job)
 
 
 def test_a_worker_that_leaves_half_its_masks_is_not_believed(job: Job) -> None:
@@ -225,7 +225,7 @@ def test_a_worker_that_leaves_half_its_masks_is_not_believed(job: Job) -> None:
         Path(folder, "result.json").write_text('{"evidence": "measured", "end": "done"}')
     """
     with pytest.raises(CellFailed, match=r"masks\.f32 holds 100 bytes"):
-        desktop(script).run(CELL, job)
+        desktop(script).run(job)
 
 
 def test_a_result_is_believed_whatever_the_exit_code(job: Job) -> None:
@@ -239,7 +239,7 @@ def test_a_result_is_believed_whatever_the_exit_code(job: Job) -> None:
         job.write_result(folder, worker.measure(job.read(folder)))
         os._exit(7)
     """
-    assert desktop(script).run(CELL, job).evidence == "measured"
+    assert desktop(script).run(job).evidence == "measured"
 
 
 FORKING = """
@@ -267,7 +267,7 @@ def test_a_worker_that_hangs_is_stopped_with_its_children(tmp_path: Path, job: J
     pids = tmp_path / "pids"
     for limit in (1, 5, 25):  # On a busy machine the worker may not get to start its child within the first.
         with pytest.raises(CellFailed, match=f"stopped after {limit} s, its time limit"):
-            desktop(FORKING.format(pids=str(pids)), limit).run(CELL, job)
+            desktop(FORKING.format(pids=str(pids)), limit).run(job)
         if pids.exists() and (started := pids.read_text().split()):
             break
     assert len(started) == 2
@@ -281,9 +281,8 @@ def test_ctrl_c_ends_the_worker_and_its_children(tmp_path: Path, job: Job) -> No
     code = f"""
 from pathlib import Path
 from devices import job as jobs
-from devices.contract import Cell
 from devices.desktop.runner import Desktop
-Desktop(worker={worker!r}).run(Cell("tiny", "onnx", "fp32", ({H}, {W}), "desktop"), jobs.read(Path({str(tmp_path)!r})))
+Desktop(worker={worker!r}).run(jobs.read(Path({str(tmp_path)!r})))
 """
     command = [sys.executable, "-c", code]
     parent = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True, **as_from_a_terminal())

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from devices import job as jobs
-from devices.contract import Cell, Job
+from devices.contract import Config, Job
 from devices.ios import imobiledevice
 from devices.ios.runner import Limits
 from devices.ios.usbmux import Libimobiledevice, Pymobiledevice3, pymobiledevice3
@@ -30,12 +30,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def job(model: Path, tmp_path: Path) -> Job:
     frames = jobs.write_frames(tmp_path / "frames.u8", waves())
-    return Job(model, "coreml", "fp32", RESOLUTION, frames, SEQUENCES, counts=COUNTS)
-
-
-@pytest.fixture
-def cell() -> Cell:
-    return Cell("shallow", "coreml", "fp32", RESOLUTION, "iphone7")
+    return Job(Config("shallow", "coreml", resolution=RESOLUTION), model, frames, SEQUENCES, COUNTS)
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from devices.contract import Cell, CellFailed, Job
+from devices.contract import CellFailed, Job
 from devices.ios import devicectl, usbmux
 from devices.ios.attached import find_one
 from devices.ios.link import Missing, NoTool
@@ -110,20 +110,20 @@ def test_faults_are_told_apart() -> None:
         )
 
 
-def test_a_cell_is_measured_through_devicectl(mac: Path, harness: Harness, cell: Cell, job: Job) -> None:
+def test_a_cell_is_measured_through_devicectl(mac: Path, harness: Harness, job: Job) -> None:
     found = find_one("iphone13")
     assert found
     assert found.by_devicectl
     harness.launch()
-    result = IPhone(found.runner().link, found.listed.major, LIMITS).run(cell, job)
+    result = IPhone(found.runner().link, found.listed.major, LIMITS).run(job)
     np.testing.assert_array_equal(result.masks, masks(job))
     assert result.environment.facts["launch"] == "devicectl"
 
 
-def test_a_locked_phone_costs_its_cell(mac: Path, harness: Harness, cell: Cell, job: Job) -> None:
+def test_a_locked_phone_costs_its_cell(mac: Path, harness: Harness, job: Job) -> None:
     mac.write_text("")
     with pytest.raises(CellFailed, match="the iPhone is locked: unlock it") as failure:
-        IPhone(devicectl.Devicectl(UDID), 18, LIMITS).run(cell, job)
+        IPhone(devicectl.Devicectl(UDID), 18, LIMITS).run(job)
     assert not isinstance(failure.value, Unreachable)
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from devices.contract import Counts, Job, Result
+from devices.contract import Config, Counts, Job, Result
 from devices.desktop import timing
 from devices.ios import link
 from tests.conftest import need
@@ -99,7 +99,8 @@ def test_the_app_reads_what_the_host_writes() -> None:
         for start in ("struct Counts", "let model: String", "struct Go")
     )
     assert counts == {field.name for field in fields(Counts)}
-    assert {"resolution", "sequences", "unit", "counts"} < job <= {field.name for field in fields(Job)}
+    told = {field.name for kind in (Config, Job) for field in fields(kind)}
+    assert {"resolution", "sequences", "unit", "counts"} < job <= told
     assert go == set(re.findall(r'"(\w+)":', re.search(r"go\.write_text\(.*", Path(ROOT / "runner.py").read_text())[0]))  # type: ignore[index]
 
 

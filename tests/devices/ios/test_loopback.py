@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from devices.contract import Cell, CellFailed, Job
+from devices.contract import CellFailed, Job
 from devices.ios import attached, usbmux
 from devices.ios.link import Missing
 from devices.ios.runner import IPhone
@@ -19,6 +19,7 @@ from devices.transport import Unreachable
 from tests.devices.ios.conftest import LIMITS
 from tests.devices.ios.harness import Harness, masks
 from tests.devices.ios.usbmuxd import BUNDLE, UDID, Usbmuxd
+from tests.devices.shallow import configured
 
 
 @pytest.fixture
@@ -87,9 +88,9 @@ def test_files_survive_the_trip(link: Libimobiledevice, phone: Usbmuxd, tmp_path
 
 
 def test_a_cell_is_measured_and_its_masks_are_those_of_its_model(
-    iphone: IPhone, phone: Usbmuxd, harness: Harness, cell: Cell, job: Job
+    iphone: IPhone, phone: Usbmuxd, harness: Harness, job: Job
 ) -> None:
-    result = iphone.run(cell, job)
+    result = iphone.run(job)
     np.testing.assert_array_equal(result.masks, masks(job))
     assert np.abs(result.masks[1] - masks(replace(job, sequences=(1, 1, 1)))[1]).max() > 0.05, "no mask is fed back"
     assert len(result.model_ns) == job.counts.samples
@@ -102,86 +103,84 @@ def test_a_cell_is_measured_and_its_masks_are_those_of_its_model(
     assert "com.apple.debugserver" in phone.started
 
 
-def test_hazards_of_before_and_after_reach_the_result(iphone: IPhone, harness: Harness, cell: Cell, job: Job) -> None:
+def test_hazards_of_before_and_after_reach_the_result(iphone: IPhone, harness: Harness, job: Job) -> None:
     harness.facts |= {"low_power": True, "after_thermal_state": "serious", "debug_build": True, "battery": 25}
-    hazards = iphone.run(cell, job).environment.hazards
+    hazards = iphone.run(job).environment.hazards
     assert hazards == ("thermal", "battery", "low-power-mode", "debuggable-build")
 
 
-def test_a_locked_screen_in_the_middle_costs_a_retry(iphone: IPhone, harness: Harness, cell: Cell, job: Job) -> None:
+def test_a_locked_screen_in_the_middle_costs_a_retry(iphone: IPhone, harness: Harness, job: Job) -> None:
     harness.interrupted = 1
-    assert iphone.run(cell, job).retries == 1
+    assert iphone.run(job).retries == 1
     harness.interrupted = 2
     with pytest.raises(CellFailed, match=r"the screen was locked .*tried 2 times"):
-        iphone.run(cell, job)
+        iphone.run(job)
 
 
-def test_a_locked_phone_costs_its_cell_at_once(iphone: IPhone, phone: Usbmuxd, cell: Cell, job: Job) -> None:
+def test_a_locked_phone_costs_its_cell_at_once(iphone: IPhone, phone: Usbmuxd, job: Job) -> None:
     phone.faults.locked = True
     with pytest.raises(CellFailed, match="iPhone is locked: unlock it") as failure:
-        iphone.run(cell, job)
+        iphone.run(job)
     assert not isinstance(failure.value, Unreachable)
 
 
-def test_an_app_that_does_not_begin_costs_its_cell(iphone: IPhone, harness: Harness, cell: Cell, job: Job) -> None:
+def test_an_app_that_does_not_begin_costs_its_cell(iphone: IPhone, harness: Harness, job: Job) -> None:
     harness.silent = True
     with pytest.raises(CellFailed, match="did not begin within 1 s: unlock the iPhone and open the app"):
-        replace(iphone, limits=replace(LIMITS, start=0.6)).run(cell, job)
+        replace(iphone, limits=replace(LIMITS, start=0.6)).run(job)
 
 
-def test_an_app_that_is_not_installed_is_said(iphone: IPhone, phone: Usbmuxd, cell: Cell, job: Job) -> None:
+def test_an_app_that_is_not_installed_is_said(iphone: IPhone, phone: Usbmuxd, job: Job) -> None:
     del phone.apps[BUNDLE]
     with pytest.raises(CellFailed, match=r"no app whose identifier ends in \.SegmentationHarness"):
-        iphone.run(cell, job)
+        iphone.run(job)
 
 
-def test_a_phone_that_vanishes_once_costs_a_retry(iphone: IPhone, phone: Usbmuxd, cell: Cell, job: Job) -> None:
+def test_a_phone_that_vanishes_once_costs_a_retry(iphone: IPhone, phone: Usbmuxd, job: Job) -> None:
     phone.faults.vanish_on, phone.faults.back_after = "masks.f32", 2
-    assert iphone.run(cell, job).retries == 1
+    assert iphone.run(job).retries == 1
 
 
-def test_a_phone_that_vanishes_for_good_costs_its_cell(iphone: IPhone, phone: Usbmuxd, cell: Cell, job: Job) -> None:
+def test_a_phone_that_vanishes_for_good_costs_its_cell(iphone: IPhone, phone: Usbmuxd, job: Job) -> None:
     phone.faults.vanish_on = "frames.u8"
     with pytest.raises(CellFailed, match="did not come back within 1 s"):
-        replace(iphone, limits=replace(LIMITS, come_back=1)).run(cell, job)
+        replace(iphone, limits=replace(LIMITS, come_back=1)).run(job)
 
 
-def test_a_phone_that_locks_up_costs_its_cell(iphone: IPhone, phone: Usbmuxd, cell: Cell, job: Job) -> None:
+def test_a_phone_that_locks_up_costs_its_cell(iphone: IPhone, phone: Usbmuxd, job: Job) -> None:
     phone.faults.stuck = True
     with pytest.raises(CellFailed, match=r"did not answer within 2 s \(push\)"):
-        replace(iphone, limits=replace(LIMITS, push=2), attempts=1).run(cell, job)
+        replace(iphone, limits=replace(LIMITS, push=2), attempts=1).run(job)
 
 
-def test_a_full_disk_costs_its_cell_at_once(iphone: IPhone, phone: Usbmuxd, cell: Cell, job: Job) -> None:
+def test_a_full_disk_costs_its_cell_at_once(iphone: IPhone, phone: Usbmuxd, job: Job) -> None:
     phone.faults.room = 20_000
     with pytest.raises(CellFailed, match="disk is full") as failure:
-        iphone.run(cell, job)
+        iphone.run(job)
     assert not isinstance(failure.value, Unreachable), "a full disk stays full: no retry"
 
 
-def test_half_a_mask_costs_its_cell(iphone: IPhone, harness: Harness, cell: Cell, job: Job) -> None:
+def test_half_a_mask_costs_its_cell(iphone: IPhone, harness: Harness, job: Job) -> None:
     def halve(answer: Path) -> None:
         file = answer / "masks.f32"
         file.write_bytes(file.read_bytes()[:-100])
 
     harness.spoil = halve
     with pytest.raises(CellFailed, match=r"masks\.f32 holds \d+ bytes where 3 masks take \d+ .*tried 2 times"):
-        iphone.run(cell, job)
+        iphone.run(job)
 
 
-def test_an_answer_without_its_end_marker_costs_its_cell(
-    iphone: IPhone, harness: Harness, cell: Cell, job: Job
-) -> None:
+def test_an_answer_without_its_end_marker_costs_its_cell(iphone: IPhone, harness: Harness, job: Job) -> None:
     def cut(answer: Path) -> None:
         file = answer / "result.json"
         file.write_text(file.read_text().replace('"end"', '"und"'))
 
     harness.spoil = cut
     with pytest.raises(CellFailed, match="no end marker"):
-        replace(iphone, attempts=1).run(cell, job)
+        replace(iphone, attempts=1).run(job)
 
 
-def test_the_answer_to_another_job_is_not_taken(iphone: IPhone, harness: Harness, cell: Cell, job: Job) -> None:
+def test_the_answer_to_another_job_is_not_taken(iphone: IPhone, harness: Harness, job: Job) -> None:
     def rename(answer: Path) -> None:
         values = json.loads((answer / "result.json").read_text())
         values["environment"]["facts"]["job"] = "another"
@@ -189,16 +188,16 @@ def test_the_answer_to_another_job_is_not_taken(iphone: IPhone, harness: Harness
 
     harness.spoil = rename
     with pytest.raises(CellFailed, match="the answer to another job"):
-        replace(iphone, attempts=1).run(cell, job)
+        replace(iphone, attempts=1).run(job)
 
 
-def test_a_harness_that_fails_is_quoted(iphone: IPhone, harness: Harness, cell: Cell, job: Job) -> None:
+def test_a_harness_that_fails_is_quoted(iphone: IPhone, harness: Harness, job: Job) -> None:
     def fail(answer: Path) -> None:
         raise RuntimeError("the model takes image, not frame and prev_mask")
 
     harness.spoil = fail
     with pytest.raises(CellFailed, match="the harness failed: the model takes image") as failure:
-        iphone.run(cell, job)
+        iphone.run(job)
     assert len(harness.jobs) == 1, "what failed for good was tried again"
     assert not isinstance(failure.value, Unreachable)
 
@@ -210,6 +209,6 @@ def test_a_harness_that_fails_is_quoted(iphone: IPhone, harness: Harness, cell: 
         ({"precision": "int8"}, "need iOS 16, and this iPhone has iOS 15"),
     ],
 )
-def test_what_cannot_run_is_said(iphone: IPhone, cell: Cell, job: Job, change: dict, reason: str) -> None:
+def test_what_cannot_run_is_said(iphone: IPhone, job: Job, change: dict, reason: str) -> None:
     with pytest.raises(CellFailed, match=reason):
-        iphone.run(cell, replace(job, **change))
+        iphone.run(configured(job, **change))

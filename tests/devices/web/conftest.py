@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from converters.artifact import Format, Precision
-from devices.contract import Cell, Job, Unit
+from devices.contract import Config, Job, Unit
 from tests.conftest import need
 from tests.devices.android.conftest import adb_server, make_phone  # noqa: F401 - fixtures
 from tests.devices.shallow import COUNTS, RESOLUTION, SEQUENCES, convert, waves
@@ -42,16 +42,13 @@ def frames() -> np.ndarray:
 
 
 @pytest.fixture
-def ask(frames: np.ndarray, tmp_path: Path) -> Callable[..., tuple[Cell, Job]]:
-    """Makes a cell and its job for a model."""
+def ask(frames: np.ndarray, tmp_path: Path) -> Callable[..., Job]:
+    """Makes a job for a model."""
     frames.tofile(tmp_path / "frames.u8")
 
-    def make(
-        model: Path, format: Format, unit: Unit = "cpu", threads: int = 1, precision: Precision = "fp32"
-    ) -> tuple[Cell, Job]:
-        cell = Cell("shallow", format, precision, RESOLUTION, "web", unit, threads)
-        given = tmp_path / "frames.u8", SEQUENCES, unit, threads, COUNTS, "shallow"
-        return cell, Job(model, format, precision, RESOLUTION, *given)
+    def make(model: Path, format: Format, unit: Unit = "cpu", threads: int = 1, precision: Precision = "fp32") -> Job:
+        config = Config("shallow", format, precision, RESOLUTION, "web", unit, threads)
+        return Job(config, model, tmp_path / "frames.u8", SEQUENCES, COUNTS)
 
     return make
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from converters.artifact import Format, Precision
-from devices.contract import Cell, CellFailed, Job, Result, Unit
+from devices.contract import CellFailed, Job, Result, Unit
 from devices.fleet import Began, Ended, Joined
 from devices.web.runner import Browsers
 from models.peer import Peer
@@ -25,7 +25,7 @@ NO_SIMD = "const validate = WebAssembly.validate; WebAssembly.validate = (b) => 
 """A browser that finds the page's SIMD probe, of 28 bytes, invalid."""
 
 
-def measure(browser, asked: list[tuple[Cell, Job]], *, secure: bool = False, look: Callable | None = None) -> list:
+def measure(browser, asked: list[Job], *, secure: bool = False, look: Callable | None = None) -> list:
     """What a run tells whose page `browser` opens; `look(browser)` is called again and again meanwhile."""
     events: list = []
     addresses: list[str] = []
@@ -64,7 +64,7 @@ def wanted(job: Job, frames: np.ndarray, prev: str = "recurrent") -> np.ndarray:
     from converters.registry import converter
     from frames.score import predict
 
-    return predict(converter(job.format).load(job.model), frames, job.sequences, prev=prev)  # type: ignore[arg-type]
+    return predict(converter(job.config.format).load(job.model), frames, job.sequences, prev=prev)  # type: ignore[arg-type]
 
 
 def the_result(events: list) -> Result:
@@ -76,8 +76,8 @@ def the_result(events: list) -> Result:
 
 @pytest.mark.parametrize(("format", "threads"), [("tflite", 1), ("tflite", 2), ("onnx", 2)])
 def test_the_masks_are_the_desktops(browser, ask, models, frames, format: Format, threads: int) -> None:
-    cell, job = ask(models[format], format, threads=threads)
-    result = the_result(measure(browser, [(cell, job)]))
+    job = ask(models[format], format, threads=threads)
+    result = the_result(measure(browser, [job]))
     assert np.abs(result.masks - wanted(job, frames)).max() < 1e-5
     assert np.abs(wanted(job, frames, prev="empty") - wanted(job, frames)).max() > 1e-3  # so feeding back is seen
     assert result.evidence == "measured"
@@ -97,8 +97,8 @@ def gpu_browser(open_browser: Callable) -> Iterator:
 
 @pytest.mark.parametrize("format", ["tflite", pytest.param("onnx", marks=pytest.mark.slow)])
 def test_webgpu_makes_the_same_masks(gpu_browser, ask, models, frames, format: Format) -> None:
-    cell, job = ask(models[format], format, unit="gpu")
-    result = the_result(measure(gpu_browser, [(cell, job)]))
+    job = ask(models[format], format, unit="gpu")
+    result = the_result(measure(gpu_browser, [job]))
     assert np.abs(result.masks - wanted(job, frames)).max() < 1e-4
     assert result.placement["actual"].startswith("WebGPU")
     assert "software-gpu" in result.environment.hazards
@@ -112,7 +112,7 @@ def test_a_browser_without_simd_runs_onnx_by_the_plain_build_and_says_why_not_tf
     asked = [ask(models["onnx"], "onnx"), ask(models["tflite"], "tflite")]
     events = [event for event in measure(browser, asked) if isinstance(event, Ended)]
     assert isinstance(events[0].outcome, Result), events[0].outcome
-    assert np.abs(events[0].outcome.masks - wanted(asked[0][1], frames)).max() < 1e-5
+    assert np.abs(events[0].outcome.masks - wanted(asked[0], frames)).max() < 1e-5
     assert events[0].outcome.placement["runtime"] == "ONNX Runtime Web 1.18.0"
     assert str(events[1].outcome) == "this browser has no WebAssembly SIMD, which LiteRT.js needs"
 
@@ -132,13 +132,13 @@ def test_a_unit_that_is_missing_is_explained_on_the_page_and_in_the_row(
 def test_what_litert_js_does_not_take_is_told_on_the_page_and_in_the_row_and_the_rest_is_measured(
     browser, ask, models
 ) -> None:
-    cell, job = ask(models["tflite"], "tflite")
-    other = Peer("other", job.model.name, "0" * 64, "CC0", job.resolution, "probabilities")
+    job = ask(models["tflite"], "tflite")
+    other = Peer("other", job.model.name, "0" * 64, "CC0", job.config.resolution, "probabilities")
     refused = {
         "LiteRT.js 2.5.3 takes no int8 tensors": ask(models["tflite"], "tflite", precision="int8"),
-        "a browser runs this project's own networks, not those of peers.toml": (cell, replace(job, peer=other)),
+        "a browser runs this project's own networks, not those of peers.toml": replace(job, peer=other),
     }
-    events = measure(browser, [*refused.values(), (cell, job)])
+    events = measure(browser, [*refused.values(), job])
     *ended, last = [event.outcome for event in events if isinstance(event, Ended)]
     assert [str(outcome) for outcome in ended] == list(refused)
     assert isinstance(last, Result), last
@@ -152,8 +152,8 @@ def test_what_litert_js_does_not_take_is_told_on_the_page_and_in_the_row_and_the
 def test_onnx_of_other_precisions_gives_the_desktops_masks(
     browser, ask, frames, tmp_path, precision: Precision
 ) -> None:
-    cell, job = ask(convert(tmp_path, "onnx", precision), "onnx", precision=precision)
-    result = the_result(measure(browser, [(cell, job)]))
+    job = ask(convert(tmp_path, "onnx", precision), "onnx", precision=precision)
+    result = the_result(measure(browser, [job]))
     # A quantised value may be rounded the other way, and no tighter bound holds for all of them.
     assert np.abs(result.masks - wanted(job, frames)).mean() < (1e-2 if precision == "int8" else 1e-3)
 
@@ -192,8 +192,8 @@ def test_https_on_the_network_gives_threads_too(open_browser, ask, models, frame
 
     need(None if address.lan() else "this machine has no address but its loopback")
     browser = open_browser("--ignore-certificate-errors")
-    cell, job = ask(models["onnx"], "onnx", threads=2)
-    result = the_result(measure(browser, [(cell, job)], secure=True))
+    job = ask(models["onnx"], "onnx", threads=2)
+    result = the_result(measure(browser, [job], secure=True))
     assert np.abs(result.masks - wanted(job, frames)).max() < 1e-5
 
 

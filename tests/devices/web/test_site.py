@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from devices.contract import Cell, CellFailed, Counts, Job, Result
+from devices.contract import CellFailed, Config, Counts, Job, Result
 from devices.fleet import Ended
 from devices.web import answer, packages
 from devices.web.app import Site
@@ -67,8 +67,9 @@ def site(tmp_path: Path) -> Site:
     (tmp_path / "model.tflite").write_bytes(b"the model")
     (tmp_path / "frames.u8").write_bytes(bytes(2 * SIDE * SIDE * 3))
     counts = Counts(1, 0.1, samples=3, seconds=0.1)
-    job = Job(tmp_path / "model.tflite", "tflite", "fp32", (SIDE, SIDE), tmp_path / "frames.u8", (2,), counts=counts)
-    return Site([(Cell("shallow", "tflite", "fp32", (SIDE, SIDE), "web"), job)], Board([60.0]))
+    config = Config("shallow", "tflite", resolution=(SIDE, SIDE), device="web")
+    job = Job(config, tmp_path / "model.tflite", tmp_path / "frames.u8", (2,), counts)
+    return Site([job], Board([60.0]))
 
 
 @pytest.fixture
