@@ -9,13 +9,13 @@ if __name__ == "__main__":
 
 import sys
 from collections.abc import Generator, Iterator
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from cli.ending import INTERRUPTED, NOT_MEASURED, WRONG_USAGE, carry_out, fail
-from cli.network import RUNTIMES, find_network, open_network
 from cli.options import option, parse_resolution
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from video.write import Sink
 
 DEFAULT = "live"
+say = partial(print, file=sys.stderr)
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
 
@@ -53,7 +54,9 @@ def segment(
     model: Annotated[
         str, typer.Option(metavar="ARTIFACT|VARIANT", help="A converted model, a checkpoint, or a variant's name.")
     ] = DEFAULT,
-    runtime: Annotated[str, typer.Option(metavar="R", help=f"For a variant: {', '.join(RUNTIMES)}.")] = "tflite",
+    runtime: Annotated[
+        str, typer.Option(metavar="R", help="For a variant: pytorch, onnx, tflite, openvino, coreml.")
+    ] = "tflite",
     size: Annotated[
         Any,
         typer.Option(
@@ -71,6 +74,7 @@ def segment(
     ] = False,
 ) -> None:
     """Cut people out of a video and change what is behind them; sound, times and orientation are kept."""
+    from devices.open_model import described, open_model
     from models.segmenter import Segmenter
     from video.ahead import Stopwatch
     from video.read import open_source
@@ -92,8 +96,8 @@ def segment(
             fail(f"{out}: is the {what} itself; give another place to write to.", WRONG_USAGE)
     source = open_source(video)
     effect = choose(source.size, background, blur, recolor)
-    session, name = open_network(model, runtime, size, threads)
-    print(f"Network: {name}", file=sys.stderr)
+    session, _ = open_model(model, resolution=size, threads=threads, format=runtime, say=say)
+    say(f"Network: {described(model, session)}")
     segmenter = Segmenter(session, session.resolution, smoothing, session.fit, watch_cuts=True, feedback=feedback)
     watch = Stopwatch()
     sink = open_sink(out, source, cutout)
@@ -118,7 +122,7 @@ def segment(
 
 def show_live(model: str, size: Resolution | None) -> None:
     """Serve the page of the camera until Ctrl-C."""
-    from devices.open_model import open_model
+    from devices.open_model import find_model, open_model
     from devices.web import packages
 
     def only_tflite(path: Path) -> None:
@@ -131,7 +135,7 @@ def show_live(model: str, size: Resolution | None) -> None:
         fail(f"no page can be served: {reason}", NOT_MEASURED)
     from devices.web.live import show
 
-    path = find_network(model, "tflite", size)
+    path = find_model(model, "tflite", resolution=size, say=say)
     only_tflite(path)
     open_model(path, resolution=size)
     try:

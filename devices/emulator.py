@@ -106,11 +106,11 @@ def per_frame(text: str, frames: int) -> tuple[int, int]:
 def _compare(job: Job, result: Result) -> dict[str, Any]:
     """`from_host` of the emulated masks. CellFailed when they stray further than an artifact of that precision may."""
     from converters.parity import TOLERANCE
-    from devices.desktop.worker import open_session
+    from devices.open_model import load
     from frames.score import predict
 
     precision = job.config.precision
-    session = open_session(job)
+    session = load(job.config, job.model, job.peer)
     difference = np.abs(result.masks - predict(session, jobs.read_frames(job), job.sequences))
     found = {"max_difference": float(difference.max()), "mean_difference": float(difference.mean())}
     if over := [name for name in found if found[name] > TOLERANCE[precision][name]]:

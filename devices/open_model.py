@@ -2,37 +2,47 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 
 import models.peer
-from converters.artifact import Precision
+from converters.artifact import FORMATS, Failure, Precision, Spec
 from converters.registry import cannot_run, converter, format_of
 from converters.session import Session
+from devices.contract import Config
+from devices.plan import BASELINE, Weights, spec_of
 from models import checkpoint
 from models.peer import Peer
 from models.segmenter import no_mask
-from models.variant import VARIANTS, Resolution
+from models.variant import VARIANTS, Resolution, get
 
 CHECKPOINT = ".safetensors"
 
 
-def open_model(
-    path: Path | str, precision: Precision = "fp32", resolution: Resolution | None = None, threads: int = 1
-) -> tuple[Session, Resolution]:
-    """A `models.segmenter.Step` and its (height, width), by the path's suffix.
+class Unavailable(OSError):
+    """A model that is known and cannot be had here; its text is the reason, one sentence."""
 
-    A variant's name is its checkpoint; a name in peers.toml, or the very file that an entry pins, is that peer with all
-    its entry says. An artifact has one resolution; a checkpoint runs at `resolution`, or its variant's own. ValueError,
-    one sentence, when there is nothing at the path, its format is not known or cannot run here, or it breaks the
+
+def open_model(
+    model: Path | str,
+    precision: Precision = "fp32",
+    resolution: Resolution | None = None,
+    threads: int = 1,
+    format: str = BASELINE,
+    say: Callable[[str], None] = lambda _: None,
+) -> tuple[Session, Resolution]:
+    """A `models.segmenter.Step` and its (height, width).
+
+    `model` is what `find_model` takes, or a name in peers.toml, or the very file that an entry pins: that peer with all
+    its entry says. An artifact has one resolution; a checkpoint runs at `resolution`, or its variant's own. Errors as
+    of `find_model`; ValueError, one sentence, when a file's format is not known or cannot run here, or it breaks the
     contract `(frame, prev_mask) -> mask`: shapes alike, values in [0, 1].
     """
-    if peer := _peer(path):
+    if peer := _peer(model):
         return _open_peer(*peer, resolution, threads)
-    path = (checkpoint.find(str(path)) if str(path) in VARIANTS else None) or Path(path)
-    if not path.exists():
-        raise ValueError(f"{path}: there is no such model")
+    path = find_model(model, format, precision, resolution, say)
     session = (
         _checkpoint(path, resolution, threads) if path.suffix == CHECKPOINT else _artifact(path, precision, threads)
     )
@@ -40,6 +50,64 @@ def open_model(
         raise ValueError(f"{path}: was made for {_size(session.resolution)}, not {_size(resolution)}")
     _check(path, session)
     return session, session.resolution
+
+
+def find_model(
+    model: Path | str,
+    format: str = BASELINE,
+    precision: Precision = "fp32",
+    resolution: Resolution | None = None,
+    say: Callable[[str], None] = lambda _: None,
+) -> Path:
+    """The file of a model: a variant's checkpoint for `pytorch`, its artifact for other formats, or the path itself.
+
+    An artifact that is not in the cache is converted. ValueError for what is no model at all; Unavailable for a variant
+    without a checkpoint, or one that cannot be converted here.
+    """
+    path = Path(model)
+    if path.exists() and str(model) not in VARIANTS:
+        return path
+    if path.suffix:
+        raise ValueError(f"{path}: there is no such model")
+    variant = get(str(model))
+    if format not in (BASELINE, *FORMATS):
+        raise ValueError(f"{format!r} is none of {', '.join((BASELINE, *FORMATS))}")
+    weights = checkpoint.find(str(model))
+    if weights is None:
+        shipped = ", ".join(sorted(path.stem for path in checkpoint.FOLDER.glob("*.safetensors")))
+        raise Unavailable(f"{model} has no checkpoint yet; there are: {shipped}")
+    if format == BASELINE:
+        return weights
+    config = Config(str(model), format, precision, resolution or variant.resolution)
+    return _converted(spec_of(config, Weights(weights, checkpoint.sha256(weights))), say)
+
+
+def _converted(spec: Spec, say: Callable[[str], None]) -> Path:
+    from converters.build import build
+
+    say(f"{spec.name}: from the cache, or converted once")
+    made = build([spec])[spec]
+    if isinstance(made, Failure):
+        raise Unavailable(f"{spec.name}: {made.reason}")
+    return made.path
+
+
+def load(config: Config, model: Path, peer: Peer | None = None) -> Session:
+    """What is at `model`, in the runtime of its format: a checkpoint, an artifact of ours, or that of `peer`."""
+    if config.format == BASELINE:
+        from devices.baseline import Eager
+
+        return Eager(model, config.threads, config.resolution)
+    if peer:
+        from converters.peer import open_peer
+
+        return open_peer(peer, model, config.threads)
+    return converter(config.format).load(model, config.threads, config.precision)
+
+
+def described(model: Path | str, session: Session) -> str:
+    """What runs, for a person: the model's name, its input's size and its runtime."""
+    return f"{model} at {_size(session.resolution)} in {session.facts['runtime']}"
 
 
 def _peer(path: Path | str) -> tuple[Peer, Path | None] | None:
@@ -59,11 +127,12 @@ def _peer(path: Path | str) -> tuple[Peer, Path | None] | None:
 def _open_peer(
     peer: Peer, path: Path | None, resolution: Resolution | None, threads: int
 ) -> tuple[Session, Resolution]:
-    from converters.peer import fetch, open_peer
+    from converters.peer import fetch
 
     if resolution and resolution != peer.resolution:
         raise ValueError(f"{peer.name}: was made for {_size(peer.resolution)}, not {_size(resolution)}")
-    return open_peer(peer, path or fetch(peer), threads), peer.resolution
+    config = Config(peer.name, peer.format, peer.precision, peer.resolution, threads=threads)
+    return load(config, path or fetch(peer), peer), peer.resolution
 
 
 def _checkpoint(path: Path, resolution: Resolution | None, threads: int) -> Session:
@@ -79,11 +148,10 @@ def _artifact(path: Path, precision: Precision, threads: int) -> Session:
         format = format_of(path)
     except ValueError as error:
         raise ValueError(f"{error}; a checkpoint ends in {CHECKPOINT}") from None
-    module = converter(format)
     if reason := cannot_run(format):
         raise ValueError(f"{path}: {reason}")
     try:
-        return module.load(path, threads, precision)
+        return load(Config(path.stem, format, precision, threads=threads), path)
     # Every runtime has errors of its own for a file it does not like, some of no common class.
     except Exception as error:
         raise ValueError(

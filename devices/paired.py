@@ -232,11 +232,10 @@ class Bench:
 
     def look(self) -> dict[str, Any]:
         from devices.desktop.placement import placement
-        from devices.desktop.worker import open_session
 
         placed = {}
         for name, job in self.jobs.items():
-            session = open_session(job)
+            session = self._load(name)
             loop = self._loop(session)
             for _ in range(sum(job.sequences)):
                 loop.prepare()
@@ -251,11 +250,10 @@ class Bench:
 
     def block(self, index: int) -> Block:
         from devices.desktop import timing
-        from devices.desktop.worker import open_session
 
         arms = list(SOURCE)
         random.Random(f"{self.seed}/{index}").shuffle(arms)
-        loops = {arm: self._loop(open_session(self.jobs[SOURCE[arm]])) for arm in arms}
+        loops = {arm: self._loop(self._load(SOURCE[arm])) for arm in arms}
         if not self.rounds:
             timing.warm_up(loops[CONTROL], SETTLE)
             self.rounds = rounds_for(float(np.median(timing.sample(loops[CONTROL], WARM))))
@@ -270,6 +268,12 @@ class Bench:
                     loops[arm].run()
                 ns.append(timing.sample(loops[arm], BURST))
         return Block(visits, tuple(ns))
+
+    def _load(self, name: str) -> Session:
+        from devices.open_model import load
+
+        job = self.jobs[name]
+        return load(job.config, job.model, job.peer)
 
     def _loop(self, session: Session) -> Any:
         from devices.desktop.model_loop import ModelLoop

@@ -101,13 +101,13 @@ def main(
 ) -> None:
     """Print IOU, boundary F, dtSSD, SAD and gradient error, each with its 95 % interval, of the four ways."""
     from cli.inputs import read_footage
-    from cli.network import open_network
     from cli.printing import print_table
+    from devices.open_model import described, open_model
 
-    session, name = open_network(model, runtime, None, 1)
+    session, _ = open_model(model, format=runtime)
     footage = read_footage(data)
     lines = compare(session, session.resolution, footage, smoothing)
-    print(f"{name}; {footage.description}")
+    print(f"{described(model, session)}; {footage.description}")
     print_table(["fed back", "mask", *HEAD], lines)
 
 

@@ -55,13 +55,13 @@ def main(
 ) -> None:
     """Print SAD and gradient error of every setting, the best first."""
     from cli.inputs import read_footage
-    from cli.network import open_network
     from cli.printing import print_table
+    from devices.open_model import described, open_model
 
-    session, name = open_network(model, runtime, None, 1)
+    session, _ = open_model(model, format=runtime)
     footage = read_footage(data)
     found = compare(Segmenter(session, session.resolution, fit=session.fit), footage)
-    print(f"{name}; {footage.description}")
+    print(f"{described(model, session)}; {footage.description}")
     lines = [
         [*(map(str, setting) if setting else ("", "", "enlarged")), f"{s:.3f}", f"{g:.3f}"]
         for setting, (s, g) in sorted(found.items(), key=lambda item: item[1])

@@ -25,14 +25,14 @@ def main(
     """Write frame, previous mask, mask and composite of one moment side by side."""
     import cv2
 
-    from cli.network import open_network
+    from devices.open_model import open_model
     from effects.apply import alpha_of, replacing
     from effects.backdrop import open_backdrop
     from effects.band import to_bytes
     from models.segmenter import Segmenter, enlarge, unfitted
     from video.read import Frame, open_source
 
-    session, _ = open_network(model, runtime, None, 1)
+    session, _ = open_model(model, format=runtime)
     segmenter = Segmenter(session, session.resolution, fit=session.fit, watch_cuts=True)
     source = open_source(video)
     for frame in (item for item in source.items() if isinstance(item, Frame)):

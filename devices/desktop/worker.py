@@ -23,9 +23,10 @@ from devices.contract import Environment, Job, Result
 from devices.desktop import environment, timing
 from devices.desktop.model_loop import ModelLoop, unrepeated
 from devices.desktop.placement import placement
+from devices.open_model import load
 
 if TYPE_CHECKING:
-    from converters.session import Session
+    pass
 
 RUNTIMES = {
     "pytorch": "torch",
@@ -50,7 +51,7 @@ def measure(job: Job) -> Result:
     frames, sequences = unrepeated(jobs.read_frames(job), job.sequences)
     scored = sum(job.sequences)
 
-    session, load_ns = timed(lambda: open_session(job))
+    session, load_ns = timed(lambda: load(job.config, job.model, job.peer))
     model = ModelLoop(session, frames, sequences)
     model.prepare()
     _, first_ns = timed(model.run)
@@ -101,21 +102,6 @@ def get_ready(format: str, threads: int) -> list[int] | None:
     cpus = None if emulated(format) else environment.pin(threads)
     import_runtime(format)
     return cpus
-
-
-def open_session(job: Job) -> Session:
-    config = job.config
-    if config.format == "pytorch":
-        from devices.baseline import Eager
-
-        return Eager(job.model, config.threads, config.resolution)
-    if job.peer:
-        from converters.peer import open_peer
-
-        return open_peer(job.peer, job.model, config.threads)
-    from converters.registry import converter
-
-    return converter(config.format).load(job.model, config.threads, config.precision)
 
 
 def import_runtime(format: str) -> None:

@@ -24,7 +24,7 @@ class Estimator:
 
     def run(self, job: Job) -> Result:
         """CellFailed for what the published times say nothing about: another precision, unit or number of threads."""
-        from devices.desktop.worker import open_session
+        from devices.open_model import load
         from frames.score import predict
 
         if (job.config.unit, job.config.threads) != ("cpu", 1):
@@ -34,7 +34,7 @@ class Estimator:
             raise CellFailed(f"nobody published times of {job.config.precision} networks on the {self.phone.name}")
         on = core(self.phone, job.config.precision)
         counted = _count(job.model, on)
-        session = open_session(job)
+        session = load(job.config, job.model, job.peer)
         masks = predict(session, jobs.read_frames(job), job.sequences)
         return Result(
             masks=masks,
