@@ -8,19 +8,17 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import signal
 import sys
 import tempfile
-from asyncio.subprocess import Process
-from collections.abc import AsyncIterator, Callable, Iterable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal
 
 from converters import processor
 from converters.artifact import Artifact, Failure, Format, Spec
 from converters.cache import Cache, code, copy, key
+from converters.child import Child
 from converters.registry import converter
 from converters.wire import artifact_of, encode_artifact, encode_spec
 from models.variant import Resolution
@@ -28,7 +26,6 @@ from models.variant import Resolution
 if TYPE_CHECKING:
     from frames.clip import Footage
 
-ROOT = Path(__file__).resolve().parent.parent
 SLOWEST_FIRST: tuple[Format, ...] = ("tflite", "coreml", "openvino", "onnx")
 WORKER = (sys.executable, "-m", "converters.worker")
 
@@ -156,7 +153,8 @@ async def _convert_format(
     done: dict[Spec, Artifact | Failure] = {}
     waiting = list(jobs)
     while waiting:
-        async with _worker(command) as worker:
+        worker = Worker(command)
+        try:
             while waiting and worker.alive:
                 job = waiting.pop(0)
                 with cache.workshop() as workshop:
@@ -165,21 +163,20 @@ async def _convert_format(
                         outcome = cache.restate(outcome) if job.found else cache.publish(workshop, outcome)
                 done[job.spec] = outcome
                 tell(Event(job.spec, "done", outcome))
+        finally:
+            worker.child.end()
     return done
 
 
 class Worker:
     """A running `converters.worker`, from outside."""
 
-    def __init__(self, process: Process, stderr: IO[bytes]) -> None:
-        self.process = process
-        self.stderr = stderr
+    def __init__(self, command: tuple[str, ...]) -> None:
+        self.child = Child(command)
         self.alive = True
 
     async def convert(self, job: Job, workshop: Path, tell: Progress) -> Artifact | Failure:
         """Give the worker one job and wait for its end, or for the worker's."""
-        assert self.process.stdin
-        assert self.process.stdout
         asked = {
             "spec": encode_spec(job.spec),
             "key": job.key,
@@ -187,10 +184,9 @@ class Worker:
             "folder": str(workshop),
             "found": encode_artifact(job.found) if job.found else None,
         }
-        with suppress(ConnectionError):
-            self.process.stdin.write(json.dumps(asked).encode() + b"\n")
-            await self.process.stdin.drain()
-        while line := await self.process.stdout.readline():
+        self.child.tell(json.dumps(asked))
+        # Read in a thread, which ends with the worker: the other formats' workers go on meanwhile.
+        while line := await asyncio.to_thread(self.child.stdout.readline):
             said = json.loads(line)
             if "made" in said:
                 return artifact_of(said["made"])
@@ -198,34 +194,5 @@ class Worker:
                 return Failure(job.spec, said["failed"])
             tell(Event(job.spec, said["stage"]))
         self.alive = False
-        return Failure(job.spec, await self._how_it_died(job.spec))
-
-    async def _how_it_died(self, spec: Spec) -> str:
-        code = await self.process.wait()
-        if code < 0:
-            how = f"died of {signal.Signals(-code).name}"
-        else:
-            self.stderr.seek(0)
-            lines = [line.strip() for line in self.stderr.read().decode(errors="replace").splitlines() if line.strip()]
-            how = f"ended with code {code}" + (f" after saying: {lines[-1][:300]}" if lines else " without a word")
-        return f"{spec.format} {spec.precision} cannot be made of {spec.variant}: the converting process {how}"
-
-
-@asynccontextmanager
-async def _worker(command: tuple[str, ...]) -> AsyncIterator[Worker]:
-    """A worker in a process group of its own: Ctrl-C reaches it through us alone, and all of it ends with us."""
-    with tempfile.TemporaryFile() as stderr:
-        process = await asyncio.create_subprocess_exec(
-            *command,
-            cwd=ROOT,
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=stderr,
-            start_new_session=True,
-        )
-        try:
-            yield Worker(process, stderr)
-        finally:
-            with suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-            await process.wait()
+        spec, ended = job.spec, f"the converting process {self.child.how_it_ended(chatty=True)}"
+        return Failure(spec, f"{spec.format} {spec.precision} cannot be made of {spec.variant}: {ended}")

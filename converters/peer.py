@@ -28,6 +28,7 @@ from numpy.typing import NDArray
 from converters import onnx, openvino
 from converters.artifact import Artifact, Failure, Spec
 from converters.cache import code, files, size
+from converters.child import last_line
 from converters.registry import cannot_run, converter
 from converters.session import Array, Session
 from models.peer import PEERS, BadPeer, Peer
@@ -82,8 +83,7 @@ def _make(peer: Peer, module: str) -> Path:
         command = [sys.executable, "-m", module, str(partial), height, width]
         done = subprocess.run(command, cwd=PEERS.parent, capture_output=True, text=True, check=False)
         if done.returncode:
-            said = [line.strip() for line in done.stderr.splitlines() if line.strip()]
-            raise BadPeer(peer.name, "package", f"{module} could not make it: {said[-1] if said else 'no reason'}")
+            raise BadPeer(peer.name, "package", f"{module} could not make it: {last_line(done.stderr)}")
         partial.rename(path)
     return path
 
@@ -115,8 +115,7 @@ def _download(peer: Peer, folder: Path) -> Path:
         raise BadPeer(peer.name, "package", f"{peer.package} did not arrive within ten minutes") from None
     archives = list(folder.glob("*.tgz")) + list(folder.glob("*.whl"))
     if done.returncode or not archives:
-        said = [line.strip() for line in done.stderr.splitlines() if line.strip()]
-        raise BadPeer(peer.name, "package", f"{peer.package} could not be fetched: {said[-1] if said else 'no reason'}")
+        raise BadPeer(peer.name, "package", f"{peer.package} could not be fetched: {last_line(done.stderr)}")
     return archives[0]
 
 

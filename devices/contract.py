@@ -74,6 +74,13 @@ class Job:
     peer: Peer | None = None
     """Whose model it is when it is not one of ours."""
 
+    @property
+    def time_limit(self) -> float:
+        """Seconds after which a runner is surely stuck: three times what it was told, two a frame, two minutes."""
+        counts = self.counts
+        told = counts.warm_up_seconds + 2 * counts.seconds
+        return 120.0 + 3.0 * told + 2.0 * (counts.samples + sum(self.sequences))
+
 
 @dataclass(frozen=True)
 class Environment:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from converters.child import last_line
 from devices import job as jobs
 from devices import transport
 from devices.aarch64_runner import build, folder
@@ -86,7 +87,7 @@ class Arm64Emulator:
         command = [*qemu, *build.RUN, str(place)]
         done = transport.call(command, limit, "the emulated runner", "its time limit for this cell", cwd=kit.folder)
         if not (place / "result.json").exists():
-            said = transport.last(done.stderr)
+            said = last_line(done.stderr)
             raise CellFailed(f"the emulated runner ended with code {done.returncode}: {said}")
 
 

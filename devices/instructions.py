@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from converters.child import last_line
 from devices import emulator, transport
 from devices.aarch64_runner import build, pack
 from devices.contract import CellFailed
@@ -177,7 +178,7 @@ def fresh(model: Model, core: str, frames: int = FRAMES) -> int:
         try:
             done = transport.call(command, SECONDS, "the emulator", "counting instructions", cwd=kit.folder)
             if done.returncode:
-                raise CannotCount(f"the emulator says: {transport.last(done.stderr)}")
+                raise CannotCount(f"the emulator says: {last_line(done.stderr)}")
             return emulator.per_frame(lines.read_text(), frames)[0]
         except CellFailed as fault:
             raise CannotCount(str(fault)) from None

@@ -14,19 +14,18 @@ from __future__ import annotations
 import json
 import os
 import random
-import signal
-import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from converters.child import Child
 from devices import job as jobs
 from devices.alarm import alarm
 from devices.contract import CellFailed, Counts, Job, Runner
@@ -39,7 +38,6 @@ BASELINE, CANDIDATE, CONTROL = "baseline", "candidate", "control"
 SOURCE: dict[str, str] = {BASELINE: BASELINE, CANDIDATE: CANDIDATE, CONTROL: BASELINE}
 """Which artifact an arm runs."""
 
-ROOT = Path(__file__).resolve().parent.parent
 WORKER = (sys.executable, "-m", "devices.paired")
 BURST = Counts(samples=3, seconds=0.002)
 """A visit. What strays is the visit, hardly its samples: on two shared cores, 450 rounds of a network of 3.7 ms, the
@@ -100,9 +98,8 @@ def rounds_for(frame_ns: float) -> int:
 class Pair:
     """A running process, from outside. CellFailed for whatever goes wrong in it."""
 
-    def __init__(self, process: subprocess.Popen[str], stderr: IO[str], folder: Path, job: Job) -> None:
-        self.process = process
-        self.stderr = stderr
+    def __init__(self, child: Child, folder: Path, job: Job) -> None:
+        self.child = child
         self.folder = folder
         self.job = job
         self.taken = 0
@@ -122,24 +119,12 @@ class Pair:
         return [Block(tuple(b["order"]), tuple(tuple(ns) for ns in b["ns"])) for b in said["blocks"]]
 
     def _ask(self, what: Mapping[str, Any], limit: float) -> dict[str, Any]:
-        assert self.process.stdin
-        assert self.process.stdout
-        # Sleeps on the pipe meanwhile: a parent that polls would disturb what it waits for.
-        with alarm(limit, lambda: _kill(self.process)):
-            with suppress(BrokenPipeError):
-                self.process.stdin.write(json.dumps(what) + "\n")
-                self.process.stdin.flush()
-            line = self.process.stdout.readline()
+        with alarm(limit, self.child.kill):
+            self.child.tell(json.dumps(what))
+            line = self.child.stdout.readline()
         if not line:
-            raise CellFailed(self._how_it_died())
+            raise CellFailed(f"the process that measures both arms {self.child.how_it_ended()}")
         return json.loads(line)
-
-    def _how_it_died(self) -> str:
-        code = self.process.wait()
-        self.stderr.seek(0)
-        lines = [line.strip() for line in self.stderr.read().splitlines() if line.strip()]
-        ended = f"died of {signal.Signals(-code).name}" if code < 0 else f"ended with code {code}"
-        return f"the process that measures both arms {ended}" + (f" after saying: {lines[-1][:300]}" if lines else "")
 
 
 @contextmanager
@@ -150,29 +135,14 @@ def opened(baseline: Path, candidate: Job, seed: int, worker: tuple[str, ...] = 
     """
     if candidate.config.unit != "cpu":
         raise CellFailed(f"two arms are measured on the cpu only, not on the unit {candidate.config.unit!r}")
-    with tempfile.TemporaryDirectory(prefix="pair-") as temporary, tempfile.TemporaryFile("w+") as stderr:
+    with tempfile.TemporaryDirectory(prefix="pair-") as temporary:
         folder = jobs.describe(Path(temporary), candidate)
         (folder / "pair.json").write_text(json.dumps({"baseline": str(baseline.absolute()), "seed": seed}))
-        process = subprocess.Popen(
-            [*worker, str(folder)],
-            cwd=ROOT,
-            env=os.environ | {"OMP_NUM_THREADS": str(candidate.config.threads), "PYTHONUNBUFFERED": "1"},
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=stderr,
-            text=True,
-            # A group of its own, so that Ctrl-C reaches it through us alone and all of it ends with us.
-            start_new_session=True,
-        )
+        child = Child([*worker, str(folder)], candidate.config.threads)
         try:
-            yield Pair(process, stderr, folder, candidate)
+            yield Pair(child, folder, candidate)
         finally:
-            _kill(process)
-            process.wait()
-            for pipe in (process.stdin, process.stdout):
-                with suppress(BrokenPipeError):
-                    if pipe:
-                        pipe.close()
+            child.end()
 
 
 class OnDevice:
@@ -203,11 +173,6 @@ class OnDevice:
 def on_device(runner: Runner, baseline: Path, candidate: Job, seed: int) -> Iterator[OnDevice]:
     """As `opened`, through a device's own runner."""
     yield OnDevice(runner, baseline, replace(candidate, counts=VISIT), seed)
-
-
-def _kill(process: subprocess.Popen[str]) -> None:
-    with suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
 
 
 class Bench:

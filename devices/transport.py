@@ -59,12 +59,6 @@ def call(
         raise CellFailed(f"{Path(command[0]).name} could not be started: {error}") from None
 
 
-def last(text: str) -> str:
-    """The last words of a program."""
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    return lines[-1][:300] if lines else "it said nothing"
-
-
 def persevere(attempts: int, attempt: Callable[[], Result], come_back: Callable[[], None]) -> Result:
     """The result of the first of `attempts` that the device does not break off; before each further one, `come_back`.
 

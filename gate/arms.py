@@ -21,9 +21,9 @@ from typing import TYPE_CHECKING, Any
 from converters.artifact import Artifact, Parity
 from converters.cache import Cache, files
 from converters.cache import copy as copy_artifact
+from converters.child import last_line
 from converters.registry import converter
 from devices.contract import Config
-from devices.transport import last
 from reports.gitinfo import commit_of, no_checkout, tree
 
 if TYPE_CHECKING:
@@ -189,7 +189,8 @@ def _convert(there: Path, config: Config, macs: int | None) -> Arm | Absent:
     asked = [config.variant, "--format", config.format, "--precision", config.precision, "--resolution", size]
     done = _bench(there, "convert", *asked, "--out", str(out))
     if done.returncode or not out.exists():
-        return Absent(f"the baseline's own code could not make {config.name}: {last(done.stderr).removesuffix('.')}")
+        said = last_line(done.stderr).removesuffix(".")
+        return Absent(f"the baseline's own code could not make {config.name}: {said}")
     return of_file(out, config.format, macs)
 
 

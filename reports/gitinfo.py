@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
-from devices.transport import last
+from converters.child import last_line
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -22,7 +22,7 @@ def no_checkout() -> str | None:
         return "git is not installed"
     # An unpacked archive may lie inside somebody else's repository, whose refs are none of this project's.
     done = _git("ls-files", "--error-unmatch", "bench.py")
-    return f"{ROOT} is no git checkout ({last(done.stderr)})" if done.returncode else None
+    return f"{ROOT} is no git checkout ({last_line(done.stderr)})" if done.returncode else None
 
 
 def commit_of(ref: str) -> str | None:
@@ -55,7 +55,7 @@ def tree(commit: str) -> Iterator[Path]:
         packed = Path(temporary) / "tree.tar"
         done = _git("archive", "--output", str(packed), commit)
         if done.returncode:
-            raise ValueError(f"{commit[:10]}: its files cannot be had ({last(done.stderr)})")
+            raise ValueError(f"{commit[:10]}: its files cannot be had ({last_line(done.stderr)})")
         there = Path(temporary) / "tree"
         with tarfile.open(packed) as archive:
             archive.extractall(there, filter="data")

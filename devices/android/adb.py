@@ -10,8 +10,9 @@ from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
 
+from converters.child import last_line
 from devices.contract import CellFailed
-from devices.transport import Unreachable, call, last
+from devices.transport import Unreachable, call
 
 LIST_SECONDS = 20.0
 """Listing may have to start adb's server first."""
@@ -93,7 +94,7 @@ class Adb:
         done = self._device(["shell", "-n", command], limit)
         # A vanished device also ends in code 0 and silence; the caller looks for the marker it asked for.
         if done.returncode and GONE.search(done.stderr):
-            raise Unreachable(f"the device {self.serial} is gone: {last(done.stderr)}")
+            raise Unreachable(f"the device {self.serial} is gone: {last_line(done.stderr)}")
         return done.stdout + done.stderr
 
     def push(self, local: Sequence[Path], remote: str, limit: float) -> None:
@@ -131,5 +132,5 @@ def _fault(what: str, said: str) -> CellFailed:
     if "No space left on device" in said:
         return CellFailed(f"the device {what}: its disk is full")
     if GONE.search(said):
-        return Unreachable(f"the device {what}: it is gone ({last(said)})")
-    return CellFailed(f"the device {what}: {last(said)}")
+        return Unreachable(f"the device {what}: it is gone ({last_line(said)})")
+    return CellFailed(f"the device {what}: {last_line(said)}")

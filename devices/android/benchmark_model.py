@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 
+from converters.child import last_line
 from devices import job as jobs
 from devices.aarch64_runner import folder, pack
 from devices.android.home import HOME, Home
@@ -77,8 +78,7 @@ def parse(log: str, delegate: str) -> Launch:
     # The last line of counts belongs to the timed runs, those before it to the warm-up.
     runs = re.findall(r"count=\d+\b[^\n]*?\bcurr=([\d.e+]+)", log)
     if timings is None or not runs:
-        lines = [line.strip() for line in log.splitlines() if line.strip()]
-        raise CellFailed(f"benchmark_model did not finish: {lines[-1][:300] if lines else 'it said nothing'}")
+        raise CellFailed(f"benchmark_model did not finish: {last_line(log)}")
     applied = re.search(
         rf"Explicitly applied {delegate} delegate, and the model graph will be"
         r" (completely|partially) executed by the delegate(?: w/ (\d+) delegate kernels)?",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from converters.child import last_line
 from devices.aarch64_runner import build
 from devices.contract import CellFailed
 from devices.transport import Transport
@@ -56,7 +57,6 @@ class Home:
 
 def refused(what: str, said: str) -> CellFailed:
     """A fault that will be the same next time, with the phone's last words."""
-    lines = [line.strip() for line in said.splitlines() if line.strip()]
-    if any("No space left on device" in line for line in lines):
+    if "No space left on device" in said:
         return CellFailed(f"{what}: its disk is full")
-    return CellFailed(f"{what}: {lines[-1][:300]}" if lines else f"{what}, without a word")
+    return CellFailed(f"{what}: {last_line(said)}")

@@ -16,7 +16,7 @@ from devices.aarch64_runner import build, folder
 from devices.android import benchmark_model
 from devices.android.home import Home, Limits, refused
 from devices.android.probe import AndroidProbe, big_cores, merge, wait_for_nominal
-from devices.contract import CellFailed, Counts, Environment, Job, Result
+from devices.contract import CellFailed, Environment, Job, Result
 from devices.transport import Transport, Unreachable, persevere
 
 ENDED = "== the runner ended with"
@@ -61,11 +61,6 @@ class AndroidPhone:
         return big_cores(environment.facts.get("max_khz", {}), threads) if self.cpus is None else self.cpus
 
 
-def generous_limit(counts: Counts, frames: int) -> float:
-    """Seconds after which a runner is surely stuck: two a frame, and three times what it was told to measure."""
-    return 60.0 + 2.0 * frames + 3.0 * (counts.warm_up_seconds + 2 * counts.seconds) + 2.0 * counts.samples
-
-
 def _measure_cpu(home: Home, job: Job, temporary: Path, cpus: int) -> Result:
     limits, transport = home.limits, home.transport
     place = folder.describe(temporary, job, cpus)
@@ -77,7 +72,7 @@ def _measure_cpu(home: Home, job: Job, temporary: Path, cpus: int) -> Result:
     remote = home.fresh("job")
     transport.push([place / name for name in folder.QUESTION], remote, limits.push)
 
-    limit = limits.run or generous_limit(job.counts, sum(job.sequences))
+    limit = limits.run or job.time_limit
     # The phone's own time limit ends a runner that would otherwise disturb the cells after this one.
     command = f"timeout -s KILL {limit:.0f} {' '.join(build.RUN)} {remote} 2>&1"
     script = f"cd {installed} && {command}; code=$?; echo; echo '{ENDED}' $code"

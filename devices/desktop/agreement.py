@@ -23,6 +23,7 @@ from typing import Any
 
 import numpy as np
 
+from converters.child import last_line
 from converters.registry import converter, format_of
 from devices import job as jobs
 from devices.contract import CellFailed, Config, Counts, Job
@@ -199,8 +200,8 @@ def _report(tool: Tool | Bare) -> dict[str, Any]:
     tool.report.unlink(missing_ok=True)
     ran = subprocess.run(tool.command, capture_output=True, text=True, check=False)
     if not tool.report.exists():
-        last = (ran.stderr.strip() or ran.stdout.strip() or "nothing said").splitlines()[-1]
-        raise CellFailed(f"{tool.name} ended with code {ran.returncode} and left no report: {last}")
+        said = last_line(ran.stderr if ran.stderr.strip() else ran.stdout)
+        raise CellFailed(f"{tool.name} ended with code {ran.returncode} and left no report: {said}")
     return json.loads(tool.report.read_text())
 
 

@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import subprocess
 import sys
 import tempfile
 from collections import defaultdict
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from converters.child import Child
 from devices import job as jobs
 from devices.alarm import alarm
 from devices.contract import CellFailed, Job, Result
 from devices.desktop.environment import DesktopProbe, environment
 from devices.desktop.worker import DONE, READY, emulated
-
-ROOT = Path(__file__).resolve().parent.parent.parent
 
 
 @dataclass(frozen=True)
@@ -54,7 +50,7 @@ class Desktop:
         worker = waiting.pop() if waiting else Worker(self.worker, *kind)
         keep = False
         try:
-            with worker.limited(self.time_limit or generous_limit(job)):
+            with worker.limited(self.time_limit or job.time_limit):
                 result = self._measure(worker, job)
             # What is not timed cannot be spoilt by what the process did before.
             keep = emulated(job.config.format)
@@ -62,26 +58,26 @@ class Desktop:
             if keep:
                 waiting.append(worker)
             else:
-                worker.end()
+                worker.child.end()
         return result
 
     def close(self) -> None:
         """End the processes that wait for a job."""
         for workers in self._waiting.values():
             while workers:
-                workers.pop().end()
+                workers.pop().child.end()
 
     def _measure(self, worker: Worker, job: Job) -> Result:
         worker.get_ready()
         before = self.probe.read()
         with tempfile.TemporaryDirectory(prefix="cell-") as temporary:
             folder = jobs.describe(Path(temporary), job)
-            worker.give(folder)
+            worker.child.tell(str(folder))
             done = worker.says(DONE)
             try:
                 result = jobs.read_result(folder)
             except CellFailed as failure:
-                said = "the worker said it was done" if done else worker.how_it_ended()
+                said = "the worker said it was done" if done else f"the worker {worker.child.how_it_ended()}"
                 raise CellFailed(f"{failure}; {said}") from None
         return replace(result, environment=environment(before.facts | result.environment.facts))
 
@@ -90,22 +86,7 @@ class Worker:
     """A process that measures, seen from outside. It is `devices.desktop.worker`, or behaves like it."""
 
     def __init__(self, command: tuple[str, ...], format: str, threads: int) -> None:
-        self.stderr = tempfile.TemporaryFile("w+", errors="replace")  # noqa: SIM115 - as long as the process
-        self.process = subprocess.Popen(
-            [*command, format, str(threads)],
-            cwd=ROOT,
-            env=os.environ | {"OMP_NUM_THREADS": str(threads), "PYTHONUNBUFFERED": "1"},
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self.stderr,
-            text=True,
-            errors="replace",
-            # A group of its own, so that the worker's own children end with it.
-            start_new_session=True,
-        )
-        assert self.process.stdin
-        assert self.process.stdout
-        self.stdin, self.stdout = self.process.stdin, self.process.stdout
+        self.child = Child([*command, format, str(threads)], threads)
         self.ready = self.late = False
 
     def get_ready(self) -> None:
@@ -113,14 +94,8 @@ class Worker:
         self.ready = self.ready or self.says(READY)
 
     def says(self, word: str) -> bool:
-        """Sleep until the worker says `word`; False when it ends without. A parent that polls would disturb it."""
-        return any(line.rstrip("\n") == word for line in self.stdout)
-
-    def give(self, folder: Path) -> None:
-        """Tell it to measure the job in `folder`."""
-        with suppress(BrokenPipeError):
-            self.stdin.write(f"{folder}\n")
-            self.stdin.flush()
+        """Sleep until the worker says `word`; False when it ends without."""
+        return word in self.child.lines()
 
     @contextmanager
     def limited(self, seconds: float) -> Iterator[None]:
@@ -128,7 +103,7 @@ class Worker:
 
         def stop() -> None:
             self.late = True
-            self._kill()
+            self.child.kill()
 
         try:
             with alarm(seconds, stop):
@@ -137,29 +112,3 @@ class Worker:
             if self.late:
                 raise CellFailed(f"the worker was stopped after {seconds:g} s, its time limit for this cell") from None
             raise
-
-    def how_it_ended(self) -> str:
-        """In words, once it has stopped talking."""
-        code = self.process.wait()
-        self.stderr.seek(0)
-        lines = [line.strip() for line in self.stderr.read().splitlines() if line.strip()]
-        ended = f"died of {signal.Signals(-code).name}" if code < 0 else f"ended with code {code}"
-        return f"the worker {ended}" + (f" after saying: {lines[-1][:300]}" if lines else " without a word")
-
-    def end(self) -> None:
-        """Kill what is left of it and its children, and collect it."""
-        self._kill()
-        self.process.wait()
-        for stream in (self.stdin, self.stdout, self.stderr):
-            with suppress(BrokenPipeError):
-                stream.close()
-
-    def _kill(self) -> None:
-        with suppress(ProcessLookupError):
-            os.killpg(self.process.pid, signal.SIGKILL)
-
-
-def generous_limit(job: Job) -> float:
-    """Seconds after which a worker is surely stuck: three times what it was told, two seconds a frame, two minutes."""
-    counts = job.counts
-    return 120.0 + 3.0 * (counts.warm_up_seconds + 2 * counts.seconds) + 2.0 * (counts.samples + sum(job.sequences))

@@ -18,9 +18,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from converters.child import last_line
 from devices.contract import CellFailed
 from devices.ios.link import Launched, Listed, Missing, NoTool, Start, call, harness
-from devices.transport import Unreachable, last
+from devices.transport import Unreachable
 
 SECONDS = 60.0
 OLDEST = 17
@@ -48,7 +49,7 @@ def ask(arguments: list[str], limit: float) -> dict[str, Any]:
         try:
             answer = json.loads(file.read_text())
         except (OSError, ValueError):
-            raise CellFailed(f"devicectl gave no answer: {last(done.stderr or done.stdout)}") from None
+            raise CellFailed(f"devicectl gave no answer: {last_line(done.stderr or done.stdout)}") from None
     return parse_answer(answer)
 
 

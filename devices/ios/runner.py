@@ -89,7 +89,7 @@ class IPhone:
     def _await(self, name: str, job: Job, start: Start, file: Path) -> None:
         """Until the app says that it is done; asked seldom, and not at all while it times."""
         limits, begun = self.limits, time.monotonic()
-        limit = limits.nominal + (limits.run if limits.run is not None else generous_limit(job))
+        limit = limits.nominal + (limits.run if limits.run is not None else job.time_limit)
         while True:
             said = self._status(file)
             phase = said.get("phase", "") if said.get("job") == name else ""
@@ -119,13 +119,6 @@ class IPhone:
             self.link.pull(f"{ANSWER}/{name}", local, self.limits.pull)
         except Missing:
             raise Unreachable(f"the harness left no {name}") from None
-
-
-def generous_limit(job: Job) -> float:
-    """Seconds after which the app is surely stuck: two a frame, and three times what it was told to measure."""
-    counts = job.counts
-    measuring = 3.0 * (counts.warm_up_seconds + 2 * counts.seconds) + 2.0 * counts.samples
-    return 60.0 + 2.0 * sum(job.sequences) + measuring
 
 
 def _not_started(said: str | None, seconds: float) -> str:

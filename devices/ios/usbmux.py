@@ -20,11 +20,12 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from converters.child import last_line
 from devices import transport
 from devices.contract import CellFailed
 from devices.ios import imobiledevice
 from devices.ios.link import Launched, Link, Listed, Missing, NoTool, Start, call, harness
-from devices.transport import Unreachable, last
+from devices.transport import Unreachable
 
 SECONDS = 30.0
 ROOT = Path(__file__).resolve().parents[2]
@@ -88,7 +89,7 @@ def parse_info(udid: str, said: str, faults: str = "") -> Listed:
     except (ValueError, plistlib.InvalidFileException):
         code = re.search(r"\(?(-\d+)\)?\s*$", (faults or said).strip())
         what = UNPAIRED.get(int(code[1])) if code else None
-        return Listed(udid, advice=f"{udid} {what or 'does not answer: ' + last(faults or said)}")
+        return Listed(udid, advice=f"{udid} {what or 'does not answer: ' + last_line(faults or said)}")
     return Listed(udid, values.get("ProductType", ""), values.get("ProductVersion", ""), values.get("DeviceName", ""))
 
 
@@ -111,7 +112,7 @@ def parse_list(said: str, faults: str = "") -> list[Listed]:
 
 def _silent(program: str, said: str) -> CellFailed:
     return CellFailed(
-        f"usbmuxd does not answer ({program} said: {last(said)}); Linux starts it when an iPhone is plugged in"
+        f"usbmuxd does not answer ({program} said: {last_line(said)}); Linux starts it when an iPhone is plugged in"
     )
 
 
@@ -152,7 +153,7 @@ class Libimobiledevice:
         command = [sys.executable, "-m", "devices.ios.imobiledevice", self.udid, *arguments]
         done = transport.call(command, limit, "the iPhone", arguments[0], cwd=ROOT)
         if done.returncode:
-            raise _fault(last(done.stderr))
+            raise _fault(last_line(done.stderr))
         return done.stdout
 
 
@@ -169,7 +170,7 @@ class Pymobiledevice3:
         try:
             return harness(list(json.loads(said[said.index("{") :])))
         except ValueError:
-            raise Unreachable(f"pymobiledevice3 did not list the apps: {last(said)}") from None
+            raise Unreachable(f"pymobiledevice3 did not list the apps: {last_line(said)}") from None
 
     def push(self, folder: Path, remote: str, limit: float) -> None:
         # A folder lands under its own name, in the folder it is pushed to.
@@ -209,7 +210,7 @@ class Pymobiledevice3:
 def _error(said: str) -> str:
     """What pymobiledevice3 logged as its error; hints follow it."""
     lines = re.findall(r" ERROR (.*)", said)
-    return lines[-1][:300] if lines else last(said)
+    return lines[-1][:300] if lines else last_line(said)
 
 
 def _kind(said: str) -> str:
@@ -239,7 +240,7 @@ class Process:
         # idevicedebug returns 255 also when the app ended well: its words count, not its code.
         if self.process.poll() is None:
             return None
-        return last(self.output.read_text(errors="replace"))
+        return last_line(self.output.read_text(errors="replace"))
 
 
 @contextmanager

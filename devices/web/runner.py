@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from devices.contract import CellFailed, Counts, Job
+from devices.contract import CellFailed, Job
 from devices.fleet import Began, Ended, Joined
 from devices.web import packages
 from devices.web.announce import Say, announce, say
@@ -40,7 +40,7 @@ class Browsers:
         from devices.web.app import Site
         from devices.web.serve import serving
 
-        board = Board([generous_limit(job.counts, sum(job.sequences)) for job in asked])
+        board = Board([job.time_limit for job in asked])
         site = Site(asked, board)
         with serving(site) as places:
             announce(places, site.token, self.usb, self.say)
@@ -54,8 +54,3 @@ class Browsers:
             deadline = time.monotonic() + FAREWELL_SECONDS
             while not board.all_know and time.monotonic() < deadline:
                 time.sleep(0.05)
-
-
-def generous_limit(counts: Counts, frames: int) -> float:
-    """Seconds after which a page is surely stuck: fetching, two seconds a frame, three times what it was told."""
-    return 120.0 + 2.0 * frames + 3.0 * (counts.warm_up_seconds + 2 * counts.seconds) + 2.0 * counts.samples

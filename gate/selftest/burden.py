@@ -12,9 +12,9 @@ import torch
 from torch import Tensor, nn
 
 from converters.artifact import Format, Spec
+from converters.child import last_line
 from converters.network import fold
 from converters.registry import converter
-from devices.transport import last
 from models.checkpoint import load
 from models.hourglass import Hourglass
 from models.variant import Resolution
@@ -65,7 +65,7 @@ def convert(checkpoint: Path, format: str, resolution: Resolution, width: int, f
     command = [sys.executable, "-m", "gate.selftest.burden", *map(str, words)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, errors="replace", check=False)
     if done.returncode:
-        raise ValueError(f"no artifact with a burden can be made: {last(done.stderr)}")
+        raise ValueError(f"no artifact with a burden can be made: {last_line(done.stderr)}")
     return out
 
 

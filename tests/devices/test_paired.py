@@ -60,7 +60,7 @@ def test_each_arm_runs_its_own_artifact_in_the_order_said(job: Job) -> None:
     with paired.opened(baseline(job), job, seed=3) as pair:
         looked = pair.look()
         blocks = [*pair.blocks(1), *pair.blocks(2)]
-        process = pair.process
+        process = pair.child.process
     assert process.poll() is not None
     red = jobs.read_frames(job)[..., 0] / np.float32(255)
     for arm, weight in ((BASELINE, 0.25), (CANDIDATE, 0.5)):

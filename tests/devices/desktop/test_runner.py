@@ -18,11 +18,11 @@ import pytest
 from devices import job as jobs
 from devices.contract import CellFailed, Config, Counts, Job
 from devices.desktop.environment import DesktopProbe
-from devices.desktop.runner import ROOT, Desktop
+from devices.desktop.runner import Desktop
 from devices.desktop.worker import DONE, READY, get_ready
 from models.hourglass import Hourglass
 from models.variant import Variant
-from tests.conftest import as_from_a_terminal
+from tests.conftest import ROOT, as_from_a_terminal
 from tests.devices.shallow import configured
 
 H, W = 32, 64
