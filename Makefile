@@ -37,7 +37,7 @@ FAST := $(RUN) -m pytest -n 2 --dist loadfile -m "not slow and not benchmark"
 
 # Training has a process of its own: once, one that had loaded every runtime of the other rooms died of a segmentation
 # fault while it started a training.
-test: $(DEV) ## the fast tests (TESTS="tests/frames -k hole" narrows)
+test: $(DEV) ## the fast tests (TESTS="tests/evaluation -k hole" narrows)
 ifeq ($(TESTS),)
 	$(FAST) --ignore tests/training
 	$(FAST) tests/training

@@ -209,10 +209,10 @@ def list_variants(
     ARM instructions are of the untrained network, a percent off in int8, and shown where they were counted before.
     """
     from cli.counting import count_missing, missing
-    from costs.arm import COLUMNS, cached_variant
     from devices import instructions
     from models.cost import macs, parameters
     from models.variant import VARIANTS, get, match
+    from profiling.arm import COLUMNS, cached_variant
 
     size = or_before(ctx, "resolution", resolution)
     shipped = trained(or_before(ctx, "checkpoints", None))
@@ -324,7 +324,7 @@ def evaluate(
 ) -> None:
     """Judge one model: IOU, boundary F and, for clips, dtSSD, with 95 % intervals."""
     from devices.open_model import open_model
-    from frames import evaluate as judging
+    from evaluation import evaluate as judging
     from reports.live import Live
 
     footage = read_footage(or_before(ctx, "data", data))

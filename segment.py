@@ -19,10 +19,10 @@ from cli.ending import INTERRUPTED, NOT_MEASURED, WRONG_USAGE, carry_out, fail
 from cli.options import option, parse_resolution
 
 if TYPE_CHECKING:
-    from effects.apply import Effect
     from models.segmenter import Segmenter
     from models.variant import Resolution
     from video.ahead import Stopwatch
+    from video.apply import Effect
     from video.read import Source
     from video.write import Sink
 
@@ -146,8 +146,8 @@ def show_live(model: str, size: Resolution | None) -> None:
 
 def choose(size: tuple[int, int], background: str | None, blur: bool, recolor: str | None) -> Effect:
     """The effect asked for, on pictures of `size` (height, width); the cut-out where none of the three is."""
-    from effects.apply import blurring, cutting_out, recolouring, replacing
-    from effects.backdrop import open_backdrop, parse_colour
+    from video.apply import blurring, cutting_out, recolouring, replacing
+    from video.backdrop import open_backdrop, parse_colour
 
     if background is not None:
         return replacing(open_backdrop(background, size))
@@ -164,9 +164,9 @@ def process(
     source: Source, segmenter: Segmenter, effect: Effect, sink: Sink, watch: Stopwatch, refine: bool = True
 ) -> None:
     """Everything through the stages, each in a thread of its own: Ctrl-C comes here and breaks off no writing."""
-    from effects.apply import alpha_of
     from models.segmenter import unfitted
     from video.ahead import pipeline
+    from video.apply import alpha_of
     from video.bar import bar
     from video.read import Frame
 

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 def missing(networks: Mapping[str, Variant], sizes: Mapping[str, Resolution]) -> int:
     """How many counts of `networks` at their `sizes` are not kept."""
-    from costs.arm import COLUMNS, cached_variant
+    from profiling.arm import COLUMNS, cached_variant
 
     return sum(
         cached_variant(variant, sizes[name], *counted) is None
@@ -22,8 +22,8 @@ def missing(networks: Mapping[str, Variant], sizes: Mapping[str, Resolution]) ->
 
 def count_missing(networks: Mapping[str, Variant], sizes: Mapping[str, Resolution]) -> None:
     """Make them, a line a network on stderr; one that cannot be counted costs none of the others."""
-    from costs.arm import COLUMNS, cached_variant, count_variants
     from devices.instructions import CannotCount
+    from profiling.arm import COLUMNS, cached_variant, count_variants
     from reports.live import Live
 
     with Live() as live:

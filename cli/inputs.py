@@ -12,7 +12,7 @@ from cli.ending import NOT_MEASURED, WRONG_USAGE, fail
 if TYPE_CHECKING:
     from devices.plan import Weights
     from devices.select import Attached, NotAttached
-    from frames.clip import Footage
+    from evaluation.clip import Footage
 
 
 def asked_for(asked: Sequence[str], estimate: bool) -> list[Attached | NotAttached]:
@@ -62,7 +62,7 @@ def trained(folder: Path | None) -> dict[str, Weights]:
 
 def read_footage(data: Path | None) -> Footage:
     """The footage of the folder `data`, or the embedded sample; what is wrong with files is said on stderr."""
-    from frames import folder, sample
+    from evaluation import folder, sample
 
     footage = folder.read(data) if data else sample.embedded()
     for problem in footage.problems:

@@ -13,7 +13,7 @@ from cli.printing import print_json, print_rich
 if TYPE_CHECKING:
     from devices.plan import Plan
     from devices.select import Attached
-    from frames.clip import Footage
+    from evaluation.clip import Footage
 
 
 def measure(

@@ -24,7 +24,7 @@ from converters.wire import artifact_of, encode_artifact, encode_spec
 from models.variant import Resolution
 
 if TYPE_CHECKING:
-    from frames.clip import Footage
+    from evaluation.clip import Footage
 
 SLOWEST_FIRST: tuple[Format, ...] = ("tflite", "coreml", "openvino", "onnx")
 WORKER = (sys.executable, "-m", "converters.worker")
@@ -119,7 +119,7 @@ def _proven_here(artifact: Artifact) -> bool:
 def _materials(specs: list[Spec], footage: Footage | None, folder: Path) -> dict[Resolution, tuple[Path, str]]:
     """For each resolution, the frames' file and their hash."""
     from converters.material import prepare
-    from frames.sample import embedded
+    from evaluation.sample import embedded
 
     footage = footage or embedded()
     materials = {}

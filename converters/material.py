@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from frames.clip import Clip, Footage
+from evaluation.clip import Clip, Footage
 from models.segmenter import Floats, Step, no_mask, stretch, to_input
 from models.variant import Resolution
 

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from converters import processor
 from converters.artifact import Parity, Precision
-from frames.score import predict
-from metrics.iou import iou
+from evaluation.iou import iou
+from evaluation.score import predict
 from models.segmenter import Floats, Step
 
 if TYPE_CHECKING:

@@ -126,7 +126,7 @@ def quantised(model: bytes, resolution: Resolution) -> bytes:
     """Calibrated on the embedded sample."""
     from converters.material import prepare
     from converters.tflite import quantise
-    from frames import sample
+    from evaluation import sample
 
     frames = [to_input(frame) for frame in prepare(sample.embedded(), resolution).calibration]
     return quantise(widened(model), False, [(frame, no_mask(resolution)) for frame in frames])

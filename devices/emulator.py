@@ -108,7 +108,7 @@ def _compare(job: Job, result: Result) -> dict[str, Any]:
     """`from_host` of the emulated masks. CellFailed when they stray further than an artifact of that precision may."""
     from converters.parity import TOLERANCE
     from devices.open_model import load
-    from frames.score import predict
+    from evaluation.score import predict
 
     precision = job.config.precision
     session = load(job.config, job.model, job.peer)

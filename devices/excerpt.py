@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from frames.clip import Footage
+from evaluation.clip import Footage
 
 
 def excerpt(footage: Footage, frames: int) -> Footage:

@@ -28,8 +28,8 @@ from models.segmenter import Fit
 from models.variant import Resolution
 
 if TYPE_CHECKING:
-    from frames.clip import Footage
-    from frames.score import Score
+    from evaluation.clip import Footage
+    from evaluation.score import Score
 
 T = TypeVar("T")
 
@@ -97,7 +97,7 @@ def prepare(footage: Footage, tasks: Iterable[Task]) -> Data:
 
 
 def _prepare(footage: Footage, resolution: Resolution, fit: Fit) -> Data:
-    from frames import score
+    from evaluation import score
 
     frames, sequences = score.prepare(footage, resolution, fit)
     digest = hashlib.sha256(frames.tobytes())
@@ -312,7 +312,7 @@ def _ask(task: Task, plan: Plan, made: Made, data: Data, frames: Path) -> Job | 
 
 def _judge(task: Task, made: Made, told: Result | CellFailed, data: Data) -> Outcome:
     """The outcome of what a runner told."""
-    from frames.score import score, without_bars
+    from evaluation.score import score, without_bars
 
     artifact = cast(Artifact, made[task.spec]) if task.spec else None
     if isinstance(told, CellFailed):

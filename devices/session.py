@@ -13,7 +13,7 @@ from devices.plan import Plan, shuffled
 if TYPE_CHECKING:
     from converters.build import Event
     from devices.select import Attached
-    from frames.clip import Footage
+    from evaluation.clip import Footage
 
 
 class Listener(Protocol):

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from converters.artifact import Parity
-from frames.score import Score
+from evaluation.score import Score
 from gate.decision import Outcome
 from gate.declared import Tolerance
 from gate.verdict import Finding, percent

@@ -19,7 +19,7 @@ from reports.gitinfo import checkout_words
 
 if TYPE_CHECKING:
     from devices.plan import Weights
-    from frames.clip import Footage
+    from evaluation.clip import Footage
     from reports.live import Live
 
 RUNTIMES: dict[str, Format] = {"litert": "tflite", "onnxruntime": "onnx", "openvino": "openvino"}

@@ -25,7 +25,7 @@ from gate.declared import Tolerance
 from gate.verdict import CellVerdict, Finding, Speed
 
 if TYPE_CHECKING:
-    from frames.clip import Footage
+    from evaluation.clip import Footage
 
 SECONDS = 60.0
 """For the blocks of one cell, all processes together."""
@@ -139,7 +139,7 @@ def _shown(asked: Comparison, footage: Footage) -> Footage:
 
 def job_of(asked: Comparison, arm: Arm, footage: Footage, folder: Path) -> Job:
     """The job that runs `arm` over all of `footage`, whose frames are written into `folder` once a resolution."""
-    from frames import score
+    from evaluation import score
 
     height, width = asked.config.resolution
     frames = folder / f"{footage.frames}x{height}x{width}.u8"
@@ -241,7 +241,7 @@ def _instructions(ready: _Ready) -> list[Finding]:
 
 def _seen(ready: _Ready, looked: Looked, footage: Footage) -> list[Finding]:
     """Accuracy and placement. CellFailed when the arms were not run alike."""
-    from frames.score import score
+    from evaluation.score import score
 
     before, now = (looked.placement[arm] for arm in (BASELINE, CANDIDATE))
     if before.get("runtime") != now.get("runtime"):

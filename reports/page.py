@@ -14,7 +14,7 @@ from devices.desktop.environment import HAZARDS
 from devices.instructions import CORES, Core
 from devices.ios import probe as ios
 from devices.web import phone
-from frames.sample import NAME
+from evaluation.sample import NAME
 from models.variant import REFERENCE, VARIANTS
 from reports import plots, whole
 from reports.ablation import CHANGES, Change, Effect, Grid, ablation

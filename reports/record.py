@@ -19,8 +19,8 @@ from devices.contract import Counts, Result
 from devices.instructions import known
 from devices.plan import Task
 from devices.run import Data, Outcome
-from frames.clip import Footage, Label, Picture
-from frames.score import Score
+from evaluation.clip import Footage, Label, Picture
+from evaluation.score import Score
 from models.variant import Resolution
 from reports.gitinfo import revision_here
 from reports.rows import Row
@@ -132,7 +132,7 @@ def _frame(footage: Footage, index: int) -> tuple[Picture, Label]:
 def _jpeg(picture: Picture, label: Label, mask: NDArray[np.float32]) -> str:
     import cv2
 
-    from frames.overlay import overlay
+    from evaluation.overlay import overlay
 
     laid = overlay(picture, mask, label)
     height, width = laid.shape[:2]

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from frames.score import BLOCK
-from metrics.interval import bootstrap
+from evaluation.interval import bootstrap
+from evaluation.score import BLOCK
 
 FRAME_MS = 33.3
 """What a camera of 30 frames a second leaves for one frame."""
@@ -111,7 +111,7 @@ def paired(before: Mapping[str, float], after: Mapping[str, float]) -> tuple[flo
 
 
 def mean_ci(values: Mapping[str, float]) -> tuple[float, Interval]:
-    """(mean, 95 % interval) of one value a picture, by the blocks with which `frames.score` makes its intervals.
+    """(mean, 95 % interval) of one value a picture, by the blocks with which `evaluation.score` makes its intervals.
 
     Neighbouring frames of a clip are nearly one sample and are drawn together. A picture's clip is its name up to the
     last slash; a name without one stands for itself.

@@ -15,12 +15,12 @@ import psutil
 import pytest
 
 import segment
-from effects.apply import blurring, recolouring, replacing
-from effects.backdrop import open_backdrop
 from models.segmenter import Segmenter
 from tests.conftest import ROOT, as_from_a_terminal
 from tests.video.made import decoded, packets, picture, song, video
 from video.ahead import Stopwatch
+from video.apply import blurring, recolouring, replacing
+from video.backdrop import open_backdrop
 from video.read import open_source
 from video.write import open_sink
 

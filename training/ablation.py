@@ -24,8 +24,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from frames.clip import Footage
-from frames.score import BLOCK, judge, predict, prepare_clip
+from evaluation.clip import Footage
+from evaluation.score import BLOCK, judge, predict, prepare_clip
 from models.segmenter import Step
 from models.variant import VARIANTS, Variant
 from reports.ablation import CHANGES, Change
@@ -219,7 +219,7 @@ def write(out: Path, runs: Sequence[Run], blocks: Sequence[tuple[int, int, int]]
 
 
 def main(arguments: list[str] | None = None, tell: Callable[[str], None] = lambda t: print(t, file=sys.stderr)) -> int:
-    from frames import folder
+    from evaluation import folder
 
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("runs", type=Path, nargs="+", metavar="RUN")

@@ -20,7 +20,7 @@ import numpy as np
 
 from converters.artifact import Precision
 from converters.session import Session
-from frames.clip import Footage
+from evaluation.clip import Footage
 from models.segmenter import Fit
 from training.quantise import Loss, compare, ious
 from training.ratio import LOCK, Ratio, measure, running
@@ -145,7 +145,7 @@ def main(arguments: list[str] | None = None) -> int:
 
     from converters import processor
     from devices.desktop import environment
-    from frames import folder
+    from evaluation import folder
     from training.evaluation import held_out
 
     try:

@@ -84,7 +84,7 @@ def judge_peer(one: peer.Peer, folders: Sequence[Path], data: Path | None = None
 
 
 def _footage(folders: Sequence[Path], data: Path | None) -> list[Any]:
-    from frames import folder
+    from evaluation import folder
     from training.evaluation import held_out, sets
 
     read = [folder.read(path) for path in folders] + (held_out(data) if data else [])
@@ -96,9 +96,9 @@ def failures(path: Path, clips: Path | None, out: Path) -> None:
     import cv2
     import numpy as np
 
-    from frames import folder, sample
-    from frames.overlay import overlay
-    from frames.score import judge, predict, prepare_clip
+    from evaluation import folder, sample
+    from evaluation.overlay import overlay
+    from evaluation.score import judge, predict, prepare_clip
     from training.evaluation import step_of
 
     one = checkpoint.load(path)

@@ -12,11 +12,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from frames.clip import Clip, Footage, Label, Picture
-from frames.evaluate import evaluate
-from frames.score import Score
-from metrics.interval import bootstrap
-from metrics.iou import iou
+from evaluation.clip import Clip, Footage, Label, Picture
+from evaluation.evaluate import evaluate
+from evaluation.interval import bootstrap
+from evaluation.iou import iou
+from evaluation.score import Score
 from models.hourglass import Hourglass
 from models.segmenter import Fit, Step, enlarge, stretch, to_input
 from models.variant import Resolution

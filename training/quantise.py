@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from converters.artifact import FORMATS, Artifact, Failure, Format, Spec
-from frames.clip import Footage
+from evaluation.clip import Footage
 from models.segmenter import Fit, Step
 from models.variant import Resolution
 
@@ -44,14 +44,14 @@ class Loss:
 
 def ious(step: Step, resolution: Resolution, footage: Footage, fit: Fit = "stretch") -> list[float]:
     """Per cent, picture by picture."""
-    from frames.evaluate import evaluate
+    from evaluation.evaluate import evaluate
 
     return [100 * iou for _, iou, _ in evaluate(step, resolution, footage, fit=fit).per_image]
 
 
 def compare(format: str, footage: Footage, before: Sequence[float], after: Sequence[float]) -> Loss:
     """The loss of one format on one folder, from its pictures' IOU in the same order."""
-    from metrics.interval import bootstrap
+    from evaluation.interval import bootstrap
 
     lost = [b - a for b, a in zip(before, after, strict=True)]
     _, low, high = bootstrap(lost, 0)
@@ -65,7 +65,7 @@ def losses(path: Path, folders: Sequence[Path], formats: Sequence[Format]) -> tu
     from converters.build import build
     from converters.registry import converter
     from devices.open_model import open_model
-    from frames import folder
+    from evaluation import folder
     from models import checkpoint
 
     torch.set_num_threads(1)

@@ -54,7 +54,7 @@ def priors(seed: int = 0) -> Pixels:
     """(H, W, 3) uint8: a row for each simulation; in each pair the frame with its truth, and the mask that goes in."""
     import cv2
 
-    from frames.sample import embedded
+    from evaluation.sample import embedded
 
     stills = [clip for clip in embedded().clips if clip.still]
     shots = [_square(*clip.read(0)) for clip in stills[: 2 * EXAMPLES : 2]]

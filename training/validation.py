@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from metrics.iou import iou
+from evaluation.iou import iou
 from models.segmenter import enlarge, stretch
 from models.variant import Resolution
 from training.store import Store
@@ -51,7 +51,7 @@ def score(predict: Predict, sets: Iterable[Judged], resolution: Resolution) -> d
 
 def of_folders(folders: Iterable[Path]) -> tuple[Judged, ...]:
     """Folders of the reader's own pictures (frames/folder.py), every third frame of their clips."""
-    from frames import folder
+    from evaluation import folder
 
     sets = []
     for path in folders:

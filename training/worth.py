@@ -23,12 +23,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from frames.clip import Clip, Footage, Label
-from frames.sample import Shot, embedded, render
-from frames.score import BLOCK, Previous, judge, predict, prepare_clip
-from metrics.interval import bootstrap
-from metrics.iou import iou
-from metrics.temporal import dtssd_still, flicker, frames_to_recover
+from evaluation.clip import Clip, Footage, Label
+from evaluation.interval import bootstrap
+from evaluation.iou import iou
+from evaluation.sample import Shot, embedded, render
+from evaluation.score import BLOCK, Previous, judge, predict, prepare_clip
+from evaluation.temporal import dtssd_still, flicker, frames_to_recover
 from models.segmenter import Floats, Step, enlarge, no_mask, stretch, to_input
 from models.variant import Resolution
 
@@ -225,7 +225,7 @@ def compare(
 
 
 def main(arguments: list[str] | None = None) -> int:
-    from frames import folder
+    from evaluation import folder
 
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("with_it", metavar="WITH", help="a model with a previous mask")

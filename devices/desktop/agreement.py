@@ -188,7 +188,7 @@ def agree(model: Path, rounds: int, threads: int = 1) -> tuple[Agreement, Agreem
 
 def real_frames(resolution: Resolution) -> np.ndarray:
     """(FRAMES, H, W, 3) uint8: the beginning of the embedded sample's first clip."""
-    from frames.sample import embedded
+    from evaluation.sample import embedded
     from models.segmenter import stretch
 
     clip = max(embedded().clips, key=len)

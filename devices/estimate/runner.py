@@ -25,7 +25,7 @@ class Estimator:
     def run(self, job: Job) -> Result:
         """CellFailed for what the published times say nothing about: another precision, unit or number of threads."""
         from devices.open_model import load
-        from frames.score import predict
+        from evaluation.score import predict
 
         if (job.config.unit, job.config.threads) != ("cpu", 1):
             raise CellFailed(f"the published times of the {self.phone.name} are of one thread of its CPU")

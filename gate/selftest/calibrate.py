@@ -124,7 +124,7 @@ def words(width: int, found: Found) -> str:
 def _helping(config: Config, plain: arms.Arm, slower: arms.Arm, seed: int) -> Found:
     """The blocks of PROCESSES fresh processes."""
     from devices import paired
-    from frames.sample import embedded
+    from evaluation.sample import embedded
     from gate.run import Comparison, job_of
 
     blocks = []

@@ -87,7 +87,7 @@ def real(
     its `minutes` (after which no gate is begun), goes on there. Gates on another burden than the present one do not
     count, and are told apart. Returns what was aimed at and not reached.
     """
-    from frames.sample import embedded
+    from evaluation.sample import embedded
 
     end = time.monotonic() + (math.inf if minutes is None else 60 * minutes)
     footage = embedded()

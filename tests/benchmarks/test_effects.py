@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from effects.apply import Effect, alpha_of, blurring, cutting_out, recolouring, replacing
-from effects.backdrop import still
-from frames.sample import embedded
+from evaluation.sample import embedded
+from video.apply import Effect, alpha_of, blurring, cutting_out, recolouring, replacing
+from video.backdrop import still
 
 SAMPLE = embedded().clips[0]
 assert SAMPLE.read_alpha is not None

@@ -11,7 +11,7 @@ from converters.artifact import Format, Precision, Spec
 from converters.cache import Cache
 from converters.material import Material, prepare
 from converters.parity import eager, masks
-from frames.sample import embedded
+from evaluation.sample import embedded
 from models import checkpoint
 from models.segmenter import Floats
 from models.variant import Variant

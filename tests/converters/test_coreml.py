@@ -24,7 +24,7 @@ from converters.mil import executor, package
 from converters.mil.operations import Refused
 from converters.mil.package import NotAPackage
 from converters.mil.quiet import coremltools
-from metrics.iou import iou
+from evaluation.iou import iou
 from models.hourglass import Hourglass
 from models.variant import VARIANTS, Variant
 from tests.conftest import ROOT, need_coreml

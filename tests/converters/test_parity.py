@@ -7,7 +7,7 @@ import pytest
 
 from converters.material import PARITY_FRAMES, Material, calibration, prepare
 from converters.parity import compare, eager, masks
-from frames.clip import Clip, Footage
+from evaluation.clip import Clip, Footage
 from models.checkpoint import load
 from models.segmenter import Floats, Step
 

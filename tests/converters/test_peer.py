@@ -19,9 +19,9 @@ from converters.peer import fetch, hash_of, open_peer
 from devices import job as jobs
 from devices.contract import Config, Counts, Job
 from devices.desktop.worker import measure
-from frames.clip import Clip, Footage
-from frames.evaluate import evaluate
-from frames.score import prepare
+from evaluation.clip import Clip, Footage
+from evaluation.evaluate import evaluate
+from evaluation.score import prepare
 from models import peer as entries
 from models.peer import BadPeer, Peer
 from models.segmenter import Segmenter

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from devices.excerpt import excerpt
-from frames.clip import Clip, Footage
+from evaluation.clip import Clip, Footage
 
 
 def clip(name: str, length: int) -> Clip:

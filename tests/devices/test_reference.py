@@ -29,9 +29,9 @@ from devices.estimate.phone import known
 from devices.estimate.runner import Estimator
 from devices.ios.runner import IPhone
 from devices.ios.usbmux import Libimobiledevice, Pymobiledevice3
-from frames.clip import Footage
-from frames.sample import embedded
-from frames.score import predict, prepare, score
+from evaluation.clip import Footage
+from evaluation.sample import embedded
+from evaluation.score import predict, prepare, score
 from models import checkpoint
 from tests.conftest import need, need_coreml
 from tests.devices.android.conftest import adb_server, make_phone

@@ -15,7 +15,7 @@ from devices import job as jobs
 from devices.contract import QUICK, CellFailed, Job, Result
 from devices.plan import Options, Plan, Weights, make
 from devices.run import Data, Outcome, Share, Started, everywhere, left, measure, prepare
-from frames.clip import Clip, Footage
+from evaluation.clip import Clip, Footage
 from reports.record import Session, identity, record
 
 TRAINED = {"s16-skip-plain": Weights(Path("s16.safetensors"), "16" * 32)}

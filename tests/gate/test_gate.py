@@ -16,7 +16,7 @@ import pytest
 from converters.artifact import Parity
 from devices.contract import Config
 from devices.paired import BASELINE, CANDIDATE, CONTROL, Block, order_of
-from frames.score import Score
+from evaluation.score import Score
 from gate import blocks, clockless, declared, output, run, section
 from gate.arms import Absent, Arm
 from gate.decision import FIRST, MOST, Outcome
@@ -300,7 +300,7 @@ def test_time_that_is_up_ends_it() -> None:
 def test_an_absent_arm_never_passes_and_equal_arms_pass_unmeasured() -> None:
     cell = Config("s16-skip-plain", "onnx")
     arm = Arm(Path("a.onnx"), "abc", 10)
-    from frames.sample import embedded
+    from evaluation.sample import embedded
 
     def verdict(before: Arm | Absent, now: Arm | Absent) -> CellVerdict:
         (found,) = run.run([run.Comparison(cell, before, now)], embedded())

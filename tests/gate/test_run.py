@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 from bench import app
 from devices.contract import CellFailed, Config
 from devices.paired import BASELINE, CANDIDATE, Block, Looked
-from frames.sample import embedded
+from evaluation.sample import embedded
 from gate import arms, command, run
 from gate.decision import FIRST, FRESH, FRESH_BLOCKS, Outcome
 from gate.run import job_of

@@ -5,7 +5,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from frames.sample import CLIPS, render
+from evaluation.sample import CLIPS, render
 from models.segmenter import Segmenter, glance, is_cut
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from frames.sample import NAME
+from evaluation.sample import NAME
 from models.variant import REFERENCE
 from reports.page import TITLE, build, num, render, signed, tiny, write
 from reports.pareto import points

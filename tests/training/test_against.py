@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from converters.session import Session
-from frames import folder
-from frames.clip import Footage
+from evaluation import folder
+from evaluation.clip import Footage
 from training import against
 from training.against import Runner, Standing, markdown, standings
 from training.quantise import Loss

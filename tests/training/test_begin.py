@@ -6,9 +6,9 @@ import torch.nn.functional as F
 from skimage.data import astronaut
 
 from converters.peer import fetch
-from costs.profile import _kinds, cut
 from models import checkpoint, peer
 from models.inverted import InvertedTrunk
+from profiling.profile import _kinds, cut
 from training import begin
 from training.hints import Hints, original
 

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from frames.clip import Clip, Footage
+from evaluation.clip import Clip, Footage
 from models.hourglass import Hourglass
 from models.variant import Variant
 from training import card, datasets, evaluation

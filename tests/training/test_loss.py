@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from metrics.temporal import dtssd_step
+from evaluation.temporal import dtssd_step
 from training.loss import segmentation, unsteadiness
 
 

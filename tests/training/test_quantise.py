@@ -2,7 +2,7 @@
 
 import pytest
 
-from frames.clip import Footage
+from evaluation.clip import Footage
 from training import quantise
 from training.quantise import Loss, compare
 

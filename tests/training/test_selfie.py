@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from converters.peer import fetch
-from frames.sample import embedded
+from evaluation.sample import embedded
 from models import peer
 from models.segmenter import no_mask, stretch, to_input
 from training import answers, selfie

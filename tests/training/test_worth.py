@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from frames.clip import Clip, Footage
+from evaluation.clip import Clip, Footage
 from training import worth
 from training.worth import Subject, difference, measure, summary
 

@@ -54,7 +54,7 @@ def job(model: Path, frames: np.ndarray, tmp_path: Path) -> Job:
 def wanted(job: Job, frames: np.ndarray) -> np.ndarray:
     """The masks this machine's LiteRT makes of the same job."""
     from converters import tflite
-    from frames.score import predict
+    from evaluation.score import predict
 
     return predict(tflite.load(job.model), frames, job.sequences)
 
@@ -63,7 +63,7 @@ def wanted(job: Job, frames: np.ndarray) -> np.ndarray:
 def without_feedback(job: Job, frames: np.ndarray) -> np.ndarray:
     """The same when every frame starts from an empty mask."""
     from converters import tflite
-    from frames.score import predict
+    from evaluation.score import predict
 
     return predict(tflite.load(job.model), frames, job.sequences, prev="empty")
 

@@ -13,7 +13,7 @@ from converters.peer import open_peer
 from devices import emulator
 from devices.contract import CellFailed, Job
 from devices.emulator import Arm64Emulator, per_frame
-from frames.score import predict
+from evaluation.score import predict
 from models.peer import Peer
 from tests.devices.shallow import RESOLUTION, configured, convert
 
@@ -96,7 +96,7 @@ def test_a_frame_that_was_not_counted_is_told() -> None:
 @pytest.mark.parametrize("precision", ["int8", "fp16"])
 def test_other_precisions_agree_too(qemu: str, job: Job, frames: np.ndarray, tmp_path: Path, precision: str) -> None:
     from converters import tflite
-    from frames.score import predict
+    from evaluation.score import predict
 
     path = convert(tmp_path, "tflite", precision)  # type: ignore[arg-type]
     result = Arm64Emulator().run(replace(configured(job, precision=precision), model=path))

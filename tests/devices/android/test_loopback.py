@@ -27,8 +27,8 @@ from devices.android.home import HOME, Limits
 from devices.android.runner import AndroidPhone
 from devices.contract import CellFailed, Job
 from devices.transport import Unreachable
-from frames.sample import portrait
-from frames.score import predict
+from evaluation.sample import portrait
+from evaluation.score import predict
 from models import checkpoint
 from models import peer as peers
 from models.peer import Peer

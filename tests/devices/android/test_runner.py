@@ -102,7 +102,7 @@ def test_a_model_whose_weights_are_inside_is_left_as_it_is(model: Path) -> None:
 
 def test_weights_that_lie_outside_are_brought_in(model: Path, frames: np.ndarray, tmp_path: Path) -> None:
     from converters import tflite
-    from frames.score import predict
+    from evaluation.score import predict
 
     whole, outside = model.read_bytes(), tmp_path / "outside.tflite"
     outside.write_bytes(_with_weights_outside(whole))

@@ -89,6 +89,6 @@ class Harness:
 def masks(job: Job) -> np.ndarray:
     """The job's masks by the reference executor, the mask fed back."""
     from converters import coreml
-    from frames.score import predict
+    from evaluation.score import predict
 
     return predict(coreml.load(job.model), jobs.read_frames(job), job.sequences)

@@ -62,7 +62,7 @@ def wait_for(browser, script: str) -> None:
 def wanted(job: Job, frames: np.ndarray, prev: str = "recurrent") -> np.ndarray:
     """The masks this machine makes of the same job."""
     from converters.registry import converter
-    from frames.score import predict
+    from evaluation.score import predict
 
     return predict(converter(job.config.format).load(job.model), frames, job.sequences, prev=prev)  # type: ignore[arg-type]
 

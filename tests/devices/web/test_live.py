@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from devices.web.live import Live, show
 from devices.web.serve import serving
-from frames.sample import CLIPS, render
+from evaluation.sample import CLIPS, render
 from models.segmenter import Segmenter, glance, is_cut, stretch
 from tests.devices.web.conftest import SOFTWARE_GPU
 from tests.devices.web.test_chromium import wait_for

@@ -1,0 +1,52 @@
+"""`bench.py evaluate`: one model on one footage."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from evaluation.clip import Footage
+from evaluation.score import Previous, Score, judge, predict, prepare_clip, summarise, without_bars
+from models.segmenter import Fit, Step
+from models.variant import Resolution
+
+
+def evaluate(
+    step: Step,
+    resolution: Resolution,
+    footage: Footage,
+    prev: Previous = "recurrent",
+    seed: int = 0,
+    on_frame: Callable[[], object] | None = None,
+    fit: Fit = "stretch",
+) -> Score:
+    """Run and judge clip by clip, so that only one clip's small frames are in memory.
+
+    Stills always start from an empty previous mask; `prev="empty"` does so for every frame of the clips too.
+    `on_frame` is called after each frame; `fit` is how the model wants its pictures.
+    """
+    judged = []
+    for clip in footage.clips:
+        masks = predict(step, prepare_clip(clip, resolution, fit), [len(clip)], prev, on_frame)
+        if fit == "letterbox":
+            masks = without_bars(masks, replace(footage, clips=[clip]))
+        judged.append(judge(masks, clip))
+    return summarise(judged, seed)
+
+
+def report(score: Score, footage: Footage, prev: Previous) -> dict[str, Any]:
+    """The JSON of `--json`: IOU and boundary F in 0..1, `dtssd` null without clips, what was judged, what left out."""
+    return {
+        "iou": score.iou,
+        "iou_ci": list(score.iou_ci),
+        "boundary_f": score.boundary_f,
+        "boundary_f_ci": list(score.boundary_f_ci),
+        "dtssd": score.dtssd,
+        "dtssd_ci": list(score.dtssd_ci) if score.dtssd_ci else None,
+        "images": score.images,
+        "prev": prev,
+        "data": footage.name,
+        "description": footage.description,
+        "problems": list(footage.problems),
+    }

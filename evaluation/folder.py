@@ -1,0 +1,341 @@
+"""The reader's own pictures: `images/NAME.jpg|png` beside `masks/NAME.png`, or one subfolder a clip with the two.
+
+Pairs right under the folder are stills; a subfolder is a clip, its frames in natural order (frame_9 before frame_10).
+Masks are 8-bit PNG, the size of their pictures as these are shown (a phone's rotation mark is obeyed). What their
+values mean is decided once a folder, from all its masks together:
+
+- With `classes.json` (in the clip's folder, else in the outer one; {"15": "person", ...}, or a list of names), values
+  are class ids. The class called "person" is the foreground; in a list without one, such as a list of clothes,
+  everything but class 0 is. A class whose name says "void" or "ignore", and 255 when it has no other name, is not
+  judged.
+- Masks that hold only 0 and 255 are background and person, `classes.json` or not.
+- Without `classes.json`: 0 and one other value are background and person; 0, 1 and 255 are background, person and not
+  judged; a soft mask, spread up to 255, is cut at 128. Anything else is taken for class
+  ids that nobody named, and refused.
+
+Files that are missing, empty, unreadable or do not fit are named in `Footage.problems` and left out.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from evaluation.clip import Alpha, Clip, Footage, Label, Picture
+
+PICTURES = (".jpg", ".jpeg", ".png")
+UNJUDGED = 255
+
+Table = NDArray[np.uint8]
+"""(256,) uint8: what each value of a mask means as a label."""
+
+
+class NothingLeft(ValueError):
+    """A folder without one usable picture and mask; its text says why in a sentence."""
+
+
+class Unusable(ValueError):
+    """A file that cannot be used; its text is the reason."""
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A picture and its mask that were checked: readable, of one size."""
+
+    name: str
+    picture: Path
+    mask: Path
+    size: tuple[int, int]
+    values: frozenset[int]
+    soft: bool
+    """Whether few of the mask's pixels lie between its extremes, as along an antialiased edge."""
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """Checked pairs that are read when asked for."""
+
+    pairs: tuple[Pair, ...]
+    table: Table
+
+    def read(self, index: int) -> tuple[Picture, Label]:
+        return read_picture(self.pairs[index].picture), self.read_label(index)
+
+    def read_label(self, index: int) -> Label:
+        return self.table[read_mask(self.pairs[index].mask)]
+
+    def read_alpha(self, index: int) -> Alpha:
+        """The mask itself as a share, where the folder's masks are soft."""
+        return read_mask(self.pairs[index].mask).astype(np.float32) / np.float32(255)
+
+    @property
+    def soft(self) -> bool:
+        """Whether values in between count as person from 128 up: then they are shares of a pixel."""
+        return self.table[127] == 0 and bool((self.table[128:] == 1).all())
+
+
+def read(path: Path | str) -> Footage:
+    """The footage of a folder; every file is checked now, and read again when its turn comes.
+
+    NothingLeft when there is no such folder, or nothing usable in it.
+    """
+    root = Path(path)
+    if not root.is_dir():
+        raise NothingLeft(f"{root}: there is no such folder")
+    problems: list[str] = []
+    clips: list[Clip] = []
+    if _holds_pairs(root):
+        pairs = _pairs(root, root, problems)
+        stills = (Pairs((pair,), pairs.table) for pair in pairs.pairs)
+        clips += [_clip(s.pairs[0].name, (s.pairs[0].name,), s) for s in stills]
+    for folder in sorted((f for f in root.iterdir() if f.is_dir() and _holds_pairs(f)), key=_natural):
+        pairs = _one_size(_pairs(folder, root, problems), root, problems)
+        if pairs.pairs:
+            names = tuple(f"{folder.name}/{pair.name}" for pair in pairs.pairs)
+            clips.append(_clip(folder.name, names, pairs))
+    if not clips and not problems:
+        held = any(map(_holds_pairs, [root, *(f for f in root.iterdir() if f.is_dir())]))
+        what = (
+            "images/ and masks/ are empty" if held else "holds neither images/ and masks/ nor subfolders with the two"
+        )
+        raise NothingLeft(f"{root}: {what}")
+    if not clips:
+        raise NothingLeft(f"{root}: nothing left to use, {_count(len(problems), 'problem')}: {_first(problems)}")
+    return Footage(root.resolve().name, _describe(root, clips, problems), clips, problems)
+
+
+def _clip(name: str, frame_names: tuple[str, ...], pairs: Pairs) -> Clip:
+    return Clip(name, frame_names, pairs.read, pairs.read_label, pairs.read_alpha if pairs.soft else None)
+
+
+def _holds_pairs(folder: Path) -> bool:
+    return (folder / "images").is_dir() or (folder / "masks").is_dir()
+
+
+def _describe(root: Path, clips: list[Clip], problems: list[str]) -> str:
+    stills = [clip for clip in clips if clip.still]
+    moving = [clip for clip in clips if not clip.still]
+    what = [_count(len(stills), "still")] if stills else []
+    what += [f"{_count(len(moving), 'clip')} of {sum(map(len, moving))} frames"] if moving else []
+    left_out = f"; {_count(len(problems), 'problem')}, the files named were left out" if problems else ""
+    return f"{root.resolve().name}: {' and '.join(what)}{left_out}."
+
+
+def _count(number: int, word: str) -> str:
+    return f"{number} {word}" + "s" * (number != 1)
+
+
+def _first(problems: list[str], most: int = 3) -> str:
+    return "; ".join(problems[:most]) + ("; ..." if len(problems) > most else "")
+
+
+# Pairs: who goes with whom, and is it usable.
+
+
+def _pairs(folder: Path, root: Path, problems: list[str]) -> Pairs:
+    """The usable pairs of one folder; what is wrong with the others is added to `problems`."""
+    pictures = _by_name(folder / "images", PICTURES, root, problems)
+    masks = _by_name(folder / "masks", (".png",), root, problems)
+    for name in sorted(pictures.keys() - masks.keys()):
+        problems.append(f"{pictures[name].relative_to(root)}: has no mask {name}.png")
+    for name in sorted(masks.keys() - pictures.keys()):
+        problems.append(f"{masks[name].relative_to(root)}: has no picture of its name")
+    names = [name for name in pictures if name in masks]
+    with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
+        checked = pool.map(_check, names, (pictures[n] for n in names), (masks[n] for n in names))
+        good = _sift(checked, root, problems)
+    try:
+        classes = _classes(folder, root)
+        table = meaning({v for pair in good for v in pair.values}, all(pair.soft for pair in good), classes)
+    except Unusable as error:
+        problems.append(f"{(folder / 'masks').relative_to(root)}: {error}" if good else str(error))
+        return Pairs((), np.zeros(256, np.uint8))
+    return Pairs(tuple(_judgeable(good, table, classes, root, problems)), table)
+
+
+def _by_name(folder: Path, endings: tuple[str, ...], root: Path, problems: list[str]) -> dict[str, Path]:
+    """Files of the right kind by their name without ending, in natural order."""
+    if not folder.is_dir():
+        problems.append(f"{folder.relative_to(root)}: there is no such folder")
+        return {}
+    found: dict[str, Path] = {}
+    for path in sorted(folder.iterdir(), key=_natural):
+        if path.name.startswith(".") or path.name == "Thumbs.db":
+            continue
+        if path.suffix.lower() not in endings:
+            problems.append(f"{path.relative_to(root)}: not one of {', '.join(endings)}")
+        elif path.stem in found:
+            problems.append(f"{path.relative_to(root)}: there is {found[path.stem].name} of the same name")
+        else:
+            found[path.stem] = path
+    return found
+
+
+def _natural(path: Path) -> list[tuple[int, int | str]]:
+    """A sorting key by which 9 comes before 10."""
+    return [(0, int(part)) if part.isdigit() else (1, part) for part in re.split(r"(\d+)", path.name) if part]
+
+
+def _check(name: str, picture: Path, mask: Path) -> Pair | tuple[Path, str]:
+    """The pair, or the file at fault and why."""
+    at = picture
+    try:
+        size = check_picture(picture)
+        at = mask
+        values = read_mask(mask)
+    except Unusable as error:
+        return at, str(error)
+    if values.shape != size:
+        (h, w), (height, width) = values.shape, size
+        return mask, f"is {w}x{h}, its picture {width}x{height}"
+    counts = np.bincount(values.ravel(), minlength=256)
+    soft = counts[17:239].sum() <= 0.2 * values.size
+    return Pair(name, picture, mask, size, frozenset(np.flatnonzero(counts).tolist()), bool(soft))
+
+
+def _sift(checked: Iterable[Pair | tuple[Path, str]], root: Path, problems: list[str]) -> list[Pair]:
+    good: list[Pair] = []
+    for outcome in checked:
+        if isinstance(outcome, Pair):
+            good.append(outcome)
+        else:
+            path, reason = outcome
+            problems.append(f"{path.relative_to(root)}: {reason}")
+    return good
+
+
+def _judgeable(
+    pairs: list[Pair], table: Table, classes: dict[int, str] | None, root: Path, problems: list[str]
+) -> Iterator[Pair]:
+    binary = {v for pair in pairs for v in pair.values} <= {0, 255}
+    for pair in pairs:
+        unknown = sorted(pair.values - classes.keys() - {UNJUDGED}) if classes and not binary else []
+        if unknown:
+            problems.append(f"{pair.mask.relative_to(root)}: holds {unknown[0]}, which classes.json does not name")
+        elif all(table[v] == UNJUDGED for v in pair.values):
+            problems.append(f"{pair.mask.relative_to(root)}: no pixel of it is to be judged")
+        else:
+            yield pair
+
+
+def _one_size(pairs: Pairs, root: Path, problems: list[str]) -> Pairs:
+    """A clip's frames have the size of its first; others are left out."""
+    kept = [pair for pair in pairs.pairs if pair.size == pairs.pairs[0].size]
+    for pair in pairs.pairs:
+        if pair.size != pairs.pairs[0].size:
+            problems.append(f"{pair.picture.relative_to(root)}: not of the size of its clip's first frame")
+    return Pairs(tuple(kept), pairs.table)
+
+
+# Labels: what a mask's values mean.
+
+
+def meaning(values: set[int], soft: bool, classes: dict[int, str] | None) -> Table:
+    """The label of each mask value, from all values of a folder's masks; see the module's text.
+
+    `soft`: few pixels lie between the extremes. Unusable when nothing says what the values mean.
+    """
+    table = np.zeros(256, np.uint8)
+    others = sorted(values - {0})
+    if values <= {0, 255}:
+        table[255] = 1
+    elif classes is not None:
+        names = {i: name.strip().lower() for i, name in classes.items()}
+        people = [i for i, name in names.items() if name == "person"]
+        table[people or list(range(1, 256))] = 1
+        table[[i for i, name in names.items() if "void" in name or "ignore" in name]] = UNJUDGED
+        if 255 not in names:
+            table[255] = UNJUDGED
+    elif len(others) == 1:
+        table[others[0]] = 1
+    elif others == [1, 255]:
+        table[1], table[255] = 1, UNJUDGED
+    elif soft and max(others) >= 250 and sum(64 <= v < 250 for v in others) >= 8:
+        table[128:] = 1
+    else:
+        some = ", ".join(map(str, sorted(values)[:6])) + (", ..." if len(values) > 6 else "")
+        raise Unusable(f"hold {len(values)} values ({some}): class ids need a classes.json that names them")
+    return table
+
+
+def _classes(folder: Path, root: Path) -> dict[int, str] | None:
+    """Names by class id; None without a classes.json."""
+    path = next((p for p in (folder / "classes.json", root / "classes.json") if p.is_file()), None)
+    if path is None:
+        return None
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        named = enumerate(content) if isinstance(content, list) else ((int(k), v) for k, v in content.items())
+        classes = {int(i): str(name) for i, name in named}
+    except (ValueError, AttributeError, OSError) as error:
+        raise Unusable(f'{path.relative_to(root)} is not {{"id": "name", ...}} ({error})') from None
+    if any(not 0 <= i <= 255 for i in classes):
+        raise Unusable(f"{path.relative_to(root)} has class ids outside 0..255")
+    return classes
+
+
+# Files.
+
+
+def read_picture(path: Path) -> Picture:
+    """(H, W, 3) uint8 RGB, turned as its rotation mark says. Unusable when it cannot be read."""
+    with _open(path) as image:
+        return np.array(_loaded(ImageOps.exif_transpose(image)).convert("RGB"))
+
+
+def check_picture(path: Path) -> tuple[int, int]:
+    """(height, width) of a picture that can be decoded to its end. Unusable otherwise."""
+    with _open(path) as image:
+        width, height = image.size
+        turned = image.getexif().get(0x0112, 1) >= 5
+        # A JPEG decoded at an eighth is read to its end all the same, in a fraction of the time.
+        image.draft("RGB", (1, 1))
+        _loaded(image)
+    return (width, height) if turned else (height, width)
+
+
+def read_mask(path: Path) -> NDArray[np.uint8]:
+    """(H, W) uint8 values as stored; a palette's indices, not its colours. Unusable when it is not such a mask."""
+    with _open(path) as image:
+        values = np.asarray(_loaded(image))
+    if values.dtype == np.bool_:
+        values = values.astype(np.uint8)
+    if values.ndim == 3:
+        if (values[..., :3] != values[..., :1]).any() and image.mode != "LA":
+            raise Unusable("is a colour picture; a mask has one channel")
+        values = values[..., 0]
+    if values.dtype != np.uint8:
+        if values.min() < 0 or values.max() > 255:
+            raise Unusable(f"holds values up to {values.max()}; a mask has 8 bits")
+        values = values.astype(np.uint8)
+    return values
+
+
+def _open(path: Path) -> Image.Image:
+    try:
+        if not path.stat().st_size:
+            raise Unusable("is an empty file")
+        return Image.open(path)
+    except (OSError, Image.DecompressionBombError) as error:
+        raise Unusable(f"cannot be read ({_reason(error)})") from None
+
+
+def _loaded(image: Image.Image) -> Image.Image:
+    try:
+        image.load()
+    except (OSError, SyntaxError, ValueError) as error:
+        raise Unusable(f"cannot be read ({_reason(error)})") from None
+    return image
+
+
+def _reason(error: Exception) -> str:
+    return "not a picture" if isinstance(error, UnidentifiedImageError) else str(error)

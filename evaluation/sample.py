@@ -1,0 +1,324 @@
+"""The embedded footage: made at run time, nothing downloaded, exact truth.
+
+One person, scikit-image's portrait of astronaut Eileen Collins, is cut out with a matte of our own
+(`evaluation/astronaut/person.png`: outlined by hand, its edge refined by closed-form matting, checked by eye) and moved
+over person-free photographs that scikit-image and scikit-learn ship. Camera and person move on smooth seeded paths,
+so every frame's truth is known without labelling: it is the matte itself, moved alike and cut at 0.5.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from evaluation.clip import Alpha, Clip, Footage, Label, Picture
+
+NAME = "embedded sample"
+DESCRIPTION = (
+    "One person, the portrait of astronaut Eileen Collins that scikit-image ships, composited on person-free "
+    "photographs of scikit-image and scikit-learn and moved by seeded camera and body motion: {clips} clips of "
+    "{length} frames and {stills} stills, two of them the portrait as it was taken. The truth is exact, "
+    "but this is one face in one suit: it tells whether an artifact works and how it compares with its siblings, "
+    "not how a network generalises. Photographs: {credits}."
+)
+
+CREDITS = (
+    "astronaut: NASA, public domain",
+    "motorcycle: D. Scharstein et al., Middlebury stereo data sets 2014",
+    "coffee: Rachel Michetti, CC0",
+    "rocket: SpaceX, CC0",
+    "chelsea (a cat): Stéfan van der Walt, CC0",
+    "china: danielbuechele, CC BY 2.0",
+    "flower: vultilion, CC BY 2.0",
+)
+"""Where the photographs come from."""
+
+LENGTH = 18
+LANDSCAPE, PORTRAIT = (360, 480), (480, 360)
+HERE = Path(__file__).parent / "astronaut"
+
+BELT = 342
+"""The portrait's row at which the cut-out ends: below it she holds a helmet, which is neither person nor scene."""
+HIP = (196.0, float(BELT))
+"""(x, y) in the portrait about which the body turns."""
+
+Sway = Callable[[int, float], float]
+Matrix = NDArray[np.floating]
+
+
+@dataclass(frozen=True)
+class Shot:
+    """A run of frames in one scene. Amplitudes are those of the slow swaying about a mean."""
+
+    scene: str
+    seed: int
+    size: tuple[int, int] = LANDSCAPE
+    length: int = 1
+    zoom: float = 0.95
+    """Pixels of the person in the frame per pixel of the portrait."""
+    at: float = 0.5
+    """Where the person stands, as a share of the frame's width."""
+    mirrored: bool = False
+    camera: float = 0.3
+    """How much the camera sways: 0 is a tripod, 1 a walking hand."""
+    body: float = 0.5
+    """How much the person moves: 0 is a statue, 1 leans from side to side."""
+    enters: int | None = None
+    """The frame in which the person begins to come in from the side; None: there from the start."""
+    gain: float = 1.0
+    """Brightness of the person against the portrait's."""
+
+
+CLIPS: dict[str, tuple[Shot, ...]] = {
+    "talk": (Shot("motorcycle", 1, length=LENGTH, zoom=0.97, camera=0.1, body=0.5, gain=0.85),),
+    "walk": (Shot("china", 2, length=LENGTH, zoom=0.9, camera=1.0, body=0.8, mirrored=True),),
+    "entry": (Shot("rocket", 3, length=LENGTH, zoom=0.9, camera=0.25, body=0.5, enters=4, gain=0.75),),
+    "cut": (
+        Shot("coffee", 4, length=LENGTH // 2, zoom=1.0, at=0.36, camera=0.3, body=0.6, gain=0.9),
+        Shot("flower", 5, length=LENGTH - LENGTH // 2, zoom=0.86, at=0.66, camera=0.3, body=0.6, mirrored=True),
+    ),
+}
+
+STILLS: tuple[Shot, ...] = (
+    Shot("motorcycle", 11, PORTRAIT, zoom=1.2, gain=0.9),
+    Shot("motorcycle", 12, zoom=0.88, at=0.3, mirrored=True, gain=0.8),
+    Shot("china", 13, PORTRAIT, zoom=1.3, mirrored=True),
+    Shot("china", 14, zoom=1.0, at=0.62),
+    Shot("coffee", 15, PORTRAIT, zoom=1.1, gain=0.85),
+    Shot("coffee", 16, zoom=0.86, at=0.7, gain=0.95),
+    Shot("rocket", 17, PORTRAIT, zoom=1.25, gain=0.6),
+    Shot("rocket", 18, zoom=0.92, at=0.4, mirrored=True, gain=0.7),
+    Shot("flower", 19, PORTRAIT, zoom=1.35, mirrored=True, gain=0.9),
+    Shot("flower", 20, zoom=1.05, at=0.44, gain=0.8),
+    Shot("chelsea", 21, PORTRAIT, zoom=1.15, gain=0.95),
+    Shot("chelsea", 22, zoom=0.94, at=0.6, mirrored=True),
+)
+
+
+@cache
+def embedded(seed: int = 0) -> Footage:
+    """The sample: four clips (`talk`, `walk`, `entry`, `cut`) and the stills, the same to the byte for one seed.
+
+    Frames are made when they are first read and then kept, about 60 MB in all.
+    """
+    clips = [_clip(name, tuple(replace(s, seed=s.seed + 100 * seed) for s in shots)) for name, shots in CLIPS.items()]
+    stills = [_clip(f"{s.scene}-{i:02}", (replace(s, seed=s.seed + 100 * seed),)) for i, s in enumerate(STILLS, 1)]
+    as_taken = [
+        Clip("astronaut", ("astronaut",), lambda _: portrait()),
+        Clip("astronaut-close", ("astronaut-close",), lambda _: _close()),
+    ]
+    description = DESCRIPTION.format(
+        clips=len(clips), length=LENGTH, stills=len(stills) + len(as_taken), credits="; ".join(CREDITS)
+    )
+    return Footage(NAME, description, (*clips, *stills, *as_taken))
+
+
+@cache
+def portrait() -> tuple[Picture, Label]:
+    """The photograph as it was taken, (512, 512), with its label; the helmet she holds is not judged."""
+    label = (_matte("person.png") >= 128).astype(np.uint8)
+    label[_matte("helmet.png") >= 128] = 255
+    return _photograph("skimage", "data/astronaut.png"), label
+
+
+def _close() -> tuple[Picture, Label]:
+    picture, label = portrait()
+    return picture[:BELT, :456], label[:BELT, :456]
+
+
+def render(shot: Shot, t: int) -> tuple[Picture, Label]:
+    """Frame `t` of a shot and its exact label, a pure function of both."""
+    picture, alpha = compose(shot, t)
+    return picture, (alpha >= 128).astype(np.uint8)
+
+
+def compose(shot: Shot, t: int) -> tuple[Picture, NDArray[np.uint8]]:
+    """`render` with the matte (H, W) uint8 itself, 255 where the person covers all of a pixel."""
+    import cv2
+
+    sway = _sway(shot.seed)
+    camera = _camera(shot, sway, t)
+    behind = _warp(_scene(shot.scene, shot.size), camera, shot.size)
+    colours, matte = _cutout()
+    x, y = _ripple(np.linalg.inv(camera @ _body(shot, sway, t) @ _flip(shot.mirrored)), shot, sway, t)
+    person = cv2.LUT(_remap(colours, x, y), _brightness(shot.gain))
+    alpha = _remap(matte, x, y)
+    cover = alpha.astype(np.float32) / np.float32(255)
+    picture = cv2.LUT(cv2.blendLinear(person, behind, cover, 1 - cover), _brightness(1 + 0.05 * sway(6, t)))
+    return np.asarray(picture, np.uint8), alpha
+
+
+def _clip(name: str, shots: tuple[Shot, ...]) -> Clip:
+    moments = [(shot, t) for shot in shots for t in range(shot.length)]
+    names = (name,) if len(moments) == 1 else tuple(f"{name}/{i:03}" for i in range(len(moments)))
+
+    @cache
+    def read(index: int) -> tuple[Picture, Label]:
+        pair = render(*moments[index])
+        for shared in pair:
+            shared.setflags(write=False)
+        return pair
+
+    def read_alpha(index: int) -> Alpha:
+        return compose(*moments[index])[1].astype(np.float32) / np.float32(255)
+
+    return Clip(name, names, read, read_alpha=read_alpha)
+
+
+# Where things are: 3x3 matrices over (x, y, 1), from portrait to scene to frame.
+
+
+def _sway(seed: int) -> Sway:
+    """Smooth paths in [-1, 1]: `sway(channel, t)`, each channel two slow sines of its own."""
+    generator = np.random.default_rng(seed)
+    periods = generator.uniform((34, 15), (70, 28), (8, 2))
+    phases = generator.uniform(0, 2 * math.pi, (8, 2))
+
+    def sway(channel: int, t: float) -> float:
+        slow, fast = np.sin(2 * math.pi * t / periods[channel] + phases[channel])
+        return float(0.75 * slow + 0.25 * fast)
+
+    return sway
+
+
+def _camera(shot: Shot, sway: Sway, t: float) -> Matrix:
+    height, width = shot.size
+    scale = 1 + 0.03 * shot.camera * sway(0, t)
+    turn = math.radians(1.2) * shot.camera * sway(1, t)
+    shift = 14 * shot.camera * sway(2, t), 9 * shot.camera * sway(3, t)
+    return _about((width / 2, height / 2), scale, turn, (width / 2 + shift[0], height / 2 + shift[1]))
+
+
+def _body(shot: Shot, sway: Sway, t: float) -> Matrix:
+    height, width = shot.size
+    scale = shot.zoom * (1 + 0.03 * shot.body * sway(4, t))
+    turn = math.radians(3.5) * shot.body * sway(5, t)
+    x = width * shot.at + 26 * shot.body * sway(7, t)
+    if shot.enters is not None:
+        left = 1 - min(max((t - shot.enters) / 12, 0.0), 1.0)
+        x += left * left * (width - x + 190 * shot.zoom)
+    # So far below the frame that no sway brings the cut at the belt into it.
+    return _about(HIP, scale, turn, (x, height + 42))
+
+
+def _about(centre: tuple[float, float], scale: float, turn: float, to: tuple[float, float]) -> Matrix:
+    """Scale and turn (radians, clockwise as seen) about `centre`, which goes to `to`."""
+    c, s = scale * math.cos(turn), scale * math.sin(turn)
+    x, y = centre
+    return np.array([[c, -s, to[0] - c * x + s * y], [s, c, to[1] - s * x - c * y], [0, 0, 1]])
+
+
+def _flip(mirrored: bool) -> Matrix:
+    return np.array([[-1, 0, 2 * HIP[0]], [0, 1, 0], [0, 0, 1]]) if mirrored else np.eye(3)
+
+
+def _ripple(to_portrait: Matrix, shot: Shot, sway: Sway, t: float) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """For every pixel of the frame, the portrait's x and y it shows; cloth and hair give a little."""
+    height, width = shot.size
+    u, v = np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32))
+    (a, b, c), (d, e, f) = to_portrait[:2].astype(np.float32)
+    x, y = a * u + b * v + c, d * u + e * v + f
+    reach = 2.5 * shot.body
+    across = reach * np.sin(y / 28 + 3 * sway(6, t))
+    along = reach * np.sin(x / 31 + 3 * sway(7, t))
+    return x + across.astype(np.float32), y + along.astype(np.float32)
+
+
+# What is seen: photographs, the cut-out, and resampling.
+
+
+def _photograph(package: str, file: str) -> Picture:
+    """A picture out of an installed package's data, found without importing the package, which takes seconds."""
+    from PIL import Image
+
+    spec = find_spec(package)
+    if spec is None or spec.origin is None:
+        raise FileNotFoundError(f"the embedded sample needs {package}, which is not installed")
+    with Image.open(Path(spec.origin).parent / file) as image:
+        return np.array(image.convert("RGB"))
+
+
+PHOTOGRAPHS = {
+    "motorcycle": ("skimage", "data/motorcycle_left.png"),
+    "coffee": ("skimage", "data/coffee.png"),
+    "rocket": ("skimage", "data/rocket.jpg"),
+    "chelsea": ("skimage", "data/chelsea.png"),
+    "china": ("sklearn", "datasets/images/china.jpg"),
+    "flower": ("sklearn", "datasets/images/flower.jpg"),
+}
+
+CLOSE_UPS = {"coffee", "chelsea"}
+"""Things as large as a person in their photographs, put out of focus as they would be behind one."""
+
+
+@cache
+def _scene(name: str, size: tuple[int, int]) -> Picture:
+    """The middle of a photograph, a sixth larger than the frame so that the camera may sway."""
+    import cv2
+
+    photograph = _photograph(*PHOTOGRAPHS[name])
+    height, width = (round(side * 7 / 6) for side in size)
+    scale = max(height / photograph.shape[0], width / photograph.shape[1])
+    whole = cv2.resize(
+        photograph, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
+    )
+    top, left = (whole.shape[0] - height) // 2, (whole.shape[1] - width) // 2
+    middle = np.ascontiguousarray(whole[top : top + height, left : left + width], np.uint8)
+    return np.asarray(cv2.GaussianBlur(middle, (0, 0), 5), np.uint8) if name in CLOSE_UPS else middle
+
+
+@cache
+def _matte(file: str) -> NDArray[np.uint8]:
+    from PIL import Image
+
+    with Image.open(HERE / file) as image:
+        return np.array(image)
+
+
+@cache
+def _cutout() -> tuple[Picture, NDArray[np.uint8]]:
+    """The person's own colours (512, 512, 3), the studio taken out of the soft edge, and the matte (512, 512)."""
+    photograph, _ = portrait()
+    matte = _matte("person.png")
+    alpha = matte[..., None].astype(np.float32) / 255
+    inside, outside = _spread(photograph, matte > 242), _spread(photograph, matte < 13)
+    unmixed = np.clip((photograph - (1 - alpha) * outside) / np.maximum(alpha, 0.1), 0, 255)
+    colours = alpha * unmixed + (1 - alpha) * inside
+    above = np.where(np.arange(len(matte))[:, None] < BELT, matte, 0).astype(np.uint8)
+    return np.round(colours).astype(np.uint8), above
+
+
+def _spread(photograph: Picture, region: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """The colours of a region, carried some pixels beyond it."""
+    import cv2
+
+    weight = region[..., None].astype(np.float32)
+    colours = cv2.GaussianBlur(photograph * weight, (0, 0), 3)
+    return np.asarray(colours / np.maximum(cv2.GaussianBlur(weight, (0, 0), 3), 1e-4)[..., None], np.float32)
+
+
+def _brightness(gain: float) -> NDArray[np.uint8]:
+    """The lookup table that multiplies an 8-bit value."""
+    return np.clip(np.round(np.arange(256) * gain), 0, 255).astype(np.uint8)
+
+
+def _warp(scene: Picture, camera: Matrix, size: tuple[int, int]) -> Picture:
+    import cv2
+
+    height, width = size
+    middle = _about((scene.shape[1] / 2, scene.shape[0] / 2), 1, 0, (width / 2, height / 2))
+    seen = cv2.warpAffine(scene, (camera @ middle)[:2], (width, height), borderMode=cv2.BORDER_REFLECT_101)
+    return np.asarray(seen, np.uint8)
+
+
+def _remap(picture: NDArray[np.uint8], x: NDArray[np.float32], y: NDArray[np.float32]) -> NDArray[np.uint8]:
+    import cv2
+
+    return np.asarray(cv2.remap(picture, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT), np.uint8)

@@ -1,0 +1,243 @@
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from evaluation.folder import NothingLeft, Unusable, meaning, read
+
+RED = (200, 30, 30)
+
+
+def put(folder: Path, name: str, mask: np.ndarray | None, size=(12, 10), ending="jpg", **how) -> None:
+    """A picture of (height, width) `size` and its mask."""
+    for part in ("images", "masks"):
+        (folder / part).mkdir(parents=True, exist_ok=True)
+    height, width = size
+    Image.new("RGB", (width, height), RED).save(folder / "images" / f"{name}.{ending}", **how)
+    if mask is not None:
+        Image.fromarray(mask).save(folder / "masks" / f"{name}.png")
+
+
+def mask(*values: int, size=(12, 10)) -> np.ndarray:
+    """Columns of the values in turn, of one width."""
+    return np.array(values, np.uint8)[np.arange(size[1]) * len(values) // size[1]][None].repeat(size[0], 0)
+
+
+def labels(path: Path) -> dict[str, list[int]]:
+    """The label values of each frame, first row, by name."""
+    return {
+        n: list(dict.fromkeys(c.read(i)[1][0].tolist())) for c in read(path).clips for i, n in enumerate(c.frame_names)
+    }
+
+
+def test_stills_with_0_255_masks(tmp_path):
+    put(tmp_path, "a", mask(0, 255))
+    put(tmp_path, "b", mask(255, 0), ending="png")
+    found = read(tmp_path)
+    assert [clip.name for clip in found.clips] == ["a", "b"]
+    assert found.problems == []
+    assert all(clip.still for clip in found.clips)
+    picture, label = found.clips[0].read(0)
+    assert picture.shape == (12, 10, 3)
+    assert picture.dtype == label.dtype == np.uint8
+    assert np.abs(picture[5, 5].astype(int) - RED).max() < 5
+    assert label[0].tolist() == [0] * 5 + [1] * 5
+    assert np.array_equal(found.clips[0].label(0), label)
+
+
+def test_one_subfolder_a_clip_in_natural_order(tmp_path):
+    for i in (10, 9, 11):
+        put(tmp_path / "take2", f"frame_{i}", mask(0, 255))
+    put(tmp_path / "take10", "0", mask(0, 255))
+    put(tmp_path / "take10", "1", mask(0, 255))
+    (tmp_path / "notes").mkdir()
+    found = read(tmp_path)
+    assert [(clip.name, len(clip)) for clip in found.clips] == [("take2", 3), ("take10", 2)]
+    assert found.clips[0].frame_names == ("take2/frame_9", "take2/frame_10", "take2/frame_11")
+    assert found.description == f"{tmp_path.name}: 2 clips of 5 frames."
+
+
+def test_every_fault_is_named_and_the_rest_is_used(tmp_path):
+    put(tmp_path, "good", mask(0, 255))
+    put(tmp_path, "lonely", None)
+    put(tmp_path, "small", mask(0, 255, size=(6, 5)))
+    put(tmp_path, "empty", mask(0, 255))
+    (tmp_path / "masks/empty.png").write_bytes(b"")
+    put(tmp_path, "text", mask(0, 255))
+    (tmp_path / "images/text.jpg").write_text("not a picture at all")
+    put(tmp_path, "torn", mask(0, 255, size=(90, 80)))
+    noise = np.random.default_rng(0).integers(0, 255, (90, 80, 3), dtype=np.uint8)
+    Image.fromarray(noise).save(tmp_path / "images/torn.jpg")
+    whole = (tmp_path / "images/torn.jpg").read_bytes()
+    (tmp_path / "images/torn.jpg").write_bytes(whole[: len(whole) * 2 // 3])
+    put(tmp_path, "tornmask", np.random.default_rng(0).choice(np.uint8([0, 255]), (12, 10)))
+    whole = (tmp_path / "masks/tornmask.png").read_bytes()
+    (tmp_path / "masks/tornmask.png").write_bytes(whole[: len(whole) // 2])
+    put(tmp_path, "colour", np.random.default_rng(0).integers(0, 255, (12, 10, 3), dtype=np.uint8))
+    put(tmp_path, "twice", mask(0, 255))
+    put(tmp_path, "twice", mask(0, 255), ending="png")
+    Image.fromarray(mask(0, 255)).save(tmp_path / "masks/orphan.png")
+    (tmp_path / "images/movie.mp4").write_bytes(b"x")
+    (tmp_path / "images/.DS_Store").write_bytes(b"x")
+    found = read(tmp_path)
+    assert [clip.name for clip in found.clips] == ["good", "twice"]
+    told = {problem.split(": ")[0]: problem.split(": ", 1)[1] for problem in found.problems}
+    assert told.keys() == {
+        "images/lonely.jpg", "masks/small.png", "masks/empty.png", "images/text.jpg", "images/torn.jpg",
+        "masks/tornmask.png", "masks/colour.png", "images/twice.png", "masks/orphan.png", "images/movie.mp4",
+    }  # fmt: skip
+    assert told["images/lonely.jpg"] == "has no mask lonely.png"
+    assert told["masks/small.png"] == "is 5x6, its picture 10x12"
+    assert told["masks/empty.png"] == "is an empty file"
+    assert told["images/text.jpg"] == "cannot be read (not a picture)"
+    assert told["masks/orphan.png"] == "has no picture of its name"
+    assert "truncated" in told["images/torn.jpg"]
+    assert "10 problems" in found.description
+
+
+def test_a_frame_of_another_size_leaves_its_clip(tmp_path):
+    put(tmp_path / "run", "0", mask(0, 255))
+    put(tmp_path / "run", "1", mask(0, 255, size=(6, 5)), size=(6, 5))
+    put(tmp_path / "run", "2", mask(0, 255))
+    found = read(tmp_path)
+    assert found.clips[0].frame_names == ("run/0", "run/2")
+    assert found.problems == ["run/images/1.jpg: not of the size of its clip's first frame"]
+
+
+@pytest.mark.parametrize(
+    ("prepare", "sentence"),
+    [
+        (lambda root: root.rmdir(), "there is no such folder"),
+        (lambda root: None, "holds neither images/ and masks/ nor subfolders with the two"),
+        (lambda root: put(root, "a", None), r"nothing left to use, 1 problem: images/a.jpg: has no mask a.png"),
+        (lambda root: (root / "images").mkdir(), "masks: there is no such folder"),
+        (lambda root: [(root / "run" / part).mkdir(parents=True) for part in ("images", "masks")], "masks/ are empty"),
+        (lambda root: put(root, "a", mask(0, 3, 7)), "class ids need a classes.json"),
+    ],
+)
+def test_nothing_left_says_why(tmp_path, prepare, sentence):
+    root = tmp_path / "data"
+    root.mkdir()
+    prepare(root)
+    with pytest.raises(NothingLeft, match=sentence) as caught:
+        read(root)
+    assert "\n" not in str(caught.value)
+
+
+def test_class_ids_with_a_person(tmp_path):
+    put(tmp_path, "a", mask(0, 7, 15, 255))
+    put(tmp_path, "b", mask(0, 255))  # only background and the void around something small
+    put(tmp_path, "c", mask(0, 15))
+    (tmp_path / "classes.json").write_text(
+        json.dumps({0: "background", 7: "car", 15: "Person", 255: "void/boundary (ignore)"})
+    )
+    assert labels(tmp_path) == {"a": [0, 1, 255], "b": [0, 255], "c": [0, 1]}
+
+
+def test_class_ids_of_clothes_count_all_but_the_background(tmp_path):
+    put(tmp_path, "a", mask(0, 2, 41, 1))
+    (tmp_path / "classes.json").write_text(json.dumps(["null", "bag", "shirt"] + ["more"] * 39))
+    assert labels(tmp_path) == {"a": [0, 1]}
+
+
+def test_a_class_nobody_named_is_a_fault_of_its_mask(tmp_path):
+    put(tmp_path, "a", mask(0, 1))
+    put(tmp_path, "b", mask(0, 9))
+    put(tmp_path, "c", mask(255, 255))
+    (tmp_path / "classes.json").write_text('{"0": "background", "1": "person"}')
+    found = read(tmp_path)
+    assert [clip.name for clip in found.clips] == ["a"]
+    assert found.problems == [
+        "masks/b.png: holds 9, which classes.json does not name",
+        "masks/c.png: no pixel of it is to be judged",
+    ]
+
+
+def test_a_damaged_class_list_is_named(tmp_path):
+    put(tmp_path, "a", mask(0, 1))
+    (tmp_path / "classes.json").write_text('{"person": 15}')
+    with pytest.raises(NothingLeft, match=r"classes\.json is not"):
+        read(tmp_path)
+
+
+def test_a_clip_may_have_classes_of_its_own(tmp_path):
+    put(tmp_path / "x", "0", mask(0, 1, 2))
+    put(tmp_path / "y", "0", mask(0, 1, 2))
+    (tmp_path / "classes.json").write_text('["background", "person", "dog"]')
+    (tmp_path / "y/classes.json").write_text('["background", "dog", "person"]')
+    first, second = read(tmp_path).clips
+    assert first.label(0)[0, 4] == 1
+    assert first.label(0)[0, 9] == 0
+    assert second.label(0)[0, 4] == 0
+    assert second.label(0)[0, 9] == 1
+
+
+@pytest.mark.parametrize(
+    ("values", "soft", "classes", "expected"),
+    [
+        ({0}, True, None, {0: 0}),
+        ({0, 255}, True, None, {0: 0, 255: 1}),
+        ({255}, True, None, {255: 1}),
+        ({0, 1}, True, None, {0: 0, 1: 1}),
+        ({0, 15}, True, None, {0: 0, 15: 1}),
+        ({0, 1, 255}, True, None, {0: 0, 1: 1, 255: 255}),
+        (set(range(256)), True, None, {0: 0, 127: 0, 128: 1, 255: 1}),
+        ({0, 255}, True, {0: "background", 15: "person"}, {0: 0, 255: 1}),
+        ({0, 15, 255}, True, {0: "background", 15: "person"}, {0: 0, 15: 1, 255: 255}),
+        ({0, 1, 2}, True, {0: "background", 1: "person", 2: "ignored crowd"}, {1: 1, 2: 255}),
+        ({0, 128, 255}, True, {0: "no", 128: "ignore", 255: "person"}, {0: 0, 128: 255, 255: 1}),
+    ],
+)
+def test_what_values_mean(values, soft, classes, expected):
+    table = meaning(values, soft, classes)
+    assert {value: table[value] for value in expected} == expected
+
+
+@pytest.mark.parametrize(("values", "soft"), [({0, 1, 2}, True), ({*range(21), 255}, True), (set(range(256)), False)])
+def test_class_ids_that_nobody_named_are_refused(values, soft):
+    with pytest.raises(Unusable, match=r"class ids need a classes\.json"):
+        meaning(values, soft, None)
+
+
+def test_a_soft_mask_is_cut_in_its_middle(tmp_path):
+    ramp = np.full((40, 100), 255, np.uint8)
+    ramp[:, :30] = 0
+    ramp[:, 30:42] = np.linspace(0, 255, 12)
+    put(tmp_path, "a", ramp, size=(40, 100))
+    assert read(tmp_path).clips[0].label(0)[0].tolist() == [0] * 36 + [1] * 64
+
+
+def test_a_grey_picture_in_the_place_of_a_mask_is_refused(tmp_path):
+    put(tmp_path, "a", np.tile(np.linspace(0, 255, 100).astype(np.uint8), (40, 1)), size=(40, 100))
+    with pytest.raises(NothingLeft, match=r"class ids need a classes\.json"):
+        read(tmp_path)
+
+
+def test_other_ways_to_store_a_mask(tmp_path):
+    put(tmp_path, "palette", None)
+    indices = Image.fromarray(mask(0, 255), "L").convert("P")
+    indices.putdata((mask(0, 255) // 255).ravel().tolist())
+    indices.putpalette([9, 9, 9, 200, 0, 0])
+    indices.save(tmp_path / "masks/palette.png")
+    put(tmp_path, "bits", None)
+    Image.fromarray(mask(0, 255)).convert("1").save(tmp_path / "masks/bits.png")
+    put(tmp_path, "grey_in_rgb", (mask(0, 255) // 255)[..., None].repeat(3, -1))
+    put(tmp_path, "sixteen", (mask(0, 255) // 255).astype(np.uint16))
+    assert labels(tmp_path) == {name: [0, 1] for name in ("bits", "grey_in_rgb", "palette", "sixteen")}
+
+
+def test_a_phones_rotation_mark_is_obeyed(tmp_path):
+    turned = Image.Exif()
+    turned[0x0112] = 6
+    put(tmp_path, "a", mask(0, 255, size=(10, 12)), size=(12, 10), exif=turned)
+    picture, label = read(tmp_path).clips[0].read(0)
+    assert picture.shape[:2] == label.shape == (10, 12)
+
+
+def test_frames_are_read_when_their_turn_comes(tmp_path):
+    put(tmp_path, "a", mask(0, 255))
+    found = read(tmp_path)
+    put(tmp_path, "a", mask(255, 0))
+    assert found.clips[0].label(0)[0, 0] == 1

@@ -1,0 +1,140 @@
+import hashlib
+from dataclasses import replace
+from itertools import pairwise
+
+import cv2
+import numpy as np
+import pytest
+
+from evaluation import sample
+from evaluation.iou import iou
+from evaluation.overlay import OUTLINE, overlay
+
+
+def first(name: str, *indices: int) -> list[tuple[np.ndarray, np.ndarray]]:
+    clip = next(clip for clip in sample.embedded().clips if clip.name == name)
+    return [clip.read(i) for i in indices]
+
+
+def test_it_is_the_same_to_the_byte_for_one_seed():
+    shot = replace(sample.CLIPS["walk"][0], seed=7)
+
+    def digest(shot: sample.Shot) -> str:
+        return hashlib.sha256(b"".join(part.tobytes() for part in sample.render(shot, 12))).hexdigest()
+
+    before = digest(shot)
+    for materials in (sample._scene, sample._cutout, sample.portrait, sample._matte):
+        materials.cache_clear()
+    assert digest(shot) == before
+    assert digest(replace(shot, seed=8)) != before
+
+
+def test_what_it_holds_is_what_it_says():
+    footage = sample.embedded()
+    clips = [clip for clip in footage.clips if not clip.still]
+    assert [clip.name for clip in clips] == ["talk", "walk", "entry", "cut"]
+    assert all(len(clip) == sample.LENGTH for clip in clips)
+    stills = len(footage.clips) - len(clips)
+    assert f"{len(clips)} clips of {sample.LENGTH} frames and {stills} stills" in footage.description
+    assert "One person" in footage.description
+    assert "not how a network generalises" in footage.description
+    assert "CC BY 2.0" in footage.description
+    names = [name for clip in footage.clips for name in clip.frame_names]
+    assert len(set(names)) == len(names) == footage.frames
+    assert not footage.problems
+
+
+def test_every_frame_has_its_size_and_a_person_where_one_belongs():
+    for clip in sample.embedded().clips:
+        for i in range(0, len(clip), 7):
+            picture, label = clip.read(i)
+            assert picture.dtype == label.dtype == np.uint8
+            assert picture.shape == (*label.shape, 3)
+            share = np.mean(label == 1)
+            assert share == 0 if clip.name == "entry" and i == 0 else 0.03 < share < 0.75, (clip.name, i)
+
+
+def test_frames_are_shared_and_cannot_be_written():
+    picture, _ = first("talk", 0)[0]
+    with pytest.raises(ValueError, match="read-only"):
+        picture[0] = 0
+
+
+def test_the_person_enters_and_stays():
+    areas = [label.sum() for _, label in first("entry", *range(sample.LENGTH))]
+    assert areas[:4] == [0] * 4
+    assert areas[10] > areas[7] > areas[6] > 0
+    assert min(areas[16:]) > 20_000
+
+
+def test_a_cut_changes_everything_between_two_frames_and_nothing_else_does():
+    pairs = first("cut", *range(sample.LENGTH))
+    changes = [np.abs(a[0].astype(int) - b[0]).mean() for a, b in pairwise(pairs)]
+    cut = sample.LENGTH // 2 - 1
+    assert int(np.argmax(changes)) == cut
+    assert changes[cut] > 3 * max(changes[:cut] + changes[cut + 1 :])
+
+
+def test_the_person_moves_from_frame_to_frame_but_not_far():
+    for name in ("talk", "walk"):
+        labels = [label for _, label in first(name, *range(sample.LENGTH))]
+        shared = [iou(a.astype(np.float32), b) for a, b in pairwise(labels)]
+        assert 0.9 < min(shared) < 0.999
+
+
+def test_the_cut_at_the_belt_is_never_seen():
+    """The person reaches the frame's last row wherever the row above it has her."""
+    for clip in sample.embedded().clips:
+        if clip.name.startswith("astronaut"):
+            continue
+        for i in range(0, len(clip), 3):
+            label = clip.label(i)
+            gone = (label[-12:-2] == 1).all(axis=0) & (label[-1] == 0)
+            assert not gone.any(), (clip.name, i)
+
+
+def test_the_truth_is_the_matte_cut_in_its_middle():
+    still = sample.Shot("china", 0, zoom=1.0, at=0.5, camera=0, body=0)
+    _, label = sample.render(still, 0)
+    matte = sample._matte("person.png")
+    # The hip comes to (240, 402), so the portrait is moved by (44, 60) and not resampled.
+    assert np.array_equal(label[60:, 44:], (matte[:300, :436] >= 128).astype(np.uint8))
+    assert label[:60].sum() == 0
+
+
+def test_the_truth_fits_the_picture():
+    """Where the label says background the frame is the scene alone, and where it says person it is not."""
+    shot = sample.CLIPS["talk"][0]
+    picture, label = sample.render(shot, 3)
+    away = replace(shot, at=9.0)
+    scene, nobody = sample.render(away, 3)
+    assert not nobody.any()
+    difference = np.abs(picture.astype(int) - scene).max(axis=-1)
+    inside = label == 1
+    # A soft edge two pixels wide on either side belongs to both.
+    core = cv2.erode(inside.astype(np.uint8), np.ones((7, 7))) == 1
+    clear = cv2.dilate(inside.astype(np.uint8), np.ones((15, 15))) == 0
+    assert np.mean(difference[core] > 8) > 0.95
+    assert difference[clear].max() == 0
+
+
+def test_the_portrait_has_its_helmet_unjudged():
+    _, label = sample.portrait()
+    assert label[100, 230] == label[400, 100] == 1  # face, sleeve
+    assert label[60, 30] == label[250, 420] == 0  # flag, model of the shuttle
+    assert label[430, 400] == 255  # helmet
+    assert not (label[: sample.BELT] == 255).any()
+
+
+def test_an_overlay_tints_the_mask_and_draws_the_truth():
+    picture = np.full((20, 20, 3), 100, np.uint8)
+    label = np.zeros((20, 20), np.uint8)
+    label[5:15, 5:15] = 1
+    label[0, 0] = 255
+    seen = overlay(picture, np.eye(2, dtype=np.float32), label)
+    assert seen.shape == picture.shape
+    assert seen.dtype == np.uint8
+    assert tuple(seen[5, 8]) == OUTLINE
+    assert seen[2, 2, 1] > 120  # tinted green
+    assert tuple(seen[2, 18]) == (100, 100, 100)
+    assert tuple(picture[5, 8]) == (100, 100, 100)

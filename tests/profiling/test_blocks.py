@@ -1,0 +1,68 @@
+"""The parts of a network that are timed alone: none is missing, none counted twice."""
+
+import itertools
+
+import numpy as np
+import pytest
+import torch
+
+from models.cost import macs
+from models.hourglass import Hourglass
+from models.variant import VARIANTS
+from profiling import blocks
+from profiling.blocks import fastest
+
+SIZE = (64, 32)
+
+
+def parts(name):
+    return blocks.blocks(Hourglass(VARIANTS[name]).eval(), SIZE)
+
+
+@pytest.mark.parametrize("name", ["s16-skip-dense", "s16-noskip-plain", "s16-skip-half", "s16-skip-plain-noprev"])
+def test_the_blocks_costs_add_up_to_the_networks(name):
+    *found, whole = parts(name)
+    times = [int(block.name.partition(" × ")[2] or 1) for block in found]
+    costs = [blocks.convolution_macs(block.module, block.inputs) for block in found]
+    assert whole.name == "the whole network"
+    assert sum(n * cost for n, cost in zip(times, costs, strict=True)) == macs(VARIANTS[name], SIZE)
+    assert blocks.convolution_macs(whole.module, whole.inputs) == macs(VARIANTS[name], SIZE)
+
+
+def test_equal_bottlenecks_are_timed_once():
+    names = [block.name for block in parts("s16-skip-plain")]
+    assert "stage16, bottleneck plain × 2" in names
+    assert "stage16, bottleneck dilated by 4 × 2" in names
+    assert len(names) == len(set(names))
+
+
+def test_a_block_computes_alone_what_it_computes_inside(tmp_path):
+    block = next(b for b in parts("s16-skip-plain") if b.name == "up16")
+    infer = blocks.openvino(block, tmp_path)
+    infer()
+    with torch.inference_mode():
+        wanted = block.module(*block.inputs).numpy()
+    (output,) = infer.__self__.get_output_tensor(0).data[None]
+    assert np.abs(output - wanted).max() < 1e-4
+
+
+@pytest.mark.slow
+def test_a_block_runs_in_litert(tmp_path):
+    block = next(b for b in parts("s16-skip-plain") if b.name == "up16")
+    blocks.litert(block, tmp_path)()
+    assert (tmp_path / "block.tflite").stat().st_size > 1000
+
+
+def test_the_fastest_counts_and_all_take_turns():
+    told = []
+    ticks = itertools.count(0, 1_000_000)
+    infer = [lambda: told.append("a"), lambda: [told.append("b"), next(ticks)]]
+    assert fastest(infer, 2, lambda: next(ticks)).tolist() == [1.0, 2.0]
+    assert "".join(told) == ("a" * blocks.RUNS + "b" * blocks.RUNS) * 2
+
+
+def test_a_mistake_is_a_sentence(capsys):
+    assert blocks.main(["s5"]) == 2
+    assert capsys.readouterr().err.startswith("profiling.blocks: no variant 's5'")
+    assert blocks.main(["live", "--resolution", "30x32"]) == 2
+    assert "multiples of 16" in capsys.readouterr().err

@@ -1,0 +1,96 @@
+"""A small mask brought to a picture's size along the picture's own edges.
+
+The fast guided filter (He and Sun, arXiv:1505.00996): in each small window the mask is taken for a linear function of
+the picture's colour. The coefficients are found on small copies of both, and are smooth, so they can be enlarged; the
+function is applied to the full picture, whose edges the mask then has, and only where the mask is not sure.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from video.band import Bytes, Floats, put, sample, small_copy, take, thrice
+
+NEXT = [1, 2, 0]
+"""Of three channels in a circle, the one after each."""
+
+RADIUS = 0.03
+"""Half a window's side, as a share of the picture's shorter side.
+
+On cut-outs pasted on other pictures 0.08 does better (SAD, gradient, boundary F), and on photographs worse: boundary F
+on selfies 0.3 and 0.5 points less at 0.05, 1.8 and 2.7 at 0.08. The photographs decide.
+"""
+EPSILON = 1e-4
+"""Variance of a colour below which a window counts as flat, and the mask there is only averaged."""
+LOW = 0.15
+"""Cover below which a pixel is taken for background, and above one less it for person."""
+SURE = 0.05
+"""Cover on the small copy below which, or above one less it, no pixel about it is looked at again."""
+
+
+def refined(mask: Floats, picture: Bytes, radius: float = RADIUS, epsilon: float = EPSILON, low: float = LOW) -> Bytes:
+    """The alpha (H, W) of a picture (H, W, 3) from a network's mask (h, w) in [0, 1]: a linear function, made firm."""
+    size = picture.shape[:2]
+    guide = small_copy(picture)
+    a, b = linear(resize(mask, guide.shape[:2]), guide, reach(guide.shape[:2], radius), epsilon)
+    rough = applied(a, b, guide)
+    unsure = cv2.dilate(cv2.inRange(rough, SURE, 1 - SURE), np.ones((3, 3), np.uint8))  # type: ignore[call-overload]
+    # 0 and 255 where it is sure, and 1 where it is to be looked at.
+    parts = np.where(unsure > 0, 1, np.where(rough > 0.5, 255, 0)).astype(np.uint8)
+    alpha = np.asarray(cv2.resize(parts, size[::-1], interpolation=cv2.INTER_NEAREST), np.uint8)
+    at = np.flatnonzero(alpha == 1)
+    found = sample(np.asarray(cv2.merge([*cv2.split(a), b]), np.float32), size, at)
+    put(alpha, at, firm(applied(found[:, :3], found[:, 3], take(picture, at)), low))
+    return alpha
+
+
+def firm(mask: Floats, low: float = LOW) -> Floats:
+    """0 below `low`, 1 above 1 - `low`, smooth between: a linear function leaves a veil over like colours."""
+    share = np.clip((mask - np.float32(low)) / np.float32(1 - 2 * low), 0, 1)
+    return share * share * (3 - 2 * share)
+
+
+def reach(size: tuple[int, ...], radius: float = RADIUS) -> int:
+    """Half a window's side in pixels of a picture of `size` (h, w)."""
+    return max(1, round(radius * min(size)))
+
+
+def applied(a: Floats, b: Floats, guide: Floats) -> Floats:
+    """a . guide + b: (...) of (..., 3), (...) and (..., 3)."""
+    return (a * guide) @ np.ones(3, np.float32) + b
+
+
+def linear(mask: Floats, guide: Floats, reach: int, epsilon: float) -> tuple[Floats, Floats]:
+    """a (h, w, 3) and b (h, w), each averaged over its windows, such that mask ~ a . guide + b in every window."""
+
+    def mean(values: Floats) -> Floats:
+        side = 2 * reach + 1
+        return np.asarray(cv2.boxFilter(values, -1, (side, side), borderType=cv2.BORDER_REFLECT), np.float32)
+
+    colour, level = mean(guide), mean(mask)
+    # The covariance of red, green and blue, symmetric: (rr, gg, bb) and (rg, gb, br).
+    own = mean(guide * guide) - colour * colour + np.float32(epsilon)
+    mixed = mean(guide * guide[..., NEXT]) - colour * colour[..., NEXT]
+    along = mean(guide * thrice(mask)) - colour * thrice(level)
+    a = _solve(own, mixed, along)
+    return mean(a), mean(applied(-a, level, colour))
+
+
+def _solve(own: Floats, mixed: Floats, right: Floats) -> Floats:
+    """x (h, w, 3) of M x = right for the symmetric M of each pixel, by its cofactors."""
+    # With channels in a circle, M[i, i] = own[i] and M[i, i + 1] = mixed[i]; each is a plane (h, w), which is fast.
+    m, n, y = cv2.split(own), cv2.split(mixed), cv2.split(right)
+    circle = (0, 1, 2), (1, 2, 0), (2, 0, 1)
+    diagonal = [m[j] * m[k] - n[j] * n[j] for _, j, k in circle]
+    off = [n[j] * n[k] - n[i] * m[k] for i, j, k in circle]
+    determinant = np.maximum(m[0] * diagonal[0] + n[0] * off[0] + n[2] * off[2], np.float32(1e-12))
+    x = [(diagonal[i] * y[i] + off[i] * y[j] + off[k] * y[k]) / determinant for i, j, k in circle]
+    return np.asarray(cv2.merge(x), np.float32)
+
+
+def resize(values: Floats, size: tuple[int, ...]) -> Floats:
+    """(h, w) or (h, w, C) at `size` (H, W): by area where it shrinks, else bilinearly."""
+    shrinks = values.shape[0] >= size[0] and values.shape[1] >= size[1]
+    how = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(values, (size[1], size[0]), interpolation=how), np.float32)
