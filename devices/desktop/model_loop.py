@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from converters.session import Session
+from models.segmenter import no_mask, to_input
 
 
 class ModelLoop:
@@ -22,7 +23,7 @@ class ModelLoop:
         self.session = session
         self.frames = frames
         self.starts = frozenset(np.cumsum([0, *sequences]).tolist())
-        self.empty = session.encode_mask(empty_mask(session))
+        self.empty = session.encode_mask(no_mask(session.resolution))
         self.masks = np.empty(frames.shape[:3], np.float32)
         self.rewind()
 
@@ -35,7 +36,7 @@ class ModelLoop:
         self.at = (self.at + 1) % len(self.frames)
         if self.at in self.starts:
             self.mask = self.empty
-        self.frame = self.session.encode_frame(to_float(self.frames[self.at]))
+        self.frame = self.session.encode_frame(to_input(self.frames[self.at]))
 
     def run(self) -> None:
         self.mask = self.session.native(self.frame, self.mask)
@@ -51,13 +52,3 @@ def unrepeated(frames: NDArray[np.uint8], sequences: Sequence[int]) -> tuple[NDA
     if len(frames) > 1:
         return frames, sequences
     return np.concatenate([frames, frames[:, :, ::-1]]), (*sequences, 1)
-
-
-def to_float(picture: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """(H, W, 3) uint8 to (1, H, W, 3) float32 in [0, 1]."""
-    return np.multiply(picture, np.float32(1 / 255), dtype=np.float32)[None]
-
-
-def empty_mask(session: Session) -> NDArray[np.float32]:
-    """The previous mask of a first frame: zeros (1, H, W, 1)."""
-    return np.zeros((1, *session.resolution, 1), np.float32)

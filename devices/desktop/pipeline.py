@@ -14,8 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from converters.session import Session
-from devices.desktop.model_loop import empty_mask, to_float
-from models.segmenter import box
+from models.segmenter import box, no_mask, to_input
 
 CAMERA = (1280, 720)
 """Width and height in pixels of the camera's picture and of the finished mask."""
@@ -35,7 +34,7 @@ class PipelineLoop:
 
     def __init__(self, session: Session, pictures: Sequence[Picture]) -> None:
         self.session = session
-        self.mask = session.encode_mask(empty_mask(session))
+        self.mask = session.encode_mask(no_mask(session.resolution))
         self.pictures: Iterator[Picture] = itertools.cycle(pictures)
         # Beside the picture lie the black bars of a model that keeps its aspect.
         self.small = np.zeros((*session.resolution, 3), np.uint8)
@@ -49,7 +48,7 @@ class PipelineLoop:
 
     def run(self) -> None:
         cv2.resize(self.picture, self.size, dst=self.inside, interpolation=cv2.INTER_LINEAR)
-        frame = self.session.encode_frame(to_float(self.small))
+        frame = self.session.encode_frame(to_input(self.small))
         self.mask = self.session.native(frame, self.mask)
         mask = self.session.decode_mask(self.mask)[0, self.rows, self.columns, 0]
         small_alpha = cv2.convertScaleAbs(mask, alpha=255)

@@ -10,8 +10,8 @@ from pytest_benchmark.fixture import BenchmarkFixture
 from converters.artifact import Artifact, Format, Spec
 from converters.build import build
 from converters.registry import converter
-from devices.desktop.model_loop import empty_mask
 from models.checkpoint import find, sha256
+from models.segmenter import no_mask
 from models.variant import DEFAULT_RESOLUTION, VARIANTS
 
 
@@ -26,5 +26,5 @@ def test_frame(benchmark: BenchmarkFixture, variant: str, format: Format) -> Non
     assert isinstance(artifact, Artifact), artifact
     session = converter(format).load(artifact.path)
     picture = np.random.default_rng(0).random((1, *DEFAULT_RESOLUTION, 3), np.float32)
-    frame, mask = session.encode_frame(picture), session.encode_mask(empty_mask(session))
+    frame, mask = session.encode_frame(picture), session.encode_mask(no_mask(session.resolution))
     benchmark.pedantic(session.native, (frame, mask), rounds=100, warmup_rounds=30)

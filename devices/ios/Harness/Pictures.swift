@@ -50,7 +50,7 @@ func planes(_ source: UnsafePointer<UInt8>, pixels: Int, _ target: UnsafeMutable
     for c in 0..<3 {
         let plane = target + c * pixels
         for i in 0..<pixels {
-            plane[i] = Float(source[3 * i + c]) * (1 / 255)
+            plane[i] = Float(source[3 * i + c]) / 255
         }
     }
 }

@@ -45,14 +45,14 @@ export class ModelLoop {
 // Interleaved uint8 RGB into float32 in [0, 1], NHWC or NCHW.
 export function layOut(picture, layout, input) {
   if (layout === "NHWC") {
-    for (let i = 0; i < picture.length; i++) input[i] = picture[i] * (1 / 255);
+    for (let i = 0; i < picture.length; i++) input[i] = picture[i] / 255;
     return;
   }
   const pixels = picture.length / 3;
   for (let i = 0, at = 0; i < pixels; i++) {
-    input[i] = picture[at++] * (1 / 255);
-    input[pixels + i] = picture[at++] * (1 / 255);
-    input[2 * pixels + i] = picture[at++] * (1 / 255);
+    input[i] = picture[at++] / 255;
+    input[pixels + i] = picture[at++] / 255;
+    input[2 * pixels + i] = picture[at++] / 255;
   }
 }
 

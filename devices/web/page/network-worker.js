@@ -24,9 +24,9 @@ async function begin({ model, job, features }) {
 // RGBA uint8 to RGB float32 in [0, 1].
 function lay(frame) {
   for (let i = 0, at = 0; i < frame.length; i += 4) {
-    input[at++] = frame[i] * (1 / 255);
-    input[at++] = frame[i + 1] * (1 / 255);
-    input[at++] = frame[i + 2] * (1 / 255);
+    input[at++] = frame[i] / 255;
+    input[at++] = frame[i + 1] / 255;
+    input[at++] = frame[i + 2] / 255;
   }
   return input;
 }

@@ -9,9 +9,10 @@ import pytest
 
 from converters.session import Array, Quantisation, Session
 from devices.contract import Counts
-from devices.desktop.model_loop import ModelLoop, to_float, unrepeated
+from devices.desktop.model_loop import ModelLoop, unrepeated
 from devices.desktop.pipeline import CAMERA, RING, PipelineLoop, camera_pictures
 from devices.desktop.timing import sample
+from models.segmenter import to_input
 
 H, W = 32, 64
 
@@ -65,7 +66,7 @@ def test_the_model_has_every_frame_in_order_and_the_last_mask_except_where_a_seq
     sample(ModelLoop(session, frames, (first, count - first)), Counts(samples=2 * count + 1, seconds=0))
     assert len(session.frames) == 2 * count + 1
     for i, (frame, given) in enumerate(zip(session.frames, session.given, strict=True)):
-        assert np.array_equal(frame, to_float(frames[i % count]))
+        assert np.array_equal(frame, to_input(frames[i % count]))
         if i % count in (0, first):
             assert not given.any()
         else:
