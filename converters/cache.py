@@ -14,23 +14,14 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import cache as once
 from pathlib import Path
 
 from converters.artifact import Artifact, Format, Spec
+from converters.sources import ROOT, sources
 from converters.wire import artifact_of, encode_artifact
 
 ENTRY = "entry.json"
-HERE = Path(__file__).parent
-SHARED_CODE = (
-    *("worker.py", "network.py", "equalise.py", "session.py", "graph.py", "material.py", "parity.py"),
-    *("../models/hourglass.py", "../models/inverted.py"),
-)
-FORMAT_CODE: dict[Format, tuple[str, ...]] = {
-    "onnx": ("onnx.py",),
-    "tflite": ("tflite.py", "sixfold.py"),
-    "openvino": ("openvino.py",),
-    "coreml": ("coreml.py", "mil/*.py"),
-}
 
 
 def key(spec: Spec, versions: Mapping[str, str], material: str, code: str) -> str:
@@ -47,12 +38,12 @@ def key(spec: Spec, versions: Mapping[str, str], material: str, code: str) -> st
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32]
 
 
+@once
 def code(format: Format) -> str:
-    """The hash of the source files that shape and judge an artifact of `format`."""
+    """The hash of the source files that shape and judge an artifact of `format`: all that its worker is made of."""
     digest = hashlib.sha256()
-    for pattern in (*SHARED_CODE, *FORMAT_CODE[format]):
-        for path in sorted(HERE.parent.glob(os.path.normpath(f"{HERE.name}/{pattern}"))):
-            digest.update(path.read_bytes())
+    for path in sources("converters.worker", f"converters.{format}"):
+        digest.update(str(path.relative_to(ROOT)).encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()
 
 

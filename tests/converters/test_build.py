@@ -18,12 +18,11 @@ from converters.artifact import PRECISIONS, Artifact, Failure, Precision
 from converters.build import Event, NotConverted, build, convert_one
 from converters.cache import ENTRY, Cache, code, copy, key, sha256, size
 from converters.processor import Processor
+from converters.sources import sources
 from converters.wire import encode_spec
 from models.variant import Resolution
-from tests.conftest import as_from_a_terminal
+from tests.conftest import ROOT, as_from_a_terminal
 from tests.converters.conftest import MakeSpec
-
-ROOT = Path(__file__).resolve().parents[2]
 
 
 def sabotaged(before_main: str) -> tuple[str, ...]:
@@ -218,6 +217,18 @@ def test_the_key_depends_on_all_that_shapes_an_artifact(spec: MakeSpec) -> None:
     assert len({code(format) for format in ("onnx", "tflite", "openvino", "coreml")}) == 4
 
 
+def test_the_cache_knows_every_source_that_an_artifact_is_made_of() -> None:
+    def names(format: str) -> set[str]:
+        return {str(path.relative_to(ROOT)) for path in sources("converters.worker", f"converters.{format}")}
+
+    assert names("onnx") >= {
+        *("converters/worker.py", "converters/onnx.py", "converters/equalise.py", "converters/material.py"),
+        *("models/hourglass.py", "models/variant.py", "models/segmenter.py", "evaluation/iou.py"),
+    }
+    assert "converters/mil/operations.py" in names("coreml")
+    assert not names("onnx") & {"converters/tflite.py", "converters/coreml.py", "bench.py"}
+
+
 HANGS = """
 import os, time
 print('{"stage": "converting"}', flush=True)
@@ -230,6 +241,7 @@ BUILDS = """
 import json, os, sys
 from pathlib import Path
 from converters.build import build
+from converters.sources import sources
 from converters.cache import Cache
 from converters.wire import spec_of
 spec, cache = spec_of(json.loads(sys.argv[1])), Cache(Path(sys.argv[2]))
