@@ -25,8 +25,6 @@ Floats = NDArray[np.float64]
 
 ALPHA = 0.02
 """Chance of a wrong side at one look. The self-test prints what all looks and the confirmation make of it."""
-LEVEL = 1 - 2 * ALPHA
-"""Of the interval that is printed: it and the verdict are the same statement."""
 FIRST, STEP = 6, 4
 """Blocks before the first look, the fewest that can be sure at ALPHA, and between looks."""
 MOST = 61

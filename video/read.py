@@ -32,7 +32,6 @@ CAMERAS = {"linux": ("v4l2", "/dev/video{}"), "darwin": ("avfoundation", "{}:non
 
 UNSPECIFIED = 2
 """What FFmpeg's colour enumerations say where the file says nothing."""
-FULL_RANGE = 2
 BT709, BT601 = 1, 6
 
 Sound: TypeAlias = av.Packet

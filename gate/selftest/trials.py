@@ -38,9 +38,9 @@ class Trial:
     injected: float | None = None
     """The slow-down as it was calibrated, a share."""
     burden: str = ""
-    """Which burden slowed its candidate down, by the artifact's hash; earlier lines do not tell."""
+    """Which burden slowed its candidate down, by the artifact's hash."""
     effects: tuple[tuple[float, ...], ...] = ()
-    """Of each process, the log of candidate over baseline in every whole block; earlier lines do not tell."""
+    """Of each process, the log of candidate over baseline in every whole block."""
 
     @property
     def shown(self) -> float | None:
@@ -59,8 +59,8 @@ def read(ledger: Path) -> list[Trial]:
     for text in ledger.read_text().splitlines() if ledger.exists() else []:
         try:
             values = json.loads(text)
-            trials.append(Trial(**values | {"effects": tuple(map(tuple, values.get("effects", ())))}))
-        except (ValueError, TypeError):
+            trials.append(Trial(**values | {"effects": tuple(map(tuple, values["effects"]))}))
+        except (ValueError, TypeError, KeyError):
             continue
     return trials
 
@@ -121,8 +121,8 @@ def _kind(trials: Sequence[Trial]) -> str:
 def _slowed(trials: Sequence[Trial]) -> str:
     shown = median_shown(trials)
     itself = f", {shown:.1%} in the median of what these gates measured" if shown is not None else ""
-    which = f" (burden {trials[0].burden[:8]})" if trials[0].burden else " (an earlier burden)"
-    return f"slowed down by {trials[0].injected or 0:.1%} when it was calibrated{itself}{which}"
+    calibrated = f"slowed down by {trials[0].injected or 0:.1%} when it was calibrated"
+    return f"{calibrated}{itself} (burden {trials[0].burden[:8]})"
 
 
 def median_shown(trials: Sequence[Trial]) -> float | None:

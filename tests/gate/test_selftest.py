@@ -52,14 +52,6 @@ def test_the_ledger_keeps_every_trial_and_a_torn_line_is_none(tmp_path: Path) ->
     assert trials.read(ledger) == [PASSED, CAUGHT]
 
 
-def test_lines_of_before_burdens_had_names_are_still_read(tmp_path: Path) -> None:
-    ledger = tmp_path / "self-test.jsonl"
-    old = {name: value for name, value in asdict(CAUGHT).items() if name not in {"burden", "effects"}}
-    ledger.write_text(json.dumps(old) + "\n")
-    (trial,) = trials.read(ledger)
-    assert (trial.burden, trial.shown) == ("", CAUGHT.effect)
-
-
 def test_what_a_gate_showed_is_told_by_the_processes_that_no_look_ended() -> None:
     assert CAUGHT.shown == pytest.approx(math.log(1.05))
     assert replace(CAUGHT, effects=CAUGHT.effects[:1]).shown == CAUGHT.effect
@@ -76,11 +68,11 @@ def test_the_summary_says_what_so_many_gates_can_say() -> None:
 
 
 def test_quiet_and_noisy_and_each_burden_are_summed_apart() -> None:
-    old = replace(CAUGHT, burden="", injected=0.056)
+    old = replace(CAUGHT, burden="0123456789abcdef", injected=0.056)
     doubt = replace(PASSED, neighbour=True, outcome=Outcome.INCONCLUSIVE)
     said = trials.summary([doubt, old, old, CAUGHT, PASSED])
     assert [re.findall(r"(\d+) gates?,", line) for line in said] == [["1"], ["2"], ["1"], ["1"]]
-    assert "(an earlier burden)" in said[1]
+    assert "(burden 01234567)" in said[1]
     assert "(burden abcdef01)" in said[2]
     assert said[3].startswith("beside a noisy neighbour, equal artifacts: 1 gate, 0 FAIL")
     assert "1 in doubt" in said[3]
@@ -97,7 +89,7 @@ def test_shortfalls_of_real_gates() -> None:
 
 
 def test_a_run_counts_what_was_gathered_on_equal_artifacts_and_on_its_own_burden_alone() -> None:
-    noisy, old = replace(PASSED, neighbour=True), replace(CAUGHT, burden="")
+    noisy, old = replace(PASSED, neighbour=True), replace(CAUGHT, burden="0123456789abcdef")
     assert trials.counted([PASSED, noisy, old, CAUGHT], False, CAUGHT.burden) == [PASSED, CAUGHT]
     assert trials.counted([PASSED, noisy, old, CAUGHT], True, "another") == [noisy]
     assert trials.counted([PASSED, old], False, None) == [PASSED], "an earlier burden is none of a run without one"
