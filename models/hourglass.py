@@ -110,7 +110,7 @@ class Stem(nn.Module):
     """A convolution of the picture plus a 4x4 one of the previous mask, both with stride 4, added.
 
     Beside an 8x8 convolution of both stacked, its kernel reaches 2 pixels less far into the mask. It needs no CONCAT
-    and half of the 4-channel convolution's time (costs: training/PLAN.md).
+    and half of the 4-channel convolution's time (costs: docs/experiments.md).
     (N, 3, H, W) and (N, 1, H, W) to (N, width, H/4, W/4).
     """
 

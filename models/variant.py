@@ -154,7 +154,7 @@ LEAN: dict[str, Variant] = {
 knows them, and `match` where a pattern begins with lean/; they are not in `VARIANTS`."""
 
 LIVE = Variant(head="subpixel", entry="add", trunk="inverted", resolution=(256, 240))
-"""The network to ship. Why this trunk and these sizes: training/PLAN.md."""
+"""The network to ship. Why this trunk and these sizes: docs/experiments.md."""
 
 VARIANTS: dict[str, Variant] = {
     **REFERENCE,

@@ -198,8 +198,8 @@ def _metrics(entries: Sequence[Entry]) -> list[str]:
 
 def _ablation(table: str) -> list[str]:
     return [
-        "These are other runs than the checkpoints above; training/PLAN.md says how they were trained, and where they "
-        "are not alike. 95 % intervals over pictures and, where there are several, seeds.",
+        "These are other runs than the checkpoints above; docs/experiments.md says how they were trained, and where "
+        "they are not alike. 95 % intervals over pictures and, where there are several, seeds.",
         "",
         table,
         f"![The variants and the ideas]({ABLATION}/ablation.png)",

@@ -2,7 +2,7 @@
 
 After Jacob et al., "Quantization and training of neural networks for efficient integer-arithmetic-only inference"
 (2018). Activations alone, a range a tensor: weights, a range a channel, cost the inverted trunk nothing (figures:
-training/PLAN.md). The checkpoint stays one of floats, whose static int8 loses less.
+docs/experiments.md). The checkpoint stays one of floats, whose static int8 loses less.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """What a peer's network sees on its way, as hints for a trunk that began with its weights.
 
 After FitNets (Romero et al., 2015). A trunk trained on answers alone soon knew less of selfies than the weights that it
-began with (`training.begin`); what hints are worth by themselves was not measured (training/PLAN.md).
+began with (`training.begin`); what hints are worth by themselves was not measured (docs/experiments.md).
 """
 
 from __future__ import annotations
