@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
 # Checks that the pins resolve from the public index alone, wheels only, on every supported system and Python:
-#   scripts/resolve.sh            needs uv, which `make test` installs; downloads metadata only
+#   scripts/resolve.sh            needs uv, which `make lint` installs; downloads metadata only
 #   scripts/resolve.sh --update   writes constraints.txt anew, keeping the versions it has where they fit
 # Neither pip's nor uv's configuration of this machine is read: what resolves here resolves elsewhere.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 uv=$PWD/.venv/bin/uv
-[ -x "$uv" ] || uv=$(command -v uv) || { echo "resolve: uv is missing; make setup EXTRAS=test installs it" >&2; exit 2; }
+[ -x "$uv" ] || uv=$(command -v uv) || { echo "resolve: uv is missing; make lint installs it" >&2; exit 2; }
 
 unset PIP_FIND_LINKS PIP_INDEX_URL PIP_EXTRA_INDEX_URL PIP_CONSTRAINT
 for name in $(compgen -e UV_ || true); do unset "$name"; done

@@ -1,11 +1,18 @@
 #!/usr/bin/env bash
-# Makes the virtual environment .venv and installs what is pinned: scripts/setup.sh [EXTRA[,EXTRA...]]
+# Makes the virtual environment .venv and installs what is pinned:
+#   scripts/setup.sh [EXTRA[,EXTRA...]]  the core, and extras
+#   scripts/setup.sh --only EXTRA        one extra without the core
 #   PYTHON       the interpreter to use; found by itself when it is not given
 #   TORCH=cpu    PyTorch's build without CUDA, from TORCH_INDEX: 3 GB in place of 7 on Linux x86-64
 #   TORCH_INDEX  an index that has this build, or a folder of wheels
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
+only=
+if [ "${1:-}" = --only ]; then
+  only=${2:?scripts/setup.sh --only needs the name of an extra}
+  shift 2
+fi
 extras=${1:-}
 supported="Python 3.11, 3.12, 3.13 or 3.14"
 venv=.venv
@@ -45,6 +52,20 @@ elif ! is_supported "$venv/bin/python"; then
 fi
 
 pip=("$venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-input)
+
+if [ -n "$only" ]; then
+  # Its own lines: pip would install the core with an extra of the project.
+  requirements=$("$venv/bin/python" -c '
+import sys, tomllib
+with open("pyproject.toml", "rb") as file:
+    project = tomllib.load(file)["project"]
+lines = project["optional-dependencies"].get(sys.argv[1], [])
+if not lines or any(line.startswith(project["name"]) for line in lines):
+    sys.exit(f"setup: {sys.argv[1]} is not an extra that can be installed without the core")
+print(*lines, sep="\n")' "$only") || exit 2
+  echo "setup: installing the extra $only alone into $venv" >&2
+  exec "${pip[@]}" --constraint constraints.txt --requirement /dev/stdin <<<"$requirements"
+fi
 
 if [ "${TORCH:-}" = cpu ]; then
   torch=$(grep '^torch==' constraints.txt)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -71,6 +72,41 @@ def bare(tmp_path: Path) -> Path:
     for name in ("scripts/setup.sh", "pyproject.toml", "constraints.txt"):
         shutil.copy(ROOT / name, folder / name)
     return folder
+
+
+def test_lint_asks_for_its_own_extra_alone(bare: Path) -> None:
+    shutil.copy(ROOT / "Makefile", bare)
+    told = subprocess.run(["make", "--dry-run", "lint"], cwd=bare, capture_output=True, text=True, check=True)
+    assert re.findall(r"scripts/setup\.sh.*", told.stdout) == ["scripts/setup.sh --only lint"]
+
+
+@pytest.fixture
+def pip(bare: Path) -> Path:
+    """In `bare`: an environment whose pip writes its arguments and its standard input into this file."""
+    python, said = bare / ".venv/bin/python", bare / "pip.txt"
+    python.parent.mkdir(parents=True)
+    python.write_text(
+        f"""#!/bin/sh
+if [ "$1 $2" = "-m pip" ]; then {{ echo "$@"; cat; }} > "{said}"; else exec {shlex.quote(sys.executable)} "$@"; fi
+"""
+    )
+    python.chmod(0o755)
+    return said
+
+
+def test_set_up_of_one_extra_leaves_out_the_core(bare: Path, pip: Path) -> None:
+    subprocess.run([bare / "scripts/setup.sh", "--only", "lint"], cwd=bare, check=True, capture_output=True)
+    arguments, *requirements = pip.read_text().splitlines()
+    assert "--editable" not in arguments
+    assert "--constraint constraints.txt" in arguments
+    assert requirements == PROJECT["optional-dependencies"]["lint"]
+
+
+def test_set_up_refuses_an_extra_that_brings_the_core(bare: Path, pip: Path) -> None:
+    told = subprocess.run([bare / "scripts/setup.sh", "--only", "dev"], cwd=bare, capture_output=True, text=True)
+    assert told.returncode == 2
+    assert told.stderr == "setup: dev is not an extra that can be installed without the core\n"
+    assert not pip.exists()
 
 
 @pytest.mark.parametrize(
