@@ -64,6 +64,23 @@ def exact(pin: Requirement) -> str:
     return only.version
 
 
+def test_pre_commit_runs_the_pinned_ruff() -> None:
+    (ruff,) = (pin for pin in PINS if pin.name == "ruff")
+    assert f"rev: v{exact(ruff)}\n" in (ROOT / ".pre-commit-config.yaml").read_text()
+
+
+def test_the_form_for_phones_is_one_that_github_takes() -> None:
+    """By GitHub's "Syntax for issue forms": a name, a description, and a body of elements with a label and an id."""
+    yaml = pytest.importorskip("yaml")
+    form = yaml.safe_load((ROOT / ".github/ISSUE_TEMPLATE/phone-measurement.yml").read_text())
+    assert {"name", "description", "body"} <= set(form)
+    asked = [element for element in form["body"] if element["type"] != "markdown"]
+    assert {element["type"] for element in asked} <= {"input", "textarea", "dropdown", "checkboxes"}
+    assert all(element["attributes"]["label"] for element in asked)
+    assert len({element["id"] for element in asked}) == len(asked)
+    assert {"phone", "system", "command", "rows"} <= {element["id"] for element in asked}
+
+
 @pytest.fixture
 def bare(tmp_path: Path) -> Path:
     """The project's set-up alone, in a folder with a space in its name."""

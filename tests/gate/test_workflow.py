@@ -43,7 +43,8 @@ def test_actionlint_finds_nothing(actionlint: Path) -> None:
 
 def test_actionlint_finds_what_is_wrong(actionlint: Path, tmp_path: Path) -> None:
     wrong = tmp_path / "wrong.yml"
-    wrong.write_text(WORKFLOWS[0].read_text().replace("steps.gate.outputs.code", "steps.gates.outputs.code"))
+    gate = ROOT / ".github" / "workflows" / "fps-gate.yml"
+    wrong.write_text(gate.read_text().replace("steps.gate.outputs.code", "steps.gates.outputs.code"))
     done = lint(actionlint, wrong)
     assert done.returncode == 1
     assert 'property "gates" is not defined' in done.stdout
