@@ -336,12 +336,8 @@ def evaluate(
     if or_before(ctx, "as_json", as_json):
         print_json(told)
         return
-    percent = [("IOU", score.iou, score.iou_ci), ("boundary F", score.boundary_f, score.boundary_f_ci)]
-    for name, value, (low, high) in percent:
-        print(f"{name}: {100 * value:.2f} % ({100 * low:.2f} to {100 * high:.2f})")
-    if score.dtssd is not None and score.dtssd_ci:
-        print(f"dtSSD: {score.dtssd:.2f} ({score.dtssd_ci[0]:.2f} to {score.dtssd_ci[1]:.2f})")
-    print(f"{score.images} images. {footage.description}")
+    for line in judging.lines(score, footage):
+        print(line)
 
 
 @app.command()

@@ -50,3 +50,14 @@ def report(score: Score, footage: Footage, prev: Previous) -> dict[str, Any]:
         "description": footage.description,
         "problems": list(footage.problems),
     }
+
+
+def lines(score: Score, footage: Footage) -> list[str]:
+    """The same to read: IOU and boundary F in per cent and dtSSD, each with its 95 % interval."""
+    percent = [("IOU", score.iou, score.iou_ci), ("boundary F", score.boundary_f, score.boundary_f_ci)]
+    told = [
+        f"{name}: {100 * value:.2f} % ({100 * low:.2f} to {100 * high:.2f})" for name, value, (low, high) in percent
+    ]
+    if score.dtssd is not None and score.dtssd_ci:
+        told.append(f"dtSSD: {score.dtssd:.2f} ({score.dtssd_ci[0]:.2f} to {score.dtssd_ci[1]:.2f})")
+    return [*told, f"{score.images} images. {footage.description}"]
