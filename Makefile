@@ -77,7 +77,7 @@ gpu-pace: ## samples a second on this machine, plain and with CUDA graphs
 	    $(TRAIN) 2>&1 | grep samples/s | tail -1 | sed "s/^/$$how: /"; \
 	done
 
-lint: $(LINT) ## ruff and mypy; installs these and what mypy reads, 0.3 GB
+lint: $(LINT) ## ruff and mypy; installs these and what mypy reads, 0.25 GB
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy

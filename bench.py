@@ -120,7 +120,7 @@ def bench(
     unit: Annotated[
         Any, typer.Option(parser=option(parse_unit), metavar="U", help="What computes: cpu, gpu or npu.")
     ] = "cpu",
-    threads: Annotated[int, typer.Option(min=1, metavar="N", help="Processors that a cell may use.")] = 1,
+    threads: Annotated[int, typer.Option(min=1, metavar="N", help="Processors that a configuration may use.")] = 1,
     data: DataOption = None,
     frames: Annotated[
         int | None,
@@ -131,12 +131,18 @@ def bench(
         "results"
     ),
     quick: Annotated[bool, typer.Option("--quick", help="Fewer samples, for a look.")] = False,
-    full: Annotated[bool, typer.Option("--full", help="1024 samples and a minute a cell, for a decision.")] = False,
+    full: Annotated[
+        bool, typer.Option("--full", help="1024 samples and a minute for each configuration, for a decision.")
+    ] = False,
     seed: Annotated[
-        int | None, typer.Option(metavar="N", help="Of the cells' order.", show_default="drawn and recorded")
+        int | None,
+        typer.Option(metavar="N", help="Of the order of the configurations.", show_default="drawn and recorded"),
     ] = None,
     shard: Annotated[
-        Any, typer.Option(parser=option(parse_shard), metavar="I/N", help="Only the I-th of N shares of the cells.")
+        Any,
+        typer.Option(
+            parser=option(parse_shard), metavar="I/N", help="Only the I-th of N shares of the configurations."
+        ),
     ] = "1/1",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan and about how long it takes.")] = False,
     as_json: JsonOption = False,
@@ -345,7 +351,8 @@ def report(
     folders: Annotated[list[Path], typer.Argument(exists=True, metavar="DIR...")],
     out: Annotated[Path, typer.Option(dir_okay=False, metavar="PAGE", help="The page to write.")] = Path("report.html"),
     csv: Annotated[
-        Path | None, typer.Option(dir_okay=False, metavar="FILE", help="The figures too, a line a cell.")
+        Path | None,
+        typer.Option(dir_okay=False, metavar="FILE", help="The figures too, a line for each configuration."),
     ] = None,
 ) -> None:
     """Make one page of the rows of one run or many, on one device or many."""
