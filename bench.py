@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from devices.select import Attached, NotAttached
 
 
-SecondsOption = Annotated[float, typer.Option(min=1, metavar="S", help="Of measuring, for one cell.")]
+SecondsOption = Annotated[float, typer.Option(min=1, metavar="S", help="Of measuring, for one configuration.")]
 
 
 class Previous(StrEnum):
@@ -387,7 +387,7 @@ def gate(
         typer.Option(
             dir_okay=False,
             metavar="FILE",
-            help="Which cells are gated, and their tolerances.",
+            help="Which configurations are gated, and their tolerances.",
             show_default="gate.toml",
         ),
     ] = ROOT / "gate.toml",
@@ -420,7 +420,7 @@ def gate(
 ) -> None:
     """Tell whether this checkout is slower, larger or less accurate than a baseline.
 
-    Exits with 0 for a pass, 1 for a regression, 2 when in doubt, 3 when something could not be measured.
+    Exits with 0 for a pass, 1 for a regression, 2 when inconclusive, 3 when something could not be measured.
     """
     if ctx.invoked_subcommand:
         if words := misplaced(ctx):
@@ -455,7 +455,7 @@ def self_test_gate(
         typer.Option(min=0, metavar="M", help="With --real: begin no gate after that; it can go on later."),
     ] = None,
     noisy_neighbour: Annotated[
-        bool, typer.Option("--noisy-neighbour", help="With --real: beside a process that works by fits and starts.")
+        bool, typer.Option("--noisy-neighbour", help="With --real: beside a process with an intermittent load.")
     ] = False,
     seconds: SecondsOption = 60.0,
     checkpoints: CheckpointsOption = None,

@@ -5,10 +5,10 @@ from contextlib import closing
 from pathlib import Path
 
 from devices.open_model import open_model
-from effects.apply import blurring
 from models.segmenter import Segmenter
 from segment import process
 from video.ahead import Stopwatch
+from video.apply import blurring
 from video.read import open_source
 from video.write import open_sink
 

@@ -3,11 +3,11 @@
 import sys
 
 from devices.contract import QUICK
-from devices.model_loop import ModelLoop
+from devices.desktop.model_loop import ModelLoop
+from devices.desktop.timing import sample, warm_up
 from devices.open_model import open_model
-from devices.timing import sample, warm_up
-from frames.sample import embedded
-from frames.score import prepare
+from evaluation.sample import embedded
+from evaluation.score import prepare
 from reports.statistics import latency
 
 session, resolution = open_model(sys.argv[1])  # .tflite, .onnx, .xml, .safetensors

@@ -12,8 +12,8 @@ import cv2
 import numpy as np
 import pytest
 
-from frames.sample import portrait
-from metrics.iou import iou
+from evaluation.iou import iou
+from evaluation.sample import portrait
 from reports.rows import append
 from tests.conftest import ROOT
 from tests.reports.made_up import row
