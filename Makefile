@@ -59,7 +59,7 @@ benchmarks: $(DEV) ## the suites that measure this project itself
 # On a machine that has PyTorch, NumPy, OpenCV and safetensors, and no internet: docs/gpu-training.md. RATES=anneal is for
 # the last call of a run.
 GPU_PYTHON ?= python3
-NETWORKS ?= 'lean/*'
+NETWORKS ?= '*'
 PACK ?= build/data.pack
 RUN_DIR ?= runs/twelve
 OUT ?= build/out

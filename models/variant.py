@@ -132,10 +132,7 @@ def _twelve(base: Variant, dense: Head, plain: Head) -> dict[str, Variant]:
     }
 
 
-REFERENCE: dict[str, Variant] = _twelve(Variant(), dense="dense", plain="plain")
-"""The twelve: squeeze 4, 16 or 32; skips or none; dense head or none."""
-
-LEAN_TRUNK = Variant(
+TRUNK = Variant(
     squeeze=4,
     narrowest=8,
     head="subpixel",
@@ -147,11 +144,9 @@ LEAN_TRUNK = Variant(
     growth=8,
     resolution=(224, 192),
 )
-LEAN: dict[str, Variant] = {
-    f"lean/{name}": variant for name, variant in _twelve(LEAN_TRUNK, "dense-separable", "subpixel").items()
-}
-"""The same twelve on a trunk for ARM processors, in training: they replace `REFERENCE` when all are trained. `get`
-knows them, and `match` where a pattern begins with lean/; they are not in `VARIANTS`."""
+"""What the twelve share, chosen by counts of ARM instructions (docs/experiments.md)."""
+REFERENCE: dict[str, Variant] = _twelve(TRUNK, dense="dense-separable", plain="subpixel")
+"""The twelve: squeeze 4, 16 or 32; skips or none; dense head or none."""
 
 LIVE = Variant(head="subpixel", entry="add", trunk="inverted", resolution=(256, 240))
 """The network to ship. Why this trunk and these sizes: docs/experiments.md."""
@@ -170,8 +165,8 @@ VARIANTS: dict[str, Variant] = {
         decoder=(64, 32, 16),
         resolution=(192, 192),
     ),
-    "s16-skip-half": Variant(head="half"),
-    "s16-skip-plain-noprev": Variant(head="plain", previous_mask=False),
+    "s16-skip-half": replace(TRUNK, squeeze=16, head="half"),
+    "s16-skip-plain-noprev": replace(TRUNK, squeeze=16, previous_mask=False),
 }
 """Every named variant: the reference and those that joined."""
 
@@ -192,13 +187,14 @@ CANDIDATES: dict[str, Variant] = {
     "try/live-fast-b": replace(_THIN, resolution=(160, 144)),
     "try/live-fast-c": replace(LIVE, stem2=8, middles=((8,), (40, 56), MIDDLES[2]), resolution=(160, 160)),
 }
-"""What may replace live, live-best and live-fast once trained. Like `LEAN`, they are not in `VARIANTS`."""
+"""What may replace live, live-best and live-fast once trained. `get` knows
+them, and `match` where a pattern begins with try/; they are not in `VARIANTS`."""
 
 
 def get(name: str) -> Variant:
     """The variant called `name`; ValueError lists the names when there is none."""
     try:
-        return next(pool[name] for pool in (LEAN, CANDIDATES, VARIANTS) if name in pool)
+        return next(pool[name] for pool in (CANDIDATES, VARIANTS) if name in pool)
     except StopIteration:
         raise ValueError(f"no variant {name!r}; there are: {', '.join(VARIANTS)}") from None
 
@@ -215,18 +211,16 @@ def parse_resolution(text: str) -> Resolution:
 def match(pattern: str) -> list[str]:
     """Names that match a glob, or several separated by commas, in their listed order.
 
-    `*` alone means the twelve of the reference set, `lean/*` those of the lean one, `try/*` the candidates. ValueError
-    when a part matches nothing.
+    `*` alone means the twelve of the reference set, `try/*` the candidates. ValueError when a part matches nothing.
     """
-    pools = {"lean": LEAN, "try": CANDIDATES}
     chosen: set[str] = set()
     for part in pattern.split(","):
-        pool = pools.get(part.partition("/")[0], REFERENCE if part == "*" else VARIANTS)
+        pool = CANDIDATES if part.startswith("try/") else REFERENCE if part == "*" else VARIANTS
         hits = [name for name in pool if fnmatchcase(name, part)]
         if not hits:
             raise ValueError(f"no variant matches {part!r}; there are: {', '.join(VARIANTS)}")
         chosen.update(hits)
-    return [name for name in (*VARIANTS, *LEAN, *CANDIDATES) if name in chosen]
+    return [name for name in (*VARIANTS, *CANDIDATES) if name in chosen]
 
 
 def with_head(variant: Variant, head: Head) -> Variant:

@@ -234,7 +234,7 @@ def main(arguments: list[str] | None = None) -> int:
     from models.variant import get
 
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("variant", help="the network to be, such as lean/s16-skip-plain")
+    parser.add_argument("variant", help="the network to be, such as s16-skip-plain")
     parser.add_argument("--parent", type=Path, required=True, help="checkpoint of a network on the same trunk")
     parser.add_argument("--data", type=Path, required=True, help="folder of training data (training/datasets.py)")
     parser.add_argument("--teacher", default="mediapipe-selfie", help="labels unlabelled pictures, as in train.py")

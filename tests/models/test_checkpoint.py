@@ -40,10 +40,10 @@ def rewrite(path, **changes):
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"drop": ["stem.0.weight"]}, "lacks 1 tensors"),
+        ({"drop": ["stem.frame.0.weight"]}, "lacks 1 tensors"),
         ({"tensors": {"extra": torch.zeros(1)}}, "does not"),
-        ({"tensors": {"stem.0.weight": torch.zeros(3)}}, "asks"),
-        ({"tensors": {"head.logit.bias": torch.tensor([float("nan")])}}, "not finite"),
+        ({"tensors": {"stem.frame.0.weight": torch.zeros(3)}}, "asks"),
+        ({"tensors": {"head.logits.bias": torch.full((16,), float("nan"))}}, "not finite"),
         ({"variant": '{"squeeze": 4}'}, "tensors|asks"),
         ({"variant": "{"}, "metadata"),
         ({"format": "other"}, "no variant"),

@@ -7,14 +7,14 @@ from torch import nn
 
 from models.cost import macs, parameters
 from models.hourglass import Bottleneck, Hourglass, SeparableDenseHead, Stem, SubpixelHead
-from models.variant import CANDIDATES, LEAN, REFERENCE, VARIANTS, get, with_head
+from models.variant import CANDIDATES, REFERENCE, VARIANTS, Variant, get, with_head
 
 
 def inputs(height, width, batch=1):
     return torch.rand(batch, 3, height, width), torch.rand(batch, 1, height, width)
 
 
-@pytest.mark.parametrize("name", [*VARIANTS, *LEAN, *CANDIDATES])
+@pytest.mark.parametrize("name", [*VARIANTS, *CANDIDATES])
 def test_the_mask_has_the_previous_masks_shape_and_range(name):
     frame, prev = inputs(64, 96)
     mask = Hourglass(get(name)).eval()(frame, prev)
@@ -60,13 +60,16 @@ def test_without_skips_the_decoder_sees_the_deepest_features_alone():
         network = Hourglass(replace(get("s16-skip-plain"), skips=skips)).eval()
         deepest = torch.zeros(1, 256, 2, 2)
         network.stage32.register_forward_hook(lambda *_, deepest=deepest: deepest)
-        same = torch.allclose(network(frame, prev), network(1 - frame, prev), atol=1e-7)
+        # The head sees the picture itself, so that the features are compared.
+        same = torch.allclose(network._features(frame, prev), network._features(1 - frame, prev), atol=1e-7)
         assert same != skips
 
 
-@pytest.mark.parametrize(("name", "head"), [("s16-skip-plain", "dense"), ("lean/s16-skip-plain", "dense-separable")])
-def test_a_dense_head_begins_as_its_plain_sibling(name, head):
-    plain = Hourglass(get(name)).eval()
+@pytest.mark.parametrize(
+    ("sibling", "head"), [(Variant(head="plain"), "dense"), (get("s16-skip-plain"), "dense-separable")]
+)
+def test_a_dense_head_begins_as_its_plain_sibling(sibling, head):
+    plain = Hourglass(sibling).eval()
     dense = Hourglass(with_head(plain.variant, head)).eval()
     missing, unexpected = dense.load_state_dict(plain.state_dict(), strict=False)
     assert not unexpected
@@ -125,7 +128,7 @@ def test_every_residual_branch_starts_at_zero():
 
 
 def test_kernels_are_even_where_they_stride_and_channels_come_in_fours():
-    for variant in (*REFERENCE.values(), *LEAN.values()):
+    for variant in (*REFERENCE.values(), Variant()):
         for module in Hourglass(variant).modules():
             if isinstance(module, nn.Conv2d):
                 if module.stride[0] > 1:
@@ -139,22 +142,22 @@ def test_a_smaller_squeeze_costs_more_and_a_dense_head_most():
     costs = [macs(get(f"s{s}-skip-plain"), size) for s in (32, 16, 4)]
     assert costs == sorted(costs)
     assert len(set(costs)) == 3
-    assert macs(get("s16-skip-dense"), size) > 1.5 * macs(get("s16-skip-plain"), size)
+    assert macs(get("s16-skip-dense"), size) > 1.2 * macs(get("s16-skip-plain"), size)
     assert parameters(get("s4-skip-plain")) > parameters(get("s16-skip-plain"))
 
 
 def test_macs_of_a_known_convolution():
     variant = get("s16-noskip-plain")
-    stem = 24 * 4 * 8 * 8 * (64 // 4) * (64 // 4)
+    stem = 16 * 3 * 8 * 8 * (64 // 4) * (64 // 4)
     network = Hourglass(variant)
     rest = macs(variant, (64, 64)) - stem
     assert rest > 0
-    assert network.stem[0].weight.numel() * 16 * 16 == stem
+    assert network.stem.frame[0].weight.numel() * 16 * 16 == stem
 
 
-@pytest.mark.parametrize("name", ["s16-skip-dense", "lean/s16-skip-dense"])
-def test_gradients_reach_every_parameter(name):
-    network = Hourglass(get(name)).train()
+@pytest.mark.parametrize("variant", [Variant(), get("s16-skip-dense")])
+def test_gradients_reach_every_parameter(variant):
+    network = Hourglass(variant).train()
     with torch.no_grad():
         for name, parameter in network.named_parameters():
             if parameter.ndim == 1 and "weight" in name:

@@ -5,10 +5,9 @@ import pytest
 
 from models.variant import (
     CANDIDATES,
-    LEAN,
-    LEAN_TRUNK,
     LIVE,
     REFERENCE,
+    TRUNK,
     VARIANTS,
     Variant,
     get,
@@ -22,26 +21,12 @@ def test_twelve_reference_variants_are_all_different():
     assert {v.squeeze for v in REFERENCE.values()} == {4, 16, 32}
 
 
-def test_names_say_what_the_variant_is():
-    for name, variant in REFERENCE.items():
-        squeeze, skips, head = name.split("-")
-        assert (f"s{variant.squeeze}", variant.skips, variant.head) == (squeeze, skips == "skip", head)
-
-
-def test_the_lean_twelve_differ_from_each_other_as_the_reference_does():
-    assert [f"lean/{name}" for name in REFERENCE] == list(LEAN)
-    assert len(set(LEAN.values())) == 12
+def test_names_say_what_the_variant_is_and_nothing_else_differs():
     heads = {"dense": "dense-separable", "plain": "subpixel"}
     for name, variant in REFERENCE.items():
-        lean = get(f"lean/{name}")
-        assert (lean.squeeze, lean.skips, lean.head) == (variant.squeeze, variant.skips, heads[variant.head])
-        assert replace(lean, squeeze=4, skips=True, head="subpixel") == LEAN_TRUNK
-
-
-def test_what_is_not_trained_yet_is_matched_by_its_own_pattern_alone():
-    assert not any(name.startswith("lean/") for name in match("*,s*"))
-    assert match("lean/*") == list(LEAN)
-    assert match("lean/s16-skip-*,live") == ["live", "lean/s16-skip-dense", "lean/s16-skip-plain"]
+        squeeze, skips, head = name.split("-")
+        assert (f"s{variant.squeeze}", variant.skips, variant.head) == (squeeze, skips == "skip", heads[head])
+        assert replace(variant, squeeze=4, skips=True, head="subpixel") == TRUNK
 
 
 def test_candidates_are_matched_by_their_own_pattern_alone():
@@ -54,7 +39,7 @@ def test_a_checkpoint_without_the_trunks_shape_has_that_of_today():
     assert Variant.from_dict(old) == LIVE
 
 
-@pytest.mark.parametrize("name", [*VARIANTS, *LEAN, *CANDIDATES])
+@pytest.mark.parametrize("name", [*VARIANTS, *CANDIDATES])
 def test_a_variant_survives_json(name):
     variant = get(name)
     assert Variant.from_dict(json.loads(json.dumps(variant.to_dict()))) == variant

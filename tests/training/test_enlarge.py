@@ -21,7 +21,7 @@ def test_it_is_what_interpolate_gives_backwards_too(channels, factor):
 
 def test_a_network_gives_the_same_logits_by_products():
     torch.manual_seed(0)
-    network = Hourglass(variant.get("lean/s16-skip-dense")).eval()
+    network = Hourglass(variant.get("s16-skip-dense")).eval()
     network.head.final[0].weight.data.normal_()
     frame, mask = torch.rand(1, 3, 64, 96), torch.rand(1, 1, 64, 96)
     plain = network.logits(frame, mask)

@@ -20,8 +20,8 @@ def test_the_distance_is_a_share_of_the_teachers_variance():
 
 def test_networks_of_other_squeeze_skips_and_head_are_compared_stage_by_stage():
     torch.manual_seed(0)
-    teacher = Hourglass(get("lean/s4-skip-plain"))
-    network = Hourglass(get("lean/s32-noskip-dense")).train()
+    teacher = Hourglass(get("s4-skip-plain"))
+    network = Hourglass(get("s32-noskip-dense")).train()
     features = FeatureDistillation(network, FeatureTeacher(teacher))
     picture = torch.rand(2, 3, 64, 64), torch.rand(2, 1, 64, 64)
     network.logits(*picture)
@@ -33,7 +33,7 @@ def test_networks_of_other_squeeze_skips_and_head_are_compared_stage_by_stage():
 
 def test_a_network_that_equals_its_teacher_has_no_distance_to_it():
     torch.manual_seed(0)
-    network = Hourglass(get("lean/s16-skip-plain")).eval()
+    network = Hourglass(get("s16-skip-plain")).eval()
     features = FeatureDistillation(network, FeatureTeacher(deepcopy(network)))
     picture = torch.rand(1, 3, 64, 64), torch.rand(1, 1, 64, 64)
     network.logits(*picture)
@@ -44,9 +44,9 @@ def test_a_network_that_equals_its_teacher_has_no_distance_to_it():
 
 
 def test_the_teacher_is_judged_in_evaluation_mode_and_stays_as_it_is():
-    teacher = Hourglass(get("lean/s4-skip-plain")).train()
+    teacher = Hourglass(get("s4-skip-plain")).train()
     before = deepcopy(teacher.state_dict())
-    network = Hourglass(get("lean/s16-skip-plain")).train()
+    network = Hourglass(get("s16-skip-plain")).train()
     features = FeatureDistillation(network, FeatureTeacher(teacher))
     picture = torch.rand(2, 3, 64, 64), torch.rand(2, 1, 64, 64)
     network.logits(*picture)

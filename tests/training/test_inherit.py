@@ -47,7 +47,7 @@ def test_a_kernel_that_is_separable_is_separated_without_loss():
 
 def test_a_narrower_network_whose_parent_needs_no_more_gives_the_parents_masks():
     torch.manual_seed(0)
-    variant = replace(get("lean/s4-skip-plain"), squeeze=1, widths=(16, 16, 32), depths=(1, 1, 1))
+    variant = replace(get("s4-skip-plain"), squeeze=1, widths=(16, 16, 32), depths=(1, 1, 1))
     parent, child = _trained(variant), Hourglass(replace(variant, squeeze=4))
     for name, module in parent.named_modules():
         if isinstance(module, Bottleneck | DownBottleneck):
@@ -62,8 +62,8 @@ def test_a_narrower_network_whose_parent_needs_no_more_gives_the_parents_masks()
 
 
 def test_a_separable_decoder_takes_the_nearest_kernels_and_the_normalisation():
-    parent = _trained(replace(get("lean/s16-skip-plain"), refine="full"))
-    child = Hourglass(get("lean/s16-skip-plain"))
+    parent = _trained(replace(get("s16-skip-plain"), refine="full"))
+    child = Hourglass(get("s16-skip-plain"))
     assert inherit(child, parent, []) == []
     assert torch.equal(child.up8.refine[2].weight, parent.up8.refine[1].weight)
     depthwise, pointwise = separated(parent.up8.refine[0].weight)
@@ -73,8 +73,8 @@ def test_a_separable_decoder_takes_the_nearest_kernels_and_the_normalisation():
 
 def test_a_head_of_another_kind_begins_with_the_parents_masks():
     torch.manual_seed(0)
-    parent = _trained(replace(get("lean/s16-skip-plain"), head="light"))
-    child = Hourglass(get("lean/s16-skip-plain"))
+    parent = _trained(replace(get("s16-skip-plain"), head="light"))
+    child = Hourglass(get("s16-skip-plain"))
     picture, empty = F.interpolate(torch.rand(8, 3, 6, 6), size=(64, 64), mode="bicubic"), torch.zeros(8, 1, 64, 64)
     with torch.no_grad():  # masks that say something, half of each batch being person
         parent.head.logit.weight *= 10 / parent.logits(picture, empty).std()
@@ -90,15 +90,15 @@ def test_a_head_of_another_kind_begins_with_the_parents_masks():
 
 
 def test_what_the_parent_lacks_is_named_as_fresh():
-    parent = _trained(get("lean/s16-noskip-plain"))
-    fresh = inherit(Hourglass(get("lean/s16-skip-plain")), parent, [])
+    parent = _trained(get("s16-noskip-plain"))
+    fresh = inherit(Hourglass(get("s16-skip-plain")), parent, [])
     assert {name.split(".")[1] for name in fresh} == {"skip"}
 
 
 def test_lean_networks_can_begin_from_the_one_with_all_it_might_take():
-    parent = _trained(get("lean/s4-skip-dense"))
+    parent = _trained(get("s4-skip-dense"))
     pictures = [(torch.rand(1, 3, 64, 64), torch.rand(1, 1, 64, 64))]
-    for name in ("lean/s32-noskip-dense", "lean/s16-skip-plain", "lean/s4-noskip-plain"):
+    for name in ("s32-noskip-dense", "s16-skip-plain", "s4-noskip-plain"):
         assert inherit(Hourglass(get(name)), parent, pictures) == [], name
 
 
