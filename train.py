@@ -178,6 +178,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 f"{pace * options.batch * world:.0f} samples/s  data {waited / (now - started):.0%}  "
                 f"left {_clock((steps - step) / pace)}"
             )
+        if finished and rank == 0:
+            # Before the evaluation: whoever ends the process in time may not wait for it.
+            for learner in learners:
+                _write(learner, data, world, done, round(seconds + now - started))
         if due or finished:
             for learner in learners:
                 entry = {"samples": done, "seconds": round(seconds + now - started, 1), "loss": learner.mean_loss()}
@@ -343,11 +347,14 @@ def _write(learner: Learner, data: Data, world: int, samples: int, seconds: int)
     """The checkpoint of the averaged weights, with its card, and the curves where Matplotlib is installed."""
     from importlib.util import find_spec
 
+    import torch
+
     from models import checkpoint
 
     options, numbers = learner.options, data.split.train
     sources = sorted({data.store.entries[i].source for i in numbers})
     stage = {**options.stage(learner.name, world), "samples": samples, "seconds": seconds, "log": learner.log}
+    stage["device"] = torch.cuda.get_device_name(learner.device) if learner.device.type == "cuda" else "CPU"
     card = {
         "data": {"sources": sources, "pictures": len(numbers), "sha256": data.store.digest(numbers)},
         "training": [*learner.parent.get("training", []), stage],

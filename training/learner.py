@@ -174,7 +174,9 @@ class Learner:
             pictures = torch.from_numpy(frames).to(self.device).float().mul_(1 / 255).permute(0, 3, 1, 2)
             return judged(pictures, torch.zeros_like(pictures[:, :1]))[:, 0].cpu().numpy()
 
-        return score(predict, sets, self.resolution)
+        # A search for the fastest algorithm of every shape took ten times as long as the pictures (H100).
+        with torch.backends.cudnn.flags(enabled=True, benchmark=False, allow_tf32=True):
+            return score(predict, sets, self.resolution)
 
     def evaluated(self, entry: dict[str, float]) -> None:
         """Note an evaluation in the log, and count losses anew."""
