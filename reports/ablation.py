@@ -27,8 +27,8 @@ CHANGES = (
     Change("squeeze", 4, 16, "squeeze 4 → 16"),
     Change("squeeze", 4, 32, "squeeze 4 → 32"),
     Change("skips", False, True, "with skip connections"),
-    Change("head", "plain", "dense", "with the dense head"),
-    Change("head", "plain", "half", "with the half-resolution head"),
+    Change("head", "subpixel", "dense-separable", "with the dense head"),
+    Change("head", "subpixel", "half", "with the half-resolution head"),
     Change("previous_mask", False, True, "with the previous mask"),
 )
 

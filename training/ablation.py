@@ -1,6 +1,6 @@
 """What each idea of the network is worth: runs alike but for it, over pictures and over seeds.
 
-python -m training.ablation RUN... --data DIR [--data DIR] [--size N] [--out FOLDER]
+python -m training.ablation RUN... --data DIR [--data DIR] [--resolution HxW] [--out FOLDER]
 
 A RUN is a folder of train.py or its checkpoint; several of one variant are its seeds. Every one is judged on the same
 pictures and clips, its own mask fed back in clips. Written are ablation.md, ablation.png and ablation.json.
@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 from evaluation.clip import Footage
 from evaluation.score import BLOCK, judge, predict, prepare_clip
 from models.segmenter import Step
-from models.variant import VARIANTS, Variant
+from models.variant import VARIANTS, Resolution, Variant, parse_resolution
 from reports.ablation import CHANGES, Change
 
 DRAWS = 2000
@@ -60,12 +60,12 @@ class Effect:
     points: dict[str, Interval]
 
 
-def figures(step: Step, size: int, data: Iterable[Footage]) -> tuple[Values, list[tuple[int, int, int]]]:
+def figures(step: Step, resolution: Resolution, data: Iterable[Footage]) -> tuple[Values, list[tuple[int, int, int]]]:
     """Values (pictures, measures) in per cent, and for each picture the block it is drawn with."""
     values, blocks = [], []
     for number, footage in enumerate(data):
         for c, clip in enumerate(footage.clips):
-            masks = predict(step, prepare_clip(clip, (size, size)), [len(clip)])
+            masks = predict(step, prepare_clip(clip, resolution), [len(clip)])
             for i, frame in enumerate(judge(masks, clip)):
                 values.append((100 * frame.iou, 100 * frame.boundary_f))
                 blocks.append((number, c, i // BLOCK))
@@ -131,8 +131,8 @@ def _by_variant(runs: Sequence[Run]) -> dict[str, list[Run]]:
     return found
 
 
-def load(path: Path, size: int, data: Sequence[Footage]) -> tuple[Run, list[tuple[int, int, int]]]:
-    """A run and its pictures' blocks. ValueError when it is no checkpoint or its variant has no name."""
+def load(path: Path, resolution: Resolution | None, data: Sequence[Footage]) -> tuple[Run, list[tuple[int, int, int]]]:
+    """A run and its pictures' blocks, by default at the variant's own resolution. ValueError when it is no checkpoint or its variant has no name."""
     import torch
 
     from models import checkpoint
@@ -144,7 +144,7 @@ def load(path: Path, size: int, data: Sequence[Footage]) -> tuple[Run, list[tupl
     if one.name not in VARIANTS:
         raise ValueError(f"{path}: {one.name} is no variant of models/variant.py")
     done = one.card.get("training", [])
-    values, blocks = figures(step_of(one.network()), size, data)
+    values, blocks = figures(step_of(one.network()), resolution or one.variant.resolution, data)
     return Run(one.name, one.variant, stages(done), done[-1].get("seed", 0) if done else 0, values), blocks
 
 
@@ -224,21 +224,23 @@ def main(arguments: list[str] | None = None, tell: Callable[[str], None] = lambd
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("runs", type=Path, nargs="+", metavar="RUN")
     parser.add_argument("--data", type=Path, action="append", required=True, help="pictures and clips not trained on")
-    parser.add_argument("--size", type=int, default=256, help="side of the networks' input")
+    parser.add_argument("--resolution", metavar="HxW", help="the networks' input; without it each one's own")
     parser.add_argument("--out", type=Path, default=Path("results"), help="where the table and the chart go")
     options = parser.parse_args(arguments)
     try:
+        resolution = parse_resolution(options.resolution) if options.resolution else None
         data = [folder.read(path) for path in options.data]
         runs: list[Run] = []
         blocks: list[tuple[int, int, int]] = []
         for path in options.runs:
-            run, blocks = load(path, options.size, data)
+            run, blocks = load(path, resolution, data)
             runs.append(run)
             tell(f"{path}: {run.name}, IOU {run.values[:, 0].mean():.2f} %")
     except ValueError as error:
         tell(f"training.ablation: {error}")
         return 2
-    judged = f"{', '.join(footage.name for footage in data)} at {options.size}x{options.size}, {len(blocks)} pictures"
+    sizes = sorted({f"{height}x{width}" for height, width in (resolution or run.variant.resolution for run in runs)})
+    judged = f"{', '.join(footage.name for footage in data)} at {' and '.join(sizes)}, {len(blocks)} pictures"
     print(write(options.out, runs, blocks, judged))
     return 0
 

@@ -67,7 +67,7 @@ def test_the_command_judges_runs_and_writes_table_chart_and_figures(tmp_path, da
         save(tmp_path / name / "checkpoint.safetensors", name, variant.get(name), network.state_dict(), card)
     out = tmp_path / "out"
     arguments = [str(tmp_path / "s32-noskip-plain"), str(tmp_path / "s32-skip-plain" / "checkpoint.safetensors")]
-    assert ablation.main([*arguments, "--data", str(data / "selfies"), "--size", "32", "--out", str(out)]) == 0
+    assert ablation.main([*arguments, "--data", str(data / "selfies"), "--resolution", "32x32", "--out", str(out)]) == 0
     printed = capsys.readouterr().out
     assert "Judged on selfies at 32x32, 12 pictures." in printed
     assert "Every run: 40 @ 32 " in printed
