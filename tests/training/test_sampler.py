@@ -140,3 +140,13 @@ def test_the_spline_passes_through_its_knots():
 def test_a_contact_sheet_has_every_sample(store):
     make = sampler(store, replace(LAW, frames=2))
     assert contact_sheet([make(i) for i in range(4)], columns=2).shape == (2 * 64, 2 * 3 * 64, 3)
+
+
+def test_small_whole_bodies_are_small_and_nobody_asks_a_teacher_about_them(store):
+    make = sampler(store, replace(LAW, crowded=1.0))
+    some = [make(i) for i in range(40)]
+    shares = [(one.targets[0] > 127).mean() for one in some]
+    assert not any(one.upright for one in some)
+    assert max(shares) < 0.5
+    assert np.median(shares) < 0.15
+    assert sum(share > 0 for share in shares) > 30
