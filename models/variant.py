@@ -148,14 +148,14 @@ TRUNK = Variant(
 REFERENCE: dict[str, Variant] = _twelve(TRUNK, dense="dense-separable", plain="subpixel")
 """The twelve: squeeze 4, 16 or 32; skips or none; dense head or none."""
 
-LIVE = Variant(head="subpixel", entry="add", trunk="inverted", resolution=(256, 240))
-"""The network to ship. Why this trunk and these sizes: docs/experiments.md."""
+LIVE = Variant(head="subpixel", entry="add", trunk="inverted", resolution=(224, 192))
+"""The recommended network. Why this trunk and these sizes: docs/experiments.md."""
 
 VARIANTS: dict[str, Variant] = {
     **REFERENCE,
     "live": LIVE,
     "live-fast": replace(LIVE, resolution=(176, 176)),
-    "live-best": replace(LIVE, resolution=(288, 288)),
+    "live-best": replace(LIVE, resolution=(256, 256)),
     "s4-skip-light": Variant(
         squeeze=4,
         head="light",
@@ -191,10 +191,17 @@ CANDIDATES: dict[str, Variant] = {
 them, and `match` where a pattern begins with try/; they are not in `VARIANTS`."""
 
 
+FORMER: dict[str, Variant] = {
+    "live@7": replace(LIVE, resolution=(256, 240)),
+    "live-best@7": replace(LIVE, resolution=(288, 288)),
+}
+"""Former versions whose checkpoints are kept: `get` knows them by name and version; they are not in `VARIANTS`."""
+
+
 def get(name: str) -> Variant:
     """The variant called `name`; ValueError lists the names when there is none."""
     try:
-        return next(pool[name] for pool in (CANDIDATES, VARIANTS) if name in pool)
+        return next(pool[name] for pool in (CANDIDATES, FORMER, VARIANTS) if name in pool)
     except StopIteration:
         raise ValueError(f"no variant {name!r}; there are: {', '.join(VARIANTS)}") from None
 

@@ -132,7 +132,10 @@ def _by_variant(runs: Sequence[Run]) -> dict[str, list[Run]]:
 
 
 def load(path: Path, resolution: Resolution | None, data: Sequence[Footage]) -> tuple[Run, list[tuple[int, int, int]]]:
-    """A run and its pictures' blocks, by default at the variant's own resolution. ValueError when it is no checkpoint or its variant has no name."""
+    """A run and its pictures' blocks, by default at the variant's own resolution.
+
+    ValueError when it is no checkpoint or its variant has no name.
+    """
     import torch
 
     from models import checkpoint

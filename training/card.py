@@ -6,6 +6,8 @@ python -m training.card judge DIR [DIR ...] [--data ROOT] [--variants GLOB] [--p
 python -m training.card write [--failures VARIANT] [--clips DIR]
     write models/checkpoints/MODEL_CARD.md from them; draw VARIANT's worst frames of the embedded sample, and of clips
     that may be shown, into failures.png beside it
+python -m training.card version VARIANT NUMBER WORDS
+    note in a checkpoint its version and what is new in it
 """
 
 from __future__ import annotations
@@ -138,11 +140,14 @@ def render(
     """The card as Markdown. `peers` is what peers.json holds, `shown` the variant whose failures were drawn."""
     entries = [Entry(c.name, c.card["metrics"], c.card.get("groups", {})) for c in checkpoints if c.card.get("metrics")]
     entries += [Entry(name, one["metrics"], one["groups"], peer=True) for name, one in (peers or {}).items()]
-    parts = [INTRODUCTION, "## Training\n", *_training(checkpoints), "\n## Metrics\n", *_metrics(entries)]
+    parts = [INTRODUCTION, "## Training\n", *_training(checkpoints)]
+    if versions := _versions(checkpoints):
+        parts += ["\n## Versions\n", *versions]
+    parts += ["\n## Metrics\n", *_metrics(entries)]
     if ablation:
-        parts += ["## What each idea is worth\n", *_ablation(ablation)]
+        parts += ["## Ablation\n", *_ablation(ablation)]
     if worth:
-        parts += ["## What the previous mask is worth\n", WORTH, worth]
+        parts += ["## Ablation of the previous mask\n", WORTH, worth]
     return "\n".join([*parts, "## Known failures, and whom they may serve worse\n", *_failures(entries, shown), LIMITS])
 
 
@@ -180,6 +185,15 @@ def _training(checkpoints: Sequence[Checkpoint]) -> list[str]:
     return lines
 
 
+def _versions(checkpoints: Sequence[Checkpoint]) -> list[str]:
+    """What is new in each version of each checkpoint, the newest first."""
+    return [
+        f"- {one.name} {entry['version']}: {entry['words']}"
+        for one in checkpoints
+        for entry in reversed(one.card.get("versions", []))
+    ]
+
+
 def _metrics(entries: Sequence[Entry]) -> list[str]:
     if not entries:
         return ["Not judged yet: `python -m training.card judge DIR`.\n"]
@@ -206,8 +220,8 @@ def _metrics(entries: Sequence[Entry]) -> list[str]:
 
 def _ablation(table: str) -> list[str]:
     return [
-        "These are other runs than the checkpoints above; docs/experiments.md says how they were trained, and where "
-        "they are not alike. 95 % intervals over pictures and, where there are several, seeds.",
+        "The twelve checkpoints above, which differ in nothing but these. One seed: the 95 % intervals cover the choice "
+        "of pictures, not another training.",
         "",
         table,
         f"![The variants and the ideas]({ABLATION}/ablation.png)",
@@ -273,9 +287,13 @@ def main(arguments: list[str] | None = None) -> int:
     writing = commands.add_parser("write", help="write the card")
     writing.add_argument("--failures", default="", metavar="VARIANT", help="draw this one's worst frames")
     writing.add_argument("--clips", type=Path, metavar="DIR", help="clips whose frames may be shown")
+    noting = commands.add_parser("version", help="note a checkpoint's version")
+    noting.add_argument("variant", metavar="VARIANT", help="its name")
+    noting.add_argument("number", type=int, metavar="NUMBER", help="of the version")
+    noting.add_argument("words", metavar="WORDS", help="what is new in it, a sentence")
     options = parser.parse_args(arguments)
     try:
-        _judge_all(options) if options.command == "judge" else _write(options)
+        {"judge": _judge_all, "write": _write, "version": _note_version}[options.command](options)
     except ValueError as error:
         print(f"training.card: {error}", file=sys.stderr)
         return 2
@@ -301,6 +319,16 @@ def _judge_all(options: argparse.Namespace) -> None:
         known[other.name] = {**judged, "metrics": {**before.get("metrics", {}), **judged["metrics"]}}
         (checkpoint.FOLDER / PEERS).write_text(json.dumps(known, indent=1) + "\n")
         _tell(other.name, judged)
+
+
+def _note_version(options: argparse.Namespace) -> None:
+    path = checkpoint.find(options.variant)
+    if not path:
+        raise ValueError(f"{options.variant} has no checkpoint")
+    one = checkpoint.load(path)
+    known = [entry for entry in one.card.get("versions", []) if entry["version"] < options.number]
+    versions = [*known, {"version": options.number, "words": options.words}]
+    checkpoint.save(path, one.name, one.variant, one.state, {**one.card, "versions": versions})
 
 
 def _tell(name: str, judged: Mapping[str, Any]) -> None:

@@ -133,11 +133,11 @@ def test_judged_writes_into_the_checkpoint_and_the_card_reads_it(tmp_path, monke
     (tmp_path / "ablation" / "ablation.md").write_text("| with skip connections | 6 |\n")
     assert card.main(["write"]) == 0
     assert "| with skip connections | 6 |\n\n![" in (written := (tmp_path / "MODEL_CARD.md").read_text())
-    assert "previous mask is worth" not in written
+    assert "Ablation of the previous mask" not in written
     (tmp_path / "ablation" / "worth.md").write_text("| flicker, % | 1.00 |\n")
     assert card.main(["write"]) == 0
     written = (tmp_path / "MODEL_CARD.md").read_text()
-    places = [written.index(words) for words in ("previous mask is worth", "| flicker, % | 1.00 |\n", "## Known")]
+    places = [written.index(words) for words in ("Ablation of the previous mask", "| flicker, % | 1.00 |\n", "## Known")]
     assert places == sorted(places)
 
 
