@@ -220,8 +220,8 @@ def _metrics(entries: Sequence[Entry]) -> list[str]:
 
 def _ablation(table: str) -> list[str]:
     return [
-        "The twelve checkpoints above, which differ in nothing but these. One seed: the 95 % intervals cover the choice "
-        "of pictures, not another training.",
+        "The twelve checkpoints above, which differ in nothing but these. One seed: the 95 % intervals cover the "
+        "choice of pictures, not another training.",
         "",
         table,
         f"![The variants and the ideas]({ABLATION}/ablation.png)",

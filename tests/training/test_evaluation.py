@@ -137,7 +137,8 @@ def test_judged_writes_into_the_checkpoint_and_the_card_reads_it(tmp_path, monke
     (tmp_path / "ablation" / "worth.md").write_text("| flicker, % | 1.00 |\n")
     assert card.main(["write"]) == 0
     written = (tmp_path / "MODEL_CARD.md").read_text()
-    places = [written.index(words) for words in ("Ablation of the previous mask", "| flicker, % | 1.00 |\n", "## Known")]
+    order = ("Ablation of the previous mask", "| flicker, % | 1.00 |\n", "## Known")
+    places = [written.index(words) for words in order]
     assert places == sorted(places)
 
 
