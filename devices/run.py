@@ -2,59 +2,33 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import queue
 import tempfile
 import threading
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar, cast
 
-import numpy as np
 import psutil
-from numpy.typing import NDArray
 
 from converters.artifact import Artifact, Failure, Spec
 from devices import job as jobs
 from devices.contract import CellFailed, Foresighted, Job, Result, Runner
+from devices.data import Data
 from devices.facts import attempt
 from devices.fleet import Began, Ended, Fleet, Joined
-from devices.plan import Plan, Task, Weights, identity
-from models.segmenter import Fit
-from models.variant import Resolution
+from devices.plan import Plan, Task, Weights
 
 if TYPE_CHECKING:
-    from evaluation.clip import Footage
     from evaluation.score import Score
 
 T = TypeVar("T")
 
 Made = Mapping[Spec, Artifact | Failure]
-
-
-@dataclass(frozen=True)
-class Data:
-    """Footage as a network takes it."""
-
-    footage: Footage
-    frames: NDArray[np.uint8]
-    """(N, H, W, 3) RGB at the network's resolution."""
-    sequences: tuple[int, ...]
-    """Clip lengths; they add up to N."""
-    sha256: str
-    """Of the frames and of their truth."""
-    fit: Fit = "stretch"
-    beside: tuple[Data, ...] = field(default=(), repr=False)
-    """The same footage as models of other inputs take it."""
-
-    def for_task(self, task: Task) -> Data:
-        """What `task` takes."""
-        taken = task.config.resolution, task.fit
-        return next((d for d in self.beside if (d.frames.shape[1:3], d.fit) == taken), self)
 
 
 @dataclass(frozen=True)
@@ -88,36 +62,6 @@ class Further:
 
 
 Event = Started | Outcome | Further
-
-
-def prepare(footage: Footage, tasks: Iterable[Task]) -> Data:
-    """Read all of `footage` as each of `tasks` takes it, at least one."""
-    first, *others = dict.fromkeys((task.config.resolution, task.fit) for task in tasks)
-    return replace(_prepare(footage, *first), beside=tuple(_prepare(footage, *other) for other in others))
-
-
-def _prepare(footage: Footage, resolution: Resolution, fit: Fit) -> Data:
-    from evaluation import score
-
-    frames, sequences = score.prepare(footage, resolution, fit)
-    digest = hashlib.sha256(frames.tobytes())
-    for clip in footage.clips:
-        for index, name in enumerate(clip.frame_names):
-            digest.update(f"{clip.name}/{name}".encode())
-            digest.update(clip.label(index).tobytes())
-    return Data(footage, frames, sequences, digest.hexdigest(), fit)
-
-
-def left(plan: Plan, made: Made, data: Data, finished: Collection[str | None]) -> list[Task]:
-    """The tasks that no finished measurement answers; `finished` holds the identities of those that do."""
-    counts = asdict(plan.options.counts)
-
-    def known(task: Task) -> str:
-        artifact = made[task.spec] if task.spec else None
-        measured = artifact.key if isinstance(artifact, Artifact) else "" if task.spec else task.source_sha
-        return identity(measured, task.config, counts, data.for_task(task).sha256)
-
-    return [task for task in plan.tasks if known(task) not in finished]
 
 
 @dataclass(frozen=True)

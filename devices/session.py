@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Protocol
 
 from converters.artifact import Artifact, Failure
 from devices import instructions, run
+from devices.data import Data, prepare
 from devices.excerpt import excerpt
-from devices.plan import Plan, shuffled
+from devices.plan import Plan, Task, identity, shuffled
 
 if TYPE_CHECKING:
     from converters.build import Event
@@ -67,8 +69,8 @@ def measure(
     shares = []
     for plan, target in parts:
         few = frames or target.frames
-        data = run.prepare(excerpt(footage, few) if few else footage, plan.tasks)
-        todo = shuffled(run.left(plan, made, data, finished), seed)
+        data = prepare(excerpt(footage, few) if few else footage, plan.tasks)
+        todo = shuffled(remaining(plan, made, data, finished), seed)
         shares.append(run.Share(plan, todo, target.runner, data, target.emulated, target.here))
     _count([made[task.spec] for share in shares for task in share.tasks if task.spec], listener)
     listener.stage("measure", sum(len(share.tasks) for share in shares))
@@ -79,6 +81,18 @@ def measure(
             listener.more(f"{event.name} takes part.", event.cells)
         else:
             yield share, event
+
+
+def remaining(plan: Plan, made: run.Made, data: Data, finished: Collection[str | None]) -> list[Task]:
+    """The tasks that no finished measurement answers; `finished` holds the identities of those that do."""
+    counts = asdict(plan.options.counts)
+
+    def known(task: Task) -> str:
+        artifact = made[task.spec] if task.spec else None
+        measured = artifact.key if isinstance(artifact, Artifact) else "" if task.spec else task.source_sha
+        return identity(measured, task.config, counts, data.for_task(task).sha256)
+
+    return [task for task in plan.tasks if known(task) not in finished]
 
 
 def _count(made: Iterable[Artifact | Failure], listener: Listener) -> None:

@@ -16,9 +16,10 @@ from numpy.typing import NDArray
 from converters.artifact import Artifact
 from devices import plan
 from devices.contract import Counts, Result
+from devices.data import Data
 from devices.instructions import known
 from devices.plan import Task
-from devices.run import Data, Outcome
+from devices.run import Outcome
 from evaluation.clip import Footage, Label, Picture
 from evaluation.score import Score
 from models.variant import Resolution

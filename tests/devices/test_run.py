@@ -13,8 +13,10 @@ import pytest
 from converters.artifact import Artifact, Failure, Parity, Spec
 from devices import job as jobs
 from devices.contract import QUICK, CellFailed, Job, Result
+from devices.data import Data, prepare
 from devices.plan import Options, Plan, Weights, make
-from devices.run import Data, Outcome, Share, Started, everywhere, left, measure, prepare
+from devices.run import Outcome, Share, Started, everywhere, measure
+from devices.session import remaining
 from evaluation.clip import Clip, Footage
 from reports.record import Session, identity, record
 
@@ -113,13 +115,13 @@ def test_what_has_a_row_is_not_left_and_what_failed_is(plan: Plan, data: Data) -
     done = outcomes(plan, made, Thresholder(broken=("onnx",)), data)
     rows = [record(outcome, QUICK, data, Session("run", 1)) for outcome in done.values()]
     finished = set(map(identity, rows))
-    assert [task.config.format for task in left(plan, made, data, finished)] == ["onnx"]
+    assert [task.config.format for task in remaining(plan, made, data, finished)] == ["onnx"]
     # Other frames, other counts, another artifact: another measurement.
-    assert len(left(plan, made, replace(data, sha256="other"), finished)) == 5
+    assert len(remaining(plan, made, replace(data, sha256="other"), finished)) == 5
     longer = replace(plan, options=replace(plan.options, counts=replace(QUICK, samples=65)))
-    assert len(left(longer, made, data, finished)) == 5
+    assert len(remaining(longer, made, data, finished)) == 5
     remade = {spec: artifact(spec, key="new") for spec in plan.specs}
-    assert len(left(plan, remade, data, finished)) == 4
+    assert len(remaining(plan, remade, data, finished)) == 4
 
 
 def test_the_hash_of_the_data_covers_pictures_and_truth(plan: Plan, data: Data) -> None:

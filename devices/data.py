@@ -1,0 +1,57 @@
+"""What networks are shown and judged on: frames at their inputs' sizes, and a hash of frames and truth."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from devices.plan import Task
+from models.segmenter import Fit
+from models.variant import Resolution
+
+if TYPE_CHECKING:
+    from evaluation.clip import Footage
+
+
+@dataclass(frozen=True)
+class Data:
+    """Footage as a network takes it."""
+
+    footage: Footage
+    frames: NDArray[np.uint8]
+    """(N, H, W, 3) RGB at the network's resolution."""
+    sequences: tuple[int, ...]
+    """Clip lengths; they add up to N."""
+    sha256: str
+    """Of the frames and of their truth."""
+    fit: Fit = "stretch"
+    beside: tuple[Data, ...] = field(default=(), repr=False)
+    """The same footage as models of other inputs take it."""
+
+    def for_task(self, task: Task) -> Data:
+        """What `task` takes."""
+        taken = task.config.resolution, task.fit
+        return next((d for d in self.beside if (d.frames.shape[1:3], d.fit) == taken), self)
+
+
+def prepare(footage: Footage, tasks: Iterable[Task]) -> Data:
+    """Read all of `footage` as each of `tasks` takes it, at least one."""
+    first, *others = dict.fromkeys((task.config.resolution, task.fit) for task in tasks)
+    return replace(_prepare(footage, *first), beside=tuple(_prepare(footage, *other) for other in others))
+
+
+def _prepare(footage: Footage, resolution: Resolution, fit: Fit) -> Data:
+    from evaluation import score
+
+    frames, sequences = score.prepare(footage, resolution, fit)
+    digest = hashlib.sha256(frames.tobytes())
+    for clip in footage.clips:
+        for index, name in enumerate(clip.frame_names):
+            digest.update(f"{clip.name}/{name}".encode())
+            digest.update(clip.label(index).tobytes())
+    return Data(footage, frames, sequences, digest.hexdigest(), fit)
