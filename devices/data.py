@@ -1,4 +1,4 @@
-"""What networks are shown and judged on: frames at their inputs' sizes, and a hash of frames and truth."""
+"""What networks are shown and judged on: frames at the size of their input, and a hash of frames and labels."""
 
 from __future__ import annotations
 
@@ -55,3 +55,26 @@ def _prepare(footage: Footage, resolution: Resolution, fit: Fit) -> Data:
             digest.update(f"{clip.name}/{name}".encode())
             digest.update(clip.label(index).tobytes())
     return Data(footage, frames, sequences, digest.hexdigest(), fit)
+
+
+def excerpt(footage: Footage, frames: int) -> Footage:
+    """`frames` frames of `footage`, which says so; all of it when it has no more.
+
+    Each clip gives its beginning, at most half of what is asked for: so there is a mask that is fed back, and one that
+    must not be.
+    """
+    if footage.frames <= frames:
+        return footage
+    clips, wanted = [], frames
+    for clip in footage.clips:
+        length = min(len(clip), max(1, frames // 2), wanted)
+        if length:
+            clips.append(replace(clip, frame_names=clip.frame_names[:length]))
+            wanted -= length
+    taken = sum(map(len, clips))
+    return replace(
+        footage,
+        name=f"{footage.name}, {taken} of {footage.frames} frames",
+        description=f"{footage.description} Of its {footage.frames} frames, {taken} were judged.",
+        clips=clips,
+    )

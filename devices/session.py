@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from converters.artifact import Artifact, Failure
 from devices import instructions, run
-from devices.data import Data, prepare
-from devices.excerpt import excerpt
+from devices.data import Data, excerpt, prepare
 from devices.plan import Plan, Task, identity, shuffled
 
 if TYPE_CHECKING:

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 from devices import job as jobs
 from devices import paired
 from devices.contract import CellFailed, Config, Job, Runner
+from devices.data import excerpt
 from devices.emulator import FRAMES
-from devices.excerpt import excerpt
 from devices.fleet import Fleet
 from devices.paired import BASELINE, CANDIDATE, Block, Looked
 from gate import clockless, decision

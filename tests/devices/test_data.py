@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from devices.excerpt import excerpt
+from devices.data import excerpt
 from evaluation.clip import Clip, Footage
 
 
