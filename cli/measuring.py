@@ -24,7 +24,7 @@ def measure(
     from reports import page, rows, table
     from reports.live import Live, line
     from reports.pareto import overlooked
-    from reports.record import Session, identity, record
+    from reports.record import Run, identity, record
 
     ledger, report = out / "rows.jsonl", out / "report.html"
     cells = {task.config.name for plan, _ in parts for task in plan.tasks}
@@ -34,10 +34,10 @@ def measure(
             known, damaged = rows.read(ledger) if ledger.exists() else ([], [])
             for words in damaged:
                 live.say(words)
-            this = Session.taken_up(known, seed)
+            this_run = Run.taken_up(known, seed)
             finished = set(map(identity, rows.latest(known)))
-            for share, outcome in session.measure(parts, footage, this.seed, finished, live, frames):
-                row = record(outcome, share.plan.options.counts, share.data, this)
+            for share, outcome in session.measure(parts, footage, this_run.seed, finished, live, frames):
+                row = record(outcome, share.plan.options.counts, share.data, this_run)
                 rows.append(ledger, row)
                 cells.add(row.cell)
                 fresh += 1

@@ -30,26 +30,26 @@ EXAMPLE_WIDTH = 200
 
 
 @dataclass(frozen=True)
-class Session:
+class Run:
     """A run, and the seed of its cells' order. All that is measured into one folder is one run."""
 
-    run: str
+    name: str
     seed: int
 
     @classmethod
-    def taken_up(cls, rows: Sequence[Row], seed: int | None = None) -> Session:
+    def taken_up(cls, rows: Sequence[Row], seed: int | None = None) -> Run:
         """The run that `rows` belong to, or a new one when there are none; without a seed one is drawn."""
         drawn = secrets.randbelow(2**31) if seed is None else seed
         return cls(rows[-1].run if rows else f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}", drawn)
 
 
-def record(outcome: Outcome, counts: Counts, data: Data, session: Session) -> Row:
+def record(outcome: Outcome, counts: Counts, data: Data, run: Run) -> Row:
     """The row of `outcome`, as of now."""
     task, artifact, result = outcome.task, outcome.artifact, outcome.result
     config = task.config
     row = Row(
         cell=config.name,
-        run=session.run,
+        run=run.name,
         time=datetime.now(UTC).isoformat(timespec="seconds"),
         status="failed",
         reason=outcome.reason,
@@ -58,7 +58,7 @@ def record(outcome: Outcome, counts: Counts, data: Data, session: Session) -> Ro
         checkpoint=task.source_sha,
         artifact=_artifact(artifact) if artifact else {},
         network=task.peer.to_dict() | {"peer": True} if task.peer else network(config.variant, config.resolution),
-        environment={"order_seed": session.seed, "order_position": outcome.position, "revision": revision_here()},
+        environment={"order_seed": run.seed, "order_position": outcome.position, "revision": revision_here()},
         retries=outcome.retries,
     )
     if result is None or outcome.score is None:

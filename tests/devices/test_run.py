@@ -18,7 +18,7 @@ from devices.plan import Options, Plan, Weights, make
 from devices.run import Outcome, Share, Started, everywhere, measure
 from devices.session import remaining
 from evaluation.clip import Clip, Footage
-from reports.record import Session, identity, record
+from reports.record import Run, identity, record
 
 TRAINED = {"s16-skip-plain": Weights(Path("s16.safetensors"), "16" * 32)}
 
@@ -113,7 +113,7 @@ def test_a_variant_without_checkpoint_is_a_failed_cell_that_says_so(data: Data) 
 def test_what_has_a_row_is_not_left_and_what_failed_is(plan: Plan, data: Data) -> None:
     made = {spec: artifact(spec) for spec in plan.specs}
     done = outcomes(plan, made, Thresholder(broken=("onnx",)), data)
-    rows = [record(outcome, QUICK, data, Session("run", 1)) for outcome in done.values()]
+    rows = [record(outcome, QUICK, data, Run("run", 1)) for outcome in done.values()]
     finished = set(map(identity, rows))
     assert [task.config.format for task in remaining(plan, made, data, finished)] == ["onnx"]
     # Other frames, other counts, another artifact: another measurement.
@@ -133,7 +133,7 @@ def test_the_hash_of_the_data_covers_pictures_and_truth(plan: Plan, data: Data) 
 
 def test_a_row_says_what_was_measured_where_and_on_what(plan: Plan, data: Data) -> None:
     made = {spec: artifact(spec) for spec in plan.specs}
-    row = record(outcomes(plan, made, Thresholder(), data)["onnx"], QUICK, data, Session("run", 9))
+    row = record(outcomes(plan, made, Thresholder(), data)["onnx"], QUICK, data, Run("run", 9))
     assert (row.status, row.evidence, row.reason) == ("ok", "measured", None)
     assert row.accuracy["iou"] == pytest.approx(0.5, abs=0.03)
     assert row.accuracy["data"] == "two"
@@ -225,7 +225,7 @@ def test_several_devices_go_on_at_once_and_one_that_fails_holds_up_nobody(plan: 
     assert len(ended[id(good)]) == len(ended[id(bad)]) == len(plan.tasks)
     assert all(outcome.reason is None for outcome in ended[id(good)])
     assert all(outcome.reason == "it vanished (tried 2 times)" for outcome in ended[id(bad)])
-    row = record(ended[id(bad)][0], QUICK, data, Session("run", 1))
+    row = record(ended[id(bad)][0], QUICK, data, Run("run", 1))
     assert (row.status, row.retries) == ("failed", 1)
 
 
