@@ -21,7 +21,6 @@ from devices.contract import Config
 from gate import arms
 from gate.blocks import effects
 from gate.decision import estimate
-from models.variant import DEFAULT_RESOLUTION
 
 SLOWDOWN = 0.05
 """What is aimed at, a share of the frame time."""
@@ -56,7 +55,7 @@ def find(config: Config, plain: arms.Arm, checkpoint: Path, folder: Path, say: C
     measured: dict[int, Found] = {}
     for helping in range(HELPINGS):
         width = next_width(measured)
-        arm = arms.of_file(burden.convert(checkpoint, config.format, DEFAULT_RESOLUTION, width, folder), config.format)
+        arm = arms.of_file(burden.convert(checkpoint, config.format, config.resolution, width, folder), config.format)
         fresh = _helping(config, plain, arm, seed=PROCESSES * helping)
         before = measured.get(width, ([], []))
         measured[width] = before[0] + fresh[0], before[1] + fresh[1]
@@ -64,7 +63,7 @@ def find(config: Config, plain: arms.Arm, checkpoint: Path, folder: Path, say: C
         if settled(measured):
             break
     width = settled(measured) or min(measured, key=lambda w: abs(share(measured[w]) - SLOWDOWN))
-    arm = arms.of_file(burden.convert(checkpoint, config.format, DEFAULT_RESOLUTION, width, folder), config.format)
+    arm = arms.of_file(burden.convert(checkpoint, config.format, config.resolution, width, folder), config.format)
     injected = share(measured[width])
     told = {w: {"share": share(found), "blocks": len(found[0])} for w, found in sorted(measured.items())}
     values = {"width": width, "injected": injected, "sha256": arm.sha256, "measured": told}
@@ -79,7 +78,7 @@ def kept(config: Config, checkpoint: Path, folder: Path) -> Slower | None:
     if not _kept(config, folder).exists():
         return None
     values = json.loads(_kept(config, folder).read_text())
-    path = burden.convert(checkpoint, config.format, DEFAULT_RESOLUTION, values["width"], folder)
+    path = burden.convert(checkpoint, config.format, config.resolution, values["width"], folder)
     arm = arms.of_file(path, config.format)
     return Slower(arm, values["injected"]) if arm.sha256 == values["sha256"] else None
 

@@ -28,6 +28,7 @@ from gate.selftest.calibrate import SLOWDOWN
 from gate.selftest.simulate import HELD_OUT, MACHINES, Tally
 from gate.selftest.trials import EQUAL, FALSE_ALARMS, SLOWER, Trial
 from gate.verdict import CellVerdict
+from models.variant import get
 
 TOLERANCE = 0.02
 SLOWDOWNS = (0.0, TOLERANCE, SLOWDOWN)
@@ -91,7 +92,7 @@ def real(
 
     end = time.monotonic() + (math.inf if minutes is None else 60 * minutes)
     footage = embedded()
-    config = Config(variant, format)
+    config = Config(variant, format, resolution=get(variant).resolution)
     plain = arms.of_checkout([config], {variant: weights})[config]
     if isinstance(plain, arms.Absent):
         raise ValueError(plain.reason)

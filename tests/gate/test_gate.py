@@ -22,6 +22,7 @@ from gate.arms import Absent, Arm
 from gate.decision import FIRST, MOST, Outcome
 from gate.declared import Tolerance
 from gate.verdict import CellVerdict, Finding, Result, Speed, headline, words, worst
+from models.variant import get
 
 MS = 1_000_000
 
@@ -237,7 +238,8 @@ def test_the_declared_cells(tmp_path: Path) -> None:
         '[[cell]]\nvariant = "s16-skip-plain"\nformat = "tflite"\nprecision = "int8"\ntolerance = { slowdown = "2%" }\n'
     )
     first, second = declared.read(path)
-    assert first.config.name == "s16-skip-plain/onnx/fp32/256x256/desktop/cpu1"
+    height, width = get("s16-skip-plain").resolution
+    assert first.config.name == f"s16-skip-plain/onnx/fp32/{height}x{width}/desktop/cpu1"
     assert (first.tolerance.slowdown, second.tolerance.slowdown, second.tolerance.size) == (0.04, 0.02, 0.1)
 
 
