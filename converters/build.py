@@ -26,7 +26,6 @@ from models.variant import Resolution
 if TYPE_CHECKING:
     from evaluation.clip import Footage
 
-SLOWEST_FIRST: tuple[Format, ...] = ("tflite", "coreml", "openvino", "onnx")
 WORKER = (sys.executable, "-m", "converters.worker")
 
 
@@ -141,7 +140,7 @@ async def _convert(
         async with processors:
             return await _convert_format(waiting, cache, tell, worker)
 
-    order = sorted(jobs, key=SLOWEST_FIRST.index)
+    order = sorted(jobs, key=lambda format: converter(format).SECONDS[0], reverse=True)
     parts = await asyncio.gather(*(one_format(jobs[format]) for format in order))
     return {spec: outcome for part in parts for spec, outcome in part.items()}
 

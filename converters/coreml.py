@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     from models.hourglass import Hourglass
 
 SUFFIX = ".mlpackage"
+RUNTIME = ("coremltools",)
+SECONDS = (6.0, 6.0)
 TARGET: dict[Precision, str] = {"fp32": "iOS15", "fp16": "iOS15", "int8": "iOS16"}
 """The oldest system that loads the package."""
 SMALLEST_QUANTISED = 512
@@ -49,6 +51,10 @@ def available() -> str | None:
     if not any(list(Path(folder).glob("libmilstoragepython*")) for folder in folders or ()):
         return f"coremltools has no weight-file library for {platform.system()} on {platform.machine()}"
     return None
+
+
+def import_runtime() -> None:
+    coremltools()
 
 
 def versions() -> dict[str, str]:

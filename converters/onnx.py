@@ -30,12 +30,18 @@ if TYPE_CHECKING:
     from models.hourglass import Hourglass
 
 SUFFIX = ".onnx"
+RUNTIME = ("onnx", "onnxruntime")
+SECONDS = (4.0, 2.5)
 OPSET = 18
 """Old enough for runtimes that phones' browsers still have."""
 
 
 def available() -> str | None:
     return missing("torch", "onnx", "onnxscript", "onnxruntime")
+
+
+def import_runtime() -> None:
+    import onnxruntime  # noqa: F401
 
 
 def versions() -> dict[str, str]:

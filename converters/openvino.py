@@ -25,10 +25,16 @@ if TYPE_CHECKING:
     from models.hourglass import Hourglass
 
 SUFFIX = ".xml"
+RUNTIME = ("openvino",)
+SECONDS = (2.0, 2.5)
 
 
 def available() -> str | None:
     return missing("torch", "openvino", "nncf")
+
+
+def import_runtime() -> None:
+    import openvino  # noqa: F401
 
 
 def versions() -> dict[str, str]:

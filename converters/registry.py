@@ -27,9 +27,17 @@ class Converter(Protocol):
 
     SUFFIX: str
     """The artifact's file suffix, with its dot."""
+    RUNTIME: tuple[str, ...]
+    """Modules that load and inspect an artifact that is there; converting needs more."""
+    SECONDS: tuple[float, float]
+    """What one conversion, and one measurement beside its counted seconds, took on two x86-64 cores."""
 
     def available(self) -> str | None:
         """None when the format can be made here; otherwise the reason it cannot, in one sentence."""
+        ...
+
+    def import_runtime(self) -> None:
+        """Import what `load` needs: importing is Python's time, and no part of loading a model."""
         ...
 
     def versions(self) -> dict[str, str]:
@@ -65,20 +73,13 @@ def format_of(path: Path) -> Format:
         raise ValueError(f"{path}: not an artifact; known suffixes are {', '.join(suffixes)}") from None
 
 
-RUNTIMES: dict[str, tuple[str, ...]] = {
-    "onnx": ("onnx", "onnxruntime"),
-    "tflite": ("ai_edge_litert",),
-    "openvino": ("openvino",),
-    "coreml": ("coremltools",),
-}
-"""What loads and inspects an artifact that is there; converting needs more."""
 NOT_ON_LINUX_ARM = ("coremltools", "litert_torch")
 """Modules whose packages have no wheel for Linux on ARM; pyproject.toml leaves them out there."""
 
 
 def cannot_run(format: str) -> str | None:
     """None when an artifact of `format` can be loaded here; otherwise the reason it cannot, in one sentence."""
-    return missing(*RUNTIMES[format])
+    return missing(*converter(cast(Format, format)).RUNTIME)
 
 
 def missing(*modules: str) -> str | None:

@@ -20,11 +20,17 @@ if TYPE_CHECKING:
     from models.variant import Resolution
 
 SUFFIX = ".tflite"
+RUNTIME = ("ai_edge_litert",)
+SECONDS = (6.0, 2.0)
 SIGNATURE = "serving_default"
 
 
 def available() -> str | None:
     return missing("torch", "litert_torch", "ai_edge_quantizer", "ai_edge_litert")
+
+
+def import_runtime() -> None:
+    import ai_edge_litert.interpreter  # noqa: F401
 
 
 def versions() -> dict[str, str]:

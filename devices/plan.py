@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import cast
 
 from converters.artifact import FORMATS, Format, Precision, Spec
+from converters.registry import converter
 from devices.contract import Config, Counts, Unit
 from models.peer import Peer
 from models.segmenter import Fit
@@ -21,9 +22,8 @@ BASELINE = "pytorch"
 
 CELL_FORMATS: tuple[str, ...] = (BASELINE, *FORMATS)
 
-CONVERT_SECONDS = {"onnx": 4.0, "tflite": 6.0, "openvino": 2.0, "coreml": 6.0}
-CELL_SECONDS = {BASELINE: 4.0, "onnx": 2.5, "tflite": 2.0, "openvino": 2.5, "coreml": 6.0}
-"""What one conversion, and one cell beside its counted seconds, took on two x86-64 cores; for the estimate only."""
+BASELINE_SECONDS = 4.0
+"""What one row of the baseline, beside its counted seconds, took on two x86-64 cores; for the estimate only."""
 
 
 @dataclass(frozen=True)
@@ -166,7 +166,11 @@ def identity(measured: str, config: Config, counts: Mapping[str, float], data: s
 
 def seconds(plan: Plan, converted: Collection[Spec] = ()) -> tuple[float, float]:
     """(converting, measuring): about how long the plan takes on two cores, artifacts in `converted` being at hand."""
-    convert = sum(CONVERT_SECONDS[spec.format] for spec in plan.specs if spec not in converted)
+    convert = sum(converter(spec.format).SECONDS[0] for spec in plan.specs if spec not in converted)
     counts = plan.options.counts
     counted = 2 * counts.seconds + min(1.0, counts.warm_up_seconds)  # the network alone, then the pipeline
-    return convert, sum(CELL_SECONDS[task.config.format] + counted for task in plan.tasks)
+    return convert, sum(_seconds(task.config.format) + counted for task in plan.tasks)
+
+
+def _seconds(format: str) -> float:
+    return BASELINE_SECONDS if format == BASELINE else converter(cast(Format, format)).SECONDS[1]

@@ -14,9 +14,8 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import asdict, replace
-from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from devices import job as jobs
 from devices.contract import Environment, Job, Result
@@ -26,15 +25,8 @@ from devices.desktop.placement import placement
 from devices.open_model import load
 
 if TYPE_CHECKING:
-    pass
+    from converters.artifact import Format
 
-RUNTIMES = {
-    "pytorch": "torch",
-    "onnx": "onnxruntime",
-    "tflite": "ai_edge_litert.interpreter",
-    "openvino": "openvino",
-}
-"""What is imported before loading is timed; Core ML has a way of its own."""
 READY, DONE = "== ready", "== done"
 """What it says on its stdout when it has imported all, and when a folder holds its answer."""
 MEMORY_INFERENCES = 20
@@ -105,12 +97,13 @@ def get_ready(format: str, threads: int) -> list[int] | None:
 
 
 def import_runtime(format: str) -> None:
-    if format == "coreml":
-        from converters.mil.quiet import coremltools
-
-        coremltools()
+    """What is imported before loading is timed."""
+    if format == "pytorch":
+        import torch  # noqa: F401
     else:
-        import_module(RUNTIMES[format])
+        from converters.registry import converter
+
+        converter(cast("Format", format)).import_runtime()
 
 
 def emulated(format: str) -> bool:
