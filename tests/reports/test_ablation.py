@@ -18,8 +18,9 @@ def known(variant: str, **changes) -> Row:
     """IOU and speed made of known effects: squeeze 16 costs 0.5 points and is twice as fast, 32 costs 2 and is four
     times as fast, skips bring 5 at nine tenths of the speed, the dense head brings 0.25 at half the speed."""
     v = get(variant)
-    level = 90 - {4: 0, 16: 0.5, 32: 2}[v.squeeze] + (5 if v.skips else 0) + (0.25 if v.head == "dense" else 0)
-    fps = 100 * {4: 1, 16: 2, 32: 4}[v.squeeze] * (0.9 if v.skips else 1) * (0.5 if v.head == "dense" else 1)
+    dense = v.head == "dense-separable"
+    level = 90 - {4: 0, 16: 0.5, 32: 2}[v.squeeze] + (5 if v.skips else 0) + (0.25 if dense else 0)
+    fps = 100 * {4: 1, 16: 2, 32: 4}[v.squeeze] * (0.9 if v.skips else 1) * (0.5 if dense else 1)
     made = row(variant, **changes)
     accuracy = made.accuracy | {
         "iou": level / 100,
