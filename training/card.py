@@ -47,14 +47,15 @@ Made by `python -m training.card write` from the metrics inside the checkpoints;
 - **Chosen on.** The validation sets below were in view when training was steered: figures lean to the good side.
 """
 
-LIMITS = """- The worst five pictures of each validation set, looked at with `live` and `s16-skip-dense`: people far down a
-  street are missed; bystanders who touch the person, flowers, a piano lid, a laptop and coats behind the person are
-  taken in; an edge is lost in red stage light and before a dark column. In a third of them the label itself is
-  arguable: it leaves out a mirror image or a bystander, or its edge is coarse.
+LIMITS = """- The worst five pictures of each validation set, looked at with `live` and `s16-skip-dense`: people
+  far down a street are missed; bystanders who touch the person, flowers, a piano lid, a laptop and
+  coats behind the person are taken in; an edge is lost in red stage light and before a dark column.
+  In a third of them the label itself is arguable: it leaves out a mirror image or a bystander, or
+  its edge is coarse.
 - Held objects are sometimes in and sometimes out, as in the training labels; so are bystanders.
-- Nobody has measured how well they serve different skin tones, ages, head coverings or wheelchair users: the pictures
-  say nothing of these. The training pictures are mostly of young adults in good light: expect worse masks for whom they
-  show least.
+- Nobody has measured how well they serve different skin tones, ages, head coverings or wheelchair
+  users: the pictures say nothing of these. The training pictures are mostly of young adults in good
+  light: expect worse masks for whom they show least.
 """
 
 WORTH = """Twins, trained for this alone: the same samples, seed and stages, one with the previous mask as an input and
