@@ -10,8 +10,12 @@ values mean is decided once a folder, from all its masks together:
   judged.
 - Masks that hold only 0 and 255 are background and person, `classes.json` or not.
 - Without `classes.json`: 0 and one other value are background and person; 0, 1 and 255 are background, person and not
-  judged; a soft mask, spread up to 255, is cut at 128. Anything else is taken for class
-  ids that nobody named, and refused.
+  judged, or, where no mask holds both 1 and 255, masks of two kinds; a soft mask, spread up to 255, is cut at 128, also
+  among masks of 0 and 255. Anything else is taken for class ids that nobody named, and refused.
+
+Where a mask's values are: in an indexed file they are the palette's greys, or, with `classes.json` or a coloured
+palette, the indices; in a file with transparency they are its colours, or its alpha where that is what varies. A file
+whose colours and alpha tell of two masks is refused.
 
 Files that are missing, empty, unreadable or do not fit are named in `Footage.problems` and left out.
 """
@@ -21,9 +25,11 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Iterable, Iterator
+import unicodedata
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -34,6 +40,8 @@ from evaluation.clip import Alpha, Clip, Footage, Label, Picture
 
 PICTURES = (".jpg", ".jpeg", ".png")
 UNJUDGED = 255
+PEOPLE = ("person", "people", "persons", "human")
+"""What the foreground may be called in classes.json."""
 
 Table = NDArray[np.uint8]
 """(256,) uint8: what each value of a mask means as a label."""
@@ -66,12 +74,14 @@ class Pairs:
 
     pairs: tuple[Pair, ...]
     table: Table
+    ids: bool = False
+    """Whether masks hold class ids that classes.json names."""
 
     def read(self, index: int) -> tuple[Picture, Label]:
         return read_picture(self.pairs[index].picture), self.read_label(index)
 
     def read_label(self, index: int) -> Label:
-        return self.table[read_mask(self.pairs[index].mask)]
+        return self.table[read_mask(self.pairs[index].mask, self.ids)]
 
     def read_alpha(self, index: int) -> Alpha:
         """The mask itself as a share, where the folder's masks are soft."""
@@ -95,7 +105,7 @@ def read(path: Path | str) -> Footage:
     clips: list[Clip] = []
     if _holds_pairs(root):
         pairs = _pairs(root, root, problems)
-        stills = (Pairs((pair,), pairs.table) for pair in pairs.pairs)
+        stills = (Pairs((pair,), pairs.table, pairs.ids) for pair in pairs.pairs)
         clips += [_clip(s.pairs[0].name, (s.pairs[0].name,), s) for s in stills]
     for folder in sorted((f for f in root.iterdir() if f.is_dir() and _holds_pairs(f)), key=_natural):
         pairs = _one_size(_pairs(folder, root, problems), root, problems)
@@ -150,16 +160,48 @@ def _pairs(folder: Path, root: Path, problems: list[str]) -> Pairs:
     for name in sorted(masks.keys() - pictures.keys()):
         problems.append(f"{masks[name].relative_to(root)}: has no picture of its name")
     names = [name for name in pictures if name in masks]
-    with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
-        checked = pool.map(_check, names, (pictures[n] for n in names), (masks[n] for n in names))
-        good = _sift(checked, root, problems)
     try:
         classes = _classes(folder, root)
-        table = meaning({v for pair in good for v in pair.values}, all(pair.soft for pair in good), classes)
     except Unusable as error:
-        problems.append(f"{(folder / 'masks').relative_to(root)}: {error}" if good else str(error))
+        problems.append(str(error))
         return Pairs((), np.zeros(256, np.uint8))
-    return Pairs(tuple(_judgeable(good, table, classes, root, problems)), table)
+    ids = classes is not None
+    with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
+        checked = pool.map(partial(_check, ids=ids), names, (pictures[n] for n in names), (masks[n] for n in names))
+        good = _sift(checked, root, problems)
+    try:
+        if not ids:
+            good = _without_odd_ones(good, root, problems)
+        table = meaning([pair.values for pair in good], all(pair.soft for pair in good), classes)
+    except Unusable as error:
+        problems.append(f"{(folder / 'masks').relative_to(root)}: {error}")
+        return Pairs((), np.zeros(256, np.uint8))
+    return Pairs(tuple(_judgeable(good, table, classes, root, problems)), table, ids)
+
+
+def _without_odd_ones(pairs: list[Pair], root: Path, problems: list[str]) -> list[Pair]:
+    """Where most masks are black and white, or so but for their edges, a soft one counts however much of it lies
+    between, and what is neither is left out by name."""
+
+    def usual(pair: Pair) -> bool:
+        return pair.values <= {0, 255} or (pair.soft and _spread(pair.values))
+
+    if sum(map(usual, pairs)) * 2 <= len(pairs) or any(pair.values == {0, 1, 255} for pair in pairs):
+        return pairs
+    kept = []
+    for pair in pairs:
+        if usual(pair) or pair.values <= {0, 1}:
+            kept.append(pair)
+        elif _spread(pair.values):
+            kept.append(replace(pair, soft=True))
+        else:
+            problems.append(f"{pair.mask.relative_to(root)}: holds {len(pair.values)} values among masks of 0 and 255")
+    return kept
+
+
+def _spread(values: Iterable[int]) -> bool:
+    """Whether values run up to 255 through a middle that class ids would not fill."""
+    return max(values) >= 250 and sum(64 <= value < 250 for value in values) >= 8
 
 
 def _by_name(folder: Path, endings: tuple[str, ...], root: Path, problems: list[str]) -> dict[str, Path]:
@@ -173,25 +215,28 @@ def _by_name(folder: Path, endings: tuple[str, ...], root: Path, problems: list[
             continue
         if path.suffix.lower() not in endings:
             problems.append(f"{path.relative_to(root)}: not one of {', '.join(endings)}")
-        elif path.stem in found:
-            problems.append(f"{path.relative_to(root)}: there is {found[path.stem].name} of the same name")
+            continue
+        # One system writes é as one character, another as two.
+        name = unicodedata.normalize("NFC", path.stem)
+        if name in found:
+            problems.append(f"{path.relative_to(root)}: there is {found[name].name} of the same name")
         else:
-            found[path.stem] = path
+            found[name] = path
     return found
 
 
 def _natural(path: Path) -> list[tuple[int, int | str]]:
     """A sorting key by which 9 comes before 10."""
-    return [(0, int(part)) if part.isdigit() else (1, part) for part in re.split(r"(\d+)", path.name) if part]
+    return [(0, int(part)) if part.isdecimal() else (1, part) for part in re.split(r"(\d+)", path.name) if part]
 
 
-def _check(name: str, picture: Path, mask: Path) -> Pair | tuple[Path, str]:
+def _check(name: str, picture: Path, mask: Path, ids: bool) -> Pair | tuple[Path, str]:
     """The pair, or the file at fault and why."""
     at = picture
     try:
         size = check_picture(picture)
         at = mask
-        values = read_mask(mask)
+        values = read_mask(mask, ids)
     except Unusable as error:
         return at, str(error)
     if values.shape != size:
@@ -233,24 +278,25 @@ def _one_size(pairs: Pairs, root: Path, problems: list[str]) -> Pairs:
     for pair in pairs.pairs:
         if pair.size != pairs.pairs[0].size:
             problems.append(f"{pair.picture.relative_to(root)}: not of the size of its clip's first frame")
-    return Pairs(tuple(kept), pairs.table)
+    return Pairs(tuple(kept), pairs.table, pairs.ids)
 
 
 # Labels: what a mask's values mean.
 
 
-def meaning(values: set[int], soft: bool, classes: dict[int, str] | None) -> Table:
-    """The label of each mask value, from all values of a folder's masks; see the module's text.
+def meaning(masks: Sequence[frozenset[int]], soft: bool, classes: dict[int, str] | None) -> Table:
+    """The label of each mask value, from the values of each of a folder's masks; see the module's text.
 
     `soft`: few pixels lie between the extremes. Unusable when nothing says what the values mean.
     """
     table = np.zeros(256, np.uint8)
+    values = frozenset().union(*masks)
     others = sorted(values - {0})
     if values <= {0, 255}:
         table[255] = 1
     elif classes is not None:
         names = {i: name.strip().lower() for i, name in classes.items()}
-        people = [i for i, name in names.items() if name == "person"]
+        people = [i for i, name in names.items() if name in PEOPLE]
         table[people or list(range(1, 256))] = 1
         table[[i for i, name in names.items() if "void" in name or "ignore" in name]] = UNJUDGED
         if 255 not in names:
@@ -258,8 +304,9 @@ def meaning(values: set[int], soft: bool, classes: dict[int, str] | None) -> Tab
     elif len(others) == 1:
         table[others[0]] = 1
     elif others == [1, 255]:
-        table[1], table[255] = 1, UNJUDGED
-    elif soft and max(others) >= 250 and sum(64 <= v < 250 for v in others) >= 8:
+        both = any({1, 255} <= mask for mask in masks)
+        table[1], table[255] = 1, UNJUDGED if both else 1
+    elif soft and _spread(others):
         table[128:] = 1
     else:
         some = ", ".join(map(str, sorted(values)[:6])) + (", ..." if len(values) > 6 else "")
@@ -273,10 +320,10 @@ def _classes(folder: Path, root: Path) -> dict[int, str] | None:
     if path is None:
         return None
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(path.read_text(encoding="utf-8-sig"))
         named = enumerate(content) if isinstance(content, list) else ((int(k), v) for k, v in content.items())
         classes = {int(i): str(name) for i, name in named}
-    except (ValueError, AttributeError, OSError) as error:
+    except (ValueError, AttributeError, OSError, RecursionError) as error:
         raise Unusable(f'{path.relative_to(root)} is not {{"id": "name", ...}} ({error})') from None
     if any(not 0 <= i <= 255 for i in classes):
         raise Unusable(f"{path.relative_to(root)} has class ids outside 0..255")
@@ -289,35 +336,64 @@ def _classes(folder: Path, root: Path) -> dict[int, str] | None:
 def read_picture(path: Path) -> Picture:
     """(H, W, 3) uint8 RGB, turned as its rotation mark says. Unusable when it cannot be read."""
     with _open(path) as image:
-        return np.array(_loaded(ImageOps.exif_transpose(image)).convert("RGB"))
+        turned = ImageOps.exif_transpose(_loaded(image))
+        if turned.mode.startswith("I"):
+            # Pillow would cut 16 bits off at 255.
+            grey = np.asarray(turned).astype(np.float32)
+            values = np.rint(grey / 257 if grey.max(initial=0) > 255 else grey).clip(0, 255).astype(np.uint8)
+            return np.repeat(values[..., None], 3, axis=2)
+        return np.array(turned.convert("RGB"))
 
 
 def check_picture(path: Path) -> tuple[int, int]:
     """(height, width) of a picture that can be decoded to its end. Unusable otherwise."""
     with _open(path) as image:
         width, height = image.size
-        turned = image.getexif().get(0x0112, 1) >= 5
         # A JPEG decoded at an eighth is read to its end all the same, in a fraction of the time.
         image.draft("RGB", (1, 1))
-        _loaded(image)
+        turned = _loaded(image).getexif().get(0x0112, 1) >= 5
     return (width, height) if turned else (height, width)
 
 
-def read_mask(path: Path) -> NDArray[np.uint8]:
-    """(H, W) uint8 values as stored; a palette's indices, not its colours. Unusable when it is not such a mask."""
+def read_mask(path: Path, ids: bool = False) -> NDArray[np.uint8]:
+    """(H, W) uint8 values, turned as the file's rotation mark says; see the module's text for where they are.
+
+    `ids`: an indexed file holds class ids. Unusable when it is not such a mask.
+    """
     with _open(path) as image:
-        values = np.asarray(_loaded(image))
-    if values.dtype == np.bool_:
-        values = values.astype(np.uint8)
-    if values.ndim == 3:
-        if (values[..., :3] != values[..., :1]).any() and image.mode != "LA":
-            raise Unusable("is a colour picture; a mask has one channel")
-        values = values[..., 0]
-    if values.dtype != np.uint8:
-        if values.min() < 0 or values.max() > 255:
-            raise Unusable(f"holds values up to {values.max()}; a mask has 8 bits")
-        values = values.astype(np.uint8)
-    return values
+        turned = ImageOps.exif_transpose(_loaded(image))
+    if turned.mode == "P" and not (ids or _coloured(turned)):
+        turned = turned.convert("LA" if "transparency" in turned.info else "L")
+    if turned.mode in ("P", "1", "L") or turned.mode.startswith("I"):
+        values = np.asarray(turned)
+    else:
+        values = _grey(np.asarray(turned.convert("RGBA")))
+    if values.min() < 0 or values.max() > 255:
+        raise Unusable(f"holds values up to {values.max()}; a mask has 8 bits")
+    return values.astype(np.uint8)
+
+
+def _coloured(image: Image.Image) -> bool:
+    """Whether a palette's colours, those in use, are other than greys."""
+    used = np.unique(np.asarray(image))
+    palette = np.array(image.getpalette("RGB"), np.uint8).reshape(-1, 3)
+    return bool(np.ptp(palette[used[used < len(palette)]].astype(int), axis=1).any())
+
+
+def _grey(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """The mask in (H, W, 4) RGBA: in its colours, or in its alpha."""
+    colours, alpha = pixels[..., :3], pixels[..., 3]
+    seen = alpha > 0
+    if (colours[seen] != colours[seen][:, :1]).any():
+        raise Unusable("is a colour picture; a mask has one channel")
+    grey = np.where(seen, colours[..., 0], 0).astype(np.uint8)
+    if (alpha == 255).all():
+        return grey
+    if not seen.any() or (grey[seen] == grey[seen][0]).all() or np.array_equal(grey, alpha):
+        return alpha
+    if (alpha == alpha.flat[0]).all():
+        return grey
+    raise Unusable("holds one mask in its colours and another in its alpha")
 
 
 def _open(path: Path) -> Image.Image:
@@ -325,7 +401,9 @@ def _open(path: Path) -> Image.Image:
         if not path.stat().st_size:
             raise Unusable("is an empty file")
         return Image.open(path)
-    except (OSError, Image.DecompressionBombError) as error:
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        if isinstance(error, Unusable):
+            raise
         raise Unusable(f"cannot be read ({_reason(error)})") from None
 
 

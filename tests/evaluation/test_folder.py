@@ -191,14 +191,14 @@ def test_a_clip_may_have_classes_of_its_own(tmp_path):
     ],
 )
 def test_what_values_mean(values, soft, classes, expected):
-    table = meaning(values, soft, classes)
+    table = meaning([frozenset(values)], soft, classes)
     assert {value: table[value] for value in expected} == expected
 
 
 @pytest.mark.parametrize(("values", "soft"), [({0, 1, 2}, True), ({*range(21), 255}, True), (set(range(256)), False)])
 def test_class_ids_that_nobody_named_are_refused(values, soft):
     with pytest.raises(Unusable, match=r"class ids need a classes\.json"):
-        meaning(values, soft, None)
+        meaning([frozenset(values)], soft, None)
 
 
 def test_a_soft_mask_is_cut_in_its_middle(tmp_path):
@@ -241,3 +241,80 @@ def test_frames_are_read_when_their_turn_comes(tmp_path):
     found = read(tmp_path)
     put(tmp_path, "a", mask(255, 0))
     assert found.clips[0].label(0)[0, 0] == 1
+
+
+def save(folder, name, image):
+    """A mask in its own way beside a plain picture."""
+    put(folder, name, None, size=(image.height, image.width))
+    image.save(folder / "masks" / f"{name}.png")
+
+
+def transparent(colours, alpha):
+    return Image.fromarray(np.dstack([colours, colours, colours, alpha]), "RGBA")
+
+
+def test_an_indexed_mask_of_greys_is_its_greys_and_with_class_names_its_indices(tmp_path):
+    white_first = Image.fromarray(mask(1, 0), "P")
+    white_first.putpalette([255, 255, 255, 0, 0, 0])
+    save(tmp_path, "a", white_first)
+    assert labels(tmp_path) == {"a": [0, 1]}
+    (tmp_path / "classes.json").write_text('{"0": "background", "1": "person"}')
+    assert labels(tmp_path) == {"a": [1, 0]}
+
+
+def test_the_mask_of_a_transparent_file_is_what_varies(tmp_path):
+    white, solid, half = np.full_like(mask(0, 255), 255), np.full_like(mask(0, 255), 255), mask(0, 255)
+    save(tmp_path, "alpha", transparent(white, half))
+    save(tmp_path, "black_under_alpha", transparent(np.zeros_like(white), half))
+    save(tmp_path, "colours", transparent(half, solid))
+    save(tmp_path, "both", transparent(half, half))
+    assert labels(tmp_path) == {name: [0, 1] for name in ("alpha", "black_under_alpha", "both", "colours")}
+
+
+def test_two_masks_in_one_file_are_refused(tmp_path):
+    alpha = mask(255, 255)
+    alpha[:5] = 0
+    save(tmp_path, "a", transparent(mask(90, 200), alpha))
+    with pytest.raises(NothingLeft, match=r"colours and another in its alpha"):
+        read(tmp_path)
+
+
+def test_masks_of_0_and_1_beside_masks_of_0_and_255(tmp_path):
+    put(tmp_path, "a", mask(0, 1))
+    put(tmp_path, "b", mask(0, 255))
+    assert labels(tmp_path) == {"a": [0, 1], "b": [0, 1]}
+
+
+def test_a_soft_mask_among_hard_ones_is_judged_and_class_ids_among_them_are_left_out(tmp_path):
+    for name in "abc":
+        put(tmp_path, name, mask(0, 255, size=(40, 100)), size=(40, 100))
+    put(tmp_path, "hair", np.tile(np.linspace(0, 255, 100).astype(np.uint8), (40, 1)), size=(40, 100))
+    put(tmp_path, "ids", np.tile(np.arange(100, dtype=np.uint8) // 25, (40, 1)), size=(40, 100))
+    found = read(tmp_path)
+    assert sorted(clip.name for clip in found.clips) == ["a", "b", "c", "hair"]
+    assert found.problems == ["masks/ids.png: holds 4 values among masks of 0 and 255"]
+
+
+def test_16_bit_grey_pictures_keep_their_middle(tmp_path):
+    put(tmp_path, "a", mask(0, 255, size=(10, 12)), size=(10, 12))
+    Image.fromarray(np.full((10, 12), 128 * 257, np.uint16)).save(tmp_path / "images/a.png")
+    (tmp_path / "images/a.jpg").unlink()
+    picture, _ = read(tmp_path).clips[0].read(0)
+    assert (picture == 128).all()
+
+
+def test_names_are_the_same_however_a_system_writes_an_accent(tmp_path):
+    put(tmp_path, "Jos\u00e9", mask(0, 255))
+    (tmp_path / "masks/Jos\u00e9.png").rename(tmp_path / "masks/Jose\u0301.png")
+    assert labels(tmp_path) == {"Jos\u00e9": [0, 1]}
+
+
+def test_a_number_that_is_no_decimal_is_part_of_a_name(tmp_path):
+    put(tmp_path, "1\u00b23", mask(0, 255))
+    assert labels(tmp_path) == {"1\u00b23": [0, 1]}
+
+
+def test_class_names_with_a_byte_order_mark_and_people_in_the_plural(tmp_path):
+    put(tmp_path, "a", mask(3, 15))
+    (tmp_path / "classes.json").write_bytes(b'\xef\xbb\xbf{"3": "chair",\r\n"15": "People"}')
+    assert labels(tmp_path) == {"a": [0, 1]}
