@@ -1,0 +1,3 @@
+from converters.telemetry import switch_off
+
+switch_off()
