@@ -1,8 +1,8 @@
 """No runtime or converter that runs here calls home.
 
-ONNX Runtime otherwise starts a thread that sends usage events and keeps a device id in the user's cache folder; OpenVINO's
-converter and NNCF look hosts up and write a client id into `intel/` in the user's home. Neither asks. What is set here
-holds for this process and its children, and touches no file.
+ONNX Runtime otherwise starts a thread that sends usage events and keeps a device id in the user's cache folder;
+OpenVINO's converter and NNCF look hosts up and write a client id into `intel/` in the user's home. Neither asks. What
+is set here holds for this process and its children, and touches no file.
 """
 
 from __future__ import annotations

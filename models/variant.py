@@ -148,7 +148,7 @@ TRUNK = Variant(
 REFERENCE: dict[str, Variant] = _twelve(TRUNK, dense="dense-separable", plain="subpixel")
 """The twelve: squeeze 4, 16 or 32; skips or none; dense head or none."""
 
-LIVE = Variant(head="subpixel", entry="add", trunk="inverted", resolution=(224, 192))
+LIVE = Variant(head="subpixel", entry="add", trunk="inverted", resolution=(256, 240))
 """The recommended network. Why this trunk and these sizes: docs/experiments.md."""
 
 VARIANTS: dict[str, Variant] = {
@@ -192,7 +192,6 @@ them, and `match` where a pattern begins with try/; they are not in `VARIANTS`."
 
 
 FORMER: dict[str, Variant] = {
-    "live@7": replace(LIVE, resolution=(256, 240)),
     "live-best@7": replace(LIVE, resolution=(288, 288)),
 }
 """Former versions whose checkpoints are kept: `get` knows them by name and version; they are not in `VARIANTS`."""
