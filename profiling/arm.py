@@ -14,7 +14,7 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -98,10 +98,12 @@ def counts_of(models: Sequence[bytes], tell: Callable[[str], None]) -> list[int 
     return [found.get(model) for model in models]
 
 
+@lru_cache(maxsize=2)
 def untrained(variant: Variant, resolution: Resolution | None = None, precision: Precision = "fp32") -> bytes:
     """The TFLite file of `variant` with random weights, the same ones every time. ValueError for a wrong resolution.
 
-    int8 is calibrated on noise: good enough to be counted, and for nothing else.
+    int8 is calibrated on noise: good enough to be counted, and for nothing else. The last two files are kept, for who
+    counts one may want its size too.
     """
     os.environ["LITERT_TORCH_SHOW_PROGRESS"] = "n"
     import numpy as np
