@@ -4,7 +4,7 @@ NAME is a variant, which is converted to TFLite with its checkpoint, or a peer. 
 share of the reference's (LiteRT, one thread, in pairs in this process: training.ratio), its ARM instructions as a share
 of the reference's, where the emulator is installed, and by how many points of IOU it is ahead on each folder, with 95 %
 intervals paired by picture (give stills: frames of a clip would count as independent). Where an interval holds zero,
-the difference is not significant.
+the difference is not significant. `--json docs/measured.json` keeps times and points for `make docs`.
 """
 
 from __future__ import annotations
@@ -13,8 +13,10 @@ import argparse
 import sys
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -38,6 +40,8 @@ class Runner:
     fit: Fit = "stretch"
     path: Path | None = None
     """The TFLite file, where instructions are to be counted."""
+    key: str = ""
+    """`reports.measured.weights_key`; empty for a file that has no name here."""
 
 
 @dataclass(frozen=True)
@@ -63,13 +67,14 @@ def open_tflite(name: str, precision: Precision) -> Runner:
     from devices.open_model import open_model
     from models import checkpoint, peer
     from models.variant import VARIANTS
+    from reports.measured import weights_key
 
     if name not in VARIANTS:
         session, _ = open_model(name)
         known_peer = peer.read().get(name)
         if known_peer is None:
             return Runner(name, session, path=Path(name))
-        return Runner(name, session, known_peer.fit, fetch(known_peer))
+        return Runner(name, session, known_peer.fit, fetch(known_peer), weights_key(known_peer))
     path = checkpoint.find(name)
     if path is None:
         raise ValueError(f"{name} has no checkpoint")
@@ -80,7 +85,7 @@ def open_tflite(name: str, precision: Precision) -> Runner:
         raise ValueError(made.reason)
     if made.parity and made.parity.breach:
         print(f"training.against: {name}, {precision}: {made.parity.breach}", file=sys.stderr)
-    return Runner(name, converter("tflite").load(made.path, 1, precision), path=made.path)
+    return Runner(name, converter("tflite").load(made.path, 1, precision), path=made.path, key=weights_key(known))
 
 
 def shares(one: Path | None, reference: Path | None) -> tuple[float, ...]:
@@ -130,6 +135,41 @@ def markdown(reference: str, own: Sequence[float], found: Sequence[Standing], pr
     return "\n".join(lines)
 
 
+def records(
+    runners: Sequence[Runner],
+    reference: Runner,
+    found: Sequence[Standing],
+    precision: Precision,
+    processor: str,
+    day: str,
+) -> list[dict[str, Any]]:
+    """Entries of docs/measured.json (reports.measured), of what has a name alone; points are positive when ahead."""
+    return [
+        {
+            "network": one.name,
+            "key": runner.key,
+            "reference": reference.name,
+            "reference_key": reference.key,
+            "precision": precision,
+            "processor": processor,
+            "date": day,
+            **asdict(one.time),
+            "points": [
+                {
+                    "data": lost.data,
+                    "images": lost.images,
+                    "points": -lost.points,
+                    "low": -lost.interval[1],
+                    "high": -lost.interval[0],
+                }
+                for lost in one.losses
+            ],
+        }
+        for runner, one in zip(runners, found, strict=True)
+        if runner.key and reference.key
+    ]
+
+
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("names", nargs="+", metavar="NAME")
@@ -140,12 +180,14 @@ def main(arguments: list[str] | None = None) -> int:
         "--precision", choices=("fp32", "int8"), default="fp32", help="of variants; peers have their own"
     )
     parser.add_argument("--pairs", type=int, default=PAIRS, help="%(default)s of them for each network's time")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="keep times and points there: docs/measured.json")
     options = parser.parse_args(arguments)
     from filelock import FileLock
 
     from converters import processor
     from devices.desktop import environment
     from evaluation import folder
+    from reports import measured
     from training.evaluation import held_out
 
     try:
@@ -159,7 +201,14 @@ def main(arguments: list[str] | None = None) -> int:
     except ValueError as error:
         print(f"training.against: {error}", file=sys.stderr)
         return 2
-    print(markdown(options.reference, own, found, processor.here().label))
+    here = processor.here().label
+    print(markdown(options.reference, own, found, here))
+    if options.json:
+        today = datetime.now(UTC).date().isoformat()
+        kept = records(runners, reference, found, options.precision, here, today)
+        measured.add_times(kept, options.json)
+        if len(kept) < len(found):
+            print("training.against: files that have no name here are not kept.", file=sys.stderr)
     return 0
 
 

@@ -65,6 +65,34 @@ def test_the_table_says_plus_for_ahead():
     assert "| not counted |" in markdown("peer", [90.0], [replace(ahead, instructions=())], "Made-up CPU")
 
 
+def test_what_is_kept_has_the_keys_of_both_networks():
+    time = Ratio(0.5, 0.4, 0.6, 10, 3.0)
+    ahead = Standing("live", time, (Loss("live", "faces", 3, 90.0, 91.0, (-1.5, -0.5)),))
+    runners = [Runner("live", Left(16), key="of live"), Runner("x.tflite", Left(16))]
+    reference = Runner("mediapipe-selfie", Left(16), key="of its file")
+    kept = against.records(
+        runners, reference, [ahead, replace(ahead, name="x.tflite")], "fp32", "Made-up CPU", "2026-01-02"
+    )
+    assert kept == [
+        {
+            "network": "live",
+            "key": "of live",
+            "reference": "mediapipe-selfie",
+            "reference_key": "of its file",
+            "precision": "fp32",
+            "processor": "Made-up CPU",
+            "date": "2026-01-02",
+            "median": 0.5,
+            "low": 0.4,
+            "high": 0.6,
+            "pairs": 10,
+            "reference_ms": 3.0,
+            "points": [{"data": "faces", "images": 3, "points": 1.0, "low": 0.5, "high": 1.5}],
+        }
+    ]
+    assert against.records(runners, replace(reference, key=""), [ahead, ahead], "fp32", "Made-up CPU", "") == []
+
+
 def test_instructions_are_a_share_of_the_references(qemu: str, tmp_path):
     from devices.estimate.graph import Graph
 
