@@ -12,7 +12,7 @@ DEV := $(VENV)/.dev
 LINT := $(VENV)/.lint
 
 .DEFAULT_GOAL := help
-.PHONY: help setup bench test test-slow benchmarks lint fresh-root clean gpu-training gpu-pace
+.PHONY: help setup bench test test-slow benchmarks docs docs-measure lint fresh-root clean gpu-training gpu-pace
 
 help: ## say what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | column -t -s $$'\t'
@@ -55,6 +55,12 @@ test-slow: $(DEV) ## every test, the long ones too
 
 benchmarks: $(DEV) ## the suites that measure this project itself
 	$(RUN) -m pytest -m benchmark $(TESTS)
+
+docs: $(CORE) ## write the tables of results in README.md and docs/; ROWS=results draws the picture of the page (Chromium)
+	$(RUN) -m reports.docs write $(if $(ROWS),--rows "$(ROWS)")
+
+docs-measure: $(CORE) ## count the ARM instructions that these tables lack (scripts/install-tools.sh; a minute a network)
+	$(RUN) -m reports.docs measure
 
 # On a machine that has PyTorch, NumPy, OpenCV and safetensors, and no internet: docs/gpu-training.md. RATES=anneal is for
 # the last call of a run.
