@@ -173,7 +173,7 @@ def test_a_dry_run_tells_the_plan_and_touches_nothing(here: Here, weights: Path,
     assert plan["without_checkpoint"] == ["s4-skip-plain"]
     assert plan["seconds"]["measuring"] > 0
     words = bench(*asked).stdout
-    assert "s16-skip-plain/onnx/fp32/256x256/desktop/cpu1" in words
+    assert "s16-skip-plain/onnx/fp32/224x192/desktop/cpu1" in words
     assert re.search(r"4 artifacts to convert, about [\d.]+ min", words)
     assert not out.exists()
 

@@ -90,7 +90,7 @@ def check(result: Result, job: Job, footage: Footage, close: float = 1e-5) -> No
     assert np.abs(predict(session, frames, job.sequences, prev="empty") - here).max() > 100 * close, "not fed back"
     there = score(result.masks, footage)
     assert there.iou == pytest.approx(score(here, footage).iou, abs=1e-3)
-    assert there.iou > 0.7
+    assert there.iou > 0.6
 
 
 def test_the_real_adb_pushes_runs_and_pulls(
