@@ -45,15 +45,15 @@ __all__ = ["adb_server", "harness", "link", "make_phone", "open_browser", "packa
 
 NAME = "s16-skip-plain"
 WEIGHTS = checkpoint.FOLDER / f"{NAME}.safetensors"
-SIZE = (128, 128)
-"""Half of what it was trained for: a frame under an emulator takes a quarter of the time."""
+SIZE = (160, 160)
+"""Less than what it was trained for, so that a frame under an emulator takes less time."""
 
 Ask = Callable[..., Job]
 
 
 @pytest.fixture(scope="module")
 def footage() -> Footage:
-    """The beginning of a clip, and a still: of the sample, what the network finds at half its size."""
+    """The beginning of a clip, and a still: of the sample, what the network finds at `SIZE`."""
     sample = embedded()
     clips = {clip.name: clip for clip in sample.clips}
     walk = replace(clips["walk"], frame_names=clips["walk"].frame_names[:2])
@@ -90,7 +90,7 @@ def check(result: Result, job: Job, footage: Footage, close: float = 1e-5) -> No
     assert np.abs(predict(session, frames, job.sequences, prev="empty") - here).max() > 100 * close, "not fed back"
     there = score(result.masks, footage)
     assert there.iou == pytest.approx(score(here, footage).iou, abs=1e-3)
-    assert there.iou > 0.6
+    assert there.iou > 0.7
 
 
 def test_the_real_adb_pushes_runs_and_pulls(
@@ -116,7 +116,7 @@ def test_the_emulator_counts_the_same_instructions_every_time(
     count = Arm64Emulator().run(last).instructions_per_frame
     assert count == result.instructions_per_frame
     assert count
-    assert count > 5_000_000
+    assert count > 10_000_000
 
 
 def test_libimobiledevice_pushes_starts_and_pulls(link: Libimobiledevice, ask: Ask, footage: Footage) -> None:
