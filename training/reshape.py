@@ -59,8 +59,10 @@ def fewer(convolution: nn.Conv2d, count: int, seen: Statistics | None) -> tuple[
     assert bias is not None
     if count == convolution.in_channels:
         return weight, bias, list(range(count))
-    if seen is None:
-        kept = sorted(weight.flatten(1).norm(dim=0).topk(count).indices.tolist())
+    norms = weight.flatten(1).norm(dim=0)
+    # Where no more inputs than that are read, these are exact, which a fit is only up to its ridge.
+    if seen is None or norms.count_nonzero() <= count:
+        kept = sorted(norms.topk(count).indices.tolist())
         return weight[:, kept], bias, kept
     mean, covariance = seen
     kernel = weight.double().flatten(2)
