@@ -179,7 +179,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 f"left {_clock((steps - step) / pace)}"
             )
         if finished and rank == 0:
-            # Before the evaluation: whoever ends the process in time may not wait for it.
+            # Written before the evaluation, so that a time limit that cuts the evaluation loses no weights.
             for learner in learners:
                 _write(learner, data, world, done, round(seconds + now - started))
         if due or finished:

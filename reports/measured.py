@@ -2,9 +2,9 @@
 
 {"counts": {KEY: count}, "times": [time], "pictures": {PATH: stamp}}
 
-A count belongs to a network's shape (`shape_key`), for in float32 the weights play no part in it; a time and the points
-of IOU beside it belong to a network's weights (`weights_key`). Whoever shows a figure looks it up by the key of today's
-network: an entry of another one is never shown.
+A count is stored by the network's shape (`shape_key`), because in float32 it does not depend on the weights. A time, and
+the IOU difference beside it, is stored by the weights (`weights_key`). A figure is shown only where its key is that of
+the shipped network.
 """
 
 from __future__ import annotations

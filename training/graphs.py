@@ -35,7 +35,7 @@ class Graphs:
     def step(self, lesson: Lesson, rate: float, number: int) -> None:
         """One step of all learners at `rate`; `number` counts steps from the run's first.
 
-        It goes on when this returns, so that the next batch is prepared beside it: `settle` before weights are read.
+        The GPU is still at work when this returns. Call `settle` before reading weights.
         """
         self.settle()
         for resolution in {learner.resolution for learner in self._learners}:

@@ -24,11 +24,11 @@ def row(variant: str = "s16-skip-dense", format: str = "tflite", precision: str 
     config = get(variant)
     random = np.random.default_rng(_seed(variant, precision))
     pictures = np.random.default_rng(7).normal(0, 0.02, len(PICTURES))
-    level = 0.952 - (0 if config.skips else 0.03) + (0.006 if config.head == "dense" else 0)
+    level = 0.952 - (0 if config.skips else 0.03) + (0.006 if config.head == "dense-separable" else 0)
     level -= {4: 0, 16: 0.003, 32: 0.008}[config.squeeze] + (0.012 if precision == "int8" else 0)
     ious = np.clip(level + pictures + random.normal(0, 0.002, len(PICTURES)), 0, 1)
     edges = ious - 0.1
-    ms = {4: 7.5, 16: 5.0, 32: 4.5}[config.squeeze] * SPEED[format] + (9.0 if config.head == "dense" else 0)
+    ms = {4: 7.5, 16: 5.0, 32: 4.5}[config.squeeze] * SPEED[format] + (9.0 if config.head == "dense-separable" else 0)
     ms *= (1 if config.skips else 0.95) * {"fp32": 1, "fp16": 1.02, "int8": 0.6}[precision]
     noise = np.abs(random.standard_t(3, 128)) * 0.02
     model = ms * (1 + noise)
