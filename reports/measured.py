@@ -2,9 +2,9 @@
 
 {"counts": {KEY: count}, "times": [time], "pictures": {PATH: stamp}}
 
-A count is stored by the network's shape (`shape_key`), because in float32 it does not depend on the weights. A time, and
-the IOU difference beside it, is stored by the weights (`weights_key`). A figure is shown only where its key is that of
-the shipped network.
+A count is stored by the network's shape (`shape_key`), because in float32 it does not depend on the weights. A time,
+and the IOU difference beside it, is stored by the weights (`weights_key`). A figure is shown only where its key is that
+of the shipped network.
 """
 
 from __future__ import annotations
