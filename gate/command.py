@@ -34,7 +34,7 @@ class Asked:
     baseline_artifact: Path | None
     candidate_artifact: Path | None
     runtime: str | None
-    cells: Path
+    configurations: Path
     max_slowdown: float | None
     seconds: float = SECONDS
     clock_advises: bool = False
@@ -100,12 +100,12 @@ def self_test(
     else:
         missed = selftest.real(variant, format, weights[variant], real, out, neighbour, seconds, minutes)
     for sentence in missed:
-        print(f"Not reached: {sentence}.")
+        print(f"Target missed: {sentence}.")
     return 1 if missed else 0
 
 
 def _declared(asked: Asked) -> list[GateCase]:
-    cases = read(asked.cells)
+    cases = read(asked.configurations)
     if asked.max_slowdown is None:
         return cases
     return [replace(case, tolerance=replace(case.tolerance, slowdown=asked.max_slowdown)) for case in cases]

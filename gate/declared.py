@@ -14,7 +14,7 @@ from devices.select import names
 from models.variant import Resolution, get
 
 KEYS = {"variant", "format", "precision", "device", "resolution", "threads", "tolerance"}
-"""What a [[cell]] of gate.toml may say."""
+"""Keys of a [[configuration]] in gate.toml; the former name of the table, [[cell]], is still read."""
 
 
 @dataclass(frozen=True)
@@ -48,20 +48,20 @@ def read(path: Path) -> list[GateCase]:
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from None
     if not cells:
-        raise ValueError(f"{path}: declares no cell, and a gate of no cells would pass whatever happens")
+        raise ValueError(f"{path}: declares no configuration, and an empty gate would always pass")
     return cells
 
 
 def parse(values: Mapping[str, Any]) -> list[GateCase]:
     """The cells of a parsed gate.toml, each cell's own tolerances over the common ones."""
-    _known(values, {"tolerance", "cell"}, "the file")
+    _known(values, {"tolerance", "configuration", "cell"}, "the file")
     common = tolerance(values.get("tolerance", {}), Tolerance())
-    listed = values.get("cell", [])
-    if not isinstance(listed, list):
-        raise ValueError("a cell begins with [[cell]], in two pairs of brackets")
-    cells = [_cell(cell, common) for cell in listed]
+    listed, former = values.get("configuration", []), values.get("cell", [])
+    if not (isinstance(listed, list) and isinstance(former, list)):
+        raise ValueError("a configuration begins with [[configuration]], in two pairs of brackets")
+    cells = [_cell(cell, common) for cell in [*listed, *former]]
     if len({case.config for case in cells}) < len(cells):
-        raise ValueError("a cell is declared twice")
+        raise ValueError("a configuration is declared twice")
     return cells
 
 
@@ -97,10 +97,10 @@ def points(value: object) -> float:
 
 def _cell(values: Mapping[str, Any], common: Tolerance) -> GateCase:
     if not isinstance(values, dict):
-        raise ValueError(f"a cell is a table under [[cell]], not {values!r}")
-    _known(values, KEYS, "a cell")
+        raise ValueError(f"a configuration is a table under [[configuration]], not {values!r}")
+    _known(values, KEYS, "a configuration")
     if absent := [name for name in ("variant", "format") if name not in values]:
-        raise ValueError(f"a cell lacks its {absent[0]}")
+        raise ValueError(f"a configuration lacks its {absent[0]}")
     if values["format"] not in FORMATS:
         raise ValueError(f"{values['format']!r} is none of {', '.join(FORMATS)}")
     if values.get("precision", "fp32") not in PRECISIONS:

@@ -70,7 +70,7 @@ def _cell(values: Mapping[str, Any]) -> CellVerdict:
 def markdown(result: Result) -> str:
     """A table a reviewer takes in at a glance, the worst cells first open and the rest folded."""
     lines = [f"### {_MARK[result.outcome]} FPS gate, {headline(result)}", ""]
-    lines += ["| | cell | frame time | interval | tolerance | blocks |", "|---|---|---|---|---|---|"]
+    lines += ["| | configuration | frame time | interval | tolerance | blocks |", "|---|---|---|---|---|---|"]
     for cell in result.cells:
         name = f"{_MARK[cell.outcome]} | `{cell.cell}`"
         if cell.speed and (found := cell.speed.estimate):

@@ -156,7 +156,7 @@ def _runner(device: str) -> Runner:
         raise CellFailed(f"{device} is not attached. {found.looked_for} {found.advice}".rstrip("."))
     runner = found.runner()
     if isinstance(runner, Fleet):
-        raise CellFailed(f"{device} is whatever device comes: it cannot be compared with itself before")
+        raise CellFailed(f"{device} is a different phone each time: a baseline and a candidate need the same one")
     return runner
 
 
@@ -245,7 +245,8 @@ def _seen(ready: _Ready, looked: Looked, footage: Footage) -> list[Finding]:
 
     before, now = (looked.placement[arm] for arm in (BASELINE, CANDIDATE))
     if before.get("runtime") != now.get("runtime"):
-        raise CellFailed(f"the arms were run by different runtimes, {before.get('runtime')} and {now.get('runtime')}")
+        names = f"{before.get('runtime')} and {now.get('runtime')}"
+        raise CellFailed(f"baseline and candidate ran in different runtimes, {names}")
     old, new = (score(looked.masks[arm], footage) for arm in (BASELINE, CANDIDATE))
     return [clockless.placement(before, now), *clockless.accuracy(old, new, ready.asked.tolerance)]
 
@@ -264,10 +265,10 @@ def _judge(measured: Sequence[_Measured], seconds: float, say: Say, clock_advise
             outcome = decision.decide(known[name], fail_at=0.0)
             speed = Speed(tolerance, outcome, m.blocks, (), m.seconds, m.hazards, clock_advises)
             if slower[name]:
-                say(f"{name}, again in fresh processes")
+                say(f"{name}, again in new processes")
                 speed, reason = _confirm(m, speed, seconds - m.seconds)
         elif name in estimates:
-            reason = f"only {len(effects(m.blocks)[0])} whole blocks were measured"
+            reason = f"only {len(effects(m.blocks)[0])} complete blocks were measured"
         verdicts[name] = CellVerdict(name, m.findings, speed, reason=reason)
     return verdicts
 
@@ -288,7 +289,7 @@ def _confirm(m: _Measured, speed: Speed, seconds: float) -> tuple[Speed | None, 
             with m.ready.pair(again=1 + len(fresh)) as pair:
                 fresh.append(tuple(_as_many(pair, decision.again(len(m.blocks)), end)))
         except CellFailed as failure:
-            return None, f"a regression was seen and could not be confirmed: {str(failure).removesuffix('.')}"
+            return None, f"a regression was measured and could not be confirmed: {str(failure).removesuffix('.')}"
         leaning.append(decision.leans(*effects(fresh[-1]), speed.tolerance))
     speed = replace(speed, fresh=tuple(fresh), seconds=speed.seconds + time.monotonic() - start)
     assert speed.estimate

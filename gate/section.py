@@ -64,7 +64,7 @@ def sections(dirs: Sequence[Path]) -> tuple[list[Section], list[str]]:
         try:
             found.append(section(output.from_json(path.read_text(encoding="utf-8"))))
         except (ValueError, KeyError, TypeError):
-            words.append(f"{path}: not the whole result of a gate; it is left out")
+            words.append(f"{path}: not a complete result of a gate; the page omits it")
     return found, words
 
 
@@ -98,8 +98,8 @@ def chart(name: str, speed: Speed) -> str:
     changes = [100 * math.expm1(d) for d in effects]
     found = speed.estimate
     for number, (change, moved, used) in enumerate(zip(changes, control, speed.used, strict=True), start=1):
-        left_out = "" if used else "; left out, as the control moved more than it does"
-        says = f"block {number}: {change:+.1f} %, control moved by {100 * math.expm1(moved):.1f} %{left_out}"
+        left_out = "" if used else "; excluded, as the control varied more than usual"
+        says = f"block {number}: {change:+.1f} %, control changed by {100 * math.expm1(moved):.1f} %{left_out}"
         fill = colour if used else PAPER
         ax.plot([number], [change], "o", mfc=fill, mec=colour, markersize=5, zorder=3, gid=drawing.tip(says))
     ax.axhline(0, color=FAINT, linewidth=0.8)

@@ -119,7 +119,7 @@ def headline(result: Result) -> str:
     """The whole gate in one sentence."""
     count = {o: sum(cell.outcome is o for cell in result.cells) for o in WORST_FIRST}
     parts = [f"{n} {_SAID[o]}" for o, n in count.items() if n]
-    counted = ", ".join(parts) or "no cell is declared"
+    counted = ", ".join(parts) or "no configuration is declared"
     return f"{_WORD[result.outcome]}: {counted}, {result.candidate} against {result.baseline}"
 
 
@@ -132,7 +132,7 @@ _WORD = {
 _SAID = {
     Outcome.PASS: "passed",
     Outcome.FAIL: "regressed",
-    Outcome.INCONCLUSIVE: "left in doubt",
+    Outcome.INCONCLUSIVE: "inconclusive",
     Outcome.NOT_MEASURED: "not measured",
 }
 
@@ -142,7 +142,7 @@ def words(cell: CellVerdict) -> list[str]:
     said = [f"NOT MEASURED; {cell.reason}."] if cell.reason else []
     if cell.equal:
         said.append(
-            "PASS without measuring; both arms are the same artifact, run by the same runtime on the same unit."
+            "PASS without measuring; baseline and candidate are the same artifact, in the same runtime on the same unit."
         )
     lines: list[tuple[Outcome | None, str]] = []
     if cell.speed:
@@ -157,24 +157,27 @@ def speed_words(speed: Speed) -> str:
     """The ratio, its interval, the tolerance, the blocks, and what could have been seen."""
     found, tolerance = speed.estimate, percent(speed.tolerance)
     if speed.outcome is Outcome.NOT_MEASURED or found is None:
-        return f"NOT MEASURED; {len(speed.effects[0])} whole blocks, and {FIRST} are the fewest that say anything."
+        return f"NOT MEASURED; {len(speed.effects[0])} complete blocks, and a verdict needs at least {FIRST}."
     ratio = _change(found.effect)
     times = [of_blocks.median_ms(speed.blocks, arm) for arm in (BASELINE, CANDIDATE)]
     frames = f"median frame {times[0]:.2f} ms before, {times[1]:.2f} ms now; " if all(times) else ""
     interval = f"between {_change(found.low)} and {_change(found.high)}"
     basis = f"{found.used} of {found.blocks} blocks, {speed.seconds:.0f} s"
     if speed.outcome is Outcome.PASS:
-        seen = f"a slow-down of {percent(max(math.expm1(found.high), 0))} or more would have been seen"
+        seen = f"a slow-down of {percent(max(math.expm1(found.high), 0))} or more would have been detected"
         return f"PASS; {seen}. Frame time {ratio}, {interval}, tolerance {tolerance} ({frames}{basis})."
     if speed.outcome is Outcome.FAIL:
-        again = f", and {len(speed.fresh)} fresh processes found it again" if speed.fresh else ""
+        again = f", and {len(speed.fresh)} new processes confirmed it" if speed.fresh else ""
         beyond = f"which is beyond the tolerance of {tolerance}{again}"
         return f"FAIL; frame time {ratio}, {interval}, {beyond} ({frames}{basis})."
     if math.isinf(found.low):
         could = "too few valid blocks for any interval"
     else:
-        could = f"with blocks this noisy only a slow-down of {percent(seeable(found, speed.tolerance))} or more is seen"
-    twice = " A first process was over the tolerance; a fresh one did not confirm it." if speed.fresh else ""
+        could = (
+            "with blocks this noisy the minimum detectable effect is a slow-down of "
+            f"{percent(seeable(found, speed.tolerance))}"
+        )
+    twice = " The first process was over the tolerance; a new process did not confirm it." if speed.fresh else ""
     return f"INCONCLUSIVE; {could}. Frame time {ratio}, {interval}, tolerance {tolerance} ({frames}{basis}).{twice}"
 
 

@@ -39,7 +39,7 @@ from reports.summary import EVIDENCE, RUNTIMES, Scope, Summary, newest, summarie
 if TYPE_CHECKING:
     from jinja2 import Environment
 
-TITLE = "Which network to ship"
+TITLE = "Segmentation benchmark"
 TEMPLATES = Path(__file__).parent / "templates"
 
 
@@ -323,9 +323,9 @@ def _between(done: Sequence[Summary]) -> str:
     if not apart:
         return ""
     return (
-        f"{plural(len(apart), 'cell')} measured in several runs: from run to run the median frame time moved by "
-        f"{apart[len(apart) // 2]:.0f} % in the middle cell and {apart[-1]:.0f} % at most. A smaller difference "
-        "between two cells is not one to rely on."
+        f"{plural(len(apart), 'configuration')} measured in several runs: from run to run the median frame time "
+        f"changed by {apart[len(apart) // 2]:.0f} % in the median configuration and {apart[-1]:.0f} % at most. Do not rely on a "
+        "smaller difference between two configurations."
     )
 
 
@@ -374,28 +374,28 @@ def _blanks(seen: Sequence[Summary]) -> list[str]:
     emulated = Counter(s.runtime for s in seen if s.ok and s.row.evidence == "emulated")
     for runtime, count in emulated.items():
         told.append(
-            f"Speed of {plural(count, f'{runtime} cell')}: emulated, which gives the masks that the runtime would "
-            "give, and no time. They are on no chart of speed."
+            f"Speed of {plural(count, f'{runtime} configuration')}: emulated, correct masks without times. "
+            "They are on no chart of speed."
         )
     if estimated := sum(s.ok and s.row.evidence == "estimated" for s in seen):
-        told.append(f"Anything of {plural(estimated, 'cell')} that a model estimated: no device ran them.")
+        told.append(f"{plural(estimated, 'configuration')} that a model estimated: no device ran them.")
     if failed := sum(not s.ok for s in seen):
-        told.append(f"{plural(failed, 'cell')} that failed; the reasons are above.")
+        told.append(f"{plural(failed, 'configuration')} that failed; the reasons are above.")
     if lame := [s.name for s in seen if s.measured and (s.model is None or s.iou is None)]:
-        told.append(f"Speed or IOU of {', '.join(lame)}: without both, a cell is not on the Pareto charts.")
+        told.append(f"Speed or IOU of {', '.join(lame)}: without both, a configuration is not on the Pareto charts.")
     for device in dict.fromkeys(s.row.device for s in seen):
         there = [s.row for s in seen if s.row.device == device]
         if absent := [v for v in REFERENCE if v not in {r.variant for r in there}]:
-            told.append(f"{', '.join(absent)}: no cell on {device}.")
+            told.append(f"{', '.join(absent)}: no configuration on {device}.")
         if formats := [RUNTIMES[f] for f in RUNTIMES if f not in {r.format for r in there}]:
-            told.append(f"{', '.join(formats)}: no cell on {device}.")
+            told.append(f"{', '.join(formats)}: no configuration on {device}.")
         if units := [u.upper() for u in ("gpu", "npu") if u not in {r.unit for r in there}]:
             told.append(f"{' and '.join(units)} of {device}.")
     cells = Counter((s.row.device, s.row.cell) for s in seen if s.measured)
     if cells and max(cells.values()) == 1:
-        told.append("How far a figure moves from one run to the next: every cell was measured in one run.")
-    told.append("Sustained speed, the one after minutes of work, when a phone is warm; and energy.")
-    told.append("Any device that is not named here. A speed, and a ranking by speed, does not carry over.")
+        told.append("Variation from run to run: every configuration was measured in one run.")
+    told.append("Sustained speed, after minutes of load, when a phone is warm; and energy.")
+    told.append("Any device that is not named here. A speed, and a ranking by speed, holds for one device only.")
     return told
 
 

@@ -141,9 +141,9 @@ def pareto(
     def mark(point: Point) -> Mark:
         s = point.summary
         assert s.model is not None
-        verdict = "on the front" if point.on_front else f"beaten by {point.dominator.name}" if point.dominator else ""
+        verdict = f"dominated by {point.dominator.name}" if point.dominator else "on the Pareto front"
         says = f"{point.fps:.0f} FPS, IOU {point.iou:.1f} %"
-        says = f"{s.name}, a peer: {says}" if s.peer else f"{s.name}: {says}; {verdict}"
+        says = f"{s.name}, a reference model: {says}" if s.peer else f"{s.name}: {says}; {verdict}"
         return Mark(s, point.fps, point.iou, point.on_front, says, s.model.fps_ci)
 
     chart = Chart(name, width, height)
@@ -152,7 +152,7 @@ def pareto(
         chart.axes.axvline(30, color=FAINT, linewidth=1, linestyle=":")
     chart.axes.set_xlabel("model FPS (log scale) →")
     count = sum(map(len, groups))
-    return chart.svg(f"IOU against frames a second for {count} cells; {best} are on the Pareto front.")
+    return chart.svg(f"IOU against frames a second for {count} configurations; {best} are on the Pareto front.")
 
 
 def counted(name: str, tallies: Sequence[Tally], peers: Sequence[Tally], limits: Limits, what: str) -> str:
@@ -160,9 +160,9 @@ def counted(name: str, tallies: Sequence[Tally], peers: Sequence[Tally], limits:
 
     def mark(tally: Tally) -> Mark:
         s = tally.summary
-        verdict = f"dominated by {tally.dominator.name}" if tally.dominator else "on the front"
+        verdict = f"dominated by {tally.dominator.name}" if tally.dominator else "on the Pareto front"
         says = f"{tally.instructions:.1f} M instructions, IOU {tally.iou:.1f} %"
-        says = f"{s.name}, a peer: {says}" if s.peer else f"{s.name}: {says}; {verdict}"
+        says = f"{s.name}, a reference model: {says}" if s.peer else f"{s.name}: {says}; {verdict}"
         return Mark(s, tally.instructions, tally.iou, tally.dominator is None, says)
 
     chart = Chart(name, WIDTH, 400)
@@ -261,7 +261,7 @@ def latency(name: str, summaries: Sequence[Summary], longest: float) -> str:
     if longest > FRAME_MS * 0.8:
         ax.axvline(FRAME_MS, color=FAINT, linewidth=1, linestyle=":")
     ax.set_xlabel("← milliseconds a frame, model alone")
-    return chart.svg(f"Distribution of frame times of {len(summaries)} cells.")
+    return chart.svg(f"Distribution of frame times of {len(summaries)} configurations.")
 
 
 def _p10(ns: Sequence[int]) -> float:

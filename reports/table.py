@@ -38,7 +38,7 @@ def _table(kind: str, found: Sequence[Summary], best: Collection[int], several: 
     from rich.text import Text
 
     columns: dict[str, Callable[[Summary], str]] = {
-        "network": lambda s: s.row.variant + (" (speed only)" if s.speed_only else " (peer)" if s.peer else ""),
+        "network": lambda s: s.row.variant + (" (speed only)" if s.speed_only else " (reference)" if s.peer else ""),
         "runtime": lambda s: s.runtime,
         "precision": lambda s: s.row.precision,
     }

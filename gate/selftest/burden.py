@@ -65,7 +65,7 @@ def convert(checkpoint: Path, format: str, resolution: Resolution, width: int, f
     command = [sys.executable, "-m", "gate.selftest.burden", *map(str, words)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, errors="replace", check=False)
     if done.returncode:
-        raise ValueError(f"no artifact with a burden can be made: {last_line(done.stderr)}")
+        raise ValueError(f"no artifact with a synthetic slow-down can be made: {last_line(done.stderr)}")
     return out
 
 

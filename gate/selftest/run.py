@@ -42,8 +42,8 @@ def simulated(gates: int = GATES, seed: int = 0, say: Say = tell) -> list[str]:
     """Print a table of simulated gates; return what was aimed at and not reached, in sentences."""
     say(f"Simulated: {gates} gates a line, tolerance {TOLERANCE:.0%}, at most {MOST} blocks in each process.")
     missed = []
-    for heading, machines in (("the settings were chosen on them", MACHINES), ("held out", HELD_OUT)):
-        say(f"{f'machines: {heading}':44}{'slow-down':>10}{'FAIL':>9}{'PASS':>9}{'doubt':>9}{'blocks':>8}")
+    for heading, machines in (("tuned on", MACHINES), ("held out", HELD_OUT)):
+        say(f"{f'machines: {heading}':44}{'slow-down':>10}{'FAIL':>9}{'PASS':>9}{'unclear':>9}{'blocks':>8}")
         for machine in machines:
             for slowdown in SLOWDOWNS:
                 found = simulate.gate(machine, slowdown, TOLERANCE, gates, seed)
@@ -62,12 +62,14 @@ def shortfalls(found: Tally, caught: float | None) -> list[str]:
     not aimed at, or they would come to decide the settings too.
     """
     if found.slowdown == 0 and found.failed > FALSE_ALARMS:
-        return [f"{found.machine}: {found.failed:.1%} false alarms, and {FALSE_ALARMS:.0%} is the aim"]
+        return [f"{found.machine}: {found.failed:.1%} false alarms, and the target is at most {FALSE_ALARMS:.0%}"]
     if found.slowdown == SLOWDOWN and caught is not None:
         if found.passed > FALSE_ALARMS:
-            return [f"{found.machine}: {found.passed:.1%} of +{SLOWDOWN:.0%} passed, and {FALSE_ALARMS:.0%} is the aim"]
+            return [
+                f"{found.machine}: {found.passed:.1%} of +{SLOWDOWN:.0%} passed, the target is at most {FALSE_ALARMS:.0%}"
+            ]
         if found.failed < caught:
-            return [f"{found.machine}: {found.failed:.1%} of +{SLOWDOWN:.0%} caught, and {caught:.0%} is the aim"]
+            return [f"{found.machine}: {found.failed:.1%} of +{SLOWDOWN:.0%} detected, and the target is {caught:.0%}"]
     return []
 
 
@@ -108,7 +110,7 @@ def real(
     with _neighbour(neighbour), tempfile.TemporaryDirectory(prefix="gate-") as frames:
         for arm, index in trials.left(mine, gates):
             if time.monotonic() >= end:
-                say(f"The {minutes:g} minutes are over; the same command goes on.")
+                say(f"The {minutes:g} minutes are over; the same command resumes.")
                 break
             assert slower
             asked = Comparison(config, plain, plain if arm == EQUAL else slower.arm, Tolerance(slowdown=TOLERANCE))

@@ -112,8 +112,8 @@ def _kind(trials: Sequence[Trial]) -> str:
     return (
         f"{where}, {what}: {len(trials)} gate{'s' * (len(trials) > 1)}, "
         f"{count[Outcome.FAIL]} FAIL ({count[Outcome.FAIL] / len(trials):.1%}, 95 % interval {low:.1%} to {high:.1%}), "
-        f"{count[Outcome.PASS]} PASS, {count[Outcome.INCONCLUSIVE]} in doubt, "
-        f"{count[Outcome.NOT_MEASURED]} not measured; {statistics.median(seconds):.1f} s a cell in the median, "
+        f"{count[Outcome.PASS]} PASS, {count[Outcome.INCONCLUSIVE]} inconclusive, "
+        f"{count[Outcome.NOT_MEASURED]} not measured; {statistics.median(seconds):.1f} s a gate in the median, "
         f"{max(seconds):.1f} s at most"
     )
 
@@ -122,7 +122,7 @@ def _slowed(trials: Sequence[Trial]) -> str:
     shown = median_shown(trials)
     itself = f", {shown:.1%} in the median of what these gates measured" if shown is not None else ""
     calibrated = f"slowed down by {trials[0].injected or 0:.1%} when it was calibrated"
-    return f"{calibrated}{itself} (burden {trials[0].burden[:8]})"
+    return f"{calibrated}{itself} (synthetic slow-down {trials[0].burden[:8]})"
 
 
 def median_shown(trials: Sequence[Trial]) -> float | None:
@@ -144,12 +144,12 @@ def shortfalls(trials: Sequence[Trial]) -> list[str]:
     share = {arm: sum(t.outcome == Outcome.FAIL for t in mine) / len(mine) for arm, mine in by_arm.items() if mine}
     missed = []
     if share.get(EQUAL, 0) > FALSE_ALARMS:
-        missed.append(f"{share[EQUAL]:.1%} false alarms, and {FALSE_ALARMS:.0%} is the aim")
+        missed.append(f"{share[EQUAL]:.1%} false alarms, and the target is at most {FALSE_ALARMS:.0%}")
     if share.get(SLOWER, 1) < POWER:
-        missed.append(f"{share[SLOWER]:.1%} of the slowed-down were caught, and {POWER:.0%} is the aim")
+        missed.append(f"{share[SLOWER]:.1%} of the slow-downs were detected, and the target is {POWER:.0%}")
     shown = median_shown(by_arm[SLOWER])
     if shown is not None and shown > SLOWDOWN + CLOSE:
         missed.append(
-            f"the slowed-down gates measured {shown:.1%} in their median, which tells nothing of +{SLOWDOWN:.0%}"
+            f"the slowed-down gates measured {shown:.1%} in their median, so that they do not test +{SLOWDOWN:.0%}"
         )
     return missed

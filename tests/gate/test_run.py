@@ -156,7 +156,7 @@ def test_no_blocks_are_begun_that_will_not_be_done_by_the_end(monkeypatch: pytes
 def test_a_process_that_dies_leaves_the_regression_unconfirmed() -> None:
     (speed, reason), _ = confirmed(slow(0), slow(1), None)
     assert speed is None
-    assert reason == "a regression was seen and could not be confirmed: it died"
+    assert reason == "a regression was measured and could not be confirmed: it died"
 
 
 def test_on_the_emulator_instructions_that_were_not_counted_are_no_pass() -> None:

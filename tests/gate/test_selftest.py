@@ -62,7 +62,7 @@ def test_the_summary_says_what_so_many_gates_can_say() -> None:
         [*[PASSED] * 199, replace(PASSED, outcome=Outcome.FAIL, seconds=61.0), *[CAUGHT] * 40]
     )
     assert equal.startswith("quiet, equal artifacts: 200 gates, 1 FAIL (0.5%, 95 % interval 0.0% to 2.8%), 199 PASS")
-    assert "4.5 s a cell in the median, 61.0 s at most" in equal
+    assert "4.5 s a gate in the median, 61.0 s at most" in equal
     assert "slowed down by 4.8% when it was calibrated, 5.0% in the median of what these gates measured" in slowed
     assert "40 FAIL (100.0%, 95 % interval 91.2% to 100.0%)" in slowed
 
@@ -75,7 +75,7 @@ def test_quiet_and_noisy_and_each_burden_are_summed_apart() -> None:
     assert "(burden 01234567)" in said[1]
     assert "(burden abcdef01)" in said[2]
     assert said[3].startswith("beside a noisy neighbour, equal artifacts: 1 gate, 0 FAIL")
-    assert "1 in doubt" in said[3]
+    assert "1 inconclusive" in said[3]
 
 
 def test_shortfalls_of_real_gates() -> None:
