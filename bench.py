@@ -447,8 +447,8 @@ def gate(
     def run() -> int:
         if save:
             return command.save(asked, weights, save)
-        footage = read_footage(or_before(ctx, "data", data))
-        return command.gate(asked, weights, footage, out, or_before(ctx, "as_json", as_json))
+        dataset = read_footage(or_before(ctx, "data", data))
+        return command.gate(asked, weights, dataset, out, or_before(ctx, "as_json", as_json))
 
     end_gate(run)
 

@@ -44,7 +44,7 @@ class Clip:
 
 
 @dataclass(frozen=True)
-class Footage:
+class Dataset:
     """Clips and stills under one name, with a sentence that says what they are and what was left out."""
 
     name: str

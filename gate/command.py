@@ -19,7 +19,7 @@ from reports.gitinfo import checkout_words
 
 if TYPE_CHECKING:
     from devices.plan import Weights
-    from evaluation.clip import Footage
+    from evaluation.clip import Dataset
     from reports.live import Live
 
 RUNTIMES: dict[str, Format] = {"litert": "tflite", "onnxruntime": "onnx", "openvino": "openvino"}
@@ -40,7 +40,7 @@ class Asked:
     clock_advises: bool = False
 
 
-def gate(asked: Asked, weights: Mapping[str, Weights], footage: Footage, out: Path, as_json: bool) -> int:
+def gate(asked: Asked, weights: Mapping[str, Weights], dataset: Dataset, out: Path, as_json: bool) -> int:
     """Run the gate, leave its files and the page in `out`, tell the verdict, and return the exit code.
 
     ValueError for options that mean nothing.
@@ -52,9 +52,9 @@ def gate(asked: Asked, weights: Mapping[str, Weights], footage: Footage, out: Pa
         raise ValueError("name --baseline, or else --baseline-artifact, --candidate-artifact and --runtime")
     with Live() as live:
         if asked.baseline:
-            result = _against(asked, asked.baseline, weights, footage, live)
+            result = _against(asked, asked.baseline, weights, dataset, live)
         else:
-            result = _files(asked, footage, live)
+            result = _files(asked, dataset, live)
     output.write(result, out)
     for damaged in section.page([out], out / "report.html"):
         print(damaged, file=sys.stderr)
@@ -111,7 +111,7 @@ def _declared(asked: Asked) -> list[GateCase]:
     return [replace(case, tolerance=replace(case.tolerance, slowdown=asked.max_slowdown)) for case in cases]
 
 
-def _against(asked: Asked, baseline: str, weights: Mapping[str, Weights], footage: Footage, live: Live) -> Result:
+def _against(asked: Asked, baseline: str, weights: Mapping[str, Weights], dataset: Dataset, live: Live) -> Result:
     cases = _declared(asked)
     configs = [case.config for case in cases]
     live.stage("baseline", len(configs))
@@ -119,10 +119,10 @@ def _against(asked: Asked, baseline: str, weights: Mapping[str, Weights], footag
     live.stage("convert", len(configs))
     now = arms.of_checkout(configs, weights, live.convert)
     comparisons = [Comparison(case.config, before[case.config], now[case.config], case.tolerance) for case in cases]
-    return _result(name, checkout_words(), comparisons, footage, live, asked)
+    return _result(name, checkout_words(), comparisons, dataset, live, asked)
 
 
-def _files(asked: Asked, footage: Footage, live: Live) -> Result:
+def _files(asked: Asked, dataset: Dataset, live: Live) -> Result:
     from converters.registry import format_of
     from devices.open_model import open_model
 
@@ -150,16 +150,16 @@ def _files(asked: Asked, footage: Footage, live: Live) -> Result:
         f"{candidate.name} ({asked.runtime})",
     )
     names = (baseline.name, candidate.name) if baseline.name != candidate.name else (str(baseline), str(candidate))
-    return _result(*names, [one], footage, live, asked)
+    return _result(*names, [one], dataset, live, asked)
 
 
 def _result(
-    baseline: str, candidate: str, comparisons: Sequence[Comparison], footage: Footage, live: Live, asked: Asked
+    baseline: str, candidate: str, comparisons: Sequence[Comparison], dataset: Dataset, live: Live, asked: Asked
 ) -> Result:
     from devices.desktop.environment import DesktopProbe
 
     machine = DesktopProbe().read()
     live.stage("gate", len(comparisons))
-    cells = run(comparisons, footage, asked.seconds, say=live.step, clock_advises=asked.clock_advises)
+    cells = run(comparisons, dataset, asked.seconds, say=live.step, clock_advises=asked.clock_advises)
     now = datetime.now(UTC).isoformat(timespec="seconds")
     return Result(baseline, candidate, now, cells, machine.facts | {"hazards": list(machine.hazards)})

@@ -25,7 +25,7 @@ from gate.declared import Tolerance
 from gate.verdict import CellVerdict, Finding, Speed
 
 if TYPE_CHECKING:
-    from evaluation.clip import Footage
+    from evaluation.clip import Dataset
 
 SECONDS = 60.0
 """For the blocks of one cell, all processes together."""
@@ -85,7 +85,7 @@ class _Measured:
 
 def run(
     comparisons: Sequence[Comparison],
-    footage: Footage,
+    dataset: Dataset,
     seconds: float = SECONDS,
     seed: int = 0,
     say: Say = lambda _: None,
@@ -108,13 +108,13 @@ def run(
             else:
                 assert isinstance(asked.baseline, Arm)
                 assert isinstance(asked.candidate, Arm)
-                job = job_of(asked, asked.candidate, _shown(asked, footage), frames or Path(temporary))
+                job = job_of(asked, asked.candidate, _shown(asked, dataset), frames or Path(temporary))
                 ready.append(_Ready(asked, asked.baseline, asked.candidate, job, seed))
         timed = [r for r in ready if not r.asked.emulated]
         measured = []
         for r in ready:
             say(r.asked.name)
-            its = _shown(r.asked, footage)
+            its = _shown(r.asked, dataset)
             measured.append(_measure(r, its, seconds * FIRST_SHARE, ALPHA / max(1, len(timed)), speed_only))
         verdicts |= _judge(measured, seconds, say, clock_advises)
     return tuple(verdicts[asked.name] for asked in comparisons)
@@ -132,20 +132,20 @@ def _without_measuring(asked: Comparison, even_equal: bool) -> CellVerdict | Non
     return None
 
 
-def _shown(asked: Comparison, footage: Footage) -> Footage:
-    """What the arms are judged on: all of `footage`, or a few frames where one takes seconds."""
-    return excerpt(footage, FRAMES) if asked.emulated else footage
+def _shown(asked: Comparison, dataset: Dataset) -> Dataset:
+    """What the arms are judged on: all of `dataset`, or a few frames where one takes seconds."""
+    return excerpt(dataset, FRAMES) if asked.emulated else dataset
 
 
-def job_of(asked: Comparison, arm: Arm, footage: Footage, folder: Path) -> Job:
-    """The job that runs `arm` over all of `footage`, whose frames are written into `folder` once a resolution."""
+def job_of(asked: Comparison, arm: Arm, dataset: Dataset, folder: Path) -> Job:
+    """The job that runs `arm` over all of `dataset`, whose frames are written into `folder` once a resolution."""
     from evaluation import score
 
     height, width = asked.config.resolution
-    frames = folder / f"{footage.frames}x{height}x{width}.u8"
+    frames = folder / f"{dataset.frames}x{height}x{width}.u8"
     if not frames.exists():
-        jobs.write_frames(frames, score.prepare(footage, asked.config.resolution)[0])
-    return Job(asked.config, arm.path, frames, tuple(len(clip) for clip in footage.clips))
+        jobs.write_frames(frames, score.prepare(dataset, asked.config.resolution)[0])
+    return Job(asked.config, arm.path, frames, tuple(len(clip) for clip in dataset.clips))
 
 
 def _runner(device: str) -> Runner:
@@ -160,7 +160,7 @@ def _runner(device: str) -> Runner:
     return runner
 
 
-def _measure(ready: _Ready, footage: Footage, seconds: float, fail_at: float, speed_only: bool) -> _Measured:
+def _measure(ready: _Ready, dataset: Dataset, seconds: float, fail_at: float, speed_only: bool) -> _Measured:
     from devices.desktop.environment import DesktopProbe
 
     findings = [] if speed_only else _on_paper(ready)
@@ -172,7 +172,7 @@ def _measure(ready: _Ready, footage: Footage, seconds: float, fail_at: float, sp
             _counted(findings)
         with ready.pair() as pair:
             if not speed_only:
-                findings += _seen(ready, pair.look(), footage)
+                findings += _seen(ready, pair.look(), dataset)
             start = time.monotonic()
             if not ready.asked.emulated:
                 blocks = until_decided(pair, ready.asked.tolerance.slowdown, seconds, fail_at)
@@ -239,7 +239,7 @@ def _instructions(ready: _Ready) -> list[Finding]:
     ]
 
 
-def _seen(ready: _Ready, looked: Looked, footage: Footage) -> list[Finding]:
+def _seen(ready: _Ready, looked: Looked, dataset: Dataset) -> list[Finding]:
     """Accuracy and placement. CellFailed when the arms were not run alike."""
     from evaluation.score import score
 
@@ -247,7 +247,7 @@ def _seen(ready: _Ready, looked: Looked, footage: Footage) -> list[Finding]:
     if before.get("runtime") != now.get("runtime"):
         names = f"{before.get('runtime')} and {now.get('runtime')}"
         raise CellFailed(f"baseline and candidate ran in different runtimes, {names}")
-    old, new = (score(looked.masks[arm], footage) for arm in (BASELINE, CANDIDATE))
+    old, new = (score(looked.masks[arm], dataset) for arm in (BASELINE, CANDIDATE))
     return [clockless.placement(before, now), *clockless.accuracy(old, new, ready.asked.tolerance)]
 
 

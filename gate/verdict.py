@@ -142,7 +142,7 @@ def words(cell: CellVerdict) -> list[str]:
     said = [f"NOT MEASURED; {cell.reason}."] if cell.reason else []
     if cell.equal:
         said.append(
-            "PASS without measuring; baseline and candidate are the same artifact, in the same runtime on the same unit."
+            "PASS without measuring; baseline and candidate are the same artifact in the same runtime and unit."
         )
     lines: list[tuple[Outcome | None, str]] = []
     if cell.speed:

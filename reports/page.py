@@ -324,8 +324,8 @@ def _between(done: Sequence[Summary]) -> str:
         return ""
     return (
         f"{plural(len(apart), 'configuration')} measured in several runs: from run to run the median frame time "
-        f"changed by {apart[len(apart) // 2]:.0f} % in the median configuration and {apart[-1]:.0f} % at most. Do not rely on a "
-        "smaller difference between two configurations."
+        f"changed by {apart[len(apart) // 2]:.0f} % in the median configuration and {apart[-1]:.0f} % at most. "
+        "Do not rely on a smaller difference between two configurations."
     )
 
 

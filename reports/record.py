@@ -20,7 +20,7 @@ from devices.data import Data
 from devices.instructions import known
 from devices.plan import Task
 from devices.run import Outcome
-from evaluation.clip import Footage, Label, Picture
+from evaluation.clip import Dataset, Label, Picture
 from evaluation.score import Score
 from models.variant import Resolution
 from reports.gitinfo import revision_here
@@ -106,7 +106,7 @@ def network(variant: str, resolution: Resolution) -> dict[str, Any]:
     }
 
 
-def examples(masks: NDArray[np.float32], footage: Footage, score: Score) -> tuple[dict[str, Any], ...]:
+def examples(masks: NDArray[np.float32], dataset: Dataset, score: Score) -> tuple[dict[str, Any], ...]:
     """Overlays of the frame with the lowest IOU and of the one in the middle."""
     ranked = sorted(range(len(score.per_image)), key=lambda i: score.per_image[i][1])
     chosen = {"worst": ranked[0], "typical": ranked[len(ranked) // 2]}
@@ -115,19 +115,19 @@ def examples(masks: NDArray[np.float32], footage: Footage, score: Score) -> tupl
             "kind": kind,
             "frame": score.per_image[index][0],
             "iou": score.per_image[index][1],
-            "jpeg": _jpeg(*_frame(footage, index), masks[index]),
+            "jpeg": _jpeg(*_frame(dataset, index), masks[index]),
         }
         for kind, index in chosen.items()
     )
 
 
-def _frame(footage: Footage, index: int) -> tuple[Picture, Label]:
-    """The index-th frame of all the footage's clips in their order."""
-    for clip in footage.clips:
+def _frame(dataset: Dataset, index: int) -> tuple[Picture, Label]:
+    """The index-th frame of all the dataset's clips in their order."""
+    for clip in dataset.clips:
         if index < len(clip):
             return clip.read(index)
         index -= len(clip)
-    raise IndexError(f"{footage.name} has no such frame")
+    raise IndexError(f"{dataset.name} has no such frame")
 
 
 def _jpeg(picture: Picture, label: Label, mask: NDArray[np.float32]) -> str:
@@ -162,11 +162,11 @@ def _untrained(task: Task) -> bool:
 
 
 def _accuracy(score: Score | None, data: Data) -> dict[str, Any]:
-    footage = data.footage
+    dataset = data.footage
     return (score.to_dict() if score else {}) | {
-        "data": footage.name,
-        "description": footage.description,
-        "problems": list(footage.problems),
+        "data": dataset.name,
+        "description": dataset.description,
+        "problems": list(dataset.problems),
         "data_sha256": data.sha256,
     }
 

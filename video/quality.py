@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 
 from cli.ending import carry_out
-from evaluation.clip import Clip, Footage, Picture
+from evaluation.clip import Clip, Dataset, Picture
 from evaluation.interval import bootstrap
 from evaluation.matting import gradient_error, sad
 from evaluation.score import BLOCK, judge, summarise
@@ -45,10 +45,10 @@ Interval = tuple[float, float, float]
 """A mean with its 95 % bootstrap interval: (mean, low, high)."""
 
 
-def measure(segmenter: Segmenter, footage: Footage, refine: bool) -> dict[str, Interval]:
+def measure(segmenter: Segmenter, dataset: Dataset, refine: bool) -> dict[str, Interval]:
     """IOU and boundary F in per cent, dtSSD, SAD and gradient error, over all frames that have them."""
     judged, sads, gradients, blocks = [], [], [], []
-    for number, clip in enumerate(footage.clips):
+    for number, clip in enumerate(dataset.clips):
 
         def watched(clip: Clip = clip, number: int = number) -> Iterator[Floats]:
             for index, mask in enumerate(masks(segmenter, clip, refine)):
@@ -76,12 +76,12 @@ def measure(segmenter: Segmenter, footage: Footage, refine: bool) -> dict[str, I
 HEAD = ("IOU %", "boundary F %", "dtSSD", "SAD", "gradient")
 
 
-def compare(step: Step, resolution: tuple[int, int], footage: Footage, smoothing: float = 0.0) -> list[list[str]]:
+def compare(step: Step, resolution: tuple[int, int], dataset: Dataset, smoothing: float = 0.0) -> list[list[str]]:
     """The table's lines, one a way; `smoothing` is the Segmenter's."""
     lines = []
     for feedback, refine in WAYS:
         segmenter = Segmenter(step, resolution, smoothing, getattr(step, "fit", "stretch"), feedback=feedback)
-        found = measure(segmenter, footage, refine)
+        found = measure(segmenter, dataset, refine)
         cells = [written(found.get(name)) for name in HEAD]
         lines.append(["previous mask" if feedback else "none", "refined" if refine else "enlarged", *cells])
     return lines
@@ -105,9 +105,9 @@ def main(
     from devices.open_model import described, open_model
 
     session, _ = open_model(model, format=runtime)
-    footage = read_footage(data)
-    lines = compare(session, session.resolution, footage, smoothing)
-    print(f"{described(model, session)}; {footage.description}")
+    dataset = read_footage(data)
+    lines = compare(session, session.resolution, dataset, smoothing)
+    print(f"{described(model, session)}; {dataset.description}")
     print_table(["fed back", "mask", *HEAD], lines)
 
 

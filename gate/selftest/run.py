@@ -65,9 +65,7 @@ def shortfalls(found: Tally, caught: float | None) -> list[str]:
         return [f"{found.machine}: {found.failed:.1%} false alarms, and the target is at most {FALSE_ALARMS:.0%}"]
     if found.slowdown == SLOWDOWN and caught is not None:
         if found.passed > FALSE_ALARMS:
-            return [
-                f"{found.machine}: {found.passed:.1%} of +{SLOWDOWN:.0%} passed, the target is at most {FALSE_ALARMS:.0%}"
-            ]
+            return [f"{found.machine}: {found.passed:.1%} of +{SLOWDOWN:.0%} passed, target {FALSE_ALARMS:.0%}"]
         if found.failed < caught:
             return [f"{found.machine}: {found.failed:.1%} of +{SLOWDOWN:.0%} detected, and the target is {caught:.0%}"]
     return []
@@ -93,7 +91,7 @@ def real(
     from evaluation.sample import embedded
 
     end = time.monotonic() + (math.inf if minutes is None else 60 * minutes)
-    footage = embedded()
+    dataset = embedded()
     config = Config(variant, format, resolution=get(variant).resolution)
     plain = arms.of_checkout([config], {variant: weights})[config]
     if isinstance(plain, arms.Absent):
@@ -114,7 +112,7 @@ def real(
                 break
             assert slower
             asked = Comparison(config, plain, plain if arm == EQUAL else slower.arm, Tolerance(slowdown=TOLERANCE))
-            (verdict,) = run([asked], footage, seconds, seed=1000 * index, speed_only=True, frames=Path(frames))
+            (verdict,) = run([asked], dataset, seconds, seed=1000 * index, speed_only=True, frames=Path(frames))
             trial = _trial(arm, neighbour, format, verdict)
             if arm == SLOWER:
                 trial = replace(trial, injected=slower.injected, burden=slower.arm.sha256)

@@ -31,15 +31,15 @@ def comparison(folder: Path, *weights: float) -> run.Comparison:
 
 
 @pytest.fixture
-def footage() -> Any:
+def dataset() -> Any:
     from dataclasses import replace
 
     whole = embedded()
     return replace(whole, clips=whole.clips[:1])
 
 
-def test_two_real_artifacts_are_compared(tmp_path: Path, footage: Any) -> None:
-    (verdict,) = run.run([comparison(tmp_path, 0.25, 0.5)], footage, seconds=0.1)
+def test_two_real_artifacts_are_compared(tmp_path: Path, dataset: Any) -> None:
+    (verdict,) = run.run([comparison(tmp_path, 0.25, 0.5)], dataset, seconds=0.1)
     assert verdict.reason is None
     assert verdict.speed
     assert len(verdict.speed.first) == FIRST
@@ -50,30 +50,30 @@ def test_two_real_artifacts_are_compared(tmp_path: Path, footage: Any) -> None:
     assert said["IOU"] is not None
 
 
-def test_an_artifact_that_does_not_load_is_not_measured_and_costs_itself_alone(tmp_path: Path, footage: Any) -> None:
+def test_an_artifact_that_does_not_load_is_not_measured_and_costs_itself_alone(tmp_path: Path, dataset: Any) -> None:
     from dataclasses import replace
 
     good = comparison(tmp_path, 0.25, 0.25)
     broken = comparison(tmp_path, 0.25, 0.5)
     assert isinstance(broken.candidate, arms.Arm)
     broken.candidate.path.write_bytes(b"not a network")
-    one, other = run.run([replace(broken, label="broken"), good], footage)
+    one, other = run.run([replace(broken, label="broken"), good], dataset)
     assert one.outcome is Outcome.NOT_MEASURED
     assert one.reason
     assert other.equal
 
 
-def test_arms_run_by_different_runtimes_are_refused(tmp_path: Path, footage: Any) -> None:
+def test_arms_run_by_different_runtimes_are_refused(tmp_path: Path, dataset: Any) -> None:
     asked = comparison(tmp_path, 0.25, 0.5)
     assert isinstance(asked.baseline, arms.Arm)
     assert isinstance(asked.candidate, arms.Arm)
-    job = run.job_of(asked, asked.candidate, footage, tmp_path)
+    job = run.job_of(asked, asked.candidate, dataset, tmp_path)
     ready = run._Ready(asked, asked.baseline, asked.candidate, job, seed=0)
     masks = np.zeros((sum(job.sequences), H, W), np.float32)
 
     def seen(one: str, other: str) -> list[Finding]:
         placed = {BASELINE: {"actual": "CPU", "runtime": one}, CANDIDATE: {"actual": "CPU", "runtime": other}}
-        return run._seen(ready, Looked({BASELINE: masks, CANDIDATE: masks}, placed), footage)
+        return run._seen(ready, Looked({BASELINE: masks, CANDIDATE: masks}, placed), dataset)
 
     assert {f.outcome for f in seen("one 1.0", "one 1.0")} == {Outcome.PASS}
     with pytest.raises(CellFailed, match=r"different runtimes, one 1\.0 and one 1\.1"):
@@ -119,14 +119,14 @@ def test_a_fail_is_measured_again_by_fresh_processes_of_as_many_blocks_and_not_t
     assert [len(process) for process in speed.fresh] == [20, 20, 20]
     (speed, _), _ = confirmed(slow(0, FIRST), slow(1, 50), slow(2, 50), slow(3, 50))
     assert [len(process) for process in speed.fresh] == [FRESH_BLOCKS] * 3
-    assert "3 fresh processes found it again" in speed_words(speed)
+    assert "3 new processes confirmed it" in speed_words(speed)
 
 
 def test_one_process_that_disagrees_ends_it_in_doubt_or_in_a_pass() -> None:
     (speed, _), ready = confirmed(slow(0), slow(1), measured(0.0, 10, seed=2), slow(3))
     assert ready.opened == [1, 2], "a third would change nothing"
     assert speed.outcome is Outcome.INCONCLUSIVE
-    assert "a fresh one did not confirm it" in speed_words(speed)
+    assert "a new process did not confirm it" in speed_words(speed)
     (speed, _), _ = confirmed(measured(0.03, 6), measured(-0.1, 30, seed=1)[:6])
     assert speed.outcome is not Outcome.FAIL
 

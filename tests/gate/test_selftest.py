@@ -72,8 +72,8 @@ def test_quiet_and_noisy_and_each_burden_are_summed_apart() -> None:
     doubt = replace(PASSED, neighbour=True, outcome=Outcome.INCONCLUSIVE)
     said = trials.summary([doubt, old, old, CAUGHT, PASSED])
     assert [re.findall(r"(\d+) gates?,", line) for line in said] == [["1"], ["2"], ["1"], ["1"]]
-    assert "(burden 01234567)" in said[1]
-    assert "(burden abcdef01)" in said[2]
+    assert "(synthetic slow-down 01234567)" in said[1]
+    assert "(synthetic slow-down abcdef01)" in said[2]
     assert said[3].startswith("beside a noisy neighbour, equal artifacts: 1 gate, 0 FAIL")
     assert "1 inconclusive" in said[3]
 
@@ -83,9 +83,9 @@ def test_shortfalls_of_real_gates() -> None:
     loud = [*[PASSED] * 90, *[replace(PASSED, outcome=Outcome.FAIL)] * 10]
     assert "10.0% false alarms" in trials.shortfalls(loud)[0]
     blind = [*[CAUGHT] * 8, *[replace(CAUGHT, outcome=Outcome.INCONCLUSIVE)] * 2]
-    assert "80.0% of the slowed-down were caught" in trials.shortfalls(blind)[0]
+    assert "80.0% of the slow-downs were detected" in trials.shortfalls(blind)[0]
     crude = replace(CAUGHT, effects=(), effect=math.log(1.09))
-    assert "measured 9.0% in their median, which tells nothing of +5%" in trials.shortfalls([crude])[0]
+    assert "measured 9.0% in their median, so that they do not test +5%" in trials.shortfalls([crude])[0]
 
 
 def test_a_run_counts_what_was_gathered_on_equal_artifacts_and_on_its_own_burden_alone() -> None:
