@@ -13,16 +13,16 @@ from typing import Any
 
 from gate import blocks as of_blocks
 from gate import output
-from gate.verdict import CellVerdict, Result, Speed, headline, words
+from gate.verdict import Result, Speed, Verdict, headline, words
 
 TEMPLATES = Path(__file__).parent / "templates"
 
 
 @dataclass(frozen=True)
-class Drawn:
-    """One cell on the page. `chart` is Markup of an SVG, None where nothing was timed."""
+class DrawnVerdict:
+    """One verdict on the page. `chart` is Markup of an SVG, None where nothing was timed."""
 
-    cell: CellVerdict
+    verdict: Verdict
     words: list[str]
     chart: Any
 
@@ -33,11 +33,11 @@ class Section:
 
     result: Result
     headline: str
-    cells: list[Drawn]
+    configurations: list[DrawnVerdict]
 
 
 def page(dirs: Sequence[Path], out: Path, now: datetime | None = None) -> list[str]:
-    """Make the page of all rows and gates found in `dirs`; what had to be set aside is returned, a sentence each.
+    """Make the page of all rows and gates found in `dirs`; returned is a sentence for each damaged file or line.
 
     ValueError as of `reports.page.gather`, for a folder that holds neither.
     """
@@ -72,12 +72,12 @@ def section(result: Result) -> Section:
     from markupsafe import Markup
 
     drawn = [
-        Drawn(
-            cell,
-            [_unbroken(sentence) for sentence in words(cell)],
-            Markup(chart(cell.cell, cell.speed)) if cell.speed and cell.speed.blocks else None,
+        DrawnVerdict(
+            verdict,
+            [_unbroken(sentence) for sentence in words(verdict)],
+            Markup(chart(verdict.configuration, verdict.speed)) if verdict.speed and verdict.speed.blocks else None,
         )
-        for cell in result.cells
+        for verdict in result.configurations
     ]
     return Section(result, headline(result), drawn)
 

@@ -1,4 +1,4 @@
-"""What needs no clock is gated first: it costs nothing and is never in doubt, accuracy aside."""
+"""Comparisons that need no clock come first: they cost nothing and, accuracy aside, are never inconclusive."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import Any
 
 from converters.artifact import Parity
 from evaluation.score import Score
+from gate.config import Tolerance
 from gate.decision import Outcome
-from gate.declared import Tolerance
 from gate.verdict import Finding, percent
 from reports.statistics import paired
 
@@ -32,7 +32,7 @@ def instructions(before: int, now: int, tolerance: Tolerance, core: str) -> Find
 
 
 def graph(before: Mapping[str, Any], now: Mapping[str, Any]) -> Finding:
-    """A kind of leftover that grew is a regression; any other change of the operators is told and passes."""
+    """More layout operators of one kind are a regression; any other change of the operators is reported and passes."""
     left_before, left_now = before.get("leftovers", {}), now.get("leftovers", {})
     grown = [f"{n - left_before.get(kind, 0)} {kind}" for kind, n in left_now.items() if n > left_before.get(kind, 0)]
     ops_before, ops_now = before.get("ops", {}), now.get("ops", {})
