@@ -10,9 +10,9 @@ from devices.paired import BASELINE, CANDIDATE, CONTROL, ROUND, Block
 
 
 def effect(block: Block) -> tuple[float, float] | None:
-    """(log of candidate over baseline, variation of the control in log terms), from the medians of the visits.
+    """(log of candidate over baseline, variation of the control in log terms), from the median of each measurement.
 
-    The first is the median over the block's rounds, the second over the steps between visits of the control.
+    The first is the median over the block's rounds, the second over the steps from one control to the next.
     None for an incomplete block: one without a visit of each, or a visit without samples or with times of 0 or less.
     """
     rounds, rest = divmod(len(block.order), ROUND)

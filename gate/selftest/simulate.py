@@ -26,11 +26,12 @@ class Machine:
     `load` is what an artifact gains or loses by where it happens to lie in memory, drawn anew for each artifact of each
     block; `visit` what a visit adds, with Student's t of `tails` degrees of freedom, whose own spread is not scaled
     away below 3; `drift` the step of a random walk from visit to visit; `process` what an artifact keeps for the life
-    of a process. `modes` is (how much slower the slow mode is, the chance to change mode between visits); `spikes` is
-    (chance, size) of a visit that a neighbour slowed down by up to that size. `wander` is (standard deviation, how
-    much of it the next visit keeps) of an AR(1) process; `steps` is (how far apart the clock's frequencies are in log
-    terms, how many there are, the chance to go to any of them between visits). `caught` is the share of the self-test's
-    slow-downs that must be found: less on a machine so noisy that INCONCLUSIVE is often right.
+    of a process. `modes` is (how much slower the slow mode is, the chance to change mode from one visit to the next);
+    `spikes` is (chance, size) of a visit that a neighbour slowed down by up to that size. `wander` is (standard
+    deviation, how much of it the next visit keeps) of an AR(1) process; `steps` is (how far apart the clock's
+    frequencies are in log terms, how many there are, the chance of a change from one visit to the next). `caught` is the
+    share of the self-test's slow-downs that must be detected: less on a machine so noisy that INCONCLUSIVE is often
+    right.
     """
 
     name: str
