@@ -1,4 +1,4 @@
-"""Every run's figures in one SQLite file with git revision and machine, and the slow creep found in them. Advisory.
+"""Every run's figures in one SQLite file with git revision and machine, and changes of their level. Advisory.
 
 A gate compares two commits side by side; it cannot see ten changes of 1 % each. This can, and cannot be trusted like
 the gate: its figures come from different days of a machine. So it draws and tells, and never fails anything.
@@ -31,9 +31,9 @@ SEGMENT = 3
 
 @dataclass(frozen=True)
 class Figure:
-    """One figure of one run. `series` is a cell or a benchmark; the same figure is kept once, however often added.
+    """One figure of one run. `series` is a configuration or a benchmark; the same figure is kept once.
 
-    A cell that was measured into one folder again, which is the same run, has a figure for each time.
+    A configuration that was measured into one folder again, which is the same run, has a figure for each time.
     """
 
     series: str

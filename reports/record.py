@@ -1,4 +1,4 @@
-"""From what became of a cell to its row."""
+"""From the outcome of a configuration to its row."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ EXAMPLE_WIDTH = 200
 
 @dataclass(frozen=True)
 class Run:
-    """A run, and the seed of its cells' order. All that is measured into one folder is one run."""
+    """A run, and the seed of the order of its configurations. All that is measured into one folder is one run."""
 
     name: str
     seed: int
@@ -79,7 +79,7 @@ def record(outcome: Outcome, counts: Counts, data: Data, run: Run) -> Row:
 
 
 def identity(row: Row) -> str | None:
-    """`devices.plan.identity` of a row; None for a failed one, whose cell is to be tried again."""
+    """`devices.plan.identity` of a row; None for a failed one, whose configuration is to be tried again."""
     if row.status != "ok":
         return None
     return plan.identity(
@@ -157,7 +157,7 @@ def _artifact(artifact: Artifact) -> dict[str, Any]:
 
 
 def _untrained(task: Task) -> bool:
-    """Whether its masks say nothing: such a row has a speed and no accuracy."""
+    """Whether its weights are untrained: such a row has a speed and no accuracy."""
     return task.peer is not None and task.peer.speed_only
 
 

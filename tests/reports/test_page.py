@@ -195,7 +195,7 @@ def test_emulated_rows_have_no_speed_anywhere():
     assert "Speed of 1 Core ML configuration: emulated" in found.text
 
 
-def test_a_beaten_row_names_what_beats_it():
+def test_a_dominated_row_names_its_dominator():
     better = row("s16-skip-plain")
     worse = row("s16-noskip-plain")
     slow = replace(worse, timing=worse.timing | {"model_ns": [50_000_000] * 40})
