@@ -186,6 +186,17 @@ def test_a_fault_of_ours_never_looks_like_a_regression(monkeypatch: pytest.Monke
     assert [CliRunner().invoke(app, ["gate", word]).exit_code for word in ("self-test", "--self-test")] == [3, 3]
 
 
+@pytest.mark.parametrize("flag", ["--configurations", "--cells"])
+def test_the_file_of_configurations_has_its_former_flag_too(flag: str, tmp_path: Path) -> None:
+    (tmp_path / "mine.toml").write_text("")
+    done = CliRunner().invoke(app, ["gate", "--baseline", str(tmp_path), flag, str(tmp_path / "mine.toml")])
+    assert done.exit_code == 3
+    assert "mine.toml: declares no configuration" in done.output
+    help_text = CliRunner().invoke(app, ["gate", "--help"]).output
+    assert "--configurations" in help_text
+    assert "--cells" not in help_text
+
+
 def test_the_change_of_a_regression_is_what_all_processes_say() -> None:
     (speed, _), _ = confirmed(slow(0), slow(1), slow(2), slow(3))
     assert speed.estimate.blocks == 40
