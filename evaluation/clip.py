@@ -1,4 +1,4 @@
-"""Pictures with truth, as every part of the suite takes them."""
+"""Pictures with their ground truth, as every part of the suite takes them."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Clip:
 
 @dataclass(frozen=True)
 class Dataset:
-    """Clips and stills under one name, with a sentence that says what they are and what was left out."""
+    """Clips and stills under one name, with a sentence that says what they are and which pictures are missing."""
 
     name: str
     description: str

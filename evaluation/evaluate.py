@@ -36,7 +36,7 @@ def evaluate(
 
 
 def report(score: Score, dataset: Dataset, prev: Previous) -> dict[str, Any]:
-    """The JSON of `--json`: IOU and boundary F in 0..1, `dtssd` null without clips, what was judged, what left out."""
+    """The JSON of `--json`: IOU and boundary F in 0..1, `dtssd` null without clips, the data set and its problems."""
     return {
         "iou": score.iou,
         "iou_ci": list(score.iou_ci),
@@ -55,9 +55,9 @@ def report(score: Score, dataset: Dataset, prev: Previous) -> dict[str, Any]:
 def lines(score: Score, dataset: Dataset) -> list[str]:
     """The same to read: IOU and boundary F in per cent and dtSSD, each with its 95 % interval."""
     percent = [("IOU", score.iou, score.iou_ci), ("boundary F", score.boundary_f, score.boundary_f_ci)]
-    told = [
+    said = [
         f"{name}: {100 * value:.2f} % ({100 * low:.2f} to {100 * high:.2f})" for name, value, (low, high) in percent
     ]
     if score.dtssd is not None and score.dtssd_ci:
-        told.append(f"dtSSD: {score.dtssd:.2f} ({score.dtssd_ci[0]:.2f} to {score.dtssd_ci[1]:.2f})")
-    return [*told, f"{score.images} images. {dataset.description}"]
+        said.append(f"dtSSD: {score.dtssd:.2f} ({score.dtssd_ci[0]:.2f} to {score.dtssd_ci[1]:.2f})")
+    return [*said, f"{score.images} images. {dataset.description}"]

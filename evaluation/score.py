@@ -1,4 +1,4 @@
-"""The one protocol by which masks are made and judged, whoever makes them.
+"""The one protocol by which masks are made and scored, on every device and runtime.
 
 The whole picture is stretched to the network's input (or, for a model that was made so, put into it with black bars,
 which are then taken off its mask); its mask is resized bilinearly to the label's own size and cut

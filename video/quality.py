@@ -1,4 +1,4 @@
-"""What refinement and the fed-back mask are worth, measured: `python -m video.quality --data DIR`.
+"""The effect of the refinement and of the previous mask on quality: `python -m video.quality --data DIR`.
 
 Four ways to the same full-size masks: with the previous mask or without, refined or only enlarged. SAD (thousands of
 pixels) and gradient error are of the frames alone whose truth is soft.
@@ -61,16 +61,16 @@ def measure(segmenter: Segmenter, dataset: Dataset, refine: bool) -> dict[str, I
 
         judged.append(judge(watched(), clip))
     score = summarise(judged)
-    cells: dict[str, Interval] = {
+    means: dict[str, Interval] = {
         "IOU %": (100 * score.iou, 100 * score.iou_ci[0], 100 * score.iou_ci[1]),
         "boundary F %": (100 * score.boundary_f, 100 * score.boundary_f_ci[0], 100 * score.boundary_f_ci[1]),
     }
     if score.dtssd is not None and score.dtssd_ci is not None:
-        cells["dtSSD"] = (score.dtssd, *score.dtssd_ci)
+        means["dtSSD"] = (score.dtssd, *score.dtssd_ci)
     if sads:
-        cells["SAD"] = bootstrap(sads, blocks=blocks)
-        cells["gradient"] = bootstrap(gradients, blocks=blocks)
-    return cells
+        means["SAD"] = bootstrap(sads, blocks=blocks)
+        means["gradient"] = bootstrap(gradients, blocks=blocks)
+    return means
 
 
 HEAD = ("IOU %", "boundary F %", "dtSSD", "SAD", "gradient")
@@ -82,13 +82,13 @@ def compare(step: Step, resolution: tuple[int, int], dataset: Dataset, smoothing
     for feedback, refine in WAYS:
         segmenter = Segmenter(step, resolution, smoothing, getattr(step, "fit", "stretch"), feedback=feedback)
         found = measure(segmenter, dataset, refine)
-        cells = [written(found.get(name)) for name in HEAD]
-        lines.append(["previous mask" if feedback else "none", "refined" if refine else "enlarged", *cells])
+        figures = [written(found.get(name)) for name in HEAD]
+        lines.append(["previous mask" if feedback else "none", "refined" if refine else "enlarged", *figures])
     return lines
 
 
-def written(cell: Interval | None) -> str:
-    return "{:.2f} ({:.2f} to {:.2f})".format(*cell) if cell else ""
+def written(mean: Interval | None) -> str:
+    return "{:.2f} ({:.2f} to {:.2f})".format(*mean) if mean else ""
 
 
 def main(

@@ -87,7 +87,7 @@ def test_an_earlier_run_gives_the_artifacts_it_measured(tmp_path: Path) -> None:
     append(run / "rows.jsonl", failed())
     (gone,) = artifacts.of_run(run, [CELL], cache).values()
     assert isinstance(gone, MissingArtifact)
-    assert "no longer in the cache" in gone.reason
+    assert "the cache no longer has the s16-skip-plain" in gone.reason
     entry = cache.root / measured.artifact["key"]
     entry.mkdir(parents=True)
     network(entry / "s16-skip-plain.onnx", 0.25)
