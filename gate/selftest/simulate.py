@@ -29,7 +29,7 @@ class Machine:
     of a process. `modes` is (how much slower the slow mode is, the chance to change mode from one visit to the next);
     `spikes` is (chance, size) of a visit that a neighbour slowed down by up to that size. `wander` is (standard
     deviation, how much of it the next visit keeps) of an AR(1) process; `steps` is (how far apart the clock's
-    frequencies are in log terms, how many there are, the chance of a change between two visits). `caught` is the
+    frequencies are in log terms, how many there are, the chance of a change after each visit). `caught` is the
     share of the self-test's slow-downs that must be detected: less on a machine so noisy that INCONCLUSIVE is often
     right.
     """
