@@ -382,17 +382,19 @@ def gate(
             parser=option(parse_share), metavar="P", help="Tolerated, such as 3%.", show_default="gate.toml's"
         ),
     ] = None,
-    cells: Annotated[
+    configurations: Annotated[
         Path,
         typer.Option(
+            "--configurations",
             dir_okay=False,
             metavar="FILE",
-            help="Which configurations are gated, and their tolerances.",
+            help="Which configurations are compared, and their tolerances.",
             show_default="gate.toml",
         ),
     ] = ROOT / "gate.toml",
+    cells: Annotated[Path | None, typer.Option("--cells", dir_okay=False, hidden=True)] = None,
     save: Annotated[
-        Path | None, typer.Option(file_okay=False, metavar="DIR", help="Only keep this checkout's artifacts there.")
+        Path | None, typer.Option(file_okay=False, metavar="DIR", help="Only save this checkout's artifacts there.")
     ] = None,
     baseline_artifact: Annotated[Path | None, typer.Option(metavar="A", help="Compare this file ...")] = None,
     candidate_artifact: Annotated[Path | None, typer.Option(metavar="B", help="... with this one.")] = None,
@@ -418,7 +420,7 @@ def gate(
     ] = Path("results"),
     as_json: JsonOption = False,
 ) -> None:
-    """Tell whether this checkout is slower, larger or less accurate than a baseline.
+    """Test whether this checkout is slower, larger or less accurate than a baseline.
 
     Exits with 0 for a pass, 1 for a regression, 2 when inconclusive, 3 when something could not be measured.
     """
@@ -432,14 +434,21 @@ def gate(
 
     weights = trained(or_before(ctx, "checkpoints", checkpoints))
     asked = command.Asked(
-        baseline, baseline_artifact, candidate_artifact, runtime, cells, max_slowdown, seconds, clock is Clock.advises
+        baseline,
+        baseline_artifact,
+        candidate_artifact,
+        runtime,
+        cells or configurations,
+        max_slowdown,
+        seconds,
+        clock is Clock.advises,
     )
 
     def run() -> int:
         if save:
             return command.save(asked, weights, save)
-        footage = read_footage(or_before(ctx, "data", data))
-        return command.gate(asked, weights, footage, out, or_before(ctx, "as_json", as_json))
+        dataset = read_footage(or_before(ctx, "data", data))
+        return command.gate(asked, weights, dataset, out, or_before(ctx, "as_json", as_json))
 
     end_gate(run)
 
@@ -448,11 +457,12 @@ def gate(
 def self_test_gate(
     ctx: typer.Context,
     real: Annotated[
-        int, typer.Option(min=0, metavar="N", help="Calibrate, then N gates here, a slowed-down one for every 5.")
+        int,
+        typer.Option(min=0, metavar="N", help="Calibrate, then run N gates here, with a slow-down in one of every 5."),
     ] = 0,
     minutes: Annotated[
         float | None,
-        typer.Option(min=0, metavar="M", help="With --real: begin no gate after that; it can go on later."),
+        typer.Option(min=0, metavar="M", help="With --real: start no gate after M minutes; the same command resumes."),
     ] = None,
     noisy_neighbour: Annotated[
         bool, typer.Option("--noisy-neighbour", help="With --real: beside a process with an intermittent load.")
@@ -460,12 +470,12 @@ def self_test_gate(
     seconds: SecondsOption = 60.0,
     checkpoints: CheckpointsOption = None,
     out: Annotated[
-        Path, typer.Option(file_okay=False, metavar="DIR", help="Where the gates of --real are kept.")
+        Path, typer.Option(file_okay=False, metavar="DIR", help="Where the gates of --real are recorded.")
     ] = Path("results"),
 ) -> None:
     """Test the gate itself: on simulated machines, or with --real on this one.
 
-    Exits with 0 when its aims are reached, 1 when they are not, 3 when something could not be measured.
+    Exits with 0 when its error rates meet their targets, 1 when they do not, 3 when something could not be measured.
     """
     from gate import command
 

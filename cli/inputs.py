@@ -12,7 +12,7 @@ from cli.ending import NOT_MEASURED, WRONG_USAGE, fail
 if TYPE_CHECKING:
     from devices.plan import Weights
     from devices.select import Attached, NotAttached
-    from evaluation.clip import Footage
+    from evaluation.clip import Dataset
 
 
 def asked_for(asked: Sequence[str], estimate: bool) -> list[Attached | NotAttached]:
@@ -60,7 +60,7 @@ def trained(folder: Path | None) -> dict[str, Weights]:
     return {name: Weights(path, sha256(path)) for name, path in paths.items() if path.is_file()}
 
 
-def read_footage(data: Path | None) -> Footage:
+def read_footage(data: Path | None) -> Dataset:
     """The footage of the folder `data`, or the embedded sample; what is wrong with files is said on stderr."""
     from evaluation import folder, sample
 

@@ -13,11 +13,11 @@ from cli.printing import print_json, print_rich
 if TYPE_CHECKING:
     from devices.plan import Plan
     from devices.select import Attached
-    from evaluation.clip import Footage
+    from evaluation.clip import Dataset
 
 
 def measure(
-    parts: list[tuple[Plan, Attached]], footage: Footage, frames: int | None, out: Path, seed: int | None, as_json: bool
+    parts: list[tuple[Plan, Attached]], footage: Dataset, frames: int | None, out: Path, seed: int | None, as_json: bool
 ) -> None:
     """Measure what has not been measured yet, append a row a cell, and make the page."""
     from devices import session

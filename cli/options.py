@@ -80,7 +80,7 @@ def parse_precisions(text: str) -> tuple[str, ...]:
 
 
 def parse_share(text: str) -> float:
-    from gate.declared import share
+    from gate.config import share
 
     return share(text)
 

@@ -24,7 +24,7 @@ from converters.wire import artifact_of, encode_artifact, encode_spec
 from models.variant import Resolution
 
 if TYPE_CHECKING:
-    from evaluation.clip import Footage
+    from evaluation.clip import Dataset
 
 WORKER = (sys.executable, "-m", "converters.worker")
 
@@ -49,7 +49,7 @@ class NotConverted(ValueError):
 def build(
     specs: Iterable[Spec],
     progress: Progress | None = None,
-    footage: Footage | None = None,
+    footage: Dataset | None = None,
     cache: Cache | None = None,
     worker: tuple[str, ...] = WORKER,
 ) -> dict[Spec, Artifact | Failure]:
@@ -115,7 +115,7 @@ def _proven_here(artifact: Artifact) -> bool:
     return proven is not None and proven.extensions == processor.here().extensions
 
 
-def _materials(specs: list[Spec], footage: Footage | None, folder: Path) -> dict[Resolution, tuple[Path, str]]:
+def _materials(specs: list[Spec], footage: Dataset | None, folder: Path) -> dict[Resolution, tuple[Path, str]]:
     """For each resolution, the frames' file and their hash."""
     from converters.material import prepare
     from evaluation.sample import embedded

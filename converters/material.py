@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from evaluation.clip import Clip, Footage
+from evaluation.clip import Clip, Dataset
 from models.segmenter import Floats, Step, no_mask, stretch, to_input
 from models.variant import Resolution
 
@@ -46,11 +46,11 @@ class Material:
             return cls(arrays["clip"], arrays["labels"], arrays["calibration"])
 
 
-def prepare(footage: Footage, resolution: Resolution) -> Material:
+def prepare(footage: Dataset, resolution: Resolution) -> Material:
     """The longest clip for parity, run to and fro where it is shorter than PARITY_FRAMES; the rest for calibration.
 
     Every other still gives its picture, and the other clips, each evenly, what is missing to CALIBRATION_FRAMES.
-    Footage of a single clip calibrates on that one.
+    Dataset of a single clip calibrates on that one.
     """
     longest = max(footage.clips, key=len)
     others = [clip for clip in footage.clips if clip is not longest] or [longest]

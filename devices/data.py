@@ -15,14 +15,14 @@ from models.segmenter import Fit
 from models.variant import Resolution
 
 if TYPE_CHECKING:
-    from evaluation.clip import Footage
+    from evaluation.clip import Dataset
 
 
 @dataclass(frozen=True)
 class Data:
-    """Footage as a network takes it."""
+    """Dataset as a network takes it."""
 
-    footage: Footage
+    footage: Dataset
     frames: NDArray[np.uint8]
     """(N, H, W, 3) RGB at the network's resolution."""
     sequences: tuple[int, ...]
@@ -39,13 +39,13 @@ class Data:
         return next((d for d in self.beside if (d.frames.shape[1:3], d.fit) == taken), self)
 
 
-def prepare(footage: Footage, tasks: Iterable[Task]) -> Data:
+def prepare(footage: Dataset, tasks: Iterable[Task]) -> Data:
     """Read all of `footage` as each of `tasks` takes it, at least one."""
     first, *others = dict.fromkeys((task.config.resolution, task.fit) for task in tasks)
     return replace(_prepare(footage, *first), beside=tuple(_prepare(footage, *other) for other in others))
 
 
-def _prepare(footage: Footage, resolution: Resolution, fit: Fit) -> Data:
+def _prepare(footage: Dataset, resolution: Resolution, fit: Fit) -> Data:
     from evaluation import score
 
     frames, sequences = score.prepare(footage, resolution, fit)
@@ -57,7 +57,7 @@ def _prepare(footage: Footage, resolution: Resolution, fit: Fit) -> Data:
     return Data(footage, frames, sequences, digest.hexdigest(), fit)
 
 
-def excerpt(footage: Footage, frames: int) -> Footage:
+def excerpt(footage: Dataset, frames: int) -> Dataset:
     """`frames` frames of `footage`, which says so; all of it when it has no more.
 
     Each clip gives its beginning, at most half of what is asked for: so there is a mask that is fed back, and one that

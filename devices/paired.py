@@ -68,7 +68,7 @@ class Block:
 
 
 @dataclass(frozen=True)
-class Looked:
+class Outputs:
     """What needs no clock: each artifact's masks (N, H, W) in [0, 1] of all frames, and where it runs."""
 
     masks: Mapping[str, NDArray[np.float32]]
@@ -104,12 +104,12 @@ class Pair:
         self.job = job
         self.taken = 0
 
-    def look(self) -> Looked:
+    def run_once(self) -> Outputs:
         """Run every frame once through each artifact, untimed."""
-        said = self._ask({"do": "look"}, START_SECONDS + 4.0 * sum(self.job.sequences))
+        said = self._ask({"do": "run_once"}, START_SECONDS + 4.0 * sum(self.job.sequences))
         shape = (sum(self.job.sequences), *self.job.config.resolution)
         masks = {name: np.load(self.folder / f"{name}.npy").reshape(shape) for name in (BASELINE, CANDIDATE)}
-        return Looked(masks, said["placement"])
+        return Outputs(masks, said["placement"])
 
     def blocks(self, count: int) -> list[Block]:
         """Measure `count` more blocks."""
@@ -156,9 +156,9 @@ class OnDevice:
         self.jobs = {BASELINE: replace(candidate, model=baseline), CANDIDATE: candidate}
         self.taken = 0
 
-    def look(self) -> Looked:
+    def run_once(self) -> Outputs:
         results = {name: self.runner.run(job) for name, job in self.jobs.items()}
-        return Looked({n: r.masks for n, r in results.items()}, {n: r.placement for n, r in results.items()})
+        return Outputs({n: r.masks for n, r in results.items()}, {n: r.placement for n, r in results.items()})
 
     def blocks(self, count: int) -> list[Block]:
         made = [self._block(order_of(index, self.seed)) for index in range(self.taken, self.taken + count)]
@@ -195,7 +195,7 @@ class Bench:
         self.frames, self.sequences = unrepeated(jobs.read_frames(candidate), candidate.sequences)
         import_runtime(candidate.config.format)
 
-    def look(self) -> dict[str, Any]:
+    def run_once(self) -> dict[str, Any]:
         from devices.desktop.placement import placement
 
         placed = {}
@@ -253,7 +253,7 @@ def main(folder: Path) -> None:
     bench = Bench(folder)
     for line in sys.stdin:
         asked = json.loads(line)
-        said = bench.look() if asked["do"] == "look" else bench.blocks(asked["first"], asked["count"])
+        said = bench.run_once() if asked["do"] == "run_once" else bench.blocks(asked["first"], asked["count"])
         answers.write(json.dumps(said) + "\n")
 
 

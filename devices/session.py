@@ -14,7 +14,7 @@ from devices.plan import Plan, Task, identity, shuffled
 if TYPE_CHECKING:
     from converters.build import Event
     from devices.select import Attached
-    from evaluation.clip import Footage
+    from evaluation.clip import Dataset
 
 
 class Listener(Protocol):
@@ -45,7 +45,7 @@ class Listener(Protocol):
 
 def measure(
     parts: Iterable[tuple[Plan, Attached]],
-    footage: Footage,
+    footage: Dataset,
     seed: int,
     finished: Collection[str | None],
     listener: Listener,

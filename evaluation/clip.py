@@ -1,4 +1,4 @@
-"""Pictures with truth, as every part of the suite takes them."""
+"""Pictures with their ground truth, as every part of the suite takes them."""
 
 from __future__ import annotations
 
@@ -44,8 +44,8 @@ class Clip:
 
 
 @dataclass(frozen=True)
-class Footage:
-    """Clips and stills under one name, with a sentence that says what they are and what was left out."""
+class Dataset:
+    """Clips and stills under one name, with a sentence that says what they are and which pictures are missing."""
 
     name: str
     description: str

@@ -1,4 +1,4 @@
-"""`bench.py evaluate`: one model on one footage."""
+"""`bench.py evaluate`: one model on one dataset."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from evaluation.clip import Footage
+from evaluation.clip import Dataset
 from evaluation.score import Previous, Score, judge, predict, prepare_clip, summarise, without_bars
 from models.segmenter import Fit, Step
 from models.variant import Resolution
@@ -15,7 +15,7 @@ from models.variant import Resolution
 def evaluate(
     step: Step,
     resolution: Resolution,
-    footage: Footage,
+    dataset: Dataset,
     prev: Previous = "recurrent",
     seed: int = 0,
     on_frame: Callable[[], object] | None = None,
@@ -27,16 +27,16 @@ def evaluate(
     `on_frame` is called after each frame; `fit` is how the model wants its pictures.
     """
     judged = []
-    for clip in footage.clips:
+    for clip in dataset.clips:
         masks = predict(step, prepare_clip(clip, resolution, fit), [len(clip)], prev, on_frame)
         if fit == "letterbox":
-            masks = without_bars(masks, replace(footage, clips=[clip]))
+            masks = without_bars(masks, replace(dataset, clips=[clip]))
         judged.append(judge(masks, clip))
     return summarise(judged, seed)
 
 
-def report(score: Score, footage: Footage, prev: Previous) -> dict[str, Any]:
-    """The JSON of `--json`: IOU and boundary F in 0..1, `dtssd` null without clips, what was judged, what left out."""
+def report(score: Score, dataset: Dataset, prev: Previous) -> dict[str, Any]:
+    """The JSON of `--json`: IOU and boundary F in 0..1, `dtssd` null without clips, the data set and its problems."""
     return {
         "iou": score.iou,
         "iou_ci": list(score.iou_ci),
@@ -46,18 +46,18 @@ def report(score: Score, footage: Footage, prev: Previous) -> dict[str, Any]:
         "dtssd_ci": list(score.dtssd_ci) if score.dtssd_ci else None,
         "images": score.images,
         "prev": prev,
-        "data": footage.name,
-        "description": footage.description,
-        "problems": list(footage.problems),
+        "data": dataset.name,
+        "description": dataset.description,
+        "problems": list(dataset.problems),
     }
 
 
-def lines(score: Score, footage: Footage) -> list[str]:
+def lines(score: Score, dataset: Dataset) -> list[str]:
     """The same to read: IOU and boundary F in per cent and dtSSD, each with its 95 % interval."""
     percent = [("IOU", score.iou, score.iou_ci), ("boundary F", score.boundary_f, score.boundary_f_ci)]
-    told = [
+    said = [
         f"{name}: {100 * value:.2f} % ({100 * low:.2f} to {100 * high:.2f})" for name, value, (low, high) in percent
     ]
     if score.dtssd is not None and score.dtssd_ci:
-        told.append(f"dtSSD: {score.dtssd:.2f} ({score.dtssd_ci[0]:.2f} to {score.dtssd_ci[1]:.2f})")
-    return [*told, f"{score.images} images. {footage.description}"]
+        said.append(f"dtSSD: {score.dtssd:.2f} ({score.dtssd_ci[0]:.2f} to {score.dtssd_ci[1]:.2f})")
+    return [*said, f"{score.images} images. {dataset.description}"]

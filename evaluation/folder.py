@@ -17,7 +17,7 @@ Where a mask's values are: in an indexed file they are the palette's greys, or, 
 palette, the indices; in a file with transparency they are its colours, or its alpha where that is what varies. A file
 whose colours and alpha tell of two masks is refused.
 
-Files that are missing, empty, unreadable or do not fit are named in `Footage.problems` and left out.
+Files that are missing, empty, unreadable or do not fit are named in `Dataset.problems` and left out.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from evaluation.clip import Alpha, Clip, Footage, Label, Picture
+from evaluation.clip import Alpha, Clip, Dataset, Label, Picture
 
 PICTURES = (".jpg", ".jpeg", ".png")
 UNJUDGED = 255
@@ -93,8 +93,8 @@ class Pairs:
         return self.table[127] == 0 and bool((self.table[128:] == 1).all())
 
 
-def read(path: Path | str) -> Footage:
-    """The footage of a folder; every file is checked now, and read again when its turn comes.
+def read(path: Path | str) -> Dataset:
+    """The dataset of a folder; every file is checked now, and read again when its turn comes.
 
     NothingLeft when there is no such folder, or nothing usable in it.
     """
@@ -120,7 +120,7 @@ def read(path: Path | str) -> Footage:
         raise NothingLeft(f"{root}: {what}")
     if not clips:
         raise NothingLeft(f"{root}: nothing left to use, {_count(len(problems), 'problem')}: {_first(problems)}")
-    return Footage(root.resolve().name, _describe(root, clips, problems), clips, problems)
+    return Dataset(root.resolve().name, _describe(root, clips, problems), clips, problems)
 
 
 def _clip(name: str, frame_names: tuple[str, ...], pairs: Pairs) -> Clip:

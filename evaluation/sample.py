@@ -1,4 +1,4 @@
-"""The embedded footage: made at run time, nothing downloaded, exact truth.
+"""The embedded dataset: made at run time, nothing downloaded, exact truth.
 
 One person, scikit-image's portrait of astronaut Eileen Collins, is cut out with a matte of our own
 (`evaluation/astronaut/person.png`: outlined by hand, its edge refined by closed-form matting, checked by eye) and moved
@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from evaluation.clip import Alpha, Clip, Footage, Label, Picture
+from evaluation.clip import Alpha, Clip, Dataset, Label, Picture
 
 NAME = "embedded sample"
 DESCRIPTION = (
@@ -103,7 +103,7 @@ STILLS: tuple[Shot, ...] = (
 
 
 @cache
-def embedded(seed: int = 0) -> Footage:
+def embedded(seed: int = 0) -> Dataset:
     """The sample: four clips (`talk`, `walk`, `entry`, `cut`) and the stills, the same to the byte for one seed.
 
     Frames are made when they are first read and then kept, about 60 MB in all.
@@ -117,7 +117,7 @@ def embedded(seed: int = 0) -> Footage:
     description = DESCRIPTION.format(
         clips=len(clips), length=LENGTH, stills=len(stills) + len(as_taken), credits="; ".join(CREDITS)
     )
-    return Footage(NAME, description, (*clips, *stills, *as_taken))
+    return Dataset(NAME, description, (*clips, *stills, *as_taken))
 
 
 @cache

@@ -1,4 +1,4 @@
-"""The one protocol by which masks are made and judged, whoever makes them.
+"""The one protocol by which masks are made and scored, on every device and runtime.
 
 The whole picture is stretched to the network's input (or, for a model that was made so, put into it with black bars,
 which are then taken off its mask); its mask is resized bilinearly to the label's own size and cut
@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evaluation.boundary import boundary_f
-from evaluation.clip import Clip, Footage
+from evaluation.clip import Clip, Dataset
 from evaluation.interval import bootstrap
 from evaluation.iou import iou
 from evaluation.temporal import dtssd_step
@@ -51,7 +51,7 @@ class Score:
     dtssd_ci: Interval | None
     images: int
     per_image: tuple[tuple[str, float, float], ...] = field(repr=False)
-    """(name, IOU, boundary F) in the footage's order."""
+    """(name, IOU, boundary F) in the dataset's order."""
 
     def to_dict(self) -> dict[str, Any]:
         """JSON types only, under the fields' names."""
@@ -59,15 +59,15 @@ class Score:
 
 
 def prepare(
-    footage: Footage, resolution: Resolution, fit: Fit = "stretch"
+    dataset: Dataset, resolution: Resolution, fit: Fit = "stretch"
 ) -> tuple[NDArray[np.uint8], tuple[int, ...]]:
     """Every frame as a network takes it, (N, H, W, 3) uint8 RGB, and the lengths of its clips in order."""
-    frames = np.empty((footage.frames, *resolution, 3), np.uint8)
+    frames = np.empty((dataset.frames, *resolution, 3), np.uint8)
     at = 0
-    for clip in footage.clips:
+    for clip in dataset.clips:
         frames[at : at + len(clip)] = prepare_clip(clip, resolution, fit)
         at += len(clip)
-    return frames, tuple(len(clip) for clip in footage.clips)
+    return frames, tuple(len(clip) for clip in dataset.clips)
 
 
 def prepare_clip(clip: Clip, resolution: Resolution, fit: Fit = "stretch") -> NDArray[np.uint8]:
@@ -75,9 +75,9 @@ def prepare_clip(clip: Clip, resolution: Resolution, fit: Fit = "stretch") -> ND
     return np.stack([fitted(clip.read(i)[0], resolution, fit) for i in range(len(clip))])
 
 
-def without_bars(masks: Floats, footage: Footage) -> Floats:
+def without_bars(masks: Floats, dataset: Dataset) -> Floats:
     """Masks (N, H, W) of letterboxed frames as if the pictures had been stretched to (H, W)."""
-    labels = (clip.label(i) for clip in footage.clips for i in range(len(clip)))
+    labels = (clip.label(i) for clip in dataset.clips for i in range(len(clip)))
     pairs = zip(masks, labels, strict=True)
     return np.stack([enlarge(unfitted(mask, label.shape, "letterbox"), mask.shape) for mask, label in pairs])
 
@@ -104,13 +104,13 @@ def predict(
     return masks
 
 
-def score(masks: Floats, footage: Footage, seed: int = 0) -> Score:
-    """Judge masks (N, H, W) of all the footage's frames in order, at whatever size the network made them."""
-    if len(masks) != footage.frames:
-        raise ValueError(f"{len(masks)} masks do not go with {footage.frames} frames of {footage.name}")
+def score(masks: Floats, dataset: Dataset, seed: int = 0) -> Score:
+    """Judge masks (N, H, W) of all the dataset's frames in order, at whatever size the network made them."""
+    if len(masks) != dataset.frames:
+        raise ValueError(f"{len(masks)} masks for {dataset.frames} frames of {dataset.name}")
     judged: list[list[Judged]] = []
     at = 0
-    for clip in footage.clips:
+    for clip in dataset.clips:
         judged.append(judge(masks[at : at + len(clip)], clip))
         at += len(clip)
     return summarise(judged, seed)

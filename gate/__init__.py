@@ -1,1 +1,1 @@
-"""The FPS gate: has this change made a network slower, larger or worse, told by measurements that admit doubt."""
+"""The FPS gate: whether a change makes a network slower, larger or less accurate, with a statistical test."""

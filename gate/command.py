@@ -1,4 +1,4 @@
-"""What `bench.py gate` does, given its options: find the arms, run the gate, write and tell the verdict."""
+"""What `bench.py gate` does, given its options: find the artifacts, run the gate, write and print the verdict."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from typing import TYPE_CHECKING
 
 from converters.artifact import Format
 from devices.contract import Config
-from gate import arms, output, section
-from gate.declared import GateCase, Tolerance, read
+from gate import artifacts, output, section
+from gate.config import GateCase, Tolerance, read
 from gate.run import SECONDS, Comparison, run
 from gate.verdict import NOT_MEASURED, Result, headline, words
 from reports.gitinfo import checkout_words
 
 if TYPE_CHECKING:
     from devices.plan import Weights
-    from evaluation.clip import Footage
+    from evaluation.clip import Dataset
     from reports.live import Live
 
 RUNTIMES: dict[str, Format] = {"litert": "tflite", "onnxruntime": "onnx", "openvino": "openvino"}
-SELF_TEST_CELL: tuple[str, Format] = ("s16-skip-plain", "tflite")
+SELF_TEST_CONFIGURATION: tuple[str, Format] = ("s16-skip-plain", "tflite")
 
 
 @dataclass(frozen=True)
@@ -34,13 +34,13 @@ class Asked:
     baseline_artifact: Path | None
     candidate_artifact: Path | None
     runtime: str | None
-    cells: Path
+    configurations: Path
     max_slowdown: float | None
     seconds: float = SECONDS
     clock_advises: bool = False
 
 
-def gate(asked: Asked, weights: Mapping[str, Weights], footage: Footage, out: Path, as_json: bool) -> int:
+def gate(asked: Asked, weights: Mapping[str, Weights], dataset: Dataset, out: Path, as_json: bool) -> int:
     """Run the gate, leave its files and the page in `out`, tell the verdict, and return the exit code.
 
     ValueError for options that mean nothing.
@@ -52,9 +52,9 @@ def gate(asked: Asked, weights: Mapping[str, Weights], footage: Footage, out: Pa
         raise ValueError("name --baseline, or else --baseline-artifact, --candidate-artifact and --runtime")
     with Live() as live:
         if asked.baseline:
-            result = _against(asked, asked.baseline, weights, footage, live)
+            result = _against(asked, asked.baseline, weights, dataset, live)
         else:
-            result = _files(asked, footage, live)
+            result = _files(asked, dataset, live)
     output.write(result, out)
     for damaged in section.page([out], out / "report.html"):
         print(damaged, file=sys.stderr)
@@ -62,24 +62,28 @@ def gate(asked: Asked, weights: Mapping[str, Weights], footage: Footage, out: Pa
         print(output.to_json(result), end="")
         return result.exit_code
     print(headline(result))
-    for cell in result.cells:
-        print(f"\n{cell.cell}")
-        for sentence in words(cell):
+    for verdict in result.configurations:
+        print(f"\n{verdict.configuration}")
+        for sentence in words(verdict):
             print(f"  {sentence}")
     print(f"\nThe page: {out / 'report.html'}")
     return result.exit_code
 
 
 def save(asked: Asked, weights: Mapping[str, Weights], folder: Path) -> int:
-    """Keep this checkout's artifacts of the declared cells in `folder`; 3 when one of them cannot be made."""
+    """Keep this checkout's artifacts of the declared configurations in `folder`; 3 when one of them cannot be made."""
     from reports.live import Live
 
     configs = [case.config for case in _declared(asked)]
     with Live() as live:
         live.stage("convert", len(configs))
-        made = arms.of_checkout(configs, weights, live.convert)
-    arms.save(made, folder)
-    absent = {config.name: arm.reason for config, arm in made.items() if isinstance(arm, arms.Absent)}
+        made = artifacts.of_checkout(configs, weights, live.convert)
+    artifacts.save(made, folder)
+    absent = {
+        config.name: artifact.reason
+        for config, artifact in made.items()
+        if isinstance(artifact, artifacts.MissingArtifact)
+    }
     for name, reason in absent.items():
         print(f"bench.py: {name}: {reason}.", file=sys.stderr)
     print(f"{len(made) - len(absent)} of {len(made)} artifacts are in {folder}")
@@ -92,7 +96,7 @@ def self_test(
     """Test the gate on random numbers, or with `real` on this machine; 1 when its aims are not reached."""
     from gate.selftest import run as selftest
 
-    variant, format = SELF_TEST_CELL
+    variant, format = SELF_TEST_CONFIGURATION
     if not real:
         missed = selftest.simulated()
     elif variant not in weights:
@@ -100,29 +104,29 @@ def self_test(
     else:
         missed = selftest.real(variant, format, weights[variant], real, out, neighbour, seconds, minutes)
     for sentence in missed:
-        print(f"Not reached: {sentence}.")
+        print(f"Target missed: {sentence}.")
     return 1 if missed else 0
 
 
 def _declared(asked: Asked) -> list[GateCase]:
-    cases = read(asked.cells)
+    cases = read(asked.configurations)
     if asked.max_slowdown is None:
         return cases
     return [replace(case, tolerance=replace(case.tolerance, slowdown=asked.max_slowdown)) for case in cases]
 
 
-def _against(asked: Asked, baseline: str, weights: Mapping[str, Weights], footage: Footage, live: Live) -> Result:
+def _against(asked: Asked, baseline: str, weights: Mapping[str, Weights], dataset: Dataset, live: Live) -> Result:
     cases = _declared(asked)
     configs = [case.config for case in cases]
     live.stage("baseline", len(configs))
-    name, before = arms.find(baseline, configs, live.step)
+    name, before = artifacts.find(baseline, configs, live.step)
     live.stage("convert", len(configs))
-    now = arms.of_checkout(configs, weights, live.convert)
+    now = artifacts.of_checkout(configs, weights, live.convert)
     comparisons = [Comparison(case.config, before[case.config], now[case.config], case.tolerance) for case in cases]
-    return _result(name, checkout_words(), comparisons, footage, live, asked)
+    return _result(name, checkout_words(), comparisons, dataset, live, asked)
 
 
-def _files(asked: Asked, footage: Footage, live: Live) -> Result:
+def _files(asked: Asked, dataset: Dataset, live: Live) -> Result:
     from converters.registry import format_of
     from devices.open_model import open_model
 
@@ -144,22 +148,22 @@ def _files(asked: Asked, footage: Footage, live: Live) -> Result:
         raise ValueError(f"the two take pictures of different sizes, {h0}x{w0} and {h1}x{w1}")
     one = Comparison(
         Config("", format, resolution=sizes[0]),
-        arms.of_file(baseline, format),
-        arms.of_file(candidate, format),
+        artifacts.of_file(baseline, format),
+        artifacts.of_file(candidate, format),
         Tolerance() if asked.max_slowdown is None else Tolerance(slowdown=asked.max_slowdown),
         f"{candidate.name} ({asked.runtime})",
     )
     names = (baseline.name, candidate.name) if baseline.name != candidate.name else (str(baseline), str(candidate))
-    return _result(*names, [one], footage, live, asked)
+    return _result(*names, [one], dataset, live, asked)
 
 
 def _result(
-    baseline: str, candidate: str, comparisons: Sequence[Comparison], footage: Footage, live: Live, asked: Asked
+    baseline: str, candidate: str, comparisons: Sequence[Comparison], dataset: Dataset, live: Live, asked: Asked
 ) -> Result:
     from devices.desktop.environment import DesktopProbe
 
     machine = DesktopProbe().read()
     live.stage("gate", len(comparisons))
-    cells = run(comparisons, footage, asked.seconds, say=live.step, clock_advises=asked.clock_advises)
+    verdicts = run(comparisons, dataset, asked.seconds, say=live.step, clock_advises=asked.clock_advises)
     now = datetime.now(UTC).isoformat(timespec="seconds")
-    return Result(baseline, candidate, now, cells, machine.facts | {"hazards": list(machine.hazards)})
+    return Result(baseline, candidate, now, verdicts, machine.facts | {"hazards": list(machine.hazards)})

@@ -31,19 +31,19 @@ MOST = 61
 FRESH = 3
 """Processes that measure a FAIL again.
 
-What an arm gains or loses by its place in one process stays with all blocks of that process, so its blocks together
-prove nothing about the next one: there the process is the unit. At exactly the tolerance each leans to either side
-like a coin, and a FAIL that needs all of them stands at most one time in 8, of those that the first process saw.
+The memory layout of a process speeds an artifact up or slows it down for the life of that process, so its blocks
+together say nothing about the next process: there the process is the unit. At exactly the tolerance each process is
+slower or faster with probability 1/2, so a FAIL that needs all of them is confirmed at most one time in 8.
 """
 FRESH_BLOCKS = 10
 """Blocks that each of them measures at least, where the time allows.
 
-A slow-down that is plain at once ends the first process after FIRST blocks, and the median of so few may lean the
-other way: in `simulate`, with a layout kept by a noisy process, 16 catch 90 % of slow-downs of 5 %, and 10 catch 85 to
-87 % in two thirds of the time.
+A large slow-down ends the first process after FIRST blocks, and the median of so few may have the wrong
+sign: in `simulate`, with a layout kept by a noisy process, 16 blocks detect 90 % of slow-downs of 5 %, and 10 blocks
+detect 85 to 87 % in two thirds of the time.
 """
 WILD = 3.0
-"""A block is not used when its control arm moved this many times as much as in the median block."""
+"""A block is excluded when its control varied more than this many times as much as in the median block."""
 
 
 class Outcome(StrEnum):
@@ -69,25 +69,25 @@ class Estimate:
 
 
 def valid(control: Floats) -> NDArray[np.bool_]:
-    """Which blocks the control arm vouches for, given how far it moved inside each (..., n).
+    """Which blocks are valid, given how far the control varied inside each (..., n).
 
-    The control knows neither arm, so what it leaves out leans to neither side: leaving out by a comparison of the
-    control with one arm would, on a machine whose disturbances only ever slow down.
+    The control is independent of baseline and candidate, so the exclusion is not biased. A comparison of the control
+    with one of the two would be, on a machine whose disturbances only ever slow down.
     """
     return control <= WILD * np.median(control, axis=-1, keepdims=True)
 
 
-def tail(beyond: Any, used: Any) -> Any:
+def bootstrap_tail(beyond: Any, used: Any) -> Any:
     """Chance that a bootstrap's median lies among `beyond` of `used` blocks (arrays or numbers).
 
     Never below 2^-used, the chance that a fair coin puts all blocks on one side: a few blocks are never sure.
     """
     used, beyond = np.asarray(used), np.asarray(beyond)
-    return _tails(int(used.max(initial=0)))[used, beyond]
+    return _bootstrap_tails(int(used.max(initial=0)))[used, beyond]
 
 
 @lru_cache
-def _tails(most: int) -> Floats:
+def _bootstrap_tails(most: int) -> Floats:
     """`tail` for every (used, beyond) up to `most`: simulated gates ask for it millions of times."""
     from scipy.stats import binom
 
@@ -100,8 +100,8 @@ def sides(effects: Floats, control: Floats, limit: float) -> tuple[Any, Any, Any
     """(p_slower, p_within, blocks used) of effects (..., n) against a limit in log terms."""
     used = valid(control)
     count = used.sum(axis=-1)
-    slower = tail((used & (effects <= limit)).sum(axis=-1), count)
-    within = tail((used & (effects >= limit)).sum(axis=-1), count)
+    slower = bootstrap_tail((used & (effects <= limit)).sum(axis=-1), count)
+    within = bootstrap_tail((used & (effects >= limit)).sum(axis=-1), count)
     return slower, within, count
 
 
@@ -118,7 +118,7 @@ def estimate(
     all_effects, all_control = np.asarray(effects, float), np.asarray(control, float)
     slower, within, used = sides(all_effects, all_control, math.log1p(tolerance))
     kept = np.sort(all_effects[valid(all_control)])
-    chances = tail(np.arange(len(kept) + 1), len(kept))
+    chances = bootstrap_tail(np.arange(len(kept) + 1), len(kept))
     outside = int((chances <= alpha).sum())  # so many blocks on one side are still too few to hold the median
     low, high = (kept[outside - 1], kept[-outside]) if outside else (-math.inf, math.inf)
     return Estimate(
@@ -127,7 +127,7 @@ def estimate(
 
 
 def decide(found: Estimate, fail_at: float = ALPHA, pass_at: float = ALPHA) -> Outcome:
-    """PASS or FAIL when the blocks leave no more doubt than allowed, INCONCLUSIVE otherwise."""
+    """PASS or FAIL when the probability of an error is as low as allowed, INCONCLUSIVE otherwise."""
     if found.p_slower <= fail_at:
         return Outcome.FAIL
     return Outcome.PASS if found.p_within <= pass_at else Outcome.INCONCLUSIVE
@@ -143,17 +143,17 @@ def again(first: int) -> int:
     return max(first, FRESH_BLOCKS)
 
 
-def leans(effects: Sequence[float] | Floats, control: Sequence[float] | Floats, tolerance: float) -> bool:
+def is_slower(effects: Sequence[float] | Floats, control: Sequence[float] | Floats, tolerance: float) -> bool:
     """Whether the median of a process's valid blocks is beyond the tolerance; not when there is no block."""
     kept = np.asarray(effects, float)[valid(np.asarray(control, float))] if len(effects) else np.array([-math.inf])
     return bool(np.median(kept) > math.log1p(tolerance))
 
 
 def confirmed(fresh: Sequence[bool], pooled: Estimate, fail_at: float = ALPHA) -> Outcome:
-    """What a FAIL becomes after fresh processes measured it again, each of which leans to a regression or does not.
+    """What a FAIL becomes after new processes measured it again. `fresh`: whether each of them was slower.
 
-    It stays red when all FRESH of them do and the blocks of all processes leave no doubt together. Otherwise those
-    blocks decide between a pass and doubt: processes that disagree are no regression.
+    It stays a FAIL when all FRESH of them were slower and the pooled blocks of all processes fail too. Otherwise the
+    pooled blocks decide between PASS and INCONCLUSIVE: processes that disagree are no regression.
     """
     together = decide(pooled, fail_at)
     if together is Outcome.FAIL and not (len(fresh) >= FRESH and all(fresh)):
@@ -162,7 +162,7 @@ def confirmed(fresh: Sequence[bool], pooled: Estimate, fail_at: float = ALPHA) -
 
 
 def holm(chances: Sequence[float], alpha: float = ALPHA) -> list[bool]:
-    """Which of several cells are slower, so that the chance of any false one stays `alpha` (Holm 1979)."""
+    """Which of several configurations are slower, so that the chance of any false one stays `alpha` (Holm 1979)."""
     rejected = [False] * len(chances)
     for rank, index in enumerate(sorted(range(len(chances)), key=chances.__getitem__)):
         if chances[index] > alpha / (len(chances) - rank):
@@ -171,6 +171,6 @@ def holm(chances: Sequence[float], alpha: float = ALPHA) -> list[bool]:
     return rejected
 
 
-def seeable(found: Estimate, tolerance: float) -> float:
+def minimum_detectable_effect(found: Estimate, tolerance: float) -> float:
     """The smallest slow-down, as a share, that blocks as noisy as these would have shown to be beyond the tolerance."""
     return math.expm1(math.log1p(tolerance) + found.effect - found.low)

@@ -12,7 +12,7 @@ from xml.etree import ElementTree
 
 from devices.paired import Block
 from gate.decision import Outcome
-from gate.verdict import CellVerdict, Finding, Result, Speed, headline, percent, words
+from gate.verdict import Finding, Result, Speed, Verdict, headline, percent, words
 from reports import whole
 
 FILE = "gate.json"
@@ -28,24 +28,25 @@ def write(result: Result, folder: Path) -> None:
 def to_json(result: Result) -> str:
     """Everything, so that every figure can be recomputed, and for who reads the file the words and the exit code."""
     values = asdict(result)
-    for cell, made in zip(values["cells"], result.cells, strict=True):
+    for written, made in zip(values["configurations"], result.configurations, strict=True):
         estimate = made.speed.estimate if made.speed else None
-        cell |= {"outcome": made.outcome, "words": words(made)}
+        written |= {"outcome": made.outcome, "words": words(made)}
         if estimate:
             shares = {k: math.expm1(getattr(estimate, k)) for k in ("effect", "low", "high")}
-            cell["change"] = {k: v if math.isfinite(v) else None for k, v in shares.items()}
+            written["change"] = {k: v if math.isfinite(v) else None for k, v in shares.items()}
     values |= {"outcome": result.outcome, "exit_code": result.exit_code, "words": headline(result)}
     return json.dumps(values) + "\n"
 
 
 def from_json(text: str) -> Result:
-    """The inverse of `to_json`."""
+    """The inverse of `to_json`. A file with the former keys, "cells" and "cell", is read too."""
     values = json.loads(text)
-    cells = tuple(_cell(cell) for cell in values["cells"])
-    return Result(values["baseline"], values["candidate"], values["time"], cells, values["machine"])
+    listed = values["configurations"] if "configurations" in values else values["cells"]
+    verdicts = tuple(map(_verdict, listed))
+    return Result(values["baseline"], values["candidate"], values["time"], verdicts, values["machine"])
 
 
-def _cell(values: Mapping[str, Any]) -> CellVerdict:
+def _verdict(values: Mapping[str, Any]) -> Verdict:
     findings = tuple(
         Finding(f["metric"], Outcome(f["outcome"]) if f["outcome"] else None, f["words"]) for f in values["findings"]
     )
@@ -64,33 +65,34 @@ def _cell(values: Mapping[str, Any]) -> CellVerdict:
             tuple(s["hazards"]),
             s.get("advises", False),
         )
-    return CellVerdict(values["cell"], findings, speed, values["equal"], values["reason"])
+    name = values["configuration"] if "configuration" in values else values["cell"]
+    return Verdict(name, findings, speed, values["equal"], values["reason"])
 
 
 def markdown(result: Result) -> str:
-    """A table a reviewer takes in at a glance, the worst cells first open and the rest folded."""
+    """A table of all configurations; then the sentences of each, folded for those that pass."""
     lines = [f"### {_MARK[result.outcome]} FPS gate, {headline(result)}", ""]
-    lines += ["| | cell | frame time | interval | tolerance | blocks |", "|---|---|---|---|---|---|"]
-    for cell in result.cells:
-        name = f"{_MARK[cell.outcome]} | `{cell.cell}`"
-        if cell.speed and (found := cell.speed.estimate):
-            interval, tolerance = f"{_change(found.low)} to {_change(found.high)}", percent(cell.speed.tolerance)
+    lines += ["| | configuration | frame time | interval | tolerance | blocks |", "|---|---|---|---|---|---|"]
+    for verdict in result.configurations:
+        name = f"{_MARK[verdict.outcome]} | `{verdict.configuration}`"
+        if verdict.speed and (found := verdict.speed.estimate):
+            interval, tolerance = f"{_change(found.low)} to {_change(found.high)}", percent(verdict.speed.tolerance)
             basis = f"{found.used} of {found.blocks}"
             lines.append(f"| {name} | {_change(found.effect)} | {interval} | {tolerance} | {basis} |")
         else:
-            lines.append(f"| {name} | {'same artifact' if cell.equal else '–'} | | | |")
-    for cell in result.cells:
-        told = "".join(f"\n- {_escape(sentence)}" for sentence in words(cell))
+            lines.append(f"| {name} | {'same artifact' if verdict.equal else '–'} | | | |")
+    for verdict in result.configurations:
+        told = "".join(f"\n- {_escape(sentence)}" for sentence in words(verdict))
         body = f"{told}\n"
-        if cell.outcome is Outcome.PASS:
+        if verdict.outcome is Outcome.PASS:
             lines += [
                 "",
-                f"<details><summary>{_MARK[cell.outcome]} <code>{cell.cell}</code></summary>",
+                f"<details><summary>{_MARK[verdict.outcome]} <code>{verdict.configuration}</code></summary>",
                 body,
                 "</details>",
             ]
         else:
-            lines += ["", f"{_MARK[cell.outcome]} `{cell.cell}`", body]
+            lines += ["", f"{_MARK[verdict.outcome]} `{verdict.configuration}`", body]
     return "\n".join(lines).rstrip() + "\n"
 
 
@@ -103,18 +105,22 @@ def _change(log: float) -> str:
 
 
 def junit(result: Result) -> str:
-    """A test case a cell: a regression is a failure, what could not be measured an error, doubt a skipped test."""
-    suite = ElementTree.Element("testsuite", name="fps-gate", tests=str(len(result.cells)), timestamp=result.time)
-    count = {outcome: sum(cell.outcome is outcome for cell in result.cells) for outcome in Outcome}
+    """One test case per configuration: FAIL is a failure, NOT MEASURED an error, INCONCLUSIVE a skipped test."""
+    suite = ElementTree.Element(
+        "testsuite", name="fps-gate", tests=str(len(result.configurations)), timestamp=result.time
+    )
+    count = {outcome: sum(verdict.outcome is outcome for verdict in result.configurations) for outcome in Outcome}
     suite.set("failures", str(count[Outcome.FAIL]))
     suite.set("errors", str(count[Outcome.NOT_MEASURED]))
     suite.set("skipped", str(count[Outcome.INCONCLUSIVE]))
-    for cell in result.cells:
-        seconds = cell.speed.seconds if cell.speed else 0.0
-        case = ElementTree.SubElement(suite, "testcase", classname="gate", name=cell.cell, time=f"{seconds:.1f}")
-        said = words(cell)
+    for verdict in result.configurations:
+        seconds = verdict.speed.seconds if verdict.speed else 0.0
+        case = ElementTree.SubElement(
+            suite, "testcase", classname="gate", name=verdict.configuration, time=f"{seconds:.1f}"
+        )
+        said = words(verdict)
         tag = {Outcome.FAIL: "failure", Outcome.NOT_MEASURED: "error", Outcome.INCONCLUSIVE: "skipped"}.get(
-            cell.outcome
+            verdict.outcome
         )
         if tag:
             ElementTree.SubElement(case, tag, message=said[0] if said else "").text = "\n".join(said)

@@ -1,4 +1,4 @@
-"""A whole gate: what needs no clock, paired blocks until decided, Holm over the cells, each FAIL confirmed afresh."""
+"""A whole gate: static checks, paired blocks until decided, Holm over the configurations, each FAIL confirmed."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from devices.contract import CellFailed, Config, Job, Runner
 from devices.data import excerpt
 from devices.emulator import FRAMES
 from devices.fleet import Fleet
-from devices.paired import BASELINE, CANDIDATE, Block, Looked
-from gate import clockless, decision
-from gate.arms import Absent, Arm
+from devices.paired import BASELINE, CANDIDATE, Block, Outputs
+from gate import decision, static_checks
+from gate.artifacts import GateArtifact, MissingArtifact
 from gate.blocks import effects
+from gate.config import Tolerance
 from gate.decision import ALPHA, FIRST, FRESH, MOST, Outcome
-from gate.declared import Tolerance
-from gate.verdict import CellVerdict, Finding, Speed
+from gate.verdict import Finding, Speed, Verdict
 
 if TYPE_CHECKING:
-    from evaluation.clip import Footage
+    from evaluation.clip import Dataset
 
 SECONDS = 60.0
-"""For the blocks of one cell, all processes together."""
+"""For the blocks of one configuration, all processes together."""
 FIRST_SHARE = 0.6
 """Of those seconds, what the first process may use; what it leaves is for confirming a FAIL."""
 LEAST = 3
@@ -39,11 +39,11 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Comparison:
-    """Two artifacts to be told apart, and what runs them."""
+    """Two artifacts to compare, and the configuration that runs them."""
 
     config: Config
-    baseline: Arm | Absent
-    candidate: Arm | Absent
+    baseline: GateArtifact | MissingArtifact
+    candidate: GateArtifact | MissingArtifact
     tolerance: Tolerance = Tolerance()
     label: str = ""
 
@@ -59,11 +59,11 @@ class Comparison:
 
 @dataclass(frozen=True)
 class _Ready:
-    """A comparison whose arms are both there and differ, with the job that runs its candidate."""
+    """A comparison whose two artifacts are available and differ, with the job that runs the candidate."""
 
     asked: Comparison
-    baseline: Arm
-    candidate: Arm
+    baseline: GateArtifact
+    candidate: GateArtifact
     job: Job
     seed: int
 
@@ -85,20 +85,20 @@ class _Measured:
 
 def run(
     comparisons: Sequence[Comparison],
-    footage: Footage,
+    dataset: Dataset,
     seconds: float = SECONDS,
     seed: int = 0,
     say: Say = lambda _: None,
     speed_only: bool = False,
     frames: Path | None = None,
     clock_advises: bool = False,
-) -> tuple[CellVerdict, ...]:
+) -> tuple[Verdict, ...]:
     """The verdict of every comparison, in their order; what goes wrong with one costs that one alone.
 
-    `speed_only` measures the speed and nothing else, also of equal artifacts: so the gate tests itself,
+    `speed_only` measures the speed and nothing else, also of equal artifacts: the self-test uses it,
     keeping the frames as written in the folder `frames` from one gate to the next. `clock_advises`: Speed.advises.
     """
-    verdicts: dict[str, CellVerdict] = {}
+    verdicts: dict[str, Verdict] = {}
     with tempfile.TemporaryDirectory(prefix="gate-") as temporary:
         ready = []
         for asked in comparisons:
@@ -106,46 +106,46 @@ def run(
             if verdict:
                 verdicts[asked.name] = verdict
             else:
-                assert isinstance(asked.baseline, Arm)
-                assert isinstance(asked.candidate, Arm)
-                job = job_of(asked, asked.candidate, _shown(asked, footage), frames or Path(temporary))
+                assert isinstance(asked.baseline, GateArtifact)
+                assert isinstance(asked.candidate, GateArtifact)
+                job = job_of(asked, asked.candidate, _dataset_for(asked, dataset), frames or Path(temporary))
                 ready.append(_Ready(asked, asked.baseline, asked.candidate, job, seed))
         timed = [r for r in ready if not r.asked.emulated]
         measured = []
         for r in ready:
             say(r.asked.name)
-            its = _shown(r.asked, footage)
+            its = _dataset_for(r.asked, dataset)
             measured.append(_measure(r, its, seconds * FIRST_SHARE, ALPHA / max(1, len(timed)), speed_only))
         verdicts |= _judge(measured, seconds, say, clock_advises)
     return tuple(verdicts[asked.name] for asked in comparisons)
 
 
-def _without_measuring(asked: Comparison, even_equal: bool) -> CellVerdict | None:
-    """The verdict of a comparison that cannot have a measurement, or whose arms are equal and need none."""
-    for who, arm in (("baseline", asked.baseline), ("candidate", asked.candidate)):
-        if isinstance(arm, Absent):
-            return CellVerdict(asked.name, reason=f"its {who} is absent: {arm.reason}")
-    assert isinstance(asked.baseline, Arm)
-    assert isinstance(asked.candidate, Arm)
+def _without_measuring(asked: Comparison, even_equal: bool) -> Verdict | None:
+    """The verdict of a comparison that cannot be measured, or whose artifacts are equal and need no measurement."""
+    for who, artifact in (("baseline", asked.baseline), ("candidate", asked.candidate)):
+        if isinstance(artifact, MissingArtifact):
+            return Verdict(asked.name, reason=f"its {who} is absent: {artifact.reason}")
+    assert isinstance(asked.baseline, GateArtifact)
+    assert isinstance(asked.candidate, GateArtifact)
     if asked.baseline.sha256 == asked.candidate.sha256 and not even_equal:
-        return CellVerdict(asked.name, equal=True)
+        return Verdict(asked.name, equal=True)
     return None
 
 
-def _shown(asked: Comparison, footage: Footage) -> Footage:
-    """What the arms are judged on: all of `footage`, or a few frames where one takes seconds."""
-    return excerpt(footage, FRAMES) if asked.emulated else footage
+def _dataset_for(asked: Comparison, dataset: Dataset) -> Dataset:
+    """What both artifacts are evaluated on: all of `dataset`, or a few frames where one takes seconds."""
+    return excerpt(dataset, FRAMES) if asked.emulated else dataset
 
 
-def job_of(asked: Comparison, arm: Arm, footage: Footage, folder: Path) -> Job:
-    """The job that runs `arm` over all of `footage`, whose frames are written into `folder` once a resolution."""
+def job_of(asked: Comparison, artifact: GateArtifact, dataset: Dataset, folder: Path) -> Job:
+    """The job that runs `artifact` over all of `dataset`, whose frames are written into `folder` once a resolution."""
     from evaluation import score
 
     height, width = asked.config.resolution
-    frames = folder / f"{footage.frames}x{height}x{width}.u8"
+    frames = folder / f"{dataset.frames}x{height}x{width}.u8"
     if not frames.exists():
-        jobs.write_frames(frames, score.prepare(footage, asked.config.resolution)[0])
-    return Job(asked.config, arm.path, frames, tuple(len(clip) for clip in footage.clips))
+        jobs.write_frames(frames, score.prepare(dataset, asked.config.resolution)[0])
+    return Job(asked.config, artifact.path, frames, tuple(len(clip) for clip in dataset.clips))
 
 
 def _runner(device: str) -> Runner:
@@ -156,14 +156,14 @@ def _runner(device: str) -> Runner:
         raise CellFailed(f"{device} is not attached. {found.looked_for} {found.advice}".rstrip("."))
     runner = found.runner()
     if isinstance(runner, Fleet):
-        raise CellFailed(f"{device} is whatever device comes: it cannot be compared with itself before")
+        raise CellFailed(f"{device} is a different phone each time: a baseline and a candidate need the same one")
     return runner
 
 
-def _measure(ready: _Ready, footage: Footage, seconds: float, fail_at: float, speed_only: bool) -> _Measured:
+def _measure(ready: _Ready, dataset: Dataset, seconds: float, fail_at: float, speed_only: bool) -> _Measured:
     from devices.desktop.environment import DesktopProbe
 
-    findings = [] if speed_only else _on_paper(ready)
+    findings = [] if speed_only else _static_checks(ready)
     hazards = DesktopProbe().read().hazards if ready.asked.config.device == "desktop" else ()
     start = time.monotonic()
     blocks: list[Block] = []
@@ -172,7 +172,7 @@ def _measure(ready: _Ready, footage: Footage, seconds: float, fail_at: float, sp
             _counted(findings)
         with ready.pair() as pair:
             if not speed_only:
-                findings += _seen(ready, pair.look(), footage)
+                findings += _compare_outputs(ready, pair.run_once(), dataset)
             start = time.monotonic()
             if not ready.asked.emulated:
                 blocks = until_decided(pair, ready.asked.tolerance.slowdown, seconds, fail_at)
@@ -191,7 +191,7 @@ def _counted(findings: Sequence[Finding]) -> None:
 def until_decided(
     pair: paired.Pair | paired.OnDevice, tolerance: float, seconds: float, fail_at: float = ALPHA
 ) -> list[Block]:
-    """Blocks of one process, looked at every few, until they decide or the time is up."""
+    """Blocks of one process, outputs at every few, until they decide or the time is up."""
     end = time.monotonic() + seconds
     blocks: list[Block] = []
     while step := decision.more(len(blocks), MOST):
@@ -207,13 +207,13 @@ def until_decided(
     return blocks
 
 
-def _on_paper(ready: _Ready) -> list[Finding]:
+def _static_checks(ready: _Ready) -> list[Finding]:
     before, now, tolerance = ready.baseline, ready.candidate, ready.asked.tolerance
     return [
-        clockless.size(before.bytes, now.bytes, tolerance),
-        clockless.macs(before.macs, now.macs, tolerance),
-        clockless.graph(before.graph, now.graph),
-        clockless.parity(now.parity),
+        static_checks.size(before.bytes, now.bytes, tolerance),
+        static_checks.macs(before.macs, now.macs, tolerance),
+        static_checks.graph(before.graph, now.graph),
+        static_checks.parity(now.parity),
         *_instructions(ready),
     ]
 
@@ -229,28 +229,29 @@ def _instructions(ready: _Ready) -> list[Finding]:
     cores = (instructions.PLAIN, instructions.DOT) if ready.asked.config.precision == "int8" else (instructions.PLAIN,)
     try:
         counts = {
-            core: [instructions.count(arm.path, core) for arm in (ready.baseline, ready.candidate)] for core in cores
+            core: [instructions.count(side.path, core) for side in (ready.baseline, ready.candidate)] for core in cores
         }
     except instructions.CannotCount as why:
         return [Finding("instructions", None, f"ARM instructions were not counted: {why}.")]
     return [
-        clockless.instructions(before, now, ready.asked.tolerance, instructions.CORES[core].label)
+        static_checks.instructions(before, now, ready.asked.tolerance, instructions.CORES[core].label)
         for core, (before, now) in counts.items()
     ]
 
 
-def _seen(ready: _Ready, looked: Looked, footage: Footage) -> list[Finding]:
-    """Accuracy and placement. CellFailed when the arms were not run alike."""
+def _compare_outputs(ready: _Ready, outputs: Outputs, dataset: Dataset) -> list[Finding]:
+    """Accuracy and placement. CellFailed when different runtimes ran the two."""
     from evaluation.score import score
 
-    before, now = (looked.placement[arm] for arm in (BASELINE, CANDIDATE))
+    before, now = (outputs.placement[role] for role in (BASELINE, CANDIDATE))
     if before.get("runtime") != now.get("runtime"):
-        raise CellFailed(f"the arms were run by different runtimes, {before.get('runtime')} and {now.get('runtime')}")
-    old, new = (score(looked.masks[arm], footage) for arm in (BASELINE, CANDIDATE))
-    return [clockless.placement(before, now), *clockless.accuracy(old, new, ready.asked.tolerance)]
+        names = f"{before.get('runtime')} and {now.get('runtime')}"
+        raise CellFailed(f"baseline and candidate ran in different runtimes, {names}")
+    old, new = (score(outputs.masks[role], dataset) for role in (BASELINE, CANDIDATE))
+    return [static_checks.placement(before, now), *static_checks.accuracy(old, new, ready.asked.tolerance)]
 
 
-def _judge(measured: Sequence[_Measured], seconds: float, say: Say, clock_advises: bool) -> dict[str, CellVerdict]:
+def _judge(measured: Sequence[_Measured], seconds: float, say: Say, clock_advises: bool) -> dict[str, Verdict]:
     timed = [m for m in measured if m.blocks]
     estimates = {m.ready.asked.name: _estimate(m.blocks, m.ready.asked.tolerance.slowdown) for m in timed}
     known = {name: found for name, found in estimates.items() if found}
@@ -260,15 +261,15 @@ def _judge(measured: Sequence[_Measured], seconds: float, say: Say, clock_advise
         name, tolerance = m.ready.asked.name, m.ready.asked.tolerance.slowdown
         speed, reason = None, m.reason
         if name in known:
-            # What Holm does not let stand as slower is at most in doubt.
+            # What Holm's method does not accept as slower is at most inconclusive.
             outcome = decision.decide(known[name], fail_at=0.0)
             speed = Speed(tolerance, outcome, m.blocks, (), m.seconds, m.hazards, clock_advises)
             if slower[name]:
-                say(f"{name}, again in fresh processes")
+                say(f"{name}, again in new processes")
                 speed, reason = _confirm(m, speed, seconds - m.seconds)
         elif name in estimates:
-            reason = f"only {len(effects(m.blocks)[0])} whole blocks were measured"
-        verdicts[name] = CellVerdict(name, m.findings, speed, reason=reason)
+            reason = f"only {len(effects(m.blocks)[0])} complete blocks were measured"
+        verdicts[name] = Verdict(name, m.findings, speed, reason=reason)
     return verdicts
 
 
@@ -280,19 +281,19 @@ def _estimate(blocks: Sequence[Block], tolerance: float) -> decision.Estimate | 
 def _confirm(m: _Measured, speed: Speed, seconds: float) -> tuple[Speed | None, str | None]:
     start = time.monotonic()
     fresh: list[tuple[Block, ...]] = []
-    leaning: list[bool] = []
-    while len(fresh) < FRESH and all(leaning):
+    slower: list[bool] = []
+    while len(fresh) < FRESH and all(slower):
         now = time.monotonic()
         end = now + (start + seconds - now) / (FRESH - len(fresh))
         try:
             with m.ready.pair(again=1 + len(fresh)) as pair:
                 fresh.append(tuple(_as_many(pair, decision.again(len(m.blocks)), end)))
         except CellFailed as failure:
-            return None, f"a regression was seen and could not be confirmed: {str(failure).removesuffix('.')}"
-        leaning.append(decision.leans(*effects(fresh[-1]), speed.tolerance))
+            return None, f"a regression was measured and could not be confirmed: {str(failure).removesuffix('.')}"
+        slower.append(decision.is_slower(*effects(fresh[-1]), speed.tolerance))
     speed = replace(speed, fresh=tuple(fresh), seconds=speed.seconds + time.monotonic() - start)
     assert speed.estimate
-    return replace(speed, outcome=decision.confirmed(leaning, speed.estimate)), None
+    return replace(speed, outcome=decision.confirmed(slower, speed.estimate)), None
 
 
 def _as_many(pair: paired.Pair | paired.OnDevice, count: int, end: float) -> list[Block]:

@@ -13,16 +13,16 @@ from typing import Any
 
 from gate import blocks as of_blocks
 from gate import output
-from gate.verdict import CellVerdict, Result, Speed, headline, words
+from gate.verdict import Result, Speed, Verdict, headline, words
 
 TEMPLATES = Path(__file__).parent / "templates"
 
 
 @dataclass(frozen=True)
-class Drawn:
-    """One cell on the page. `chart` is Markup of an SVG, None where nothing was timed."""
+class DrawnVerdict:
+    """One verdict on the page. `chart` is Markup of an SVG, None where nothing was timed."""
 
-    cell: CellVerdict
+    verdict: Verdict
     words: list[str]
     chart: Any
 
@@ -33,11 +33,11 @@ class Section:
 
     result: Result
     headline: str
-    cells: list[Drawn]
+    configurations: list[DrawnVerdict]
 
 
 def page(dirs: Sequence[Path], out: Path, now: datetime | None = None) -> list[str]:
-    """Make the page of all rows and gates found in `dirs`; what had to be set aside is returned, a sentence each.
+    """Make the page of all rows and gates found in `dirs`; returned is a sentence for each damaged file or line.
 
     ValueError as of `reports.page.gather`, for a folder that holds neither.
     """
@@ -64,7 +64,7 @@ def sections(dirs: Sequence[Path]) -> tuple[list[Section], list[str]]:
         try:
             found.append(section(output.from_json(path.read_text(encoding="utf-8"))))
         except (ValueError, KeyError, TypeError):
-            words.append(f"{path}: not the whole result of a gate; it is left out")
+            words.append(f"{path}: not a complete result of a gate; the page omits it")
     return found, words
 
 
@@ -72,12 +72,12 @@ def section(result: Result) -> Section:
     from markupsafe import Markup
 
     drawn = [
-        Drawn(
-            cell,
-            [_unbroken(sentence) for sentence in words(cell)],
-            Markup(chart(cell.cell, cell.speed)) if cell.speed and cell.speed.blocks else None,
+        DrawnVerdict(
+            verdict,
+            [_unbroken(sentence) for sentence in words(verdict)],
+            Markup(chart(verdict.configuration, verdict.speed)) if verdict.speed and verdict.speed.blocks else None,
         )
-        for cell in result.cells
+        for verdict in result.configurations
     ]
     return Section(result, headline(result), drawn)
 
@@ -98,8 +98,8 @@ def chart(name: str, speed: Speed) -> str:
     changes = [100 * math.expm1(d) for d in effects]
     found = speed.estimate
     for number, (change, moved, used) in enumerate(zip(changes, control, speed.used, strict=True), start=1):
-        left_out = "" if used else "; left out, as the control moved more than it does"
-        says = f"block {number}: {change:+.1f} %, control moved by {100 * math.expm1(moved):.1f} %{left_out}"
+        left_out = "" if used else "; excluded, as the control varied more than usual"
+        says = f"block {number}: {change:+.1f} %, control changed by {100 * math.expm1(moved):.1f} %{left_out}"
         fill = colour if used else PAPER
         ax.plot([number], [change], "o", mfc=fill, mec=colour, markersize=5, zorder=3, gid=drawing.tip(says))
     ax.axhline(0, color=FAINT, linewidth=0.8)

@@ -9,7 +9,7 @@ from typing import Any
 
 from devices.paired import BASELINE, CANDIDATE, Block
 from gate import blocks as of_blocks
-from gate.decision import FIRST, Estimate, Outcome, estimate, seeable, valid
+from gate.decision import FIRST, Estimate, Outcome, estimate, minimum_detectable_effect, valid
 
 EXIT = {Outcome.PASS: 0, Outcome.FAIL: 1, Outcome.INCONCLUSIVE: 2, Outcome.NOT_MEASURED: 3}
 NOT_MEASURED = EXIT[Outcome.NOT_MEASURED]
@@ -27,7 +27,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class Speed:
-    """The paired measurement of one cell. `fresh` are the blocks of the fresh processes that a FAIL was given."""
+    """The paired measurement of one configuration. `fresh`: the blocks of the new processes that re-measured a FAIL."""
 
     tolerance: float
     outcome: Outcome
@@ -55,7 +55,7 @@ class Speed:
 
     @property
     def used(self) -> list[bool]:
-        """Of each whole block, whether the control vouched for it."""
+        """Of each complete block, whether its control was steady enough for it to count."""
         import numpy as np
 
         _, control = self.effects
@@ -63,10 +63,10 @@ class Speed:
 
 
 @dataclass(frozen=True)
-class CellVerdict:
-    """One declared cell. `reason` is why it could not be measured, or why it need not be."""
+class Verdict:
+    """The verdict on one configuration. `reason` is why it could not be measured, or why it need not be."""
 
-    cell: str
+    configuration: str
     findings: tuple[Finding, ...] = ()
     speed: Speed | None = None
     equal: bool = False
@@ -74,7 +74,7 @@ class CellVerdict:
 
     @property
     def outcome(self) -> Outcome:
-        """The worst of its findings and its speed; a cell of which nothing is known was not measured."""
+        """The worst of its findings and its speed; without any, the configuration was not measured."""
         found = [f.outcome for f in self.findings if f.outcome]
         if self.speed and not self.instructions_decide:
             found.append(self.speed.outcome)
@@ -98,12 +98,12 @@ class Result:
     baseline: str
     candidate: str
     time: str
-    cells: tuple[CellVerdict, ...]
+    configurations: tuple[Verdict, ...]
     machine: dict[str, Any] = field(default_factory=dict)
 
     @property
     def outcome(self) -> Outcome:
-        return worst([cell.outcome for cell in self.cells])
+        return worst([verdict.outcome for verdict in self.configurations])
 
     @property
     def exit_code(self) -> int:
@@ -111,15 +111,15 @@ class Result:
 
 
 def worst(outcomes: Sequence[Outcome]) -> Outcome:
-    """A regression first, then what was not measured, then doubt. Nothing at all was not measured."""
+    """The first of WORST_FIRST that occurs; NOT_MEASURED for an empty sequence."""
     return min(outcomes, key=WORST_FIRST.index, default=Outcome.NOT_MEASURED)
 
 
 def headline(result: Result) -> str:
     """The whole gate in one sentence."""
-    count = {o: sum(cell.outcome is o for cell in result.cells) for o in WORST_FIRST}
+    count = {o: sum(verdict.outcome is o for verdict in result.configurations) for o in WORST_FIRST}
     parts = [f"{n} {_SAID[o]}" for o, n in count.items() if n]
-    counted = ", ".join(parts) or "no cell is declared"
+    counted = ", ".join(parts) or "no configuration is declared"
     return f"{_WORD[result.outcome]}: {counted}, {result.candidate} against {result.baseline}"
 
 
@@ -132,49 +132,52 @@ _WORD = {
 _SAID = {
     Outcome.PASS: "passed",
     Outcome.FAIL: "regressed",
-    Outcome.INCONCLUSIVE: "left in doubt",
+    Outcome.INCONCLUSIVE: "inconclusive",
     Outcome.NOT_MEASURED: "not measured",
 }
 
 
-def words(cell: CellVerdict) -> list[str]:
-    """What there is to say of a cell, in sentences: the worst first, and of those that are alike the speed."""
-    said = [f"NOT MEASURED; {cell.reason}."] if cell.reason else []
-    if cell.equal:
+def words(verdict: Verdict) -> list[str]:
+    """The sentences of a verdict: the worst outcome first, and among equal outcomes the speed first."""
+    said = [f"NOT MEASURED; {verdict.reason}."] if verdict.reason else []
+    if verdict.equal:
         said.append(
-            "PASS without measuring; both arms are the same artifact, run by the same runtime on the same unit."
+            "PASS without measuring; baseline and candidate are the same artifact in the same runtime and unit."
         )
     lines: list[tuple[Outcome | None, str]] = []
-    if cell.speed:
-        decides = " The ARM instructions decide." if cell.instructions_decide else ""
-        lines.append((cell.speed.outcome, speed_words(cell.speed) + decides))
-    lines += [(f.outcome, f.words) for f in cell.findings]
+    if verdict.speed:
+        decides = " The ARM instructions decide." if verdict.instructions_decide else ""
+        lines.append((verdict.speed.outcome, speed_words(verdict.speed) + decides))
+    lines += [(f.outcome, f.words) for f in verdict.findings]
     rank = [*WORST_FIRST, None]
     return said + [w for _, w in sorted(lines, key=lambda line: rank.index(line[0]))]
 
 
 def speed_words(speed: Speed) -> str:
-    """The ratio, its interval, the tolerance, the blocks, and what could have been seen."""
+    """The ratio, its interval, the tolerance, the blocks, and the minimum detectable effect."""
     found, tolerance = speed.estimate, percent(speed.tolerance)
     if speed.outcome is Outcome.NOT_MEASURED or found is None:
-        return f"NOT MEASURED; {len(speed.effects[0])} whole blocks, and {FIRST} are the fewest that say anything."
+        return f"NOT MEASURED; {len(speed.effects[0])} complete blocks, and a verdict needs at least {FIRST}."
     ratio = _change(found.effect)
-    times = [of_blocks.median_ms(speed.blocks, arm) for arm in (BASELINE, CANDIDATE)]
+    times = [of_blocks.median_ms(speed.blocks, role) for role in (BASELINE, CANDIDATE)]
     frames = f"median frame {times[0]:.2f} ms before, {times[1]:.2f} ms now; " if all(times) else ""
     interval = f"between {_change(found.low)} and {_change(found.high)}"
     basis = f"{found.used} of {found.blocks} blocks, {speed.seconds:.0f} s"
     if speed.outcome is Outcome.PASS:
-        seen = f"a slow-down of {percent(max(math.expm1(found.high), 0))} or more would have been seen"
+        seen = f"a slow-down of {percent(max(math.expm1(found.high), 0))} or more would have been detected"
         return f"PASS; {seen}. Frame time {ratio}, {interval}, tolerance {tolerance} ({frames}{basis})."
     if speed.outcome is Outcome.FAIL:
-        again = f", and {len(speed.fresh)} fresh processes found it again" if speed.fresh else ""
+        again = f", and {len(speed.fresh)} new processes confirmed it" if speed.fresh else ""
         beyond = f"which is beyond the tolerance of {tolerance}{again}"
         return f"FAIL; frame time {ratio}, {interval}, {beyond} ({frames}{basis})."
     if math.isinf(found.low):
         could = "too few valid blocks for any interval"
     else:
-        could = f"with blocks this noisy only a slow-down of {percent(seeable(found, speed.tolerance))} or more is seen"
-    twice = " A first process was over the tolerance; a fresh one did not confirm it." if speed.fresh else ""
+        could = (
+            "with blocks this noisy the minimum detectable effect is a slow-down of "
+            f"{percent(minimum_detectable_effect(found, speed.tolerance))}"
+        )
+    twice = " The first process was over the tolerance; a new process did not confirm it." if speed.fresh else ""
     return f"INCONCLUSIVE; {could}. Frame time {ratio}, {interval}, tolerance {tolerance} ({frames}{basis}).{twice}"
 
 

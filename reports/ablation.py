@@ -1,4 +1,4 @@
-"""What each idea of the network is worth: pairs of variants that differ in that one thing. Pure functions."""
+"""Ablation: the effect of each change of the network, from pairs of variants that differ in it. Pure functions."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ class Tally:
     iou: float
     """Percent."""
     dominator: Summary | None = None
-    """One that takes no more instructions, is as accurate, and is better in one; None on the front and for a peer."""
+    """One that takes no more instructions, is as accurate, and is better in one; None on the Pareto front."""
 
 
 def tallies(seen: Iterable[Summary], core: str) -> dict[str, list[Tally]]:
@@ -38,16 +38,18 @@ def tallies(seen: Iterable[Summary], core: str) -> dict[str, list[Tally]]:
 
 
 def _dominance(members: Sequence[Tally]) -> list[Tally]:
-    ours = [t for t in members if not t.summary.peer]
-    front = [t for t in ours if not any(_beats(other, t) for other in ours)]
+    ours = [t for t in members if not t.summary.is_reference]
+    front = [t for t in ours if not any(_dominates(other, t) for other in ours)]
     best_first = sorted(front, key=lambda t: (-round(t.iou, 1), t.instructions))
     return [
-        t if t.summary.peer else replace(t, dominator=next((q.summary for q in best_first if _beats(q, t)), None))
+        t
+        if t.summary.is_reference
+        else replace(t, dominator=next((q.summary for q in best_first if _dominates(q, t)), None))
         for t in members
     ]
 
 
-def _beats(a: Tally, b: Tally) -> bool:
+def _dominates(a: Tally, b: Tally) -> bool:
     """IOU to the tenth of a point, as it is shown."""
     one, other = (-a.instructions, round(a.iou, 1)), (-b.instructions, round(b.iou, 1))
     return one[0] >= other[0] and one[1] >= other[1] and one != other

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def dataframe(rows: Iterable[Row]) -> pandas.DataFrame:
-    """One line a cell; nested figures under dotted names such as `model.fps`, units as in `reports.table.figures`."""
+    """One line a configuration; nested figures get dotted names such as `model.fps`. See `reports.table.figures`."""
     import pandas
 
     return pandas.json_normalize(figures(rows))

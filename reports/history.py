@@ -1,4 +1,4 @@
-"""Every run's figures in one SQLite file with git revision and machine, and the slow creep found in them. Advisory.
+"""Every run's figures in one SQLite file with git revision and machine, and changes of their level. Advisory.
 
 A gate compares two commits side by side; it cannot see ten changes of 1 % each. This can, and cannot be trusted like
 the gate: its figures come from different days of a machine. So it draws and tells, and never fails anything.
@@ -31,9 +31,9 @@ SEGMENT = 3
 
 @dataclass(frozen=True)
 class Figure:
-    """One figure of one run. `series` is a cell or a benchmark; the same figure is kept once, however often added.
+    """One figure of one run. `series` is a configuration or a benchmark; the same figure is kept once.
 
-    A cell that was measured into one folder again, which is the same run, has a figure for each time.
+    A configuration that was measured into one folder again, which is the same run, has a figure for each time.
     """
 
     series: str
@@ -175,22 +175,23 @@ def page(figures: Sequence[Figure], out: Path) -> list[str]:
     drawn: list[tuple[bool, str]] = []
     said: list[str] = []
     if unsought := missing("ruptures"):
-        said.append(f"Changes of level were not looked for; {unsought}")
+        said.append(f"No search for changes of level; {unsought}")
     for name, found in series(figures).items():
         if len(found) < 2:
             continue
         at = [] if unsought else changes([f.value for f in found])
         said += [told(name, found, change) for change in at]
         drawn.append((not at, _figure(name, found, at)))
-    body = "".join(svg for _, svg in sorted(drawn, key=lambda d: d[0])) or "<p>No series has two figures yet.</p>"
+    body = "".join(svg for _, svg in sorted(drawn, key=lambda d: d[0])) or "<p>No series has two values yet.</p>"
     listed = "".join(f"<li>{html.escape(sentence)}.</li>" for sentence in said) or "<li>None was found.</li>"
     style = (Path(__file__).parent / "templates" / "page.css").read_text()
     whole.write(
         out,
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1"><title>History</title>'
-        f"<style>{style}</style></head><body><main><h2>History</h2><p>Each mark is the figure of one run, each line a"
-        " machine's. Advisory: days of a machine differ, and only the gate compares side by side.</p>"
+        f"<style>{style}</style></head><body><main><h2>History</h2><p>Each mark is the value of one run, each"
+        " chart one machine. Advisory: a machine differs from day to day, and only the gate measures two versions side"
+        " by side.</p>"
         f'<h3>Changes of level</h3><ul class="plain">{listed}</ul><div class="grid">{body}</div></main>'
         "</body></html>\n",
     )

@@ -1,6 +1,6 @@
-"""What a run says while it runs, on stderr: a line a finished cell, and on a terminal a bar with the time left.
+"""The progress of a run, on stderr: a line a finished configuration, and on a terminal a bar with the remaining time.
 
-Nothing is drawn while a cell is timed: the bar has no thread of its own and moves only when it is told something.
+Nothing is drawn while a configuration is timed: the bar has no thread of its own and moves only on a call.
 """
 
 from __future__ import annotations
@@ -80,11 +80,11 @@ class Live:
 
 
 def line(row: Row) -> str:
-    """One finished cell in one line."""
-    cell = Summary(row)
-    name = cell.name if row.device == "desktop" else f"{cell.name} on {row.device}"
-    if not cell.ok:
+    """One finished configuration in one line."""
+    seen = Summary(row)
+    name = seen.name if row.device == "desktop" else f"{seen.name} on {row.device}"
+    if not seen.ok:
         return f"{name}: failed: {row.reason}"
-    speed = f"{cell.model.fps:.1f} FPS" if cell.model else row.evidence
-    accuracy = f", IOU {cell.iou:.1f} %" if cell.iou is not None else ""
+    speed = f"{seen.model.fps:.1f} FPS" if seen.model else row.evidence
+    accuracy = f", IOU {seen.iou:.1f} %" if seen.iou is not None else ""
     return f"{name}: {speed}{accuracy}"

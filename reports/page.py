@@ -24,12 +24,12 @@ from reports.pareto import (
     TOLERABLE_LOSS,
     Choice,
     Point,
-    Rival,
+    ReferenceComparison,
     choose,
     fronts,
     overlooked,
     points,
-    rivals,
+    reference_comparisons,
     scopes,
 )
 from reports.rows import Row, latest, read
@@ -39,7 +39,7 @@ from reports.summary import EVIDENCE, RUNTIMES, Scope, Summary, newest, summarie
 if TYPE_CHECKING:
     from jinja2 import Environment
 
-TITLE = "Which network to ship"
+TITLE = "Segmentation benchmark"
 TEMPLATES = Path(__file__).parent / "templates"
 
 
@@ -51,7 +51,7 @@ def build(
     words: Sequence[str] = (),
     gates: str = "",
 ) -> list[str]:
-    """Make the page of all rows found in `dirs`; returned are `words` and what else had to be set aside.
+    """Make the page of all rows found in `dirs`; returned are `words` and a sentence for each damaged line.
 
     `gates` as of `render`; ValueError as of `gather`.
     """
@@ -92,7 +92,7 @@ def write(
 
 
 def render(rows: Iterable[Row], title: str, now: datetime, words: Sequence[str] = (), gates: str = "") -> str:
-    """The page of `rows`, of each cell and run the last; `words` are told at its top (lines that were set aside).
+    """The page of `rows`, the last of each configuration and run; `words` (damaged lines) are printed at its top.
 
     `gates` is HTML to put before the results: an element with the id "gate", or nothing.
     """
@@ -121,7 +121,7 @@ def templates(folder: Path) -> Environment:
 
 @dataclass(frozen=True)
 class Place:
-    """One scope on the page: what to ship there, and its charts. A chart is Markup of an SVG."""
+    """One scope on the page: the recommended configuration, and the charts. A chart is Markup of an SVG."""
 
     scope: Scope
     choice: Choice
@@ -132,15 +132,15 @@ class Place:
     latencies: Mapping[str, Any]
     verdicts: Mapping[int, Point]
     """id of a summary -> its point, with the dominator among all that could run there."""
-    rivals: Sequence[Rival]
+    reference_comparisons: Sequence[ReferenceComparison]
     paces: Sequence[tuple[Summary, float]]
-    """Networks measured for their speed alone, and how many times theirs the choice's is."""
+    """Networks measured for their speed alone, and the ratio of the recommended FPS to theirs."""
     overlooked: str
     """That no network trained to be used is among those measured here, in a sentence; empty when one is."""
 
 
 @dataclass(frozen=True)
-class Lesson:
+class Ablations:
     """The ablation of one scope: a line a change, a column a grid, so that no column mixes evidence."""
 
     scope: Scope
@@ -165,7 +165,7 @@ def view(seen: Sequence[Summary]) -> dict[str, Any]:
     paced = [s for s in now if s.speed_only and s.ok]
     places = [_place(scope, members, groups.values(), race, paced) for scope, members in scopes(race).items()]
     verdicts |= {key: point for place in places for key, point in place.verdicts.items()}
-    chosen = [place.choice.ship.summary for place in places]
+    chosen = [place.choice.recommended.summary for place in places]
     return {
         "rows": seen,
         "places": places,
@@ -179,7 +179,7 @@ def view(seen: Sequence[Summary]) -> dict[str, Any]:
         ],
         "estimates": {(s.row.device, s.row.precision): s for s in done if s.estimate},
         "failed": [s for s in seen if not s.ok],
-        "lessons": _lessons(now),
+        "ablations": _ablations(now),
         "costs": _costs([s for s in now if s.ok]),
         "gallery": _gallery([s for s in now if s.ok], chosen),
         "again": {id(s) for s in seen} - {id(s) for s in now},
@@ -218,17 +218,17 @@ def _place(
             own[group[0].summary.runtime].append(group)
     flat = {runtime: [p for group in found for p in group] for runtime, found in own.items()}
     choice = choose(scope, members)
-    beside = rivals(choice, race)
-    peers = [rival.point for rival in beside]
-    shared = plots.limits([*(p for found in flat.values() for p in found), *peers])
+    beside = reference_comparisons(choice, race)
+    references = [compared.point for compared in beside]
+    shared = plots.limits([*(p for found in flat.values() for p in found), *references])
     longest = max(s.model.p99 for found in flat.values() for s in (p.summary for p in found) if s.model)
-    hero = plots.limits([*members, *peers])
-    theirs = {runtime: [p for p in peers if p.summary.runtime == runtime] for runtime in own}
+    hero = plots.limits([*members, *references])
+    theirs = {runtime: [p for p in references if p.summary.runtime == runtime] for runtime in own}
     return Place(
         scope,
         choice,
-        _safe(plots.pareto(f"{scope} all", [members], 1040, 470, hero, peers)),
-        _safe(plots.pareto(f"{scope} all narrow", [members], 480, 480, hero, peers)),
+        _safe(plots.pareto(f"{scope} all", [members], 1040, 470, hero, references)),
+        _safe(plots.pareto(f"{scope} all narrow", [members], 480, 480, hero, references)),
         {
             r: _safe(plots.pareto(f"{scope} {r}", found, plots.WIDTH, 340, shared, theirs[r]))
             for r, found in own.items()
@@ -236,7 +236,7 @@ def _place(
         {r: _safe(plots.latency(f"{scope} {r} ms", [p.summary for p in ps], longest)) for r, ps in flat.items()},
         {id(p.summary): p for p in members},
         beside,
-        [(s, choice.ship.fps / s.model.fps) for s in paced if s.scope == scope and s.model],
+        [(s, choice.recommended.fps / s.model.fps) for s in paced if s.scope == scope and s.model],
         overlooked(p.summary.row.variant for p in members),
     )
 
@@ -249,8 +249,8 @@ def _counts(seen: Sequence[Summary]) -> dict[str, list[tuple[Core, Any]]]:
         there = {core: found[data] for core, found in by_core.items() if data in found}
         limits = plots.count_limits([t for members in there.values() for t in members])
         for core, members in there.items():
-            ours, peers = ([t for t in members if t.summary.peer is peer] for peer in (False, True))
-            drawn = plots.counted(f"{data} {core.name}", ours, peers, limits, f"ARM instructions, {core.label}")
+            ours, references = ([t for t in members if t.summary.is_reference is theirs] for theirs in (False, True))
+            drawn = plots.counted(f"{data} {core.name}", ours, references, limits, f"ARM instructions, {core.label}")
             charts.setdefault(data, []).append((core, _safe(drawn)))
     return charts
 
@@ -264,21 +264,21 @@ def _counted_as(seen: Sequence[Summary]) -> list[str]:
     return [f"Counted {how}: {', '.join(models)}." for how, models in names.items()]
 
 
-def _lessons(seen: Sequence[Summary]) -> list[Lesson]:
+def _ablations(seen: Sequence[Summary]) -> list[Ablations]:
     by_scope: dict[Scope, dict[Grid, Sequence[Effect]]] = defaultdict(dict)
     for grid, effects in ablation(seen).items():
         by_scope[grid.scope][grid] = effects
-    lessons = []
+    ablations = []
     for scope, grids in by_scope.items():
         charts = [plots.effects(f"{scope} IOU", grids, "IOU")]
         if any(e.speed for effects in grids.values() for e in effects):
             charts.append(plots.effects(f"{scope} speed", grids, "speed"))
-        lessons.append(Lesson(scope, grids, tuple(map(_safe, charts))))
-    return lessons
+        ablations.append(Ablations(scope, grids, tuple(map(_safe, charts))))
+    return ablations
 
 
 def _costs(done: Sequence[Summary]) -> dict[str, list[Any]]:
-    """Device -> charts of what its cells take."""
+    """Device -> charts of the size and memory of its configurations."""
     charts: dict[str, list[Any]] = {}
     for device in dict.fromkeys(s.row.device for s in done):
         there = [s for s in done if s.row.device == device]
@@ -291,7 +291,7 @@ def _costs(done: Sequence[Summary]) -> dict[str, list[Any]]:
 
 
 def _gallery(done: Sequence[Summary], chosen: Sequence[Summary]) -> list[Summary]:
-    """One cell a variant with pictures: the one to ship, or else one like it, or else any. What ships comes first."""
+    """One configuration a variant with pictures: the recommended one, else a similar one, else any."""
 
     def likeness(s: Summary) -> tuple[bool, bool, bool]:
         return (
@@ -314,7 +314,7 @@ def _legend(shown: Sequence[Summary]) -> tuple[list[tuple[str, int]], list[str]]
 
 
 def _between(done: Sequence[Summary]) -> str:
-    """How far the medians of cells that were measured in several runs lie apart, in a sentence; empty without such."""
+    """The variation of the medians over several runs of a configuration, in a sentence; empty without several runs."""
     medians: dict[tuple[Scope, str], list[float]] = defaultdict(list)
     for s in done:
         if s.model:
@@ -323,14 +323,14 @@ def _between(done: Sequence[Summary]) -> str:
     if not apart:
         return ""
     return (
-        f"{plural(len(apart), 'cell')} measured in several runs: from run to run the median frame time moved by "
-        f"{apart[len(apart) // 2]:.0f} % in the middle cell and {apart[-1]:.0f} % at most. A smaller difference "
-        "between two cells is not one to rely on."
+        f"{plural(len(apart), 'configuration')} measured in several runs: from run to run the median frame time "
+        f"changed by {apart[len(apart) // 2]:.0f} % in the median configuration and {apart[-1]:.0f} % at most. "
+        "Do not rely on a smaller difference between two configurations."
     )
 
 
 def _hazards(seen: Sequence[Summary]) -> list[tuple[str, str, str, int, int]]:
-    """(device, hazard, what it means, cells that show it, cells measured there)."""
+    """(device, hazard, what it means, configurations that show it, configurations measured there)."""
     measured = Counter(s.row.device for s in seen if s.measured)
     shown = Counter((s.row.device, hazard) for s in seen if s.measured for hazard in s.row.hazards)
     return [
@@ -347,7 +347,7 @@ def _meaning(device: str, hazard: str) -> str:
 
 
 def _environments(seen: Sequence[Summary]) -> list[tuple[str, dict[str, str]]]:
-    """Device -> facts; a number that changed from cell to cell as its range, a text as its values."""
+    """Device -> facts; a number that changed between configurations as its range, a text as its values."""
     facts: dict[str, dict[str, list[Any]]] = defaultdict(lambda: defaultdict(list))
     for s in seen:
         for name, value in s.row.environment.items():
@@ -369,33 +369,33 @@ def _span(values: Sequence[Any]) -> str:
 
 
 def _blanks(seen: Sequence[Summary]) -> list[str]:
-    """What this page does not know, in sentences."""
+    """What is not on this page, in sentences."""
     told = []
     emulated = Counter(s.runtime for s in seen if s.ok and s.row.evidence == "emulated")
     for runtime, count in emulated.items():
         told.append(
-            f"Speed of {plural(count, f'{runtime} cell')}: emulated, which gives the masks that the runtime would "
-            "give, and no time. They are on no chart of speed."
+            f"Speed of {plural(count, f'{runtime} configuration')}: emulated, correct masks without times. "
+            "They are on no chart of speed."
         )
     if estimated := sum(s.ok and s.row.evidence == "estimated" for s in seen):
-        told.append(f"Anything of {plural(estimated, 'cell')} that a model estimated: no device ran them.")
+        told.append(f"{plural(estimated, 'configuration')} that a model estimated: no device ran them.")
     if failed := sum(not s.ok for s in seen):
-        told.append(f"{plural(failed, 'cell')} that failed; the reasons are above.")
+        told.append(f"{plural(failed, 'configuration')} that failed; the reasons are above.")
     if lame := [s.name for s in seen if s.measured and (s.model is None or s.iou is None)]:
-        told.append(f"Speed or IOU of {', '.join(lame)}: without both, a cell is not on the Pareto charts.")
+        told.append(f"Speed or IOU of {', '.join(lame)}: without both, a configuration is not on the Pareto charts.")
     for device in dict.fromkeys(s.row.device for s in seen):
         there = [s.row for s in seen if s.row.device == device]
         if absent := [v for v in REFERENCE if v not in {r.variant for r in there}]:
-            told.append(f"{', '.join(absent)}: no cell on {device}.")
+            told.append(f"{', '.join(absent)}: no configuration on {device}.")
         if formats := [RUNTIMES[f] for f in RUNTIMES if f not in {r.format for r in there}]:
-            told.append(f"{', '.join(formats)}: no cell on {device}.")
+            told.append(f"{', '.join(formats)}: no configuration on {device}.")
         if units := [u.upper() for u in ("gpu", "npu") if u not in {r.unit for r in there}]:
             told.append(f"{' and '.join(units)} of {device}.")
-    cells = Counter((s.row.device, s.row.cell) for s in seen if s.measured)
-    if cells and max(cells.values()) == 1:
-        told.append("How far a figure moves from one run to the next: every cell was measured in one run.")
-    told.append("Sustained speed, the one after minutes of work, when a phone is warm; and energy.")
-    told.append("Any device that is not named here. A speed, and a ranking by speed, does not carry over.")
+    runs = Counter((s.row.device, s.row.cell) for s in seen if s.measured)
+    if runs and max(runs.values()) == 1:
+        told.append("Variation from run to run: every configuration was measured in one run.")
+    told.append("Sustained speed, after minutes of load, when a phone is warm; and energy.")
+    told.append("Any device that is not named here. A speed, and a ranking by speed, holds for one device only.")
     return told
 
 

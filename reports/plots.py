@@ -114,13 +114,13 @@ def shape(s: Summary) -> str:
 
 @dataclass(frozen=True)
 class Mark:
-    """A cell in a scatter chart of IOU: `x` is a speed or a count."""
+    """A configuration in a scatter chart of IOU: `x` is a speed or a count."""
 
     summary: Summary
     x: float
     iou: float
     best: bool
-    """On the front of its group: filled, joined to the others there, labelled."""
+    """On the Pareto front of its group: filled, joined to the others there, labelled."""
     says: str
     x_interval: Interval | None = None
 
@@ -131,54 +131,54 @@ def pareto(
     width: int,
     height: int,
     limits: Limits,
-    peers: Sequence[Point] = (),
+    references: Sequence[Point] = (),
 ) -> str:
-    """IOU against FPS with whiskers of both intervals; each group's front is joined and labelled, the rest hollow.
+    """IOU against FPS with whiskers of both intervals; each group's Pareto front is joined and labelled.
 
-    `peers` are labelled stars that belong to no front.
+    `references` are labelled stars outside the Pareto fronts.
     """
 
     def mark(point: Point) -> Mark:
         s = point.summary
         assert s.model is not None
-        verdict = "on the front" if point.on_front else f"beaten by {point.dominator.name}" if point.dominator else ""
+        verdict = f"dominated by {point.dominator.name}" if point.dominator else "on the Pareto front"
         says = f"{point.fps:.0f} FPS, IOU {point.iou:.1f} %"
-        says = f"{s.name}, a peer: {says}" if s.peer else f"{s.name}: {says}; {verdict}"
+        says = f"{s.name}, a reference model: {says}" if s.is_reference else f"{s.name}: {says}; {verdict}"
         return Mark(s, point.fps, point.iou, point.on_front, says, s.model.fps_ci)
 
     chart = Chart(name, width, height)
-    best = _scatter(chart, [[mark(p) for p in group] for group in groups], limits, [mark(p) for p in peers])
+    best = _scatter(chart, [[mark(p) for p in group] for group in groups], limits, [mark(p) for p in references])
     if limits[0][0] < 30 < limits[0][1]:
         chart.axes.axvline(30, color=FAINT, linewidth=1, linestyle=":")
     chart.axes.set_xlabel("model FPS (log scale) →")
     count = sum(map(len, groups))
-    return chart.svg(f"IOU against frames a second for {count} cells; {best} are on the Pareto front.")
+    return chart.svg(f"IOU against frames a second for {count} configurations; {best} are on the Pareto front.")
 
 
-def counted(name: str, tallies: Sequence[Tally], peers: Sequence[Tally], limits: Limits, what: str) -> str:
+def counted(name: str, tallies: Sequence[Tally], references: Sequence[Tally], limits: Limits, what: str) -> str:
     """IOU against ARM instructions, fewer to the left: a count, so it has no interval. `what` says of which core."""
 
     def mark(tally: Tally) -> Mark:
         s = tally.summary
-        verdict = f"dominated by {tally.dominator.name}" if tally.dominator else "on the front"
+        verdict = f"dominated by {tally.dominator.name}" if tally.dominator else "on the Pareto front"
         says = f"{tally.instructions:.1f} M instructions, IOU {tally.iou:.1f} %"
-        says = f"{s.name}, a peer: {says}" if s.peer else f"{s.name}: {says}; {verdict}"
+        says = f"{s.name}, a reference model: {says}" if s.is_reference else f"{s.name}: {says}; {verdict}"
         return Mark(s, tally.instructions, tally.iou, tally.dominator is None, says)
 
     chart = Chart(name, WIDTH, 400)
-    best = _scatter(chart, [[mark(t) for t in tallies]], limits, [mark(t) for t in peers])
+    best = _scatter(chart, [[mark(t) for t in tallies]], limits, [mark(t) for t in references])
     chart.axes.set_xlabel("← million ARM instructions an inference (log scale)")
     return chart.svg(f"IOU against {what} for {len(tallies)} artifacts; {best} are on the Pareto front. It is no time.")
 
 
-def _scatter(chart: Chart, groups: Sequence[Sequence[Mark]], limits: Limits, peers: Sequence[Mark]) -> int:
-    """Draw the marks of `groups` and those of peers; how many are the best of their group is returned."""
+def _scatter(chart: Chart, groups: Sequence[Sequence[Mark]], limits: Limits, references: Sequence[Mark]) -> int:
+    """Draw the marks of `groups` and of `references`; returns how many are on a Pareto front."""
     from matplotlib.ticker import NullFormatter
 
     ax = chart.axes
     ax.set_xscale("log")
     marks = [mark for group in groups for mark in group]
-    for mark in (*marks, *peers):
+    for mark in (*marks, *references):
         s = mark.summary
         ax.errorbar(
             mark.x,
@@ -190,7 +190,7 @@ def _scatter(chart: Chart, groups: Sequence[Sequence[Mark]], limits: Limits, pee
             elinewidth=1,
             alpha=0.55 if mark.best else 0.18,
         )
-        if s.peer:
+        if s.is_reference:
             ax.plot(
                 [mark.x], [mark.iou], "*", markersize=11, mfc=PAPER, mec=colour(s), zorder=4, gid=chart.tip(mark.says)
             )
@@ -219,8 +219,8 @@ def _scatter(chart: Chart, groups: Sequence[Sequence[Mark]], limits: Limits, pee
     several = len({mark.summary.row.precision for mark in marks}) > 1
     names = [f"{m.summary.row.variant} {m.summary.row.precision if several else ''}".strip() for m in best]
     labels = [(m.x, m.iou, name) for m, name in zip(best, names, strict=True)]
-    labels += [(m.x, m.iou, m.summary.row.variant) for m in peers]
-    _label(ax, labels, [(m.x, m.iou) for m in (*marks, *peers)])
+    labels += [(m.x, m.iou, m.summary.row.variant) for m in references]
+    _label(ax, labels, [(m.x, m.iou) for m in (*marks, *references)])
     return len(best)
 
 
@@ -245,7 +245,7 @@ def _limits(found: Sequence[tuple[float, Summary, float]]) -> Limits:
 
 
 def latency(name: str, summaries: Sequence[Summary], longest: float) -> str:
-    """For each cell: the median as a mark, the middle 80 % as a band, up to p99 as a line; `longest` in ms."""
+    """For each configuration: the median as a mark, the middle 80 % as a band, up to p99 as a line; `longest` in ms."""
     names = [f"{s.row.variant} {s.row.precision}" for s in summaries]
     chart = Chart(name, WIDTH, 70 + 17 * len(names), _room(names))
     ax = chart.axes
@@ -261,7 +261,7 @@ def latency(name: str, summaries: Sequence[Summary], longest: float) -> str:
     if longest > FRAME_MS * 0.8:
         ax.axvline(FRAME_MS, color=FAINT, linewidth=1, linestyle=":")
     ax.set_xlabel("← milliseconds a frame, model alone")
-    return chart.svg(f"Distribution of frame times of {len(summaries)} cells.")
+    return chart.svg(f"Distribution of frame times of {len(summaries)} configurations.")
 
 
 def _p10(ns: Sequence[int]) -> float:

@@ -1,4 +1,4 @@
-"""From what became of a cell to its row."""
+"""From the outcome of a configuration to its row."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from devices.data import Data
 from devices.instructions import known
 from devices.plan import Task
 from devices.run import Outcome
-from evaluation.clip import Footage, Label, Picture
+from evaluation.clip import Dataset, Label, Picture
 from evaluation.score import Score
 from models.variant import Resolution
 from reports.gitinfo import revision_here
@@ -31,7 +31,7 @@ EXAMPLE_WIDTH = 200
 
 @dataclass(frozen=True)
 class Run:
-    """A run, and the seed of its cells' order. All that is measured into one folder is one run."""
+    """A run, and the seed of the order of its configurations. All that is measured into one folder is one run."""
 
     name: str
     seed: int
@@ -79,7 +79,7 @@ def record(outcome: Outcome, counts: Counts, data: Data, run: Run) -> Row:
 
 
 def identity(row: Row) -> str | None:
-    """`devices.plan.identity` of a row; None for a failed one, whose cell is to be tried again."""
+    """`devices.plan.identity` of a row; None for a failed one, whose configuration is to be tried again."""
     if row.status != "ok":
         return None
     return plan.identity(
@@ -106,7 +106,7 @@ def network(variant: str, resolution: Resolution) -> dict[str, Any]:
     }
 
 
-def examples(masks: NDArray[np.float32], footage: Footage, score: Score) -> tuple[dict[str, Any], ...]:
+def examples(masks: NDArray[np.float32], dataset: Dataset, score: Score) -> tuple[dict[str, Any], ...]:
     """Overlays of the frame with the lowest IOU and of the one in the middle."""
     ranked = sorted(range(len(score.per_image)), key=lambda i: score.per_image[i][1])
     chosen = {"worst": ranked[0], "typical": ranked[len(ranked) // 2]}
@@ -115,19 +115,19 @@ def examples(masks: NDArray[np.float32], footage: Footage, score: Score) -> tupl
             "kind": kind,
             "frame": score.per_image[index][0],
             "iou": score.per_image[index][1],
-            "jpeg": _jpeg(*_frame(footage, index), masks[index]),
+            "jpeg": _jpeg(*_frame(dataset, index), masks[index]),
         }
         for kind, index in chosen.items()
     )
 
 
-def _frame(footage: Footage, index: int) -> tuple[Picture, Label]:
-    """The index-th frame of all the footage's clips in their order."""
-    for clip in footage.clips:
+def _frame(dataset: Dataset, index: int) -> tuple[Picture, Label]:
+    """The index-th frame of all the dataset's clips in their order."""
+    for clip in dataset.clips:
         if index < len(clip):
             return clip.read(index)
         index -= len(clip)
-    raise IndexError(f"{footage.name} has no such frame")
+    raise IndexError(f"{dataset.name} has no such frame")
 
 
 def _jpeg(picture: Picture, label: Label, mask: NDArray[np.float32]) -> str:
@@ -157,16 +157,16 @@ def _artifact(artifact: Artifact) -> dict[str, Any]:
 
 
 def _untrained(task: Task) -> bool:
-    """Whether its masks say nothing: such a row has a speed and no accuracy."""
+    """Whether its weights are untrained: such a row has a speed and no accuracy."""
     return task.peer is not None and task.peer.speed_only
 
 
 def _accuracy(score: Score | None, data: Data) -> dict[str, Any]:
-    footage = data.footage
+    dataset = data.footage
     return (score.to_dict() if score else {}) | {
-        "data": footage.name,
-        "description": footage.description,
-        "problems": list(footage.problems),
+        "data": dataset.name,
+        "description": dataset.description,
+        "problems": list(dataset.problems),
         "data_sha256": data.sha256,
     }
 

@@ -1,4 +1,4 @@
-"""Rows: one measured or failed cell each, with raw samples, so that every figure can be recomputed."""
+"""Rows: one measured or failed configuration each, with raw samples, so that every figure can be recomputed."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Row:
     processor {model, extensions} on which it was measured; absent or null in older rows},
     instructions {cortex-a57: n, cortex-a76: n, changed: words} of one inference, of TFLite, where they were counted."""
     network: dict[str, Any] = field(default_factory=dict)
-    """parameters, macs, squeeze, skips, head; of other people's models `peer: true` and their entry of peers.toml."""
+    """parameters, macs, squeeze, skips, head; of reference models `peer: true` and their entry of peers.toml."""
     accuracy: dict[str, Any] = field(default_factory=dict)
     """data, description, images, iou, iou_ci, boundary_f, boundary_f_ci, dtssd,
     per_image [[name, iou, boundary_f], ...], from_host {runtime, max_difference, mean_difference}."""
@@ -137,9 +137,9 @@ def read(path: Path) -> tuple[list[Row], list[str]]:
 
 
 def latest(rows: Iterable[Row]) -> list[Row]:
-    """One row a cell and run: the last one written, in the order in which the cells first appeared.
+    """One row a configuration and run: the last one written, in the order in which the configurations first appeared.
 
-    A cell that failed and then succeeded when the run was taken up again is a success.
+    A configuration that failed and then succeeded when the run was resumed is a success.
     """
     return list({(row.run, row.cell): row for row in rows}.values())
 

@@ -1,4 +1,4 @@
-"""What a run of frame times amounts to. Pure functions; times enter in nanoseconds and leave in milliseconds."""
+"""Statistics of frame times. Pure functions; times enter in nanoseconds and leave in milliseconds."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ FRAME_MS = 33.3
 """What a camera of 30 frames a second leaves for one frame."""
 
 FEWEST = 20
-"""With fewer samples than this no interval is given: it would be a decoration."""
+"""With fewer samples than this no interval is given: it would not be reliable."""
 
 Interval = tuple[float, float]
 
 
 @dataclass(frozen=True)
 class Latency:
-    """One pass of one cell, in milliseconds.
+    """One pass of one configuration, in milliseconds.
 
     `p50_ci` and `fps_ci` cover what one run shows of itself: the noise from frame to frame, neighbouring frames being
     alike. They do NOT cover what changes from run to run (temperature, memory layout, what else the machine did),

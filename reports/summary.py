@@ -58,7 +58,7 @@ class Summary:
 
     @property
     def name(self) -> str:
-        """What one would ship, in words: `s16-skip-dense, OpenVINO fp32`."""
+        """The artifact in words: `s16-skip-dense, OpenVINO fp32`."""
         return f"{self.row.variant}, {self.runtime} {self.row.precision}"
 
     @property
@@ -168,17 +168,17 @@ class Summary:
 
     @property
     def baseline(self) -> bool:
-        """The checkpoint itself, which nobody ships: what the artifacts are compared with."""
+        """The checkpoint itself, in PyTorch: what the artifacts are compared with."""
         return self.row.format == "pytorch"
 
     @property
-    def peer(self) -> bool:
-        """Somebody else's model: what ours are held against, and nothing to ship."""
+    def is_reference(self) -> bool:
+        """Whether it is a reference model: a published model to compare ours with, never recommended."""
         return bool(self.row.network.get("peer"))
 
     @property
     def speed_only(self) -> bool:
-        """A peer whose weights are as they were drawn: it has a speed and no accuracy, so no place on a front."""
+        """A reference model with untrained weights: it has a speed and no accuracy, so it is on no Pareto chart."""
         return bool(self.row.network.get("speed_only"))
 
     @property
@@ -192,7 +192,7 @@ class Summary:
         return sum(ops.values()) if ops else None
 
     @property
-    def leftovers(self) -> dict[str, int]:
+    def layout_operators(self) -> dict[str, int]:
         """TRANSPOSE, PAD, RESHAPE still in the graph, those that are none left out."""
         left = (self.row.artifact.get("graph") or {}).get("leftovers") or {}
         return {name: count for name, count in left.items() if count}
@@ -207,7 +207,7 @@ class Summary:
 
     @property
     def partial(self) -> bool:
-        """The accelerator took only a part of the graph: a finding, not a footnote."""
+        """Whether the accelerator took only a part of the graph."""
         ops, delegated = self.row.placement.get("ops"), self.row.placement.get("delegated")
         return bool(ops) and delegated is not None and delegated < ops
 
@@ -233,7 +233,7 @@ def summaries(rows: Iterable[Row]) -> list[Summary]:
 
 
 def newest(summaries: Sequence[Summary]) -> list[Summary]:
-    """Of a cell measured in several runs the last, in the order given: the others would be compared with themselves."""
+    """Of a configuration measured in several runs the last, in the order given."""
     kept: dict[object, Summary] = {}
     for s in summaries:
         key = s.scope, s.row.cell, s.ok

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def summary(rows: Iterable[Row]) -> Group:
-    """The cells to print with rich: those measured, then those of other evidence, then those that failed and why.
+    """The configurations to print with rich: measured ones, other evidence, then failed ones with the reason.
 
     A star marks the Pareto front of its device.
     """
@@ -38,7 +38,9 @@ def _table(kind: str, found: Sequence[Summary], best: Collection[int], several: 
     from rich.text import Text
 
     columns: dict[str, Callable[[Summary], str]] = {
-        "network": lambda s: s.row.variant + (" (speed only)" if s.speed_only else " (peer)" if s.peer else ""),
+        "network": lambda s: (
+            s.row.variant + (" (speed only)" if s.speed_only else " (reference)" if s.is_reference else "")
+        ),
         "runtime": lambda s: s.runtime,
         "precision": lambda s: s.row.precision,
     }
@@ -89,7 +91,7 @@ def _table(kind: str, found: Sequence[Summary], best: Collection[int], several: 
 
 
 def figures(rows: Iterable[Row]) -> list[dict[str, Any]]:
-    """One dict a cell, JSON types only, raw samples left out. Speeds of what was not measured are null.
+    """One dict a configuration, JSON types only, raw samples left out. Speeds of what was not measured are null.
 
     FPS are frames a second, times milliseconds, IOU and boundary F in [0, 1], sizes bytes.
     """
@@ -114,7 +116,7 @@ def _figures(s: Summary, on_front: bool) -> dict[str, Any]:
         "status": row.status,
         "reason": row.reason,
         "evidence": row.evidence,
-        "peer": s.peer,
+        "peer": s.is_reference,
         "speed_only": s.speed_only,
         "model": _latency(s.model),
         "pipeline": _latency(s.pipeline),
@@ -148,7 +150,7 @@ def _latency(latency: Latency | None) -> dict[str, Any] | None:
 
 
 def _front(seen: Iterable[Summary]) -> set[int]:
-    """Ids of the summaries on the front of their scope."""
+    """Ids of the summaries on the Pareto front of their scope."""
     return {id(p.summary) for members in scopes(points(seen)).values() for p in members if p.on_front}
 
 

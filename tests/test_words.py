@@ -1,13 +1,16 @@
 """One thing, one name: the project's former words for what the field has a term for, looked for in what users read.
 
+Users read pages, helps, page templates, and the messages and docstrings of the code.
 What stands in a code span, a code block or a link's target is a name and no prose: it is looked at for old flags alone.
 Words that are the field's own elsewhere (a tensor's tail, a left border) are not listed.
 """
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -47,6 +50,8 @@ FLAGS = r"--(taught|steady|turned|prior|hints|muon)\b|--labels .?(as they are|al
 """Hidden aliases of one release ago."""
 
 ALLOWED = {
+    ("gate/config.py", r"cells?"): "a former key of gate.toml, which is still read",
+    ("gate/output.py", r"cells?"): "a former key of gate.json, which is still read",
     ("CHANGELOG.md", "flags"): "tells which flags were renamed",
 }
 """(where, term or `flags`) -> why it may stay."""
@@ -62,6 +67,34 @@ PAGES = [
     and path.name != "MODEL_CARD.md"
 ]
 """The model card is written by a program: its words are that program's."""
+
+
+ROOMS = ["gate", "reports", "evaluation", "video"]
+"""Folders whose string literals and page templates are looked at. A room is added when its words are mended."""
+
+
+def literals(source: str) -> str:
+    """The docstrings and string literals of a module on their lines, code spans and the fields of f-strings left out.
+
+    A literal without a space is a key, a name or a format, and no prose.
+    """
+    lines: dict[int, list[str]] = {}
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and " " in node.value:
+            for offset, line in enumerate(node.value.splitlines()):
+                lines.setdefault(node.lineno + offset, []).append(line)
+    return prose("\n".join(" | ".join(lines.get(number, [])) for number in range(1, max(lines, default=0) + 1)))
+
+
+def shown(template: str) -> str:
+    """The text of a Jinja template or script: without statements, expressions, tags and their attributes."""
+    text = re.sub(r"{%.*?%}|{{.*?}}|{#.*?#}", lambda part: " " + _quoted(part[0]), template, flags=re.DOTALL)
+    return re.sub(r"<[^>]*>", lambda tag: " " + "\n" * tag[0].count("\n"), text)
+
+
+def _quoted(part: str) -> str:
+    """The quoted strings of a part of a template that hold a space, as a reader may see them; line breaks stay."""
+    return " | ".join(found for found in re.findall(r'"([^"]*)"', part) if " " in found) + "\n" * part.count("\n")
 
 
 def helps() -> Iterator[tuple[str, str]]:
@@ -104,11 +137,19 @@ def _matches(pattern: str, text: str) -> Iterator[tuple[int, str]]:
         yield text.count("\n", 0, match.start()) + 1, match[0]
 
 
+def _files(pattern: str) -> list[Path]:
+    return [path for room in ROOMS for path in sorted((ROOT / room).rglob(pattern))]
+
+
 def texts() -> Iterator[Any]:
     """(where, prose, whole) of every page and every help, as parameters of a test."""
     pages = [(str(path.relative_to(ROOT)), path.read_text()) for path in PAGES]
+    code = [(path, path.read_text()) for path in _files("*.py")]
+    templates = [(path, path.read_text()) for path in _files("*.j2")]
     for where, text, whole in (
         *((where, prose(text), text) for where, text in pages),
+        *((str(path.relative_to(ROOT)), literals(text), "") for path, text in code),
+        *((str(path.relative_to(ROOT)), shown(text), "") for path, text in templates),
         *((command, text, text) for command, text in helps()),
     ):
         marks = [pytest.mark.xfail(strict=True, reason="mended: take it out of PENDING")] if where in PENDING else []
@@ -130,3 +171,16 @@ def test_former_words_are_found() -> None:
     ]
     assert found("a page", "", "```sh\ntrain.py --taught 0.5\n```") == ["a page:2: '--taught' has another name now"]
     assert found("a page", "Excellent miscellany; ARM; a previous mask", "--distill-weight 0.5") == []
+
+
+def test_former_words_are_found_in_code_and_templates() -> None:
+    code = 'def f(cell):\n    """A peer."""\n    return {"cell": f"no cells in {cell}"}, "`cells` of a"\n'
+    assert found("a module", literals(code), "") == [
+        "a module:3: 'cells' is called: configuration",
+        "a module:2: 'peer' is called: reference model",
+    ]
+    template = '{% if cells %}<p class="cells">All\n{{ cell }} of the cells</p>{% endif %}{{ n | plural("bad cell") }}'
+    assert found("a template", shown(template), "") == [
+        "a template:2: 'cells' is called: configuration",
+        "a template:2: 'cell' is called: configuration",
+    ]

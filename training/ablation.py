@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from evaluation.clip import Footage
+from evaluation.clip import Dataset
 from evaluation.score import BLOCK, judge, predict, prepare_clip
 from models.segmenter import Step
 from models.variant import VARIANTS, Resolution, Variant, parse_resolution
@@ -60,7 +60,7 @@ class Effect:
     points: dict[str, Interval]
 
 
-def figures(step: Step, resolution: Resolution, data: Iterable[Footage]) -> tuple[Values, list[tuple[int, int, int]]]:
+def figures(step: Step, resolution: Resolution, data: Iterable[Dataset]) -> tuple[Values, list[tuple[int, int, int]]]:
     """Values (pictures, measures) in per cent, and for each picture the block it is drawn with."""
     values, blocks = [], []
     for number, footage in enumerate(data):
@@ -131,7 +131,7 @@ def _by_variant(runs: Sequence[Run]) -> dict[str, list[Run]]:
     return found
 
 
-def load(path: Path, resolution: Resolution | None, data: Sequence[Footage]) -> tuple[Run, list[tuple[int, int, int]]]:
+def load(path: Path, resolution: Resolution | None, data: Sequence[Dataset]) -> tuple[Run, list[tuple[int, int, int]]]:
     """A run and its pictures' blocks, by default at the variant's own resolution.
 
     ValueError when it is no checkpoint or its variant has no name.

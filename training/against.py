@@ -22,7 +22,7 @@ import numpy as np
 
 from converters.artifact import Precision
 from converters.session import Session
-from evaluation.clip import Footage
+from evaluation.clip import Dataset
 from models.segmenter import Fit
 from training.quantise import Loss, compare, ious
 from training.ratio import LOCK, Ratio, measure, running
@@ -102,11 +102,11 @@ def shares(one: Path | None, reference: Path | None) -> tuple[float, ...]:
 
 
 def standings(
-    runners: Sequence[Runner], reference: Runner, data: Sequence[Footage], pairs: int
+    runners: Sequence[Runner], reference: Runner, data: Sequence[Dataset], pairs: int
 ) -> tuple[list[float], list[Standing]]:
     """The reference's own IOU on each footage, per cent, and how each of `runners` stands beside it."""
 
-    def judged(one: Runner, footage: Footage) -> list[float]:
+    def judged(one: Runner, footage: Dataset) -> list[float]:
         return ious(one.session, one.session.resolution, footage, one.fit)
 
     # Times first, together: whatever else this does warms the processor.

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from evaluation.clip import Clip, Footage, Label, Picture
+from evaluation.clip import Clip, Dataset, Label, Picture
 from evaluation.evaluate import evaluate
 from evaluation.interval import bootstrap
 from evaluation.iou import iou
@@ -48,7 +48,7 @@ def step_of(network: Hourglass) -> Step:
     return step
 
 
-def held_out(root: Path, sources: Iterable[str] = ("portraits", "ccp-upper")) -> list[Footage]:
+def held_out(root: Path, sources: Iterable[str] = ("portraits", "ccp-upper")) -> list[Dataset]:
     """The photos of a development folder that are never trained on, whole, a footage of stills a source.
 
     They are those of `training.split`: the tenth that the hash of the group's name picks.
@@ -57,7 +57,7 @@ def held_out(root: Path, sources: Iterable[str] = ("portraits", "ccp-upper")) ->
     for source in sources:
         photos = [p for p in datasets.development(root, (source,)) if datasets.held_out(p.group)]
         clips = [Clip(photo.name, (photo.name,), _reader(photo)) for photo in photos]
-        found.append(Footage(f"{source}, a tenth", f"the {len(clips)} held-out photos of {source}", clips))
+        found.append(Dataset(f"{source}, a tenth", f"the {len(clips)} held-out photos of {source}", clips))
     return found
 
 
@@ -70,7 +70,7 @@ def _reader(photo: datasets.Photo) -> Callable[[int], tuple[Picture, Label]]:
     return read
 
 
-def sets(footage: Footage) -> list[Footage]:
+def sets(footage: Dataset) -> list[Dataset]:
     """A footage's stills as one set under its name, and each clip as one under the clip's."""
     stills = [clip for clip in footage.clips if clip.still]
     parts = [replace(footage, clips=stills)] if stills else []
@@ -78,7 +78,7 @@ def sets(footage: Footage) -> list[Footage]:
 
 
 def with_previous(
-    step: Step, resolution: Resolution, footage: Footage, previous: Callable[[int, Label], NDArray[np.float32]]
+    step: Step, resolution: Resolution, footage: Dataset, previous: Callable[[int, Label], NDArray[np.float32]]
 ) -> list[float]:
     """IOU of stills and each `EVERY`-th frame of clips, the previous mask being `previous(number, its label)`: (H, W)
     float in [0, 1], stretched to the resolution; the numbers count those frames."""
@@ -95,12 +95,12 @@ def with_previous(
     return results
 
 
-def _tried(footage: Footage) -> list[tuple[Clip, int]]:
+def _tried(footage: Dataset) -> list[tuple[Clip, int]]:
     return [(clip, i) for clip in footage.clips for i in range(0, len(clip), EVERY)]
 
 
 def judge(
-    step: Step, resolution: Resolution, data: Iterable[Footage], fit: Fit = "stretch", previous_mask: bool = True
+    step: Step, resolution: Resolution, data: Iterable[Dataset], fit: Fit = "stretch", previous_mask: bool = True
 ) -> dict[str, Any]:
     """{"metrics": {set: {mode: figures}}, "groups": {group: figures}} of one model; see `four_modes` and `by_group`.
 
@@ -118,7 +118,7 @@ def judge(
     return {"metrics": metrics, "groups": by_group(stills)}
 
 
-def four_modes(step: Step, resolution: Resolution, footage: Footage, seed: int = 0) -> dict[Mode, dict[str, float]]:
+def four_modes(step: Step, resolution: Resolution, footage: Dataset, seed: int = 0) -> dict[Mode, dict[str, float]]:
     """What other previous masks than an empty one make: the network's own (clips only: on stills that is the empty
     one); the truth perturbed by the training law; another image's truth. The last two have an IOU alone.
 

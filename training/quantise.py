@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from converters.artifact import FORMATS, Artifact, Failure, Format, Spec
-from evaluation.clip import Footage
+from evaluation.clip import Dataset
 from models.segmenter import Fit, Step
 from models.variant import Resolution
 
@@ -42,14 +42,14 @@ class Loss:
         return self.before - self.after
 
 
-def ious(step: Step, resolution: Resolution, footage: Footage, fit: Fit = "stretch") -> list[float]:
+def ious(step: Step, resolution: Resolution, footage: Dataset, fit: Fit = "stretch") -> list[float]:
     """Per cent, picture by picture."""
     from evaluation.evaluate import evaluate
 
     return [100 * iou for _, iou, _ in evaluate(step, resolution, footage, fit=fit).per_image]
 
 
-def compare(format: str, footage: Footage, before: Sequence[float], after: Sequence[float]) -> Loss:
+def compare(format: str, footage: Dataset, before: Sequence[float], after: Sequence[float]) -> Loss:
     """The loss of one format on one folder, from its pictures' IOU in the same order."""
     from evaluation.interval import bootstrap
 

@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from evaluation.clip import Clip, Footage, Label
+from evaluation.clip import Clip, Dataset, Label
 from evaluation.interval import bootstrap
 from evaluation.iou import iou
 from evaluation.sample import Shot, embedded, render
@@ -57,7 +57,7 @@ class Subject:
     prev: Previous
 
 
-def measure(subject: Subject, footage: Footage, tell: Callable[[str], None] = lambda _: None) -> dict[str, Values]:
+def measure(subject: Subject, footage: Dataset, tell: Callable[[str], None] = lambda _: None) -> dict[str, Values]:
     """Every measure's values over the clips of `footage`; stills count only for flicker. The same order for all."""
     found: dict[str, Values] = {name: [] for name in MEASURES}
     clips = [clip for clip in footage.clips if not clip.still]
@@ -110,7 +110,7 @@ def _lost(
     return float(HORIZON if back is None else back)
 
 
-def limit(footage: Footage, resolution: Resolution) -> tuple[float, float] | None:
+def limit(footage: Dataset, resolution: Resolution) -> tuple[float, float] | None:
     """(IOU in per cent, dtSSD) of perfect masks of that size, over the clips; None where there is none."""
     judged = [
         frame
@@ -202,7 +202,7 @@ def described(model: str) -> str:
 
 
 def compare(
-    with_it: str, without: str, data: Iterable[Footage], size: int, tell: Callable[[str], None]
+    with_it: str, without: str, data: Iterable[Dataset], size: int, tell: Callable[[str], None]
 ) -> dict[str, Any]:
     """{footage: {"worth": `summary`, "truth": `limit`}} of two models by name or path; checkpoints run at `size`."""
     from devices.open_model import CHECKPOINT, open_model

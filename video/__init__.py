@@ -1,4 +1,4 @@
 import av
 
-# What FFmpeg mutters about a damaged file is told by the reader in a sentence.
+# The reader reports a damaged file in one sentence; FFmpeg's own messages are silenced.
 av.logging.set_level(av.logging.PANIC)

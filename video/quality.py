@@ -1,4 +1,4 @@
-"""What refinement and the fed-back mask are worth, measured: `python -m video.quality --data DIR`.
+"""The effect of the refinement and of the previous mask on quality: `python -m video.quality --data DIR`.
 
 Four ways to the same full-size masks: with the previous mask or without, refined or only enlarged. SAD (thousands of
 pixels) and gradient error are of the frames alone whose truth is soft.
@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 
 from cli.ending import carry_out
-from evaluation.clip import Clip, Footage, Picture
+from evaluation.clip import Clip, Dataset, Picture
 from evaluation.interval import bootstrap
 from evaluation.matting import gradient_error, sad
 from evaluation.score import BLOCK, judge, summarise
@@ -45,10 +45,10 @@ Interval = tuple[float, float, float]
 """A mean with its 95 % bootstrap interval: (mean, low, high)."""
 
 
-def measure(segmenter: Segmenter, footage: Footage, refine: bool) -> dict[str, Interval]:
+def measure(segmenter: Segmenter, dataset: Dataset, refine: bool) -> dict[str, Interval]:
     """IOU and boundary F in per cent, dtSSD, SAD and gradient error, over all frames that have them."""
     judged, sads, gradients, blocks = [], [], [], []
-    for number, clip in enumerate(footage.clips):
+    for number, clip in enumerate(dataset.clips):
 
         def watched(clip: Clip = clip, number: int = number) -> Iterator[Floats]:
             for index, mask in enumerate(masks(segmenter, clip, refine)):
@@ -61,34 +61,34 @@ def measure(segmenter: Segmenter, footage: Footage, refine: bool) -> dict[str, I
 
         judged.append(judge(watched(), clip))
     score = summarise(judged)
-    cells: dict[str, Interval] = {
+    means: dict[str, Interval] = {
         "IOU %": (100 * score.iou, 100 * score.iou_ci[0], 100 * score.iou_ci[1]),
         "boundary F %": (100 * score.boundary_f, 100 * score.boundary_f_ci[0], 100 * score.boundary_f_ci[1]),
     }
     if score.dtssd is not None and score.dtssd_ci is not None:
-        cells["dtSSD"] = (score.dtssd, *score.dtssd_ci)
+        means["dtSSD"] = (score.dtssd, *score.dtssd_ci)
     if sads:
-        cells["SAD"] = bootstrap(sads, blocks=blocks)
-        cells["gradient"] = bootstrap(gradients, blocks=blocks)
-    return cells
+        means["SAD"] = bootstrap(sads, blocks=blocks)
+        means["gradient"] = bootstrap(gradients, blocks=blocks)
+    return means
 
 
 HEAD = ("IOU %", "boundary F %", "dtSSD", "SAD", "gradient")
 
 
-def compare(step: Step, resolution: tuple[int, int], footage: Footage, smoothing: float = 0.0) -> list[list[str]]:
+def compare(step: Step, resolution: tuple[int, int], dataset: Dataset, smoothing: float = 0.0) -> list[list[str]]:
     """The table's lines, one a way; `smoothing` is the Segmenter's."""
     lines = []
     for feedback, refine in WAYS:
         segmenter = Segmenter(step, resolution, smoothing, getattr(step, "fit", "stretch"), feedback=feedback)
-        found = measure(segmenter, footage, refine)
-        cells = [written(found.get(name)) for name in HEAD]
-        lines.append(["previous mask" if feedback else "none", "refined" if refine else "enlarged", *cells])
+        found = measure(segmenter, dataset, refine)
+        figures = [written(found.get(name)) for name in HEAD]
+        lines.append(["previous mask" if feedback else "none", "refined" if refine else "enlarged", *figures])
     return lines
 
 
-def written(cell: Interval | None) -> str:
-    return "{:.2f} ({:.2f} to {:.2f})".format(*cell) if cell else ""
+def written(mean: Interval | None) -> str:
+    return "{:.2f} ({:.2f} to {:.2f})".format(*mean) if mean else ""
 
 
 def main(
@@ -105,9 +105,9 @@ def main(
     from devices.open_model import described, open_model
 
     session, _ = open_model(model, format=runtime)
-    footage = read_footage(data)
-    lines = compare(session, session.resolution, footage, smoothing)
-    print(f"{described(model, session)}; {footage.description}")
+    dataset = read_footage(data)
+    lines = compare(session, session.resolution, dataset, smoothing)
+    print(f"{described(model, session)}; {dataset.description}")
     print_table(["fed back", "mask", *HEAD], lines)
 
 

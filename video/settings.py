@@ -15,7 +15,7 @@ import numpy as np
 import typer
 
 from cli.ending import carry_out
-from evaluation.clip import Footage
+from evaluation.clip import Dataset
 from evaluation.matting import gradient_error, sad
 from models.segmenter import Segmenter
 from video.band import Bytes
@@ -29,14 +29,14 @@ Setting = tuple[float, float, float]
 """(radius, epsilon, low)."""
 
 
-def compare(segmenter: Segmenter, footage: Footage) -> dict[Setting | None, tuple[float, float]]:
+def compare(segmenter: Segmenter, dataset: Dataset) -> dict[Setting | None, tuple[float, float]]:
     """Mean SAD and gradient error of every setting, and under None those of the mask that is only enlarged."""
     from video.apply import alpha_of
     from video.band import to_floats
     from video.guided import refined
 
     found: defaultdict[Setting | None, list[tuple[float, float]]] = defaultdict(list)
-    for clip in footage.clips:
+    for clip in dataset.clips:
         if not clip.read_alpha:
             continue
         for index, (picture, mask) in enumerate(seen(segmenter, clip)):
@@ -59,9 +59,9 @@ def main(
     from devices.open_model import described, open_model
 
     session, _ = open_model(model, format=runtime)
-    footage = read_footage(data)
-    found = compare(Segmenter(session, session.resolution, fit=session.fit), footage)
-    print(f"{described(model, session)}; {footage.description}")
+    dataset = read_footage(data)
+    found = compare(Segmenter(session, session.resolution, fit=session.fit), dataset)
+    print(f"{described(model, session)}; {dataset.description}")
     lines = [
         [*(map(str, setting) if setting else ("", "", "enlarged")), f"{s:.3f}", f"{g:.3f}"]
         for setting, (s, g) in sorted(found.items(), key=lambda item: item[1])

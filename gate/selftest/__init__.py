@@ -1,1 +1,1 @@
-"""The gate tested: on simulated machines, and on this one with a slow-down that was put in."""
+"""The gate's self-test: on simulated machines, and on this machine with a synthetic slow-down."""

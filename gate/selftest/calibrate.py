@@ -1,9 +1,8 @@
-"""A burden that slows a network down by about SLOWDOWN, found with the gate's own paired blocks.
+"""The extra branch that slows a network down by about SLOWDOWN, found with the gate's own paired blocks.
 
-A few blocks are a poor judge: their median strays by a point from one process to the next. A search that
-stops at the first width that seems right therefore stops at the width whose blocks strayed the right way: a burden of
-8 % was once taken for one of 5.6 %. So no width is believed on its own: a line through all that was measured says which
-to measure next, and one is settled on when ENOUGH blocks of it, of several processes, agree.
+The median of a few blocks varies by a point from one process to the next. A search that stops at the first width near
+the target is therefore biased: it once took a slow-down of 8 % for one of 5.6 %. So a line is fitted to all that was
+measured and selects the next width; the search ends when ENOUGH blocks of one width, of several processes, agree.
 """
 
 from __future__ import annotations
@@ -18,23 +17,24 @@ from pathlib import Path
 import numpy as np
 
 from devices.contract import Config
-from gate import arms
+from gate import artifacts
+from gate.artifacts import GateArtifact
 from gate.blocks import effects
 from gate.decision import estimate
 
 SLOWDOWN = 0.05
 """What is aimed at, a share of the frame time."""
 CLOSE = 0.01
-"""How far from SLOWDOWN a burden may be that is settled on."""
+"""The largest accepted difference from SLOWDOWN."""
 FIRST_WIDTHS = (96, 256)
-"""Channels of the burdens tried first: on a line, two points are the fewest."""
+"""Channels of the branches tried first: a line needs two points."""
 NARROWEST, WIDEST, STEP = 8, 1024, 4
 PROCESSES, BLOCKS = 2, 20
-"""Of one helping: processes, and blocks in each."""
+"""Of one batch: processes, and blocks in each."""
 ENOUGH = 120
 """Blocks of one width after which it may be settled on."""
-HELPINGS = 10
-"""With these spent, the width whose blocks came nearest is taken, and what they said is told."""
+BATCHES = 10
+"""After these, the width with the slow-down nearest to SLOWDOWN is taken and its measured slow-down is recorded."""
 
 Found = tuple[list[float], list[float]]
 """(effects, control movements) of blocks, as `gate.blocks.effects` gives them."""
@@ -42,45 +42,40 @@ Found = tuple[list[float], list[float]]
 
 @dataclass(frozen=True)
 class Slower:
-    """The slowed-down arm, and the share by which it was slower while it was calibrated."""
+    """The slowed-down artifact, and the share by which it was slower while it was calibrated."""
 
-    arm: arms.Arm
+    artifact: GateArtifact
     injected: float
 
 
-def find(config: Config, plain: arms.Arm, checkpoint: Path, folder: Path, say: Callable[[str], None]) -> Slower:
-    """A burden for `checkpoint`, calibrated on this machine and kept in `folder`; minutes, where nothing else runs."""
-    from gate.selftest import burden
-
+def find(config: Config, plain: GateArtifact, checkpoint: Path, folder: Path, say: Callable[[str], None]) -> Slower:
+    """An extra branch for `checkpoint`, calibrated on this machine and kept in `folder`; takes minutes when idle."""
     measured: dict[int, Found] = {}
-    for helping in range(HELPINGS):
+    for batch in range(BATCHES):
         width = next_width(measured)
-        arm = arms.of_file(burden.convert(checkpoint, config.format, config.resolution, width, folder), config.format)
-        fresh = _helping(config, plain, arm, seed=PROCESSES * helping)
+        artifact = _slowed(config, checkpoint, width, folder)
+        fresh = _batch(config, plain, artifact, seed=PROCESSES * batch)
         before = measured.get(width, ([], []))
         measured[width] = before[0] + fresh[0], before[1] + fresh[1]
         say(f"calibrating: {words(width, measured[width])}")
         if settled(measured):
             break
     width = settled(measured) or min(measured, key=lambda w: abs(share(measured[w]) - SLOWDOWN))
-    arm = arms.of_file(burden.convert(checkpoint, config.format, config.resolution, width, folder), config.format)
+    artifact = _slowed(config, checkpoint, width, folder)
     injected = share(measured[width])
     told = {w: {"share": share(found), "blocks": len(found[0])} for w, found in sorted(measured.items())}
-    values = {"width": width, "injected": injected, "sha256": arm.sha256, "measured": told}
+    values = {"width": width, "injected": injected, "sha256": artifact.sha256, "measured": told}
     _kept(config, folder).write_text(json.dumps(values, indent=1) + "\n")
-    return Slower(arm, injected)
+    return Slower(artifact, injected)
 
 
 def kept(config: Config, checkpoint: Path, folder: Path) -> Slower | None:
     """What `find` kept in `folder` for `checkpoint`; None when there is none, or its artifact is another by now."""
-    from gate.selftest import burden
-
     if not _kept(config, folder).exists():
         return None
     values = json.loads(_kept(config, folder).read_text())
-    path = burden.convert(checkpoint, config.format, config.resolution, values["width"], folder)
-    arm = arms.of_file(path, config.format)
-    return Slower(arm, values["injected"]) if arm.sha256 == values["sha256"] else None
+    artifact = _slowed(config, checkpoint, values["width"], folder)
+    return Slower(artifact, values["injected"]) if artifact.sha256 == values["sha256"] else None
 
 
 def next_width(measured: Mapping[int, Found]) -> int:
@@ -96,7 +91,7 @@ def next_width(measured: Mapping[int, Found]) -> int:
     count = {w: len(measured[w][0]) for w in widths}
     slope, start = np.polyfit(widths, shown, 1, w=np.sqrt([count[w] for w in widths]))
     low, high = max(widths[0] // 2, NARROWEST), min(2 * widths[-1], WIDEST)
-    if slope <= 0:  # A wider burden costs no less: the noise is larger than the step was.
+    if slope <= 0:  # A wider branch costs no less: the noise is larger than the step was.
         return high if np.mean(shown) < SLOWDOWN else low
     if near := [w for w in widths if abs(start + slope * w - SLOWDOWN) <= CLOSE / 2]:
         return max(near, key=count.__getitem__)
@@ -120,7 +115,14 @@ def words(width: int, found: Found) -> str:
     return f"{width} channels, {of.blocks} blocks: {share(found):+.1%}{between}"
 
 
-def _helping(config: Config, plain: arms.Arm, slower: arms.Arm, seed: int) -> Found:
+def _slowed(config: Config, checkpoint: Path, width: int, folder: Path) -> GateArtifact:
+    from gate.selftest import synthetic_slowdown
+
+    path = synthetic_slowdown.convert(checkpoint, config.format, config.resolution, width, folder)
+    return artifacts.of_file(path, config.format)
+
+
+def _batch(config: Config, plain: GateArtifact, slower: GateArtifact, seed: int) -> Found:
     """The blocks of PROCESSES fresh processes."""
     from devices import paired
     from evaluation.sample import embedded

@@ -1,4 +1,4 @@
-"""The gate's own error rates: how often it cries wolf, and what it catches. On random numbers, then on this machine."""
+"""The gate's error rates: false alarms and detected slow-downs, on simulated machines and on this machine."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from pathlib import Path
 from converters.artifact import Format
 from devices.contract import Config
 from devices.plan import Weights
-from gate import arms
+from gate import artifacts
 from gate.blocks import effects
+from gate.config import Tolerance
 from gate.decision import MOST
-from gate.declared import Tolerance
 from gate.run import Comparison, run
-from gate.selftest import calibrate, simulate, trials
+from gate.selftest import calibrate, selftest_log, simulate
 from gate.selftest.calibrate import SLOWDOWN
+from gate.selftest.selftest_log import EQUAL, FALSE_ALARMS, SLOWER, Trial
 from gate.selftest.simulate import HELD_OUT, MACHINES, Tally
-from gate.selftest.trials import EQUAL, FALSE_ALARMS, SLOWER, Trial
-from gate.verdict import CellVerdict
+from gate.verdict import Verdict
 from models.variant import get
 
 TOLERANCE = 0.02
@@ -39,11 +39,11 @@ tell: Say = partial(print, flush=True)
 
 
 def simulated(gates: int = GATES, seed: int = 0, say: Say = tell) -> list[str]:
-    """Print a table of simulated gates; return what was aimed at and not reached, in sentences."""
+    """Print a table of simulated gates; return the targets that were missed, in sentences."""
     say(f"Simulated: {gates} gates a line, tolerance {TOLERANCE:.0%}, at most {MOST} blocks in each process.")
     missed = []
-    for heading, machines in (("the settings were chosen on them", MACHINES), ("held out", HELD_OUT)):
-        say(f"{f'machines: {heading}':44}{'slow-down':>10}{'FAIL':>9}{'PASS':>9}{'doubt':>9}{'blocks':>8}")
+    for heading, machines in (("tuned on", MACHINES), ("held out", HELD_OUT)):
+        say(f"{f'machines: {heading}':44}{'slow-down':>10}{'FAIL':>9}{'PASS':>9}{'unclear':>9}{'blocks':>8}")
         for machine in machines:
             for slowdown in SLOWDOWNS:
                 found = simulate.gate(machine, slowdown, TOLERANCE, gates, seed)
@@ -56,18 +56,18 @@ def simulated(gates: int = GATES, seed: int = 0, say: Say = tell) -> list[str]:
 
 
 def shortfalls(found: Tally, caught: float | None) -> list[str]:
-    """What `found` misses of the aims, `caught` being the share of slow-downs to find.
+    """The targets that `found` misses; `caught` is the share of slow-downs to detect.
 
-    No machine may cry wolf. On the machines held out (None) that is all that is asked: what they catch is printed and
-    not aimed at, or they would come to decide the settings too.
+    The false alarms have a target on every machine. The held-out machines (None) have no other: their detection rate
+    is printed only, so that no setting is tuned on it.
     """
     if found.slowdown == 0 and found.failed > FALSE_ALARMS:
-        return [f"{found.machine}: {found.failed:.1%} false alarms, and {FALSE_ALARMS:.0%} is the aim"]
+        return [f"{found.machine}: {found.failed:.1%} false alarms, and the target is at most {FALSE_ALARMS:.0%}"]
     if found.slowdown == SLOWDOWN and caught is not None:
         if found.passed > FALSE_ALARMS:
-            return [f"{found.machine}: {found.passed:.1%} of +{SLOWDOWN:.0%} passed, and {FALSE_ALARMS:.0%} is the aim"]
+            return [f"{found.machine}: {found.passed:.1%} of +{SLOWDOWN:.0%} passed, target {FALSE_ALARMS:.0%}"]
         if found.failed < caught:
-            return [f"{found.machine}: {found.failed:.1%} of +{SLOWDOWN:.0%} caught, and {caught:.0%} is the aim"]
+            return [f"{found.machine}: {found.failed:.1%} of +{SLOWDOWN:.0%} detected, and the target is {caught:.0%}"]
     return []
 
 
@@ -85,52 +85,54 @@ def real(
     """Run `gates` gates on equal artifacts, and for every SLOWED_EVERY of them one on a slowed-down one, here.
 
     Each is printed and kept as a line of `folder`/self-test.jsonl at once; a run that was interrupted, or that used up
-    its `minutes` (after which no gate is begun), goes on there. Gates on another burden than the present one do not
-    count, and are told apart. Returns what was aimed at and not reached.
+    its `minutes` (after which no gate is begun), goes on there. Gates with another synthetic slow-down do not
+    count, and are listed separately. Returns the targets that were missed.
     """
     from evaluation.sample import embedded
 
     end = time.monotonic() + (math.inf if minutes is None else 60 * minutes)
-    footage = embedded()
+    dataset = embedded()
     config = Config(variant, format, resolution=get(variant).resolution)
-    plain = arms.of_checkout([config], {variant: weights})[config]
-    if isinstance(plain, arms.Absent):
+    plain = artifacts.of_checkout([config], {variant: weights})[config]
+    if isinstance(plain, artifacts.MissingArtifact):
         raise ValueError(plain.reason)
     folder.mkdir(parents=True, exist_ok=True)
     ledger = folder / "self-test.jsonl"
-    kept = [t for t in trials.read(ledger) if t.format == format]
+    kept = [t for t in selftest_log.read(ledger) if t.format == format]
     slower = calibrate.kept(config, weights.path, folder)
     if slower is None and time.monotonic() < end:
         slower = calibrate.find(config, plain, weights.path, folder, say)
-    burden = slower.arm.sha256 if slower else None
-    mine = trials.counted(kept, neighbour, burden)
+    slowdown = slower.artifact.sha256 if slower else None
+    mine = selftest_log.counted(kept, neighbour, slowdown)
     others = [t for t in kept if t not in mine]
     with _neighbour(neighbour), tempfile.TemporaryDirectory(prefix="gate-") as frames:
-        for arm, index in trials.left(mine, gates):
+        for kind, index in selftest_log.left(mine, gates):
             if time.monotonic() >= end:
-                say(f"The {minutes:g} minutes are over; the same command goes on.")
+                say(f"The {minutes:g} minutes are over; the same command resumes.")
                 break
             assert slower
-            asked = Comparison(config, plain, plain if arm == EQUAL else slower.arm, Tolerance(slowdown=TOLERANCE))
-            (verdict,) = run([asked], footage, seconds, seed=1000 * index, speed_only=True, frames=Path(frames))
-            trial = _trial(arm, neighbour, format, verdict)
-            if arm == SLOWER:
-                trial = replace(trial, injected=slower.injected, burden=slower.arm.sha256)
+            asked = Comparison(
+                config, plain, plain if kind == EQUAL else slower.artifact, Tolerance(slowdown=TOLERANCE)
+            )
+            (verdict,) = run([asked], dataset, seconds, seed=1000 * index, speed_only=True, frames=Path(frames))
+            trial = _trial(kind, neighbour, format, verdict)
+            if kind == SLOWER:
+                trial = replace(trial, injected=slower.injected, slowdown_sha256=slower.artifact.sha256)
             mine.append(trial)
             with ledger.open("a") as file:
                 file.write(json.dumps(asdict(trial)) + "\n")
-            say(trials.line(trial, mine))
-    for words in trials.summary([*others, *mine]):
+            say(selftest_log.line(trial, mine))
+    for words in selftest_log.summary([*others, *mine]):
         say(f"{words}.")
-    return trials.shortfalls(mine)
+    return selftest_log.shortfalls(mine)
 
 
-def _trial(arm: str, neighbour: bool, format: str, verdict: CellVerdict) -> Trial:
+def _trial(kind: str, neighbour: bool, format: str, verdict: Verdict) -> Trial:
     speed = verdict.speed
     found = speed.estimate if speed else None
     processes = (speed.first, *speed.fresh) if speed else ()
     return Trial(
-        arm,
+        kind,
         neighbour,
         format,
         verdict.outcome,

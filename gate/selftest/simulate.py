@@ -1,7 +1,7 @@
-"""The gate on machines made of random numbers: how often it cries wolf, and what it catches.
+"""The gate on simulated machines: its false alarms and the slow-downs that it detects.
 
-Blocks are drawn visit by visit, so that drift, modes and disturbances hit the arms and the control as they would on a
-machine, and `decision` judges them as it judges measured ones. Thousands of gates at once; the seed is an argument.
+Blocks are drawn visit by visit, so that drift, modes and disturbances affect baseline, candidate and control as on a
+real machine, and `decision` takes them like measured ones. Thousands of gates at once; the seed is an argument.
 """
 
 from __future__ import annotations
@@ -23,14 +23,15 @@ Floats = NDArray[np.float64]
 class Machine:
     """How log frame times vary: all standard deviations, of natural logarithms.
 
-    `load` is what an artifact gains or loses by where it happens to lie in memory, drawn anew for each arm of each
+    `load` is what an artifact gains or loses by where it happens to lie in memory, drawn anew for each artifact of each
     block; `visit` what a visit adds, with Student's t of `tails` degrees of freedom, whose own spread is not scaled
-    away below 3; `drift` the step of a random walk from visit to visit; `process` what one arm keeps for the life of a
-    process. `modes` is (how much slower the slow mode is, the chance to change mode between visits); `spikes` is
-    (chance, size) of a visit that a neighbour slowed down by up to that size. `wander` is (standard deviation, how
-    much of it the next visit keeps) of an AR(1) process; `steps` is (how far apart the clock's frequencies are in log
-    terms, how many there are, the chance to go to any of them between visits). `caught` is the share of the self-test's
-    slow-downs that must be found: less on a machine so noisy that doubt is often the right answer.
+    away below 3; `drift` the step of a random walk from visit to visit; `process` what an artifact keeps for the life
+    of a process. `modes` is (how much slower the slow mode is, the chance to change mode from one visit to the next);
+    `spikes` is (chance, size) of a visit that a neighbour slowed down by up to that size. `wander` is (standard
+    deviation, how much of it the next visit keeps) of an AR(1) process; `steps` is (how far apart the clock's
+    frequencies are in log terms, how many there are, the chance of a change after each visit). `caught` is the
+    share of the self-test's slow-downs that must be detected: less on a machine so noisy that INCONCLUSIVE is often
+    right.
     """
 
     name: str
@@ -68,7 +69,7 @@ HELD_OUT = (
 """Other kinds of noise, seen for the first time when the settings stood: what the gate does there was not tuned."""
 
 ORDER = round_of(first=BASELINE, second=CANDIDATE)
-"""The other order is the same to these machines, as none of them knows the arms by name."""
+"""The other order is the same to these machines, as they treat baseline and candidate alike."""
 ROUNDS = 8
 """Rounds of a block, as many as a network of 3.7 ms gets."""
 
@@ -123,8 +124,8 @@ def _held(random: np.random.Generator, change: float, levels: int, shape: tuple[
     return np.take_along_axis(random.integers(0, levels, shape), since, axis=-1)
 
 
-def _mean(levels: Floats, arm: str) -> Floats:
-    return levels[..., [i for i, visited in enumerate(ORDER) if visited == arm]].mean(axis=-1)
+def _mean(levels: Floats, role: str) -> Floats:
+    return levels[..., [i for i, visited in enumerate(ORDER) if visited == role]].mean(axis=-1)
 
 
 @dataclass(frozen=True)
@@ -145,7 +146,7 @@ class Tally:
 
 
 def gate(machine: Machine, slowdown: float, tolerance: float, gates: int, seed: int, most: int = MOST) -> Tally:
-    """Run `gates` whole gates of one cell: looks until decided, and a FAIL confirmed in fresh processes."""
+    """Run `gates` whole gates of one configuration: blocks until decided, and a FAIL confirmed in new processes."""
     random = np.random.default_rng(seed)
     limit = math.log1p(tolerance)
     first = _process(machine, slowdown, limit, gates, most, random)
@@ -153,15 +154,15 @@ def gate(machine: Machine, slowdown: float, tolerance: float, gates: int, seed: 
     for index in np.flatnonzero(outcome == Outcome.FAIL):
         mine = int(first.taken[index])
         pooled = [(first.effects[index, :mine], first.control[index, :mine])]
-        leaning: list[bool] = []
-        while len(leaning) < FRESH and all(leaning):
+        slower: list[bool] = []
+        while len(slower) < FRESH and all(slower):
             effects, control = blocks(machine, slowdown, 1, decision.again(mine), random)
             pooled.append((effects[0], control[0]))
-            leaning.append(decision.leans(effects[0], control[0], tolerance))
+            slower.append(decision.is_slower(effects[0], control[0], tolerance))
             taken[index] += decision.again(mine)
         effects, control = (np.concatenate(parts) for parts in zip(*pooled, strict=True))
         together = decision.estimate(effects, control, tolerance)
-        outcome[index] = decision.confirmed(leaning, together)
+        outcome[index] = decision.confirmed(slower, together)
     return Tally(
         machine.name,
         slowdown,

@@ -14,7 +14,7 @@
     for (const block of document.querySelectorAll(".cells")) {
       block.hidden = !block.querySelector("tr[data-variant]:not([hidden])");
     }
-    shown.textContent = count === rows.length ? `${count} cells` : `${count} of ${rows.length} cells`;
+    shown.textContent = count === rows.length ? `${count} configurations` : `${count} of ${rows.length} configurations`;
   };
 
   for (const f of filters) f.addEventListener("change", filter);

@@ -7,7 +7,7 @@ import pytest
 
 from converters.material import PARITY_FRAMES, Material, calibration, prepare
 from converters.parity import compare, eager, masks
-from evaluation.clip import Clip, Footage
+from evaluation.clip import Clip, Dataset
 from models.checkpoint import load
 from models.segmenter import Floats, Step
 
@@ -75,6 +75,6 @@ def test_material_keeps_parity_and_calibration_apart(material: Material, tmp_pat
 def test_a_short_clip_runs_to_and_fro() -> None:
     pictures = [np.full((8, 8, 3), value, np.uint8) for value in range(4)]
     clip = Clip("short", ["a", "b", "c", "d"], lambda i: (pictures[i], np.zeros((8, 8), np.uint8)))
-    material = prepare(Footage("f", "", [clip]), (32, 32))
+    material = prepare(Dataset("f", "", [clip]), (32, 32))
     assert material.clip[:8, 0, 0, 0].tolist() == [0, 1, 2, 3, 2, 1, 0, 1]
     assert len(material.calibration) == 4

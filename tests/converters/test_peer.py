@@ -19,7 +19,7 @@ from converters.peer import fetch, hash_of, open_peer
 from devices import job as jobs
 from devices.contract import Config, Counts, Job
 from devices.desktop.worker import measure
-from evaluation.clip import Clip, Footage
+from evaluation.clip import Clip, Dataset
 from evaluation.evaluate import evaluate
 from evaluation.score import prepare
 from models import peer as entries
@@ -271,7 +271,7 @@ def test_a_letterboxed_mask_comes_back_without_its_bars(tmp_path):
     picture = np.zeros((40, 40, 3), np.uint8)
     picture[:, 20:, 0] = 255
     label = (picture[..., 0] > 0).astype(np.uint8)
-    footage = Footage("one", "", [Clip("one", ("one",), lambda _: (picture, label))])
+    footage = Dataset("one", "", [Clip("one", ("one",), lambda _: (picture, label))])
     frames, _ = prepare(footage, (16, 32), "letterbox")
     assert frames[0, :, :8].max() == frames[0, :, 24:].max() == 0
     assert evaluate(session, (16, 32), footage, fit="letterbox").iou > 0.9

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from devices.data import excerpt
-from evaluation.clip import Clip, Footage
+from evaluation.clip import Clip, Dataset
 
 
 def clip(name: str, length: int) -> Clip:
@@ -16,7 +16,7 @@ def clip(name: str, length: int) -> Clip:
     return Clip(name, [str(i) for i in range(length)], read)
 
 
-FOOTAGE = Footage("walks", "Two walks and a still.", [clip("a", 5), clip("b", 5), clip("still", 1)])
+FOOTAGE = Dataset("walks", "Two walks and a still.", [clip("a", 5), clip("b", 5), clip("still", 1)])
 
 
 @pytest.mark.parametrize(

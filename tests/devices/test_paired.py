@@ -58,17 +58,17 @@ def baseline(job: Job) -> Path:
 
 def test_each_arm_runs_its_own_artifact_in_the_order_said(job: Job) -> None:
     with paired.opened(baseline(job), job, seed=3) as pair:
-        looked = pair.look()
+        outputs = pair.run_once()
         blocks = [*pair.blocks(1), *pair.blocks(2)]
         process = pair.child.process
     assert process.poll() is not None
     red = jobs.read_frames(job)[..., 0] / np.float32(255)
     for arm, weight in ((BASELINE, 0.25), (CANDIDATE, 0.5)):
-        masks = looked.masks[arm]
+        masks = outputs.masks[arm]
         assert np.allclose(masks[0], (1 - weight) * red[0], atol=1e-6)
         assert np.allclose(masks[1], weight * masks[0] + (1 - weight) * red[1], atol=1e-6)
         assert np.allclose(masks[3], (1 - weight) * red[3], atol=1e-6), "a sequence begins with an empty mask"
-        assert looked.placement[arm]["runtime"].startswith("ONNX Runtime")
+        assert outputs.placement[arm]["runtime"].startswith("ONNX Runtime")
     # A network of microseconds: as many rounds as there may be.
     assert [block.order for block in blocks] == [paired.order_of(i, 3, paired.MOST_ROUNDS) for i in range(3)]
     for block in blocks:
@@ -140,7 +140,7 @@ def test_on_a_device_each_visit_is_a_job_in_the_same_order(job: Job) -> None:
     runner = Recorded()
     with paired.on_device(runner, baseline(job), replace(job, counts=Counts()), seed=0) as pair:
         blocks = [*pair.blocks(1), *pair.blocks(1)]
-        assert set(pair.look().masks) == {BASELINE, CANDIDATE}
+        assert set(pair.run_once().masks) == {BASELINE, CANDIDATE}
     for index, block in enumerate(blocks):
         assert block.order == paired.order_of(index, 0)
         stems = runner.given[7 * index : 7 * index + 7]

@@ -29,7 +29,7 @@ from devices.estimate.phone import known
 from devices.estimate.runner import Estimator
 from devices.ios.runner import IPhone
 from devices.ios.usbmux import Libimobiledevice, Pymobiledevice3
-from evaluation.clip import Footage
+from evaluation.clip import Dataset
 from evaluation.sample import embedded
 from evaluation.score import predict, prepare, score
 from models import checkpoint
@@ -52,7 +52,7 @@ Ask = Callable[..., Job]
 
 
 @pytest.fixture(scope="module")
-def footage() -> Footage:
+def footage() -> Dataset:
     """The beginning of a clip, and a still: of the sample, what the network finds at `SIZE`."""
     sample = embedded()
     clips = {clip.name: clip for clip in sample.clips}
@@ -61,7 +61,7 @@ def footage() -> Footage:
 
 
 @pytest.fixture(scope="module")
-def ask(footage: Footage, tmp_path_factory: pytest.TempPathFactory) -> Ask:
+def ask(footage: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Ask:
     """Makes the job of the trained network in a format, which is converted once."""
     folder = tmp_path_factory.mktemp("reference")
     prepared, sequences = prepare(footage, SIZE)
@@ -81,7 +81,7 @@ def ask(footage: Footage, tmp_path_factory: pytest.TempPathFactory) -> Ask:
     return make
 
 
-def check(result: Result, job: Job, footage: Footage, close: float = 1e-5) -> None:
+def check(result: Result, job: Job, footage: Dataset, close: float = 1e-5) -> None:
     """The masks of `result` are those that this machine makes of the same artifact, and they show the person."""
     frames = jobs.read_frames(job)
     session = converter(cast("Format", job.config.format)).load(job.model)
@@ -94,7 +94,7 @@ def check(result: Result, job: Job, footage: Footage, close: float = 1e-5) -> No
 
 
 def test_the_real_adb_pushes_runs_and_pulls(
-    make_phone: Callable, adb_server: str, qemu: str, ask: Ask, footage: Footage
+    make_phone: Callable, adb_server: str, qemu: str, ask: Ask, footage: Dataset
 ) -> None:
     job = ask("tflite", "pixel2")
     result = AndroidPhone(Adb(make_phone().serial, adb_server), limits=Limits(nominal=0, come_back=5)).run(job)
@@ -105,7 +105,7 @@ def test_the_real_adb_pushes_runs_and_pulls(
 
 
 def test_the_emulator_counts_the_same_instructions_every_time(
-    qemu: str, ask: Ask, footage: Footage, tmp_path: Path
+    qemu: str, ask: Ask, footage: Dataset, tmp_path: Path
 ) -> None:
     job = ask("tflite", "arm64-emulator")
     result = Arm64Emulator().run(job)
@@ -119,7 +119,7 @@ def test_the_emulator_counts_the_same_instructions_every_time(
     assert count > 10_000_000
 
 
-def test_libimobiledevice_pushes_starts_and_pulls(link: Libimobiledevice, ask: Ask, footage: Footage) -> None:
+def test_libimobiledevice_pushes_starts_and_pulls(link: Libimobiledevice, ask: Ask, footage: Dataset) -> None:
     job = ask("coreml", "iphone7")
     result = IPhone(link, 15, LIMITS).run(job)
     check(result, job, footage)
@@ -127,7 +127,7 @@ def test_libimobiledevice_pushes_starts_and_pulls(link: Libimobiledevice, ask: A
 
 
 def test_pymobiledevice3_pushes_and_pulls_while_the_app_is_opened_by_hand(
-    pymobile: Pymobiledevice3, harness: Harness, ask: Ask, footage: Footage
+    pymobile: Pymobiledevice3, harness: Harness, ask: Ask, footage: Dataset
 ) -> None:
     """The loopback has no instruments server, through which pymobiledevice3 starts apps."""
     job = ask("coreml", "iphone7")
@@ -140,7 +140,7 @@ def test_pymobiledevice3_pushes_and_pulls_while_the_app_is_opened_by_hand(
 
 @pytest.mark.usefixtures("packages")
 @pytest.mark.parametrize(("format", "unit"), [("tflite", "cpu"), ("onnx", "cpu"), ("tflite", "gpu")])
-def test_chromium_runs_it(open_browser: Callable, ask: Ask, footage: Footage, format: Format, unit: Unit) -> None:
+def test_chromium_runs_it(open_browser: Callable, ask: Ask, footage: Dataset, format: Format, unit: Unit) -> None:
     job = ask(format, "web", unit)
     browser = open_browser(*(SOFTWARE_GPU if unit == "gpu" else ()))
     result = the_result(measure(browser, [job]))
@@ -148,7 +148,7 @@ def test_chromium_runs_it(open_browser: Callable, ask: Ask, footage: Footage, fo
     assert result.placement["actual"].startswith("WebGPU" if unit == "gpu" else "XNNPACK" if format == "tflite" else "")
 
 
-def test_an_estimate_follows_from_the_count(qemu: str, ask: Ask, footage: Footage) -> None:
+def test_an_estimate_follows_from_the_count(qemu: str, ask: Ask, footage: Dataset) -> None:
     phone = phones()["pixel2"]
     job = ask("tflite", "estimate:pixel2")
     result = Estimator(phone).run(job)

@@ -17,7 +17,7 @@ from devices.data import Data, prepare
 from devices.plan import Options, Plan, Weights, make
 from devices.run import Outcome, Share, Started, everywhere, measure
 from devices.session import remaining
-from evaluation.clip import Clip, Footage
+from evaluation.clip import Clip, Dataset
 from reports.record import Run, identity, record
 
 TRAINED = {"s16-skip-plain": Weights(Path("s16.safetensors"), "16" * 32)}
@@ -30,7 +30,7 @@ def still(name: str, person: slice) -> Clip:
     return Clip(name, [name], lambda _: (picture, label))
 
 
-FOOTAGE = Footage("two", "Two made-up stills.", [still("left", slice(0, 30)), still("right", slice(30, 60))])
+FOOTAGE = Dataset("two", "Two made-up stills.", [still("left", slice(0, 30)), still("right", slice(30, 60))])
 
 
 @pytest.fixture
@@ -126,7 +126,7 @@ def test_what_has_a_row_is_not_left_and_what_failed_is(plan: Plan, data: Data) -
 
 def test_the_hash_of_the_data_covers_pictures_and_truth(plan: Plan, data: Data) -> None:
     cells = plan.tasks
-    moved = Footage("two", "", [FOOTAGE.clips[0], still("right", slice(31, 60))])
+    moved = Dataset("two", "", [FOOTAGE.clips[0], still("right", slice(31, 60))])
     assert prepare(moved, cells).sha256 != data.sha256
     assert prepare(replace(FOOTAGE, description="in other words"), cells).sha256 == data.sha256
 

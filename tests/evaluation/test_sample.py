@@ -30,18 +30,18 @@ def test_it_is_the_same_to_the_byte_for_one_seed():
 
 
 def test_what_it_holds_is_what_it_says():
-    footage = sample.embedded()
-    clips = [clip for clip in footage.clips if not clip.still]
+    dataset = sample.embedded()
+    clips = [clip for clip in dataset.clips if not clip.still]
     assert [clip.name for clip in clips] == ["talk", "walk", "entry", "cut"]
     assert all(len(clip) == sample.LENGTH for clip in clips)
-    stills = len(footage.clips) - len(clips)
-    assert f"{len(clips)} clips of {sample.LENGTH} frames and {stills} stills" in footage.description
-    assert "One person" in footage.description
-    assert "not how a network generalises" in footage.description
-    assert "CC BY 2.0" in footage.description
-    names = [name for clip in footage.clips for name in clip.frame_names]
-    assert len(set(names)) == len(names) == footage.frames
-    assert not footage.problems
+    stills = len(dataset.clips) - len(clips)
+    assert f"{len(clips)} clips of {sample.LENGTH} frames and {stills} stills" in dataset.description
+    assert "One person" in dataset.description
+    assert "not how a network generalises" in dataset.description
+    assert "CC BY 2.0" in dataset.description
+    names = [name for clip in dataset.clips for name in clip.frame_names]
+    assert len(set(names)) == len(names) == dataset.frames
+    assert not dataset.problems
 
 
 def test_every_frame_has_its_size_and_a_person_where_one_belongs():

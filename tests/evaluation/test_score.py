@@ -3,7 +3,7 @@ import json
 import numpy as np
 import pytest
 
-from evaluation.clip import Clip, Footage
+from evaluation.clip import Clip, Dataset
 from evaluation.evaluate import evaluate, report
 from evaluation.score import Judged, judge, predict, prepare, score, summarise
 from models.segmenter import Segmenter, no_mask, smooth, stretch, to_input
@@ -22,8 +22,8 @@ def scene(left: int, size: tuple[int, int] = (40, 60), person=RED, behind=BLUE) 
     return np.where(label[..., None] == 1, np.uint8(person), np.uint8(behind)), label
 
 
-def footage(*clips: Clip) -> Footage:
-    return Footage("made", "made for a test", clips)
+def dataset(*clips: Clip) -> Dataset:
+    return Dataset("made", "made for a test", clips)
 
 
 def red(frame, prev):
@@ -43,9 +43,9 @@ def test_the_protocol_hands_over_rgb_in_order_and_in_range():
         seen.append((frame.dtype, frame.shape, float(frame.min()), float(frame.max())))
         return red(frame, prev)
 
-    result = evaluate(watching, (32, 32), footage(clip("still", [scene(12)])))
+    result = evaluate(watching, (32, 32), dataset(clip("still", [scene(12)])))
     assert result.iou > 0.9
-    swapped = evaluate(lambda f, p: red(f[..., ::-1], p), (32, 32), footage(clip("still", [scene(12)])))
+    swapped = evaluate(lambda f, p: red(f[..., ::-1], p), (32, 32), dataset(clip("still", [scene(12)])))
     assert swapped.iou == 0
     assert seen == [(np.float32, (1, 32, 32, 3), pytest.approx(20 / 255), pytest.approx(250 / 255))]
 
@@ -79,12 +79,12 @@ def test_a_runtime_that_reuses_its_output_does_no_harm():
 def test_sequences_must_add_up():
     with pytest.raises(ValueError, match="5 frames do not go with 4"):
         predict(red, np.zeros((4, 32, 32, 3), np.uint8), (3, 2))
-    with pytest.raises(ValueError, match="2 masks do not go with 1"):
-        score(np.zeros((2, 8, 8), np.float32), footage(clip("a", [scene(3)])))
+    with pytest.raises(ValueError, match="2 masks for 1"):
+        score(np.zeros((2, 8, 8), np.float32), dataset(clip("a", [scene(3)])))
 
 
 def test_frames_are_whole_pictures_stretched_and_labels_keep_their_size():
-    made = footage(clip("wide", [scene(12, (40, 80))]), clip("run", [scene(0, (64, 48)), scene(9, (64, 48))]))
+    made = dataset(clip("wide", [scene(12, (40, 80))]), clip("run", [scene(0, (64, 48)), scene(9, (64, 48))]))
     frames, sequences = prepare(made, (32, 64))
     assert frames.shape == (3, 32, 64, 3)
     assert frames.dtype == np.uint8
@@ -106,7 +106,7 @@ def test_masks_are_resized_before_they_are_cut():
 
 
 def test_per_image_means_and_names_in_order():
-    made = footage(clip("a", [scene(0), scene(20)]), clip("b", [scene(40)]))
+    made = dataset(clip("a", [scene(0), scene(20)]), clip("b", [scene(40)]))
     frames, sequences = prepare(made, (32, 32))
     masks = predict(red, frames, sequences)
     masks[1] = 0
@@ -119,10 +119,10 @@ def test_per_image_means_and_names_in_order():
 
 
 def test_stills_have_no_time_and_clips_do():
-    still = score(np.zeros((1, 8, 8), np.float32), footage(clip("a", [scene(0)])))
+    still = score(np.zeros((1, 8, 8), np.float32), dataset(clip("a", [scene(0)])))
     assert still.dtssd is still.dtssd_ci is None
     labels = [scene(left)[1] for left in (0, 0, 3)]
-    made = footage(clip("a", [scene(left) for left in (0, 0, 3)]))
+    made = dataset(clip("a", [scene(left) for left in (0, 0, 3)]))
     exact = score(np.stack(labels).astype(np.float32), made)
     assert (exact.iou, exact.boundary_f, exact.dtssd) == (1, 1, 0)
     frozen = score(np.stack([labels[0]] * 3).astype(np.float32), made)
@@ -133,7 +133,7 @@ def test_stills_have_no_time_and_clips_do():
 def test_a_late_mask_is_less_steady_than_a_wrong_but_steady_one():
     run = [scene(left) for left in range(0, 40, 4)]
     truth = np.stack([label for _, label in run]).astype(np.float32)
-    late = score(np.concatenate([truth[:1], truth[:-1]]), footage(clip("a", run)))
+    late = score(np.concatenate([truth[:1], truth[:-1]]), dataset(clip("a", run)))
     assert late.dtssd is not None
     assert late.dtssd > 10
 
@@ -154,7 +154,7 @@ def test_frames_of_two_clips_are_not_drawn_together():
 
 
 def test_evaluating_clip_by_clip_is_the_protocol():
-    made = footage(clip("a", [scene(left) for left in (0, 5, 9)]), clip("b", [scene(33)]))
+    made = dataset(clip("a", [scene(left) for left in (0, 5, 9)]), clip("b", [scene(33)]))
 
     def hazy(frame, prev):
         return 0.6 * red(frame, prev) + 0.3 * prev
@@ -166,8 +166,8 @@ def test_evaluating_clip_by_clip_is_the_protocol():
 
 
 def test_the_report_is_plain_json():
-    made = footage(clip("a", [scene(0)]))
-    made = Footage(made.name, made.description, made.clips, ["images/x.jpg: has no mask x.png"])
+    made = dataset(clip("a", [scene(0)]))
+    made = Dataset(made.name, made.description, made.clips, ["images/x.jpg: has no mask x.png"])
     told = json.loads(json.dumps(report(evaluate(constant(0), (32, 32), made), made, "recurrent")))
     assert told["iou"] == 0
     assert told["iou_ci"] == [0, 0]
@@ -179,7 +179,7 @@ def test_the_report_is_plain_json():
 def test_a_label_with_a_hole_is_not_judged_there():
     picture, label = scene(20)
     label[:, 30:] = 255
-    made = footage(clip("a", [(picture, label)]))
+    made = dataset(clip("a", [(picture, label)]))
     exact, spilled = np.zeros((2, 1, 40, 60), np.float32)
     exact[0, 10:30, 20:30] = spilled[0, 10:30, 20:30] = 1
     spilled[0, :, 30:] = 1
@@ -191,7 +191,7 @@ def test_a_label_is_read_without_its_picture_where_that_is_cheaper():
         raise AssertionError("the picture was read to judge a mask")
 
     _, label = scene(0)
-    made = footage(Clip("a", ("a",), never, lambda i: label))
+    made = dataset(Clip("a", ("a",), never, lambda i: label))
     assert score(label[None].astype(np.float32), made).iou == 1
 
 

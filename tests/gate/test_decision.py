@@ -15,13 +15,13 @@ from gate.decision import (
     FRESH,
     MOST,
     Outcome,
+    bootstrap_tail,
     confirmed,
     decide,
     estimate,
     holm,
-    leans,
+    is_slower,
     more,
-    tail,
     valid,
 )
 from gate.selftest import run as selftest
@@ -58,7 +58,7 @@ def test_the_closed_form_is_the_bootstrap_by_draws() -> None:
     values = np.arange(15.0)
     medians = np.median(random.choice(values, (40_000, 15)), axis=1)
     for beyond in (3, 5, 7):
-        assert tail(beyond, 15) == pytest.approx((medians <= values[beyond - 1]).mean(), abs=0.01)
+        assert bootstrap_tail(beyond, 15) == pytest.approx((medians <= values[beyond - 1]).mean(), abs=0.01)
 
 
 def test_an_interval_holds_the_truth_as_often_as_it_says() -> None:
@@ -84,7 +84,7 @@ def test_one_wild_block_changes_nothing() -> None:
     assert estimate(wild, QUIET[:21], 0.03).effect == pytest.approx(estimate(calm, QUIET[:21], 0.03).effect, abs=0.003)
 
 
-def test_the_control_leaves_out_blocks_and_knows_neither_arm() -> None:
+def test_the_control_leaves_out_blocks_and_knows_neither_side() -> None:
     control = [*QUIET[:18], 0.5, 0.5, 0.5]
     assert valid(np.array(control)).sum() == 18
     effects = [*blocks(0.0, 18), 0.4, 0.4, 0.4]
@@ -122,10 +122,10 @@ def test_a_fail_stands_only_when_every_fresh_process_leans_the_same_way() -> Non
 
 
 def test_a_process_leans_by_the_median_of_its_valid_blocks() -> None:
-    assert leans([0.04, 0.05, 0.0], [0.01] * 3, 0.03)
-    assert not leans([0.02, 0.02, 0.5], [0.01] * 3, 0.03)
-    assert not leans([0.0, 0.0, 0.0, 0.5, 0.5, 0.5], [0.01] * 4 + [0.9] * 2, 0.03), "two blocks were not valid"
-    assert not leans([], [], 0.03)
+    assert is_slower([0.04, 0.05, 0.0], [0.01] * 3, 0.03)
+    assert not is_slower([0.02, 0.02, 0.5], [0.01] * 3, 0.03)
+    assert not is_slower([0.0, 0.0, 0.0, 0.5, 0.5, 0.5], [0.01] * 4 + [0.9] * 2, 0.03), "two blocks were not valid"
+    assert not is_slower([], [], 0.03)
 
 
 def test_holm() -> None:
@@ -135,19 +135,19 @@ def test_holm() -> None:
     assert holm([], 0.02) == []
 
 
-def test_simulated_gates_reach_what_is_aimed_at() -> None:
+def test_simulated_gates_meet_their_targets() -> None:
     said: list[str] = []
     assert selftest.simulated(gates=150, seed=3, say=said.append) == []
     assert len(said) == 3 + 3 * len(MACHINES + HELD_OUT)
 
 
-def test_a_gate_that_cries_wolf_or_sleeps_is_found_out() -> None:
+def test_false_alarms_and_missed_slowdowns_are_reported() -> None:
     calm = Tally("a", 0.0, 0.02, 100, failed=0.0, passed=1.0, blocks=6)
     slow = replace(calm, slowdown=0.05, failed=0.96, passed=0.0)
     assert selftest.shortfalls(calm, 0.95) == selftest.shortfalls(slow, 0.95) == []
     for held_out in (None, 0.95):
         assert "2.0% false alarms" in selftest.shortfalls(replace(calm, failed=0.02), held_out)[0]
-    assert "94.0% of +5% caught" in selftest.shortfalls(replace(slow, failed=0.94), 0.95)[0]
+    assert "94.0% of +5% detected" in selftest.shortfalls(replace(slow, failed=0.94), 0.95)[0]
     assert "4.0% of +5% passed" in selftest.shortfalls(replace(slow, passed=0.04), 0.95)[0]
     assert selftest.shortfalls(replace(slow, failed=0.5), None) == []
 
@@ -183,4 +183,4 @@ def test_the_machines_are_as_noisy_as_they_say() -> None:
 def test_more_seeable_with_quieter_blocks() -> None:
     quiet = estimate(blocks(0.0, spread=0.005), QUIET[:21], 0.03)
     loud = estimate(blocks(0.0, spread=0.05), QUIET[:21], 0.03)
-    assert 0.03 < decision.seeable(quiet, 0.03) < decision.seeable(loud, 0.03)
+    assert 0.03 < decision.minimum_detectable_effect(quiet, 0.03) < decision.minimum_detectable_effect(loud, 0.03)

@@ -1,4 +1,4 @@
-"""Verdicts in words and files, what needs no clock, and the declared cells."""
+"""Verdicts in words and files, what needs no clock, and gate.toml."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from converters.artifact import Parity
 from devices.contract import Config
 from devices.paired import BASELINE, CANDIDATE, CONTROL, Block, order_of
 from evaluation.score import Score
-from gate import blocks, clockless, declared, output, run, section
-from gate.arms import Absent, Arm
+from gate import blocks, config, output, run, section, static_checks
+from gate.artifacts import GateArtifact, MissingArtifact
+from gate.config import Tolerance
 from gate.decision import FIRST, MOST, Outcome
-from gate.declared import Tolerance
-from gate.verdict import CellVerdict, Finding, Result, Speed, headline, words, worst
+from gate.verdict import Finding, Result, Speed, Verdict, headline, words, worst
 from models.variant import get
 
 MS = 1_000_000
@@ -34,8 +34,8 @@ def measured(change: float, count: int = 21, noise: float = 0.004, drift: float 
     for index in range(count):
         order = order_of(index, seed)
         levels = [
-            math.log1p(change) * (arm == CANDIDATE) + random.normal(0, noise) + drift * visit
-            for visit, arm in enumerate(order)
+            math.log1p(change) * (role == CANDIDATE) + random.normal(0, noise) + drift * visit
+            for visit, role in enumerate(order)
         ]
         made.append(Block(order, tuple(tuple([int(5 * MS * math.exp(level))] * 5) for level in levels)))
     return made
@@ -45,16 +45,16 @@ def speed(change: float, outcome: Outcome, **more: float) -> Speed:
     return Speed(0.02, outcome, tuple(measured(change, **more)), seconds=20.0)  # type: ignore[arg-type]
 
 
-def result(*cells: CellVerdict) -> Result:
-    return Result("main (1234567890)", "abcdef1234", "2026-01-02T03:04:05+00:00", cells, {"cores": 2})
+def result(*verdicts: Verdict) -> Result:
+    return Result("main (1234567890)", "abcdef1234", "2026-01-02T03:04:05+00:00", verdicts, {"cores": 2})
 
 
 ALL = (
-    CellVerdict("a/tflite", (Finding("size", Outcome.PASS, "1 MB."),), speed(0.0, Outcome.PASS)),
-    CellVerdict("b/tflite", speed=replace(speed(0.06, Outcome.FAIL), fresh=(tuple(measured(0.06, 7, seed=1)),) * 3)),
-    CellVerdict("c/onnx", speed=speed(0.02, Outcome.INCONCLUSIVE)),
-    CellVerdict("d/openvino", reason="its candidate is absent: <no> checkpoint"),
-    CellVerdict("e/onnx", equal=True),
+    Verdict("a/tflite", (Finding("size", Outcome.PASS, "1 MB."),), speed(0.0, Outcome.PASS)),
+    Verdict("b/tflite", speed=replace(speed(0.06, Outcome.FAIL), fresh=(tuple(measured(0.06, 7, seed=1)),) * 3)),
+    Verdict("c/onnx", speed=speed(0.02, Outcome.INCONCLUSIVE)),
+    Verdict("d/openvino", reason="its candidate is absent: <no> checkpoint"),
+    Verdict("e/onnx", equal=True),
 )
 
 
@@ -71,15 +71,15 @@ def test_a_clock_that_advises_leaves_doubt_to_the_instructions(
     instructions: Outcome | None, time: Outcome, expected: Outcome
 ) -> None:
     advising = replace(speed(0.02, time), advises=True)
-    cell = CellVerdict("a", (Finding("instructions", instructions, "20 M."),), advising)
-    assert cell.outcome is expected
-    assert replace(cell, speed=replace(advising, advises=False)).outcome is worst(
+    verdict = Verdict("a", (Finding("instructions", instructions, "20 M."),), advising)
+    assert verdict.outcome is expected
+    assert replace(verdict, speed=replace(advising, advises=False)).outcome is worst(
         [o for o in (instructions, time) if o]
     )
-    assert ("The ARM instructions decide." in " ".join(words(cell))) == (
+    assert ("The ARM instructions decide." in " ".join(words(verdict))) == (
         bool(instructions) and time is Outcome.INCONCLUSIVE
     )
-    assert output.from_json(output.to_json(result(cell))) == result(cell)
+    assert output.from_json(output.to_json(result(verdict))) == result(verdict)
 
 
 def test_drift_cancels_inside_a_block() -> None:
@@ -88,60 +88,62 @@ def test_drift_cancels_inside_a_block() -> None:
     assert control == pytest.approx([0.09] * len(control), abs=1e-4)  # three visits from one of the control to the next
 
 
-@pytest.mark.parametrize("damage", ["visit", "samples", "time", "arm"])
+@pytest.mark.parametrize("damage", ["visit", "samples", "time", "role"])
 def test_a_truncated_block_is_not_one(damage: str) -> None:
     (whole,) = measured(0.0, 1)
     cut = {
         "visit": replace(whole, ns=whole.ns[:-1]),
         "samples": replace(whole, ns=(*whole.ns[:-1], ())),
         "time": replace(whole, ns=(*whole.ns[:-1], (0,))),
-        "arm": Block(whole.order[:2], whole.ns[:2]),
+        "role": Block(whole.order[:2], whole.ns[:2]),
     }[damage]
     assert blocks.effect(cut) is None
     assert blocks.effects([whole, cut])[0] == blocks.effects([whole])[0]
 
 
 def test_words_say_the_ratio_its_interval_the_tolerance_and_what_could_be_seen() -> None:
-    (passed,) = words(CellVerdict("a", speed=speed(0.0, Outcome.PASS)))
+    (passed,) = words(Verdict("a", speed=speed(0.0, Outcome.PASS)))
     assert passed.startswith("PASS; a slow-down of ")
-    assert "or more would have been seen" in passed
+    assert "or more would have been detected" in passed
     assert "tolerance 2.0 %" in passed
     assert "21 of 21 blocks" in passed
     (failed,) = words(ALL[1])
     assert "+6.0 %" in failed
-    assert "3 fresh processes found it again" in failed
+    assert "3 new processes confirmed it" in failed
     (doubt,) = words(ALL[2])
-    assert "only a slow-down of" in doubt
-    empty = CellVerdict("a", speed=Speed(0.02, Outcome.NOT_MEASURED, ()))
-    assert "NOT MEASURED; 0 whole blocks" in words(empty)[0]
+    assert "the minimum detectable effect is a slow-down of" in doubt
+    empty = Verdict("a", speed=Speed(0.02, Outcome.NOT_MEASURED, ()))
+    assert "NOT MEASURED; 0 complete blocks" in words(empty)[0]
     assert empty.outcome is Outcome.NOT_MEASURED
 
 
 def test_exit_codes_and_what_outranks_what() -> None:
-    assert [result(cell).exit_code for cell in ALL] == [0, 1, 2, 3, 0]
+    assert [result(verdict).exit_code for verdict in ALL] == [0, 1, 2, 3, 0]
     assert result(*ALL).exit_code == 1
     assert result(ALL[0], ALL[2], ALL[3]).exit_code == 3
-    assert result().exit_code == 3, "a gate of no cells must not pass"
-    assert CellVerdict("never ran").outcome is Outcome.NOT_MEASURED
+    assert result().exit_code == 3, "a gate of no configurations must not pass"
+    assert Verdict("never ran").outcome is Outcome.NOT_MEASURED
     assert worst([]) is Outcome.NOT_MEASURED
-    # A cell whose size regressed has regressed, even where its speed could not be measured.
-    assert CellVerdict("x", (Finding("size", Outcome.FAIL, ""),), reason="no").outcome is Outcome.FAIL
-    assert CellVerdict("x", (Finding("size", Outcome.PASS, ""),), reason="no").outcome is Outcome.NOT_MEASURED
+    # A configuration whose size regressed has regressed, even where its speed could not be measured.
+    assert Verdict("x", (Finding("size", Outcome.FAIL, ""),), reason="no").outcome is Outcome.FAIL
+    assert Verdict("x", (Finding("size", Outcome.PASS, ""),), reason="no").outcome is Outcome.NOT_MEASURED
 
 
 def test_json_keeps_everything(tmp_path: Path) -> None:
     output.write(result(*ALL), tmp_path)
     text = (tmp_path / "gate.json").read_text()
     assert output.from_json(text) == result(*ALL)
+    former = text.replace('"configurations"', '"cells"').replace('"configuration"', '"cell"')
+    assert output.from_json(former) == result(*ALL), "a result with the former keys"
     assert json.loads(text)["exit_code"] == 1
-    assert json.loads(text)["cells"][1]["change"]["effect"] == pytest.approx(0.06, abs=0.003)
+    assert json.loads(text)["configurations"][1]["change"]["effect"] == pytest.approx(0.06, abs=0.003)
 
 
 def test_markdown_and_junit(tmp_path: Path) -> None:
     text = output.markdown(result(*ALL))
-    assert "REGRESSION: 1 regressed, 1 not measured, 1 left in doubt, 2 passed" in text
+    assert "REGRESSION: 1 regressed, 1 not measured, 1 inconclusive, 2 passed" in text
     assert "&lt;no> checkpoint" in text
-    assert all(cell.cell in text for cell in ALL)
+    assert all(verdict.configuration in text for verdict in ALL)
     suite = ElementTree.fromstring(output.junit(result(*ALL)))
     counts = {name: suite.get(name) for name in ("tests", "failures", "errors", "skipped")}
     assert counts == {"tests": "5", "failures": "1", "errors": "1", "skipped": "1"}
@@ -153,7 +155,7 @@ def test_the_page_draws_every_block(tmp_path: Path) -> None:
     output.write(result(*ALL), tmp_path)
     assert section.page([tmp_path], tmp_path / "page.html", now=datetime(2026, 1, 2, tzinfo=UTC)) == []
     text = (tmp_path / "page.html").read_text()
-    assert text.count("<title>block ") == sum(len(cell.speed.blocks) for cell in ALL if cell.speed)
+    assert text.count("<title>block ") == sum(len(verdict.speed.blocks) for verdict in ALL if verdict.speed)
     assert headline(result(*ALL)) in text
     assert "Nothing can be recommended" not in text
     with pytest.raises(ValueError, match="no rows there"):
@@ -166,51 +168,51 @@ def test_a_damaged_result_costs_its_own_section_and_is_said(tmp_path: Path, text
         output.write(result(ALL[4]), tmp_path / name)
     (tmp_path / "bad" / "gate.json").write_text(text)
     (said,) = section.page([tmp_path / "bad", tmp_path / "good"], tmp_path / "page.html")
-    assert said.startswith(f"{tmp_path}/bad/gate.json: not the whole result of a gate")
+    assert said.startswith(f"{tmp_path}/bad/gate.json: not a complete result of a gate")
     shown = (tmp_path / "page.html").read_text()
     assert shown.count("<h2>Gate</h2>") == 1
     assert said in shown
 
 
-def test_a_leftover_that_crept_in_is_a_regression() -> None:
+def test_a_new_layout_operator_is_a_regression() -> None:
     before = {"ops": {"CONV_2D": 5}, "leftovers": {"TRANSPOSE": 0, "PAD": 0}}
     now = {"ops": {"CONV_2D": 5, "TRANSPOSE": 2}, "leftovers": {"TRANSPOSE": 2, "PAD": 0}}
-    found = clockless.graph(before, now)
+    found = static_checks.graph(before, now)
     assert found.outcome is Outcome.FAIL
-    assert "2 TRANSPOSE crept into the graph" in found.words
-    assert clockless.graph(now, before).outcome is Outcome.PASS
-    assert clockless.graph(before, before).words == "The operators are the same."
+    assert "the graph has 2 TRANSPOSE more than before" in found.words
+    assert static_checks.graph(now, before).outcome is Outcome.PASS
+    assert static_checks.graph(before, before).words == "The operators are the same."
 
 
 def test_shares() -> None:
     tolerance = Tolerance(size=0.02, macs=0.0, instructions=0.01)
-    assert clockless.size(1000, 1020, tolerance).outcome is Outcome.PASS
-    assert clockless.size(1000, 1021, tolerance).outcome is Outcome.FAIL
-    assert clockless.macs(100, 101, tolerance).outcome is Outcome.FAIL
-    assert clockless.macs(None, 101, tolerance).outcome is None
-    assert clockless.instructions(1000, 1011, tolerance, "no dot products").outcome is Outcome.FAIL
-    assert clockless.instructions(1000, 1009, tolerance, "no dot products").outcome is Outcome.PASS
+    assert static_checks.size(1000, 1020, tolerance).outcome is Outcome.PASS
+    assert static_checks.size(1000, 1021, tolerance).outcome is Outcome.FAIL
+    assert static_checks.macs(100, 101, tolerance).outcome is Outcome.FAIL
+    assert static_checks.macs(None, 101, tolerance).outcome is None
+    assert static_checks.instructions(1000, 1011, tolerance, "no dot products").outcome is Outcome.FAIL
+    assert static_checks.instructions(1000, 1009, tolerance, "no dot products").outcome is Outcome.PASS
 
 
 def test_placement() -> None:
     whole = {"actual": "XNNPACK", "delegated": 60, "ops": 60}
     part = {"actual": "XNNPACK and LiteRT's own kernels", "delegated": 50, "ops": 60}
-    assert clockless.placement(whole, whole).outcome is Outcome.PASS
-    assert "10 operators more are left" in clockless.placement(whole, part).words
-    assert clockless.placement(whole, {"actual": "CPU"}).outcome is Outcome.FAIL
-    better = clockless.placement(part, whole)
+    assert static_checks.placement(whole, whole).outcome is Outcome.PASS
+    assert "10 more operators run on slow kernels" in static_checks.placement(whole, part).words
+    assert static_checks.placement(whole, {"actual": "CPU"}).outcome is Outcome.FAIL
+    better = static_checks.placement(part, whole)
     assert better.outcome is Outcome.PASS, "a delegate that takes more is no regression"
     assert better.words.endswith("took 60 of 60 operators, 10 more than before.")
     gpu = {"actual": "GPU", "delegated": 60, "ops": 60}
     for before in (whole, part):
-        assert clockless.placement(before, gpu).outcome is Outcome.FAIL, "another place is another measurement"
+        assert static_checks.placement(before, gpu).outcome is Outcome.FAIL, "another place is another measurement"
 
 
 def test_parity() -> None:
     good = Parity(30, 1e-5, 1e-7, 0.0, {})
-    assert clockless.parity(good).outcome is Outcome.PASS
-    assert clockless.parity(replace(good, breach="it strays")).outcome is Outcome.FAIL
-    assert clockless.parity(None).outcome is None
+    assert static_checks.parity(good).outcome is Outcome.PASS
+    assert static_checks.parity(replace(good, breach="it strays")).outcome is Outcome.FAIL
+    assert static_checks.parity(None).outcome is None
 
 
 def score(ious: Sequence[float]) -> Score:
@@ -224,20 +226,20 @@ def test_accuracy_is_paired_over_frames() -> None:
     tolerance = Tolerance(iou_points=0.5, boundary_points=2.0)
 
     def outcomes(now: Sequence[float] | np.ndarray) -> list[Outcome | None]:
-        return [f.outcome for f in clockless.accuracy(score(before), score(now), tolerance)]  # type: ignore[arg-type]
+        return [f.outcome for f in static_checks.accuracy(score(before), score(now), tolerance)]  # type: ignore[arg-type]
 
     assert outcomes(before) == [Outcome.PASS, Outcome.PASS]
     assert outcomes(before - 0.01) == [Outcome.FAIL, Outcome.PASS]
     assert outcomes(before - 0.005 + random.normal(0, 0.01, 40)) == [Outcome.INCONCLUSIVE, Outcome.PASS]
 
 
-def test_the_declared_cells(tmp_path: Path) -> None:
+def test_the_declared_configurations(tmp_path: Path) -> None:
     path = tmp_path / "gate.toml"
     path.write_text(
-        '[tolerance]\nslowdown = "4 %"\nsize = 0.1\n[[cell]]\nvariant = "s16-skip-plain"\nformat = "onnx"\n'
+        '[tolerance]\nslowdown = "4 %"\nsize = 0.1\n[[configuration]]\nvariant = "s16-skip-plain"\nformat = "onnx"\n'
         '[[cell]]\nvariant = "s16-skip-plain"\nformat = "tflite"\nprecision = "int8"\ntolerance = { slowdown = "2%" }\n'
     )
-    first, second = declared.read(path)
+    first, second = config.read(path)
     height, width = get("s16-skip-plain").resolution
     assert first.config.name == f"s16-skip-plain/onnx/fp32/{height}x{width}/desktop/cpu1"
     assert (first.tolerance.slowdown, second.tolerance.slowdown, second.tolerance.size) == (0.04, 0.02, 0.1)
@@ -246,7 +248,7 @@ def test_the_declared_cells(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("", "declares no cell"),
+        ("", "declares no configuration"),
         ("cells = 1", "has no 'cells'"),
         ("cell = ", "not TOML"),
         ('[[cell]]\nformat = "onnx"', "lacks its variant"),
@@ -257,8 +259,13 @@ def test_the_declared_cells(tmp_path: Path) -> None:
         ('[tolerance]\nslowdown = 3\n[[cell]]\nvariant = "live"\nformat = "onnx"', "'3' is no tolerance"),
         ('[tolerance]\niou_points = "3 %"\n[[cell]]\nvariant = "live"\nformat = "onnx"', "no number of points"),
         ('tolerance = 1\n[[cell]]\nvariant = "live"\nformat = "onnx"', "tolerances are a table"),
-        ('[cell]\nvariant = "live"\nformat = "onnx"', r"begins with \[\[cell\]\]"),
-        ("cell = [1]", "a cell is a table"),
+        ('[cell]\nvariant = "live"\nformat = "onnx"', r"begins with \[\[configuration\]\]"),
+        ("cell = [1]", "a configuration is a table"),
+        ("configuration = 1", r"begins with \[\[configuration\]\]"),
+        (
+            '[[cell]]\nvariant = "live"\nformat = "onnx"\n[[configuration]]\nvariant = "live"\nformat = "onnx"\n',
+            "twice",
+        ),
         ('[[cell]]\nvariant = "live"\nformat = "onnx"\nthreads = 0', "threads is a whole number from 1"),
         ('[[cell]]\nvariant = "live"\nformat = "onnx"\nresolution = "64x64"', r"a resolution is \[height, width\]"),
         ('[[cell]]\nvariant = "live"\nformat = "onnx"\nresolution = [60, 64]', "multiples of 16"),
@@ -269,13 +276,13 @@ def test_the_declared_cells(tmp_path: Path) -> None:
 def test_a_mistake_in_the_declaration_is_a_sentence(tmp_path: Path, text: str, said: str) -> None:
     (tmp_path / "gate.toml").write_text(text)
     with pytest.raises(ValueError, match=said):
-        declared.read(tmp_path / "gate.toml")
+        config.read(tmp_path / "gate.toml")
 
 
-def test_the_repository_declares_cells_that_can_be() -> None:
+def test_the_repository_declares_valid_configurations() -> None:
     from tests.conftest import ROOT
 
-    assert declared.read(ROOT / "gate.toml")
+    assert config.read(ROOT / "gate.toml")
 
 
 class Played:
@@ -299,26 +306,28 @@ def test_time_that_is_up_ends_it() -> None:
     assert len(run.until_decided(Played(measured(0.02, 61)), 0.02, seconds=0)) == FIRST  # type: ignore[arg-type]
 
 
-def test_an_absent_arm_never_passes_and_equal_arms_pass_unmeasured() -> None:
-    cell = Config("s16-skip-plain", "onnx")
-    arm = Arm(Path("a.onnx"), "abc", 10)
+def test_an_missing_artifact_never_passes_and_equal_ones_pass_unmeasured() -> None:
+    config_ = Config("s16-skip-plain", "onnx")
+    artifact = GateArtifact(Path("a.onnx"), "abc", 10)
     from evaluation.sample import embedded
 
-    def verdict(before: Arm | Absent, now: Arm | Absent) -> CellVerdict:
-        (found,) = run.run([run.Comparison(cell, before, now)], embedded())
+    def verdict(before: GateArtifact | MissingArtifact, now: GateArtifact | MissingArtifact) -> Verdict:
+        (found,) = run.run([run.Comparison(config_, before, now)], embedded())
         return found
 
-    assert verdict(arm, arm).equal
-    assert verdict(arm, arm).outcome is Outcome.PASS
-    assert verdict(Absent("it is new"), arm).outcome is Outcome.NOT_MEASURED
-    assert words(verdict(arm, Absent("it is gone"))) == ["NOT MEASURED; its candidate is absent: it is gone."]
+    assert verdict(artifact, artifact).equal
+    assert verdict(artifact, artifact).outcome is Outcome.PASS
+    assert verdict(MissingArtifact("it is new"), artifact).outcome is Outcome.NOT_MEASURED
+    assert words(verdict(artifact, MissingArtifact("it is gone"))) == [
+        "NOT MEASURED; its candidate is absent: it is gone."
+    ]
 
 
 def test_a_block_is_the_median_of_its_rounds() -> None:
     def block(changes: list[float], control: list[float]) -> Block:
         order = order_of(0, 0, len(changes))
-        levels = [changes[min(i // 6, len(changes) - 1)] * (arm == CANDIDATE) for i, arm in enumerate(order)]
-        levels = [control[i // 3] if arm == CONTROL else levels[i] for i, arm in enumerate(order)]
+        levels = [changes[min(i // 6, len(changes) - 1)] * (role == CANDIDATE) for i, role in enumerate(order)]
+        levels = [control[i // 3] if role == CONTROL else levels[i] for i, role in enumerate(order)]
         return Block(order, tuple((round(100 * MS * math.exp(level)),) * 3 for level in levels))
 
     effect, moved = blocks.effect(block([0.01, 0.03, 5.0], [0.0, 0.1, 0.1, 0.1, 0.1, 3.0, 3.02]))  # type: ignore[misc]
@@ -330,9 +339,9 @@ def test_a_block_is_the_median_of_its_rounds() -> None:
     assert blocks.effect(Block((*whole.order[:7], *(BASELINE,) * 5, CONTROL), whole.ns)) is None
 
 
-def test_control_is_visited_around_both_arms() -> None:
+def test_control_is_visited_around_baseline_and_candidate() -> None:
     for index in range(0, 20, 2):
         one, other = order_of(index, 5), order_of(index + 1, 5)
         assert {one[1], other[1]} == {BASELINE, CANDIDATE}
         assert one == one[::-1]
-        assert [i for i, arm in enumerate(one) if arm == CONTROL] == [0, 3, 6]
+        assert [i for i, role in enumerate(one) if role == CONTROL] == [0, 3, 6]

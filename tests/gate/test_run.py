@@ -1,4 +1,4 @@
-"""A gate's course: two real artifacts in a real process, a FAIL in fresh processes, arms that were not run alike."""
+"""The gate with two real artifacts in a real process, a FAIL confirmed in new processes, different runtimes."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from typer.testing import CliRunner
 
 from bench import app
 from devices.contract import CellFailed, Config
-from devices.paired import BASELINE, CANDIDATE, Block, Looked
+from devices.paired import BASELINE, CANDIDATE, Block, Outputs
 from evaluation.sample import embedded
-from gate import arms, command, run
+from gate import artifacts, command, run
 from gate.decision import FIRST, FRESH, FRESH_BLOCKS, Outcome
 from gate.run import job_of
 from gate.verdict import Finding, Speed, speed_words
@@ -26,20 +26,20 @@ from tests.gate.test_gate import measured
 
 
 def comparison(folder: Path, *weights: float) -> run.Comparison:
-    made = [arms.of_file(network(folder / f"{weight}.onnx", weight), "onnx") for weight in weights]
+    made = [artifacts.of_file(network(folder / f"{weight}.onnx", weight), "onnx") for weight in weights]
     return run.Comparison(Config("tiny", "onnx", resolution=(H, W)), made[0], made[-1])
 
 
 @pytest.fixture
-def footage() -> Any:
+def dataset() -> Any:
     from dataclasses import replace
 
     whole = embedded()
     return replace(whole, clips=whole.clips[:1])
 
 
-def test_two_real_artifacts_are_compared(tmp_path: Path, footage: Any) -> None:
-    (verdict,) = run.run([comparison(tmp_path, 0.25, 0.5)], footage, seconds=0.1)
+def test_two_real_artifacts_are_compared(tmp_path: Path, dataset: Any) -> None:
+    (verdict,) = run.run([comparison(tmp_path, 0.25, 0.5)], dataset, seconds=0.1)
     assert verdict.reason is None
     assert verdict.speed
     assert len(verdict.speed.first) == FIRST
@@ -50,30 +50,30 @@ def test_two_real_artifacts_are_compared(tmp_path: Path, footage: Any) -> None:
     assert said["IOU"] is not None
 
 
-def test_an_artifact_that_does_not_load_is_not_measured_and_costs_itself_alone(tmp_path: Path, footage: Any) -> None:
+def test_an_artifact_that_does_not_load_is_not_measured_and_costs_itself_alone(tmp_path: Path, dataset: Any) -> None:
     from dataclasses import replace
 
     good = comparison(tmp_path, 0.25, 0.25)
     broken = comparison(tmp_path, 0.25, 0.5)
-    assert isinstance(broken.candidate, arms.Arm)
+    assert isinstance(broken.candidate, artifacts.GateArtifact)
     broken.candidate.path.write_bytes(b"not a network")
-    one, other = run.run([replace(broken, label="broken"), good], footage)
+    one, other = run.run([replace(broken, label="broken"), good], dataset)
     assert one.outcome is Outcome.NOT_MEASURED
     assert one.reason
     assert other.equal
 
 
-def test_arms_run_by_different_runtimes_are_refused(tmp_path: Path, footage: Any) -> None:
+def test_artifacts_run_by_different_runtimes_are_refused(tmp_path: Path, dataset: Any) -> None:
     asked = comparison(tmp_path, 0.25, 0.5)
-    assert isinstance(asked.baseline, arms.Arm)
-    assert isinstance(asked.candidate, arms.Arm)
-    job = run.job_of(asked, asked.candidate, footage, tmp_path)
+    assert isinstance(asked.baseline, artifacts.GateArtifact)
+    assert isinstance(asked.candidate, artifacts.GateArtifact)
+    job = run.job_of(asked, asked.candidate, dataset, tmp_path)
     ready = run._Ready(asked, asked.baseline, asked.candidate, job, seed=0)
     masks = np.zeros((sum(job.sequences), H, W), np.float32)
 
     def seen(one: str, other: str) -> list[Finding]:
         placed = {BASELINE: {"actual": "CPU", "runtime": one}, CANDIDATE: {"actual": "CPU", "runtime": other}}
-        return run._seen(ready, Looked({BASELINE: masks, CANDIDATE: masks}, placed), footage)
+        return run._compare_outputs(ready, Outputs({BASELINE: masks, CANDIDATE: masks}, placed), dataset)
 
     assert {f.outcome for f in seen("one 1.0", "one 1.0")} == {Outcome.PASS}
     with pytest.raises(CellFailed, match=r"different runtimes, one 1\.0 and one 1\.1"):
@@ -82,7 +82,7 @@ def test_arms_run_by_different_runtimes_are_refused(tmp_path: Path, footage: Any
 
 @dataclass
 class Played:
-    """Stands for a comparison whose fresh processes measure what was made beforehand; one that is None dies."""
+    """Stands for a comparison whose new processes measure what was made beforehand; one that is None dies."""
 
     processes: list[list[Block] | None]
     opened: list[int] = field(default_factory=list)
@@ -119,14 +119,14 @@ def test_a_fail_is_measured_again_by_fresh_processes_of_as_many_blocks_and_not_t
     assert [len(process) for process in speed.fresh] == [20, 20, 20]
     (speed, _), _ = confirmed(slow(0, FIRST), slow(1, 50), slow(2, 50), slow(3, 50))
     assert [len(process) for process in speed.fresh] == [FRESH_BLOCKS] * 3
-    assert "3 fresh processes found it again" in speed_words(speed)
+    assert "3 new processes confirmed it" in speed_words(speed)
 
 
 def test_one_process_that_disagrees_ends_it_in_doubt_or_in_a_pass() -> None:
     (speed, _), ready = confirmed(slow(0), slow(1), measured(0.0, 10, seed=2), slow(3))
     assert ready.opened == [1, 2], "a third would change nothing"
     assert speed.outcome is Outcome.INCONCLUSIVE
-    assert "a fresh one did not confirm it" in speed_words(speed)
+    assert "a new process did not confirm it" in speed_words(speed)
     (speed, _), _ = confirmed(measured(0.03, 6), measured(-0.1, 30, seed=1)[:6])
     assert speed.outcome is not Outcome.FAIL
 
@@ -156,7 +156,7 @@ def test_no_blocks_are_begun_that_will_not_be_done_by_the_end(monkeypatch: pytes
 def test_a_process_that_dies_leaves_the_regression_unconfirmed() -> None:
     (speed, reason), _ = confirmed(slow(0), slow(1), None)
     assert speed is None
-    assert reason == "a regression was seen and could not be confirmed: it died"
+    assert reason == "a regression was measured and could not be confirmed: it died"
 
 
 def test_on_the_emulator_instructions_that_were_not_counted_are_no_pass() -> None:
@@ -169,10 +169,10 @@ def test_the_emulator_is_shown_a_few_frames_and_other_devices_all(tmp_path: Path
     from dataclasses import replace
 
     asked = comparison(tmp_path, 0.25, 0.5)
-    assert run._shown(asked, embedded()) is embedded()
-    few = run._shown(replace(asked, config=replace(asked.config, device="arm64-emulator")), embedded())
+    assert run._dataset_for(asked, embedded()) is embedded()
+    few = run._dataset_for(replace(asked, config=replace(asked.config, device="arm64-emulator")), embedded())
     assert few.frames == 4
-    assert isinstance(asked.candidate, arms.Arm)
+    assert isinstance(asked.candidate, artifacts.GateArtifact)
     jobs = [run.job_of(asked, asked.candidate, shown, tmp_path) for shown in (few, embedded())]
     assert [sum(job.sequences) for job in jobs] == [4, embedded().frames]
     assert [job.frames.stat().st_size for job in jobs] == [n * H * W * 3 for n in (4, embedded().frames)]
@@ -184,6 +184,17 @@ def test_a_fault_of_ours_never_looks_like_a_regression(monkeypatch: pytest.Monke
 
     monkeypatch.setattr(command, "self_test", broken)
     assert [CliRunner().invoke(app, ["gate", word]).exit_code for word in ("self-test", "--self-test")] == [3, 3]
+
+
+@pytest.mark.parametrize("flag", ["--configurations", "--cells"])
+def test_the_file_of_configurations_has_its_former_flag_too(flag: str, tmp_path: Path) -> None:
+    (tmp_path / "mine.toml").write_text("")
+    done = CliRunner().invoke(app, ["gate", "--baseline", str(tmp_path), flag, str(tmp_path / "mine.toml")])
+    assert done.exit_code == 3
+    assert "mine.toml: declares no configuration" in done.output
+    help_text = CliRunner().invoke(app, ["gate", "--help"]).output
+    assert "--configurations" in help_text
+    assert "--cells" not in help_text
 
 
 def test_the_change_of_a_regression_is_what_all_processes_say() -> None:
@@ -198,16 +209,16 @@ def test_more_arm_instructions_are_a_regression_whatever_the_clock_says(qemu: st
 
     from devices.estimate.graph import Graph
 
-    def arm(convolutions: int) -> arms.Arm:
+    def artifact(convolutions: int) -> artifacts.GateArtifact:
         graph = Graph(32, 32)
         x = graph.input
         for _ in range(convolutions):
             x = graph.conv(x, 8, kernel=3)
         path = tmp_path / f"{convolutions}.tflite"
         path.write_bytes(graph.tflite([x]))
-        return arms.of_file(path, "tflite")
+        return artifacts.of_file(path, "tflite")
 
-    one, two = arm(1), arm(2)
+    one, two = artifact(1), artifact(2)
     asked = run.Comparison(Config("tiny", "tflite", resolution=(32, 32)), one, two)
     ready = run._Ready(asked, one, two, job_of(asked, two, embedded(), tmp_path), 0)
     (worse,) = run._instructions(ready)

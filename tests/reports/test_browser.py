@@ -57,13 +57,13 @@ def test_filters_narrow_together_and_count(page):
     assert len(rows(page)) == 74
     choose(page, "format", "LiteRT")
     assert {row[-1] for row in rows(page)} == {"LiteRT"}
-    assert page.find_element("id", "shown").text == "24 of 74 cells"
+    assert page.find_element("id", "shown").text == "24 of 74 configurations"
     choose(page, "precision", "int8")
     choose(page, "variant", "s16-skip-dense")
     assert [row[:3] for row in rows(page)] == [["s16-skip-dense", "LiteRT", "int8"]]
     page.find_element("css selector", ".filters button").click()
     assert len(rows(page)) == 74
-    assert page.find_element("id", "shown").text == "74 cells"
+    assert page.find_element("id", "shown").text == "74 configurations"
 
 
 def test_evidence_and_status_hide_whole_tables(page):
@@ -120,7 +120,7 @@ def test_a_filter_survives_sorting(page):
 
 def test_the_marks_of_a_chart_say_what_they_are(page):
     tips = page.execute_script("return [...document.querySelectorAll('#pareto .mark title')].map(t => t.textContent)")
-    assert any("beaten by s4-skip-plain, OpenVINO fp32" in tip for tip in tips)
+    assert any("dominated by s4-skip-plain, OpenVINO fp32" in tip for tip in tips)
     assert not any("Core ML" in tip for tip in tips)
 
 

@@ -68,7 +68,7 @@ def test_the_page_gives_it_a_column_a_colour_and_its_sources(estimated: Row) -> 
     assert "Leave-one-out error: 3.65 % in the median of these 2 networks." in page
     assert "66,634,908 instructions on a cortex-a57, so 30.0 ms, 20.0 to 50.0." in page
     assert "Today's kernels" not in page
-    charts = page[page.index('<section id="pareto">') : page.index('<section id="cells">')]
+    charts = page[page.index('<section id="pareto">') : page.index('<section id="configurations">')]
     assert "estimate:pixel2" not in charts
 
 

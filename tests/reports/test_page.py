@@ -77,7 +77,7 @@ def test_no_rows():
 
 def test_only_failed_rows():
     found = page(failed(), failed("s4-skip-dense", reason="The runner died."))
-    assert "Nothing can be recommended yet. Every cell failed" in found.text
+    assert "Nothing can be recommended yet. Every configuration failed" in found.text
     assert "The runner died." in found.text
     assert "IOU fell by 3.1 points against the checkpoint; int8 tolerates 2.0." in found.text
     assert not [tag for tag, _ in found.tags if tag == "svg"]
@@ -85,20 +85,20 @@ def test_only_failed_rows():
 
 def test_only_emulated_rows():
     text = page(emulated()).text
-    assert "No cell has both a measured speed and an IOU of its own." in text
+    assert "No configuration has both a measured speed and an IOU." in text
 
 
 def test_one_row():
     text = page(row()).text
-    assert "Ship s16-skip-dense as LiteRT fp32" in text
-    assert "No other cell is more accurate or faster." in text
+    assert "Recommended: s16-skip-dense in LiteRT fp32" in text
+    assert "No other configuration is more accurate or faster." in text
     assert "While it was measured: virtual-machine." in text, "what spoils the headline's number stands beside it"
 
 
 def test_two_devices(whole):
     text = Page(whole).text
-    assert "On desktop, Made-up CPU, CPU, 1 thread Ship" in text
-    assert "On pixel2, CPU, 1 thread Ship" in text
+    assert "On desktop, Made-up CPU, CPU, 1 thread Recommended:" in text
+    assert "On pixel2, CPU, 1 thread Recommended:" in text
     assert "Environment of desktop" in text
     assert "Environment of pixel2" in text
     for name in REFERENCE:
@@ -192,10 +192,10 @@ def test_emulated_rows_have_no_speed_anywhere():
     (line,) = [line for line in found.rows if "Core ML " in line]
     assert not any(re.fullmatch(r"1000 .*", cell) for cell in line)
     assert not re.search(r"Core ML fp32: [\d.]+ FPS", found.text)
-    assert "Speed of 1 Core ML cell: emulated" in found.text
+    assert "Speed of 1 Core ML configuration: emulated" in found.text
 
 
-def test_a_beaten_row_names_what_beats_it():
+def test_a_dominated_row_names_its_dominator():
     better = row("s16-skip-plain")
     worse = row("s16-noskip-plain")
     slow = replace(worse, timing=worse.timing | {"model_ns": [50_000_000] * 40})
@@ -215,10 +215,10 @@ def test_a_network_measured_for_its_speed_alone_is_said_to_be_that():
         examples=(),
     )
     shown = page(ours, photo)
-    assert "For its speed alone, its weights as they were drawn: photo , 256x256" in shown.text
+    assert "Speed only, with untrained weights: photo , 256x256" in shown.text
     assert "Ours is 4.0 times as fast. It has no IOU here" in shown.text
     (line,) = [cells for cells in shown.rows if cells and cells[0].startswith("photo")]
-    assert "speed only: its weights are as they were drawn" in line[0]
+    assert "speed only: untrained weights" in line[0]
     assert [point.summary.row.variant for point in points(summaries([ours, photo]))] == [ours.variant]
 
 
@@ -250,9 +250,9 @@ def test_a_cell_of_two_runs_is_compared_by_its_last_and_shows_how_far_they_lie_a
         first, run="second", time="2026-01-03T00:00:00+00:00", timing={"model_ns": [12_000_000] * 40}, hazards=()
     )
     found = page(again, first)
-    assert "the median frame time moved by 20 % in the middle cell" in found.text
+    assert "the median frame time changed by 20 % in the median configuration" in found.text
     assert "83.3" in found.text.split("from camera frame")[0], "the headline is of the last run"
-    assert "every cell was measured in one run" not in found.text
+    assert "every configuration was measured in one run" not in found.text
     verdicts = [any("measured again later" in cell for cell in line) for line in found.rows if len(line) > 10]
     assert sorted(verdicts) == [False, False, True]
 
@@ -260,7 +260,7 @@ def test_a_cell_of_two_runs_is_compared_by_its_last_and_shows_how_far_they_lie_a
 def test_a_useless_network_is_not_recommended():
     made = row(accuracy=row().accuracy | {"iou": 0.23})
     text = page(made).text
-    assert "None is fit to ship on these pictures. Best is s16-skip-dense in LiteRT fp32" in text
+    assert "No configuration is accurate enough on these pictures. The best is s16-skip-dense in LiteRT fp32" in text
     assert "None reaches 80 % IOU." in text
     assert "--data DIR" not in text.split("IOU and speed")[0]
     assert "live, live-fast and live-best; python bench.py --variants 'live*' measures them" in text
@@ -268,8 +268,8 @@ def test_a_useless_network_is_not_recommended():
 
 def test_a_verdict_on_the_embedded_sample_sends_to_pictures_of_ones_own():
     made = row(accuracy=row().accuracy | {"iou": 0.23, "data": NAME})
-    assert re.search(r"Judge on those, with\s+--data DIR", page(made).text)
-    assert "Judge on those" not in page(row(accuracy=row().accuracy | {"data": NAME})).text, "where one is fit"
+    assert re.search(r"Evaluate on those, with\s+--data DIR", page(made).text)
+    assert "Evaluate on those" not in page(row(accuracy=row().accuracy | {"data": NAME})).text, "where one is fit"
 
 
 def test_where_a_network_to_ship_was_measured_nobody_is_sent_for_it():

@@ -40,7 +40,7 @@ def test_dominance_is_what_it_says(drawn):
         assert p.on_front == (not better)
         if p.dominator:
             named = next(q for q in found if q.summary is p.dominator)
-            assert named.on_front, "a dominator that is beaten itself would send the reader on a chase"
+            assert named.on_front, "a dominator that is dominated itself would send the reader on a chase"
             assert named.fps >= p.fps
             assert named.iou >= p.iou
             assert named.iou == max(q.iou for q in better), "the most accurate that is as fast"
@@ -63,7 +63,7 @@ def test_a_dominated_point_names_its_dominator():
     assert second.dominator is fast.summary
 
 
-def test_a_difference_in_iou_that_is_not_shown_beats_nothing():
+def test_a_difference_in_iou_that_is_not_significant_dominates_nothing():
     """The same network in two runtimes differs in the fifth digit; that is no reason to be on the front."""
     _, slow = dominance([point(100, 94.96), point(50, 95.04)])
     assert not slow.on_front
@@ -131,7 +131,7 @@ def test_the_baseline_is_not_something_to_ship():
 
 def chosen(*rows: Row) -> str:
     ((scope, members),) = scopes(points(map(Summary, rows))).items()
-    return choose(scope, members).ship.summary.row.variant
+    return choose(scope, members).recommended.summary.row.variant
 
 
 def test_what_to_ship_is_the_fastest_that_is_shown_to_lose_little():
@@ -159,7 +159,7 @@ def test_a_loss_is_that_of_the_choice():
     assert choice.loss is not None
     assert choice.loss[0] == pytest.approx(-0.5)
     assert choice.most_accurate.summary.row.variant == "s4-skip-dense"
-    assert choice.fastest is choice.ship
+    assert choice.fastest is choice.recommended
 
 
 def test_cells_that_one_run_cannot_tell_apart_are_named():
@@ -171,19 +171,19 @@ def test_cells_that_one_run_cannot_tell_apart_are_named():
         made = at(row(variant, format), 1.0, pictures)
         return replace(made, timing={"model_ns": times})
 
-    ship = timed("s16-skip-plain", "tflite", 10.0, 0.5)
+    recommended = timed("s16-skip-plain", "tflite", 10.0, 0.5)
     near = timed("s16-skip-plain", "onnx", 10.2, 0.5)
     far = timed("s16-skip-plain", "openvino", 15.0, 0.5)
-    ((scope, members),) = scopes(points(map(Summary, (ship, near, far)))).items()
+    ((scope, members),) = scopes(points(map(Summary, (recommended, near, far)))).items()
     choice = choose(scope, members)
-    assert choice.ship.summary.row.format == "tflite"
+    assert choice.recommended.summary.row.format == "tflite"
     assert [p.summary.row.format for p in choice.alike] == ["onnx"]
 
 
-@pytest.mark.parametrize(("iou", "fit"), [(79.0, False), (81.0, True)])
-def test_a_useless_mask_is_not_fit_to_ship(iou, fit):
+@pytest.mark.parametrize(("iou", "usable"), [(79.0, False), (81.0, True)])
+def test_a_useless_mask_is_not_recommended(iou, usable):
     ((scope, members),) = scopes(points([Summary(at(row(), 500, {"a": iou, "b": iou}))])).items()
-    assert choose(scope, members).fit is fit
+    assert choose(scope, members).usable is usable
 
 
 def test_where_nothing_is_fit_the_most_accurate_is_named():

@@ -7,7 +7,7 @@ import pytest
 
 from converters.session import Session
 from evaluation import folder
-from evaluation.clip import Footage
+from evaluation.clip import Dataset
 from training import against
 from training.against import Runner, Standing, markdown, standings
 from training.quantise import Loss
@@ -30,7 +30,7 @@ class Left(Session):
 
 
 @pytest.fixture
-def halves(tmp_path) -> Footage:
+def halves(tmp_path) -> Dataset:
     """Three pictures whose left half is person."""
     import cv2
 

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from evaluation.clip import Clip, Footage
+from evaluation.clip import Clip, Dataset
 from models.hourglass import Hourglass
 from models.variant import Variant
 from training import card, datasets, evaluation
@@ -24,7 +24,7 @@ def scene(index, shape=(40, 60)):
 @pytest.fixture
 def footage():
     clip = Clip("moving", tuple(f"moving/{i}" for i in range(8)), scene)
-    return Footage("mixed", "", [Clip("still", ("still",), lambda _: scene(0)), clip])
+    return Dataset("mixed", "", [Clip("still", ("still",), lambda _: scene(0)), clip])
 
 
 def sees(frame, previous):

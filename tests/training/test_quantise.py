@@ -2,11 +2,11 @@
 
 import pytest
 
-from evaluation.clip import Footage
+from evaluation.clip import Dataset
 from training import quantise
 from training.quantise import Loss, compare
 
-FACES = Footage("faces", "", [])
+FACES = Dataset("faces", "", [])
 
 
 def test_a_loss_is_paired_by_picture():

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from evaluation.clip import Clip, Footage
+from evaluation.clip import Clip, Dataset
 from training import worth
 from training.worth import Subject, difference, measure, summary
 
@@ -20,7 +20,7 @@ def scene(index):
     return np.where(label[..., None] == 1, 255, 40).astype(np.uint8).repeat(3, axis=2), label
 
 
-FOOTAGE = Footage("drift", "", [Clip("drift", tuple(f"drift/{i}" for i in range(45)), scene)])
+FOOTAGE = Dataset("drift", "", [Clip("drift", tuple(f"drift/{i}" for i in range(45)), scene)])
 
 
 def sees(frame, previous):

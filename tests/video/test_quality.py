@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from evaluation.clip import Clip, Footage
+from evaluation.clip import Clip, Dataset
 from models.segmenter import Segmenter
 from tests.video.people import disc, mixed
 from video.band import Floats
@@ -23,7 +23,7 @@ CLIP = Clip(
     lambda index: (mixed(TRUE), (TRUE > 0.5).astype(np.uint8)),
     read_alpha=lambda index: TRUE,
 )
-FOOTAGE = Footage("disc", "a disc", [CLIP])
+DATASET = Dataset("disc", "a disc", [CLIP])
 
 
 def red(frame: Floats) -> Floats:
@@ -32,7 +32,7 @@ def red(frame: Floats) -> Floats:
 
 def cells(step, smoothing: float = 0.0) -> dict[tuple[str, str], dict[str, float]]:
     """{(fed back, mask): {column: mean}}."""
-    lines = compare(step, RESOLUTION, FOOTAGE, smoothing)
+    lines = compare(step, RESOLUTION, DATASET, smoothing)
     means = [[float(cell.split(" ")[0]) for cell in line[2:]] for line in lines]
     return {(line[0], line[1]): dict(zip(HEAD, mean, strict=True)) for line, mean in zip(lines, means, strict=True)}
 
@@ -63,7 +63,7 @@ def test_flicker_is_seen_and_what_smoothing_takes_from_it():
 
 
 def test_every_setting_is_judged_beside_the_mask_that_is_only_enlarged():
-    still = replace(FOOTAGE, clips=[replace(CLIP, frame_names=["1"])])
+    still = replace(DATASET, clips=[replace(CLIP, frame_names=["1"])])
     found = settings(Segmenter(lambda frame, prev: red(frame), RESOLUTION), still)
     assert set(found) == {None, *itertools.product(RADII, EPSILONS, LOWS)}
     assert all(found[setting] < found[None] for setting in found if setting)

@@ -1,8 +1,8 @@
-"""Where the two arms of a gate come from: this checkout, a git ref, a saved folder, an earlier run, a file.
+"""The baseline's and the candidate's artifacts: of this checkout, a git ref, a saved folder, an earlier run, a file.
 
-A saved folder holds a folder a config: the artifact and `arm.json`, which tells what an artifact by itself does not. A
+A saved folder holds a folder a config: the artifact and `arm.json` with what the artifact itself does not state. A
 git ref becomes such a folder in the cache: its own code converts its own checkpoints, once a commit, config and set of
-converter versions. Both arms are then run by this checkout's runtime, so that they differ in the artifact alone.
+converter versions. This checkout's runtime then runs both, so that only the artifacts differ.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ if TYPE_CHECKING:
     from converters.build import Progress
     from devices.plan import Weights
 
-ARM = "arm.json"
+RECORD = "arm.json"
 CONVERT_SECONDS = 900.0
 
 
 @dataclass(frozen=True)
-class Arm:
+class GateArtifact:
     """An artifact to be compared. `macs` and `parity` are None where only the file is known."""
 
     path: Path
@@ -47,19 +47,21 @@ class Arm:
 
 
 @dataclass(frozen=True)
-class Absent:
-    """An arm that cannot be had, and why, in one sentence without its end."""
+class MissingArtifact:
+    """Why an artifact is not available, in one sentence without its full stop."""
 
     reason: str
 
 
-Arms = Mapping[Config, Arm | Absent]
+Artifacts = Mapping[Config, GateArtifact | MissingArtifact]
 
 
-def of_file(path: Path, format: str, macs: int | None = None, parity: Parity | None = None) -> Arm:
-    """The arm of an artifact on disk."""
+def of_file(path: Path, format: str, macs: int | None = None, parity: Parity | None = None) -> GateArtifact:
+    """The artifact at `path`, with its hash, size and operators."""
     parts = files(path)
-    return Arm(path, content(path), sum(p.stat().st_size for p in parts), converter(format).inspect(path), macs, parity)
+    return GateArtifact(
+        path, content(path), sum(p.stat().st_size for p in parts), converter(format).inspect(path), macs, parity
+    )
 
 
 def content(path: Path) -> str:
@@ -71,7 +73,9 @@ def content(path: Path) -> str:
     return digest.hexdigest()
 
 
-def of_checkout(configs: Sequence[Config], weights: Mapping[str, Weights], progress: Progress | None = None) -> Arms:
+def of_checkout(
+    configs: Sequence[Config], weights: Mapping[str, Weights], progress: Progress | None = None
+) -> Artifacts:
     """This checkout's own artifacts of `configs`, from the cache or converted now."""
     from converters.build import build
     from devices.plan import spec_of
@@ -80,45 +84,47 @@ def of_checkout(configs: Sequence[Config], weights: Mapping[str, Weights], progr
 
     specs = {config: spec_of(config, weights[config.variant]) for config in configs if config.variant in weights}
     made = build(specs.values(), progress) if specs else {}
-    arms: dict[Config, Arm | Absent] = {}
+    artifacts: dict[Config, GateArtifact | MissingArtifact] = {}
     for config in configs:
         artifact = made[specs[config]] if config in specs else None
         if artifact is None:
-            arms[config] = Absent(f"{config.variant} has no checkpoint; train.py makes one")
+            artifacts[config] = MissingArtifact(f"{config.variant} has no checkpoint; train.py makes one")
         elif isinstance(artifact, Artifact):
             cost = macs(get(config.variant), config.resolution)
-            arms[config] = of_file(artifact.path, config.format, cost, artifact.parity)
+            artifacts[config] = of_file(artifact.path, config.format, cost, artifact.parity)
         else:
-            arms[config] = Absent(artifact.reason)
-    return arms
+            artifacts[config] = MissingArtifact(artifact.reason)
+    return artifacts
 
 
-def save(arms: Arms, folder: Path) -> None:
-    """Write every arm that is there into `folder`, complete in itself."""
-    for config, arm in arms.items():
-        if isinstance(arm, Arm):
-            _save(config, arm, folder)
+def save(artifacts: Artifacts, folder: Path) -> None:
+    """Write every available artifact into `folder`, with all that `of_folder` needs."""
+    for config, artifact in artifacts.items():
+        if isinstance(artifact, GateArtifact):
+            _save(config, artifact, folder)
 
 
-def _save(config: Config, arm: Arm, folder: Path) -> None:
+def _save(config: Config, artifact: GateArtifact, folder: Path) -> None:
     place = _place(folder, config)
     place.mkdir(parents=True, exist_ok=True)
-    copy_artifact(arm.path, place / f"model{arm.path.suffix}")
-    (place / ARM).write_text(json.dumps(asdict(arm) | {"path": f"model{arm.path.suffix}"}, indent=1) + "\n")
+    copy_artifact(artifact.path, place / f"model{artifact.path.suffix}")
+    (place / RECORD).write_text(
+        json.dumps(asdict(artifact) | {"path": f"model{artifact.path.suffix}"}, indent=1) + "\n"
+    )
 
 
-def of_folder(folder: Path, configs: Sequence[Config]) -> Arms:
-    """The arms that `save` left in `folder`."""
-    return {config: _read(folder, config) or Absent(f"{folder} holds no {config.name}") for config in configs}
+def of_folder(folder: Path, configs: Sequence[Config]) -> Artifacts:
+    """The artifacts that `save` wrote into `folder`."""
+    return {config: _read(folder, config) or MissingArtifact(f"{folder} holds no {config.name}") for config in configs}
 
 
-def _read(folder: Path, config: Config) -> Arm | None:
+def _read(folder: Path, config: Config) -> GateArtifact | None:
     place = _place(folder, config)
     try:
-        values = json.loads((place / ARM).read_text())
+        values = json.loads((place / RECORD).read_text())
         parity = Parity.from_dict(values["parity"]) if values["parity"] else None
-        arm = Arm(**values | {"path": place / values["path"], "parity": parity})
-        return arm if content(arm.path) == arm.sha256 else None
+        artifact = GateArtifact(**values | {"path": place / values["path"], "parity": parity})
+        return artifact if content(artifact.path) == artifact.sha256 else None
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
@@ -128,52 +134,52 @@ def _place(folder: Path, config: Config) -> Path:
     return folder / f"{config.variant}.{config.format}.{config.precision}.{height}x{width}"
 
 
-def of_run(folder: Path, configs: Sequence[Config], cache: Cache | None = None) -> Arms:
+def of_run(folder: Path, configs: Sequence[Config], cache: Cache | None = None) -> Artifacts:
     """The artifacts that the rows of an earlier run were measured with, as far as the cache still has them."""
     from reports.rows import latest, read
 
     rows, _ = read(folder / "rows.jsonl")
     last = {row.cell: row for row in latest(rows) if row.status == "ok"}
     root = (cache or Cache.default()).root
-    arms: dict[Config, Arm | Absent] = {}
+    artifacts: dict[Config, GateArtifact | MissingArtifact] = {}
     for config in configs:
         row = last.get(config.name)
         if row is None:
-            arms[config] = Absent(f"{folder} has no row of {config.name} that was measured")
+            artifacts[config] = MissingArtifact(f"{folder} has no row of {config.name} that was measured")
             continue
         suffix = converter(config.format).SUFFIX
         found = next(iter(sorted((root / row.artifact["key"]).glob(f"*{suffix}"))), None)
         if found is None:
-            arms[config] = Absent(f"the artifact that {folder} measured as {config.name} is no longer in the cache")
+            artifacts[config] = MissingArtifact(f"the cache no longer has the {config.name} of {folder}")
             continue
         parity = Parity.from_dict(row.artifact["parity"]) if row.artifact.get("parity") else None
-        arms[config] = of_file(found, config.format, row.network.get("macs"), parity)
-    return arms
+        artifacts[config] = of_file(found, config.format, row.network.get("macs"), parity)
+    return artifacts
 
 
-def of_commit(commit: str, configs: Sequence[Config], say: Callable[[str], None] = lambda _: None) -> Arms:
+def of_commit(commit: str, configs: Sequence[Config], say: Callable[[str], None] = lambda _: None) -> Artifacts:
     """The artifacts of `configs` as the code and the checkpoints of `commit` make them, in processes of their own."""
     from platformdirs import user_cache_path
 
     folder = user_cache_path("segmentation-bench") / "gate" / commit
     folders = {config: folder / _versions(config) for config in configs}
-    arms: dict[Config, Arm | Absent] = {}
+    artifacts: dict[Config, GateArtifact | MissingArtifact] = {}
     for config in configs:
         if found := _read(folders[config], config):
-            arms[config] = found
-    if missing := [config for config in configs if config not in arms]:
+            artifacts[config] = found
+    if missing := [config for config in configs if config not in artifacts]:
         with tree(commit) as there:
             costs = _costs(there, missing)
             for config in missing:
                 say(f"{config.name} as of {commit[:10]}")
                 made = _convert(there, config, costs.get(config))
-                if isinstance(made, Arm):
+                if isinstance(made, GateArtifact):
                     _save(config, made, folders[config])
-                    made = _read(folders[config], config) or Absent(
+                    made = _read(folders[config], config) or MissingArtifact(
                         f"{config.name} could not be kept in {folders[config]}"
                     )
-                arms[config] = made
-    return {config: arms[config] for config in configs}
+                artifacts[config] = made
+    return {config: artifacts[config] for config in configs}
 
 
 def _versions(config: Config) -> str:
@@ -181,7 +187,7 @@ def _versions(config: Config) -> str:
     return hashlib.sha256(json.dumps(versions).encode()).hexdigest()[:12]
 
 
-def _convert(there: Path, config: Config, macs: int | None) -> Arm | Absent:
+def _convert(there: Path, config: Config, macs: int | None) -> GateArtifact | MissingArtifact:
     height, width = config.resolution
     out = there / "made" / f"model{converter(config.format).SUFFIX}"
     shutil.rmtree(out.parent, ignore_errors=True)
@@ -190,7 +196,7 @@ def _convert(there: Path, config: Config, macs: int | None) -> Arm | Absent:
     done = _bench(there, "convert", *asked, "--out", str(out))
     if done.returncode or not out.exists():
         said = last_line(done.stderr).removesuffix(".")
-        return Absent(f"the baseline's own code could not make {config.name}: {said}")
+        return MissingArtifact(f"the baseline's own code could not make {config.name}: {said}")
     return of_file(out, config.format, macs)
 
 
@@ -223,8 +229,10 @@ def _bench(there: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
         return subprocess.CompletedProcess(command, 1, "", f"it was stopped after {CONVERT_SECONDS:g} s")
 
 
-def find(baseline: str, configs: Sequence[Config], say: Callable[[str], None] = lambda _: None) -> tuple[str, Arms]:
-    """What `--baseline` names, in words, and its arms. ValueError when it names nothing."""
+def find(
+    baseline: str, configs: Sequence[Config], say: Callable[[str], None] = lambda _: None
+) -> tuple[str, Artifacts]:
+    """The name of the baseline that `--baseline` selects, and its artifacts. ValueError when it names nothing."""
     folder = Path(baseline)
     if folder.is_dir():
         kind = of_run if (folder / "rows.jsonl").exists() else of_folder

@@ -1,4 +1,4 @@
-"""What needs no clock is gated first: it costs nothing and is never in doubt, accuracy aside."""
+"""Comparisons that need no clock come first: they cost nothing and, accuracy aside, are never inconclusive."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import Any
 
 from converters.artifact import Parity
 from evaluation.score import Score
+from gate.config import Tolerance
 from gate.decision import Outcome
-from gate.declared import Tolerance
 from gate.verdict import Finding, percent
 from reports.statistics import paired
 
@@ -19,9 +19,7 @@ def size(before: int, now: int, tolerance: Tolerance) -> Finding:
 
 def macs(before: int | None, now: int | None, tolerance: Tolerance) -> Finding:
     if before is None or now is None:
-        return Finding(
-            "macs", None, "Multiply-accumulates were not compared: an artifact by itself does not tell them."
-        )
+        return Finding("macs", None, "Multiply-accumulates were not compared: an artifact alone does not state them.")
     return _share(
         "macs", before, now, tolerance.macs, f"{now / 1e6:.1f} M multiply-accumulates, {before / 1e6:.1f} M before"
     )
@@ -34,7 +32,7 @@ def instructions(before: int, now: int, tolerance: Tolerance, core: str) -> Find
 
 
 def graph(before: Mapping[str, Any], now: Mapping[str, Any]) -> Finding:
-    """A kind of leftover that grew is a regression; any other change of the operators is told and passes."""
+    """More layout operators of one kind are a regression; any other change of the operators is reported and passes."""
     left_before, left_now = before.get("leftovers", {}), now.get("leftovers", {})
     grown = [f"{n - left_before.get(kind, 0)} {kind}" for kind, n in left_now.items() if n > left_before.get(kind, 0)]
     ops_before, ops_now = before.get("ops", {}), now.get("ops", {})
@@ -45,7 +43,7 @@ def graph(before: Mapping[str, Any], now: Mapping[str, Any]) -> Finding:
     ]
     listed = f"operators changed: {', '.join(changes)}" if changes else "the operators are the same"
     if grown:
-        return Finding("graph", Outcome.FAIL, f"FAIL; {', '.join(grown)} crept into the graph; {listed}.")
+        return Finding("graph", Outcome.FAIL, f"FAIL; the graph has {', '.join(grown)} more than before; {listed}.")
     return Finding("graph", Outcome.PASS, f"{listed[0].upper()}{listed[1:]}.")
 
 
@@ -58,7 +56,7 @@ def placement(before: Mapping[str, Any], now: Mapping[str, Any]) -> Finding:
         said += f", which took {now['delegated']} of {now['ops']} operators"
     if left[1] > left[0]:
         return Finding(
-            "placement", Outcome.FAIL, f"FAIL; {left[1] - left[0]} operators more are left to slow kernels: {said}."
+            "placement", Outcome.FAIL, f"FAIL; {left[1] - left[0]} more operators run on slow kernels: {said}."
         )
     if left[1] < left[0] and where[0].startswith(where[1]):
         return Finding("placement", Outcome.PASS, f"{said[0].upper()}{said[1:]}, {left[0] - left[1]} more than before.")
@@ -70,13 +68,13 @@ def placement(before: Mapping[str, Any], now: Mapping[str, Any]) -> Finding:
 def parity(now: Parity | None) -> Finding:
     """The candidate against its own checkpoint."""
     if now is None:
-        return Finding("parity", None, "Parity was not compared: an artifact by itself does not name its checkpoint.")
+        return Finding("parity", None, "Parity was not compared: an artifact alone does not name its checkpoint.")
     if now.breach:
         return Finding("parity", Outcome.FAIL, f"FAIL; {now.breach}.")
     return Finding(
         "parity",
         Outcome.PASS,
-        f"It strays from its checkpoint by {now.mean_difference:.1g} on average, which is tolerated.",
+        f"It deviates from its checkpoint by {now.mean_difference:.1g} on average, within the tolerance.",
     )
 
 
@@ -98,7 +96,7 @@ def accuracy(before: Score, now: Score, tolerance: Tolerance) -> list[Finding]:
         elif low >= -allowed:
             found.append(Finding(metric, Outcome.PASS, f"{said}."))
         else:
-            found.append(Finding(metric, Outcome.INCONCLUSIVE, f"INCONCLUSIVE; {said}, and these frames do not tell."))
+            found.append(Finding(metric, Outcome.INCONCLUSIVE, f"INCONCLUSIVE; {said}, too few frames to decide."))
     return found
 
 

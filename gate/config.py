@@ -1,4 +1,4 @@
-"""gate.toml: which cells are gated, and how much worse each may become."""
+"""gate.toml: the configurations that the gate compares, and the tolerances of each."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from devices.select import names
 from models.variant import Resolution, get
 
 KEYS = {"variant", "format", "precision", "device", "resolution", "threads", "tolerance"}
-"""What a [[cell]] of gate.toml may say."""
+"""Keys of a [[configuration]] in gate.toml; the former name of the table, [[cell]], is still read."""
 
 
 @dataclass(frozen=True)
@@ -38,31 +38,31 @@ class GateCase:
 
 
 def read(path: Path) -> list[GateCase]:
-    """The declared cells. ValueError, one sentence, for a file that declares none or says what cannot be meant."""
+    """The declared configurations. ValueError, one sentence, for a file that declares none or is not valid."""
     try:
         values = tomllib.loads(path.read_text())
     except tomllib.TOMLDecodeError as error:
         raise ValueError(f"{path}: not TOML: {error}") from None
     try:
-        cells = parse(values)
+        cases = parse(values)
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from None
-    if not cells:
-        raise ValueError(f"{path}: declares no cell, and a gate of no cells would pass whatever happens")
-    return cells
+    if not cases:
+        raise ValueError(f"{path}: declares no configuration, and an empty gate would always pass")
+    return cases
 
 
 def parse(values: Mapping[str, Any]) -> list[GateCase]:
-    """The cells of a parsed gate.toml, each cell's own tolerances over the common ones."""
-    _known(values, {"tolerance", "cell"}, "the file")
+    """The configurations of a parsed gate.toml. A configuration's own tolerances override the common ones."""
+    _known(values, {"tolerance", "configuration", "cell"}, "the file")
     common = tolerance(values.get("tolerance", {}), Tolerance())
-    listed = values.get("cell", [])
-    if not isinstance(listed, list):
-        raise ValueError("a cell begins with [[cell]], in two pairs of brackets")
-    cells = [_cell(cell, common) for cell in listed]
-    if len({case.config for case in cells}) < len(cells):
-        raise ValueError("a cell is declared twice")
-    return cells
+    listed, former = values.get("configuration", []), values.get("cell", [])
+    if not (isinstance(listed, list) and isinstance(former, list)):
+        raise ValueError("a configuration begins with [[configuration]], in two pairs of brackets")
+    cases = [_case(declared, common) for declared in [*listed, *former]]
+    if len({case.config for case in cases}) < len(cases):
+        raise ValueError("a configuration is declared twice")
+    return cases
 
 
 def tolerance(values: Mapping[str, Any], common: Tolerance) -> Tolerance:
@@ -95,12 +95,12 @@ def points(value: object) -> float:
     return float(value)
 
 
-def _cell(values: Mapping[str, Any], common: Tolerance) -> GateCase:
+def _case(values: Mapping[str, Any], common: Tolerance) -> GateCase:
     if not isinstance(values, dict):
-        raise ValueError(f"a cell is a table under [[cell]], not {values!r}")
-    _known(values, KEYS, "a cell")
+        raise ValueError(f"a configuration is a table under [[configuration]], not {values!r}")
+    _known(values, KEYS, "a configuration")
     if absent := [name for name in ("variant", "format") if name not in values]:
-        raise ValueError(f"a cell lacks its {absent[0]}")
+        raise ValueError(f"a configuration lacks its {absent[0]}")
     if values["format"] not in FORMATS:
         raise ValueError(f"{values['format']!r} is none of {', '.join(FORMATS)}")
     if values.get("precision", "fp32") not in PRECISIONS:

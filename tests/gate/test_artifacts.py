@@ -1,4 +1,4 @@
-"""Where the arms of a gate come from: a file, a saved folder, an earlier run, a git ref."""
+"""Where the artifacts of a gate come from: a file, a saved folder, an earlier run, a git ref."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ import pytest
 from converters.artifact import Parity
 from converters.cache import Cache
 from devices.contract import Config
-from gate import arms
-from gate.arms import Absent, Arm
+from gate import artifacts
+from gate.artifacts import GateArtifact, MissingArtifact
 from reports import gitinfo
 from reports.rows import append
 from tests.conftest import ROOT, need
@@ -32,52 +32,52 @@ def checkout() -> None:
 
 
 @pytest.fixture
-def arm(tmp_path: Path) -> Arm:
-    return arms.of_file(network(tmp_path / "one.onnx", 0.25), "onnx", macs=7, parity=PARITY)
+def artifact(tmp_path: Path) -> GateArtifact:
+    return artifacts.of_file(network(tmp_path / "one.onnx", 0.25), "onnx", macs=7, parity=PARITY)
 
 
-def test_the_content_is_what_counts_and_not_the_name(arm: Arm, tmp_path: Path) -> None:
-    same = arms.of_file(network(tmp_path / "other-name.onnx", 0.25), "onnx")
-    other = arms.of_file(network(tmp_path / "two.onnx", 0.5), "onnx")
-    assert arm.sha256 == same.sha256 != other.sha256
-    assert arm.bytes == arm.path.stat().st_size
-    assert arm.graph["ops"] == {"Gather": 1, "Mul": 2, "Add": 1}
+def test_the_content_is_what_counts_and_not_the_name(artifact: GateArtifact, tmp_path: Path) -> None:
+    same = artifacts.of_file(network(tmp_path / "other-name.onnx", 0.25), "onnx")
+    other = artifacts.of_file(network(tmp_path / "two.onnx", 0.5), "onnx")
+    assert artifact.sha256 == same.sha256 != other.sha256
+    assert artifact.bytes == artifact.path.stat().st_size
+    assert artifact.graph["ops"] == {"Gather": 1, "Mul": 2, "Add": 1}
 
 
 def test_a_model_of_two_files_is_both_of_them(tmp_path: Path) -> None:
     def pair(name: str, weights: bytes) -> str:
         (tmp_path / f"{name}.xml").write_text("<net/>")
         (tmp_path / f"{name}.bin").write_bytes(weights)
-        return arms.content(tmp_path / f"{name}.xml")
+        return artifacts.content(tmp_path / f"{name}.xml")
 
     assert pair("a", b"1") == pair("b", b"1") != pair("c", b"2")
 
 
-def test_a_saved_folder_gives_back_what_was_saved(arm: Arm, tmp_path: Path) -> None:
+def test_a_saved_folder_gives_back_what_was_saved(artifact: GateArtifact, tmp_path: Path) -> None:
     folder = tmp_path / "saved"
     other = replace(CELL, precision="int8")
-    arms.save({CELL: arm, other: Absent("it has no checkpoint")}, folder)
-    arm.path.unlink()
-    found = arms.of_folder(folder, [CELL, other])
+    artifacts.save({CELL: artifact, other: MissingArtifact("it has no checkpoint")}, folder)
+    artifact.path.unlink()
+    found = artifacts.of_folder(folder, [CELL, other])
     mine = found[CELL]
-    assert isinstance(mine, Arm)
-    assert replace(mine, path=arm.path) == arm
+    assert isinstance(mine, GateArtifact)
+    assert replace(mine, path=artifact.path) == artifact
     assert mine.path.is_relative_to(folder)
     absent = found[other]
-    assert isinstance(absent, Absent)
+    assert isinstance(absent, MissingArtifact)
     assert f"{folder} holds no {other.name}" == absent.reason
 
 
 @pytest.mark.parametrize("damage", ["artifact", "truncated", "keys"])
-def test_a_damaged_saved_arm_is_absent(arm: Arm, tmp_path: Path, damage: str) -> None:
+def test_a_damaged_saved_artifact_is_missing(artifact: GateArtifact, tmp_path: Path, damage: str) -> None:
     folder = tmp_path / "saved"
-    arms.save({CELL: arm}, folder)
+    artifacts.save({CELL: artifact}, folder)
     (place,) = folder.iterdir()
     if damage == "artifact":
         network(place / "model.onnx", 0.5)
     else:
-        (place / arms.ARM).write_text("{" if damage == "truncated" else "{}")
-    assert isinstance(arms.of_folder(folder, [CELL])[CELL], Absent)
+        (place / artifacts.RECORD).write_text("{" if damage == "truncated" else "{}")
+    assert isinstance(artifacts.of_folder(folder, [CELL])[CELL], MissingArtifact)
 
 
 def test_an_earlier_run_gives_the_artifacts_it_measured(tmp_path: Path) -> None:
@@ -85,20 +85,20 @@ def test_an_earlier_run_gives_the_artifacts_it_measured(tmp_path: Path) -> None:
     measured = row("s16-skip-plain", "onnx")
     append(run / "rows.jsonl", measured)
     append(run / "rows.jsonl", failed())
-    (gone,) = arms.of_run(run, [CELL], cache).values()
-    assert isinstance(gone, Absent)
-    assert "no longer in the cache" in gone.reason
+    (gone,) = artifacts.of_run(run, [CELL], cache).values()
+    assert isinstance(gone, MissingArtifact)
+    assert "the cache no longer has the s16-skip-plain" in gone.reason
     entry = cache.root / measured.artifact["key"]
     entry.mkdir(parents=True)
     network(entry / "s16-skip-plain.onnx", 0.25)
     other = replace(CELL, variant="live")
-    found = arms.of_run(run, [CELL, other], cache)
+    found = artifacts.of_run(run, [CELL, other], cache)
     mine, absent = found[CELL], found[other]
-    assert isinstance(mine, Arm)
+    assert isinstance(mine, GateArtifact)
     assert mine.path.parent == entry
     assert mine.macs == measured.network["macs"]
     assert mine.parity
-    assert isinstance(absent, Absent)
+    assert isinstance(absent, MissingArtifact)
     assert "has no row of live/onnx" in absent.reason
 
 
@@ -109,8 +109,8 @@ def test_a_ref_is_a_commit_or_nothing(tmp_path: Path) -> None:
     assert gitinfo.commit_of("--all") is None
     assert gitinfo.commit_of("no-such-ref") is None
     with pytest.raises(ValueError, match="no git ref of this repository, no saved folder and no earlier run"):
-        arms.find("no-such-ref", [CELL])
-    assert arms.find(str(tmp_path), [CELL])[1] == {CELL: Absent(f"{tmp_path} holds no {CELL.name}")}
+        artifacts.find("no-such-ref", [CELL])
+    assert artifacts.find(str(tmp_path), [CELL])[1] == {CELL: MissingArtifact(f"{tmp_path} holds no {CELL.name}")}
 
 
 @pytest.mark.usefixtures("checkout")
@@ -148,20 +148,20 @@ def test_without_a_checkout_the_gate_says_what_else_to_name(
     with pytest.raises(
         ValueError, match=r"a git ref needs a git checkout: .* is no git checkout .*--baseline-artifact"
     ):
-        arms.find("main", [CELL])
+        artifacts.find("main", [CELL])
 
 
 def test_a_baseline_that_does_not_end_is_absent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "bench.py").write_text("import time\ntime.sleep(600)\n")
-    monkeypatch.setattr(arms, "CONVERT_SECONDS", 0.5)
-    made = arms._convert(tmp_path, CELL, None)
-    assert isinstance(made, Absent)
+    monkeypatch.setattr(artifacts, "CONVERT_SECONDS", 0.5)
+    made = artifacts._convert(tmp_path, CELL, None)
+    assert isinstance(made, MissingArtifact)
     assert made.reason.endswith(f"could not make {CELL.name}: it was stopped after 0.5 s")
 
 
 def test_what_an_old_commit_cannot_make_is_absent_with_its_own_words(tmp_path: Path) -> None:
     (tmp_path / "bench.py").write_text("import sys\nsys.exit('bench.py: this one is too old.')\n")
-    made = arms._convert(tmp_path, CELL, None)
-    assert isinstance(made, Absent)
+    made = artifacts._convert(tmp_path, CELL, None)
+    assert isinstance(made, MissingArtifact)
     assert made.reason.endswith(f"could not make {CELL.name}: bench.py: this one is too old")
-    assert arms._costs(tmp_path, [CELL]) == {}
+    assert artifacts._costs(tmp_path, [CELL]) == {}

@@ -23,7 +23,7 @@ SLOWED_EVERY = 5
 class Trial:
     """One real gate, a line of self-test.jsonl."""
 
-    arm: str
+    kind: str
     """EQUAL or SLOWER."""
     neighbour: bool
     """Whether a noisy process ran beside it."""
@@ -37,8 +37,8 @@ class Trial:
     time: str
     injected: float | None = None
     """The slow-down as it was calibrated, a share."""
-    burden: str = ""
-    """Which burden slowed its candidate down, by the artifact's hash."""
+    slowdown_sha256: str = ""
+    """The hash of the candidate's artifact when it has a synthetic slow-down, otherwise empty."""
     effects: tuple[tuple[float, ...], ...] = ()
     """Of each process, the log of candidate over baseline in every whole block."""
 
@@ -53,53 +53,57 @@ class Trial:
         return statistics.median(fresh) if fresh else self.effect
 
 
+_FORMER = {"arm": "kind", "burden": "slowdown_sha256"}
+"""Former key of self-test.jsonl -> the key of today."""
+
+
 def read(ledger: Path) -> list[Trial]:
     """The trials kept so far; a last line that was cut short is not one."""
     trials = []
     for text in ledger.read_text().splitlines() if ledger.exists() else []:
         try:
-            values = json.loads(text)
+            values = {_FORMER.get(name, name): value for name, value in json.loads(text).items()}
             trials.append(Trial(**values | {"effects": tuple(map(tuple, values["effects"]))}))
-        except (ValueError, TypeError, KeyError):
+        except (ValueError, TypeError, KeyError, AttributeError):
             continue
     return trials
 
 
-def counted(kept: Sequence[Trial], neighbour: bool, burden: str | None) -> list[Trial]:
-    """Those of `kept` that a run goes on from: gates on equal artifacts, and those that `burden` slowed down."""
-    return [t for t in kept if t.neighbour == neighbour and (t.arm == EQUAL or t.burden == burden)]
+def counted(kept: Sequence[Trial], neighbour: bool, slowdown_sha256: str | None) -> list[Trial]:
+    """Those of `kept` that a run continues: on equal artifacts, or with the slow-down `slowdown_sha256`."""
+    return [t for t in kept if t.neighbour == neighbour and (t.kind == EQUAL or t.slowdown_sha256 == slowdown_sha256)]
 
 
 def left(done: Sequence[Trial], gates: int) -> list[tuple[str, int]]:
-    """(arm, index) of the gates that are still to be run, in their order."""
+    """(kind, index) of the gates that are still to be run, in their order."""
     whole = [
-        (arm, index // (1 if arm == EQUAL else SLOWED_EVERY))
+        (kind, index // (1 if kind == EQUAL else SLOWED_EVERY))
         for index in range(gates)
-        for arm in ((SLOWER, EQUAL) if index % SLOWED_EVERY == 0 else (EQUAL,))
+        for kind in ((SLOWER, EQUAL) if index % SLOWED_EVERY == 0 else (EQUAL,))
     ]
-    count = {arm: sum(t.arm == arm for t in done) for arm in (EQUAL, SLOWER)}
-    return [(arm, index) for arm, index in whole if index >= count[arm]]
+    count = {kind: sum(t.kind == kind for t in done) for kind in (EQUAL, SLOWER)}
+    return [(kind, index) for kind, index in whole if index >= count[kind]]
 
 
 def line(trial: Trial, so_far: Sequence[Trial]) -> str:
     """A gate that has just ended, and how many of its kind were red."""
     change = f"{math.expm1(trial.effect):+.1%}" if trial.effect is not None else "?"
-    count = sum(t.arm == trial.arm for t in so_far)
-    red = sum(t.arm == trial.arm and t.outcome == Outcome.FAIL for t in so_far)
+    count = sum(t.kind == trial.kind for t in so_far)
+    red = sum(t.kind == trial.kind and t.outcome == Outcome.FAIL for t in so_far)
     return (
-        f"{trial.arm:6} {count:>4}: {trial.outcome:12} {change:>7}, {trial.used} of {trial.blocks} blocks, "
+        f"{trial.kind:6} {count:>4}: {trial.outcome:12} {change:>7}, {trial.used} of {trial.blocks} blocks, "
         f"{trial.seconds:.1f} s; FAIL so far {red} of {count}"
     )
 
 
 def summary(trials: Sequence[Trial]) -> list[str]:
-    """What was reached, a sentence for each kind of gate: quiet and noisy apart, and each burden apart.
+    """The results, one sentence for each kind of gate, of machine (quiet or noisy) and of synthetic slow-down.
 
     Intervals are what so many gates allow at 95 % (Clopper and Pearson 1934).
     """
     kinds: dict[tuple[bool, str, str, float | None], list[Trial]] = {}
     for t in trials:
-        kinds.setdefault((t.neighbour, t.arm, t.burden, t.injected), []).append(t)
+        kinds.setdefault((t.neighbour, t.kind, t.slowdown_sha256, t.injected), []).append(t)
     return [_kind(kinds[key]) for key in sorted(kinds, key=lambda key: key[:2])]
 
 
@@ -108,12 +112,12 @@ def _kind(trials: Sequence[Trial]) -> str:
     low, high = interval(count[Outcome.FAIL], len(trials))
     seconds = [t.seconds for t in trials]
     where = "beside a noisy neighbour" if trials[0].neighbour else "quiet"
-    what = "equal artifacts" if trials[0].arm == EQUAL else _slowed(trials)
+    what = "equal artifacts" if trials[0].kind == EQUAL else _slowed(trials)
     return (
         f"{where}, {what}: {len(trials)} gate{'s' * (len(trials) > 1)}, "
         f"{count[Outcome.FAIL]} FAIL ({count[Outcome.FAIL] / len(trials):.1%}, 95 % interval {low:.1%} to {high:.1%}), "
-        f"{count[Outcome.PASS]} PASS, {count[Outcome.INCONCLUSIVE]} in doubt, "
-        f"{count[Outcome.NOT_MEASURED]} not measured; {statistics.median(seconds):.1f} s a cell in the median, "
+        f"{count[Outcome.PASS]} PASS, {count[Outcome.INCONCLUSIVE]} inconclusive, "
+        f"{count[Outcome.NOT_MEASURED]} not measured; {statistics.median(seconds):.1f} s a gate in the median, "
         f"{max(seconds):.1f} s at most"
     )
 
@@ -122,7 +126,7 @@ def _slowed(trials: Sequence[Trial]) -> str:
     shown = median_shown(trials)
     itself = f", {shown:.1%} in the median of what these gates measured" if shown is not None else ""
     calibrated = f"slowed down by {trials[0].injected or 0:.1%} when it was calibrated"
-    return f"{calibrated}{itself} (burden {trials[0].burden[:8]})"
+    return f"{calibrated}{itself} (synthetic slow-down {trials[0].slowdown_sha256[:8]})"
 
 
 def median_shown(trials: Sequence[Trial]) -> float | None:
@@ -139,17 +143,17 @@ def interval(hits: int, count: int) -> tuple[float, float]:
 
 
 def shortfalls(trials: Sequence[Trial]) -> list[str]:
-    """What gates of one kind of machine and one burden miss of the aims, in sentences without their ends."""
-    by_arm: Mapping[str, list[Trial]] = {arm: [t for t in trials if t.arm == arm] for arm in (EQUAL, SLOWER)}
-    share = {arm: sum(t.outcome == Outcome.FAIL for t in mine) / len(mine) for arm, mine in by_arm.items() if mine}
+    """The targets missed by gates of one kind of machine and slow-down, in sentences without full stops."""
+    by_kind: Mapping[str, list[Trial]] = {kind: [t for t in trials if t.kind == kind] for kind in (EQUAL, SLOWER)}
+    share = {kind: sum(t.outcome == Outcome.FAIL for t in mine) / len(mine) for kind, mine in by_kind.items() if mine}
     missed = []
     if share.get(EQUAL, 0) > FALSE_ALARMS:
-        missed.append(f"{share[EQUAL]:.1%} false alarms, and {FALSE_ALARMS:.0%} is the aim")
+        missed.append(f"{share[EQUAL]:.1%} false alarms, and the target is at most {FALSE_ALARMS:.0%}")
     if share.get(SLOWER, 1) < POWER:
-        missed.append(f"{share[SLOWER]:.1%} of the slowed-down were caught, and {POWER:.0%} is the aim")
-    shown = median_shown(by_arm[SLOWER])
+        missed.append(f"{share[SLOWER]:.1%} of the slow-downs were detected, and the target is {POWER:.0%}")
+    shown = median_shown(by_kind[SLOWER])
     if shown is not None and shown > SLOWDOWN + CLOSE:
         missed.append(
-            f"the slowed-down gates measured {shown:.1%} in their median, which tells nothing of +{SLOWDOWN:.0%}"
+            f"the slowed-down gates measured {shown:.1%} in their median, so that they do not test +{SLOWDOWN:.0%}"
         )
     return missed

@@ -1,4 +1,4 @@
-"""A real artifact with extra work inside: the slow-down that the gate's self-test injects."""
+"""A real artifact with extra work: the slow-down that the gate's self-test injects."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ STRIDE = 16
 ROOT = Path(__file__).resolve().parent.parent.parent
 
 
-class Burdened(Hourglass):
+class SlowedDown(Hourglass):
     """The network of a checkpoint, and a branch of convolutions on the picture whose mean is added to every logit.
 
     `width` is the middle of the branch, in channels. The branch looks at one pixel in STRIDE by STRIDE alone, so that
@@ -36,7 +36,7 @@ class Burdened(Hourglass):
         super().__init__(network.variant)
         self.load_state_dict(network.state_dict())
         inputs = 4 if network.variant.previous_mask else 3
-        self.burden = nn.Sequential(
+        self.extra = nn.Sequential(
             nn.Conv2d(inputs, 4, 1, stride=STRIDE),
             nn.ReLU(),
             nn.Conv2d(4, width, 3, padding=1),
@@ -48,13 +48,13 @@ class Burdened(Hourglass):
 
     def logits(self, frame: Tensor, prev_mask: Tensor) -> Tensor:
         picture = torch.cat([frame, prev_mask], dim=1) if self.variant.previous_mask else frame
-        return super().logits(frame, prev_mask) + SHARE * self.burden(picture).mean(dim=(1, 2, 3), keepdim=True)
+        return super().logits(frame, prev_mask) + SHARE * self.extra(picture).mean(dim=(1, 2, 3), keepdim=True)
 
 
 def convert(checkpoint: Path, format: str, resolution: Resolution, width: int, folder: Path) -> Path:
-    """The float32 artifact of `checkpoint` with a burden of `width` channels, in `folder`, made once for its name.
+    """The float32 artifact of `checkpoint` with an extra branch of `width` channels, once for its name, in `folder`.
 
-    By a process of its own, for converters talk on stderr as they please. ValueError with its last words if it fails.
+    A process of its own converts, as converters print to stderr. ValueError with its last line if it fails.
     """
     loaded = load(checkpoint)
     out = folder / f"{loaded.name}-{loaded.sha256[:8]}-sparse{width}{converter(format).SUFFIX}"
@@ -62,10 +62,10 @@ def convert(checkpoint: Path, format: str, resolution: Resolution, width: int, f
         return out
     folder.mkdir(parents=True, exist_ok=True)
     words = (checkpoint.absolute(), format, *resolution, width, out.absolute())
-    command = [sys.executable, "-m", "gate.selftest.burden", *map(str, words)]
+    command = [sys.executable, "-m", "gate.selftest.synthetic_slowdown", *map(str, words)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, errors="replace", check=False)
     if done.returncode:
-        raise ValueError(f"no artifact with a burden can be made: {last_line(done.stderr)}")
+        raise ValueError(f"no artifact with a synthetic slow-down can be made: {last_line(done.stderr)}")
     return out
 
 
@@ -74,7 +74,7 @@ def main(checkpoint: Path, format: Format, resolution: Resolution, width: int, o
     torch.manual_seed(0)
     loaded = load(checkpoint)
     spec = Spec(loaded.name, checkpoint, loaded.sha256, format, "fp32", resolution)
-    converter(format).convert(fold(Burdened(loaded.network(), width)), spec, out, None)
+    converter(format).convert(fold(SlowedDown(loaded.network(), width)), spec, out, None)
 
 
 if __name__ == "__main__":
