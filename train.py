@@ -279,11 +279,11 @@ def _features(learner: Learner, followed: FeatureTeacher | None, published: Self
 
         return FeatureDistillation(learner.network, followed)
     from training import selfie
-    from training.hints import Hints
+    from training.mediapipe_features import MediaPipeFeatures
 
     assert published
     theirs = selfie.opened(published.state_dict()).to(learner.device)
-    return Hints(learner.network.trunk, theirs.trunk)
+    return MediaPipeFeatures(learner.network.trunk, theirs.trunk)
 
 
 def _taught(

@@ -105,7 +105,7 @@ def per_frame(text: str, frames: int) -> tuple[int, int]:
 
 
 def _compare(job: Job, result: Result) -> dict[str, Any]:
-    """`from_host` of the emulated masks. CellFailed when they stray further than an artifact of that precision may."""
+    """`from_host` of the emulated masks. CellFailed when they exceed the parity tolerance of that precision."""
     from converters.parity import TOLERANCE
     from devices.open_model import load
     from evaluation.score import predict
@@ -117,7 +117,7 @@ def _compare(job: Job, result: Result) -> dict[str, Any]:
     if over := [name for name in found if found[name] > TOLERANCE[precision][name]]:
         words = " and ".join(f"{name.replace('_', ' ')} {found[name]:.2g}" for name in over)
         raise CellFailed(
-            f"AArch64 kernels give other masks than this machine's: {words} where {precision} may show less"
+            f"the masks of AArch64 kernels and of this machine's exceed the parity tolerance of {precision}: {words}"
         )
     return {"runtime": session.facts["runtime"], **found}
 

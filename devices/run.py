@@ -248,8 +248,8 @@ def _ask(task: Task, plan: Plan, made: Made, data: Data, frames: Path) -> Job | 
     artifact = made[task.spec] if task.spec else None
     if isinstance(artifact, Failure):
         return Outcome(task, reason=artifact.reason)
-    if artifact and artifact.parity and artifact.parity.breach:
-        return Outcome(task, artifact, reason=artifact.parity.breach)
+    if artifact and artifact.parity and artifact.parity.tolerance_exceeded:
+        return Outcome(task, artifact, reason=artifact.parity.tolerance_exceeded)
     model = artifact.path if artifact else cast(Weights, task.weights).path
     return Job(task.config, model, frames, data.sequences, plan.options.counts, task.peer)
 

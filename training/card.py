@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 PEERS, FAILURES = "peers.json", "failures.png"
 ABLATION = "ablation"
-"""The folder beside the checkpoints that `training.ablation --out` and `training.worth --out` have written."""
+"""The folder beside the checkpoints that `training.ablation` and `training.previous_mask_ablation` write with --out."""
 SHOWN = 6
 
 INTRODUCTION = """# Model card
@@ -158,7 +158,7 @@ def render(
 
 def stages(done: Sequence[Mapping[str, Any]]) -> str:
     """The stages of a training in order, each `samples @ size`, with the frames in a row where there were several, or
-    in words where it was none (training/begin.py)."""
+    in words where it was none (training/init_from_mediapipe.py)."""
 
     said = (s.get("begun") or f"{s['samples']} @ {s['size']}" + f" ({s['frames']})" * (s["frames"] > 1) for s in done)
     return ", ".join(said)

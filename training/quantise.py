@@ -83,8 +83,8 @@ def losses(path: Path, folders: Sequence[Path], formats: Sequence[Format]) -> tu
             problems.append(f"{one}: {outcome.reason}")
             continue
         assert isinstance(outcome, Artifact)
-        if outcome.parity and outcome.parity.breach:
-            problems.append(f"{one}: {outcome.parity.breach}")
+        if outcome.parity and outcome.parity.tolerance_exceeded:
+            problems.append(f"{one}: {outcome.parity.tolerance_exceeded}")
         session = converter(one).load(outcome.path, 1, "int8")
         found += [
             compare(one, footage, kept, ious(session, size, footage))

@@ -209,7 +209,7 @@ def test_placement() -> None:
 def test_parity() -> None:
     good = Parity(30, 1e-5, 1e-7, 0.0, {})
     assert clockless.parity(good).outcome is Outcome.PASS
-    assert clockless.parity(replace(good, breach="it strays")).outcome is Outcome.FAIL
+    assert clockless.parity(replace(good, tolerance_exceeded="it strays")).outcome is Outcome.FAIL
     assert clockless.parity(None).outcome is None
 
 
