@@ -176,7 +176,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             say(
                 f"{done}/{options.samples} samples  loss {_losses(learners)}  "
                 f"{pace * options.batch * world:.0f} samples/s  data {waited / (now - started):.0%}  "
-                f"left {_clock((steps - step) / pace)}"
+                f"{_clock((steps - step) / pace)} remaining"
             )
         if finished and rank == 0:
             # Before the evaluation: whoever ends the process in time may not wait for it.

@@ -42,7 +42,7 @@ def parse_variants(text: str) -> str:
     return text
 
 
-def parse_peers(text: str) -> tuple[Peer, ...]:
+def parse_references(text: str) -> tuple[Peer, ...]:
     from models.peer import match
 
     return match(text)

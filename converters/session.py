@@ -9,7 +9,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from models.segmenter import Fit
+from models.segmenter import ResizeMode
 from models.variant import Resolution
 
 Array = NDArray[Any]
@@ -41,7 +41,7 @@ class Session(ABC):
 
     layout: Layout
     resolution: Resolution
-    fit: Fit = "stretch"
+    resize_mode: ResizeMode = "stretch"
     """How pictures are brought to the resolution; only other people's models ask for another way."""
     facts: dict[str, Any]
     """How it runs, in flat words: runtime, threads, compute precision."""

@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 from converters.child import Child
 from devices import job as jobs
 from devices.alarm import alarm
-from devices.contract import CellFailed, Counts, Job, Runner
+from devices.contract import Counts, Job, MeasurementFailed, Runner
 
 if TYPE_CHECKING:
     from converters.session import Session
@@ -96,7 +96,7 @@ def rounds_for(frame_ns: float) -> int:
 
 
 class Pair:
-    """A running process, from outside. CellFailed for whatever goes wrong in it."""
+    """A running process, from outside. MeasurementFailed for whatever goes wrong in it."""
 
     def __init__(self, child: Child, folder: Path, job: Job) -> None:
         self.child = child
@@ -123,7 +123,7 @@ class Pair:
             self.child.tell(json.dumps(what))
             line = self.child.stdout.readline()
         if not line:
-            raise CellFailed(f"the process that measures both arms {self.child.how_it_ended()}")
+            raise MeasurementFailed(f"the process that measures baseline and candidate {self.child.how_it_ended()}")
         return json.loads(line)
 
 
@@ -134,7 +134,7 @@ def opened(baseline: Path, candidate: Job, seed: int, worker: tuple[str, ...] = 
     The process is bound to as many processors as the job has threads, and ends with the `with`.
     """
     if candidate.config.unit != "cpu":
-        raise CellFailed(f"two arms are measured on the cpu only, not on the unit {candidate.config.unit!r}")
+        raise MeasurementFailed(f"pairs are measured on the cpu only, not on the unit {candidate.config.unit!r}")
     with tempfile.TemporaryDirectory(prefix="pair-") as temporary:
         folder = jobs.describe(Path(temporary), candidate)
         (folder / "pair.json").write_text(json.dumps({"baseline": str(baseline.absolute()), "seed": seed}))

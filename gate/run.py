@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from devices import job as jobs
 from devices import paired
-from devices.contract import CellFailed, Config, Job, Runner
+from devices.contract import Config, Job, MeasurementFailed, Runner
 from devices.data import excerpt
 from devices.emulator import FRAMES
 from devices.fleet import Fleet
@@ -153,10 +153,10 @@ def _runner(device: str) -> Runner:
 
     found = select(device)
     if isinstance(found, NotAttached):
-        raise CellFailed(f"{device} is not attached. {found.looked_for} {found.advice}".rstrip("."))
+        raise MeasurementFailed(f"{device} is not attached. {found.looked_for} {found.advice}".rstrip("."))
     runner = found.runner()
     if isinstance(runner, Fleet):
-        raise CellFailed(f"{device} is whatever device comes: it cannot be compared with itself before")
+        raise MeasurementFailed(f"{device} is whatever device comes: it cannot be compared with itself before")
     return runner
 
 
@@ -176,16 +176,16 @@ def _measure(ready: _Ready, footage: Footage, seconds: float, fail_at: float, sp
             start = time.monotonic()
             if not ready.asked.emulated:
                 blocks = until_decided(pair, ready.asked.tolerance.slowdown, seconds, fail_at)
-    except CellFailed as failure:
+    except MeasurementFailed as failure:
         return _Measured(ready, tuple(findings), (), 0.0, hazards, str(failure).removesuffix("."))
     return _Measured(ready, tuple(findings), tuple(blocks), time.monotonic() - start, hazards)
 
 
 def _counted(findings: Sequence[Finding]) -> None:
-    """CellFailed unless the instructions were counted: on the emulator they stand for the speed."""
+    """MeasurementFailed unless the instructions were counted: on the emulator they stand for the speed."""
     for finding in findings:
         if finding.metric == "instructions" and finding.outcome is None:
-            raise CellFailed(finding.words)
+            raise MeasurementFailed(finding.words)
 
 
 def until_decided(
@@ -240,12 +240,14 @@ def _instructions(ready: _Ready) -> list[Finding]:
 
 
 def _seen(ready: _Ready, looked: Looked, footage: Footage) -> list[Finding]:
-    """Accuracy and placement. CellFailed when the arms were not run alike."""
+    """Accuracy and placement. MeasurementFailed when the arms were not run alike."""
     from evaluation.score import score
 
     before, now = (looked.placement[arm] for arm in (BASELINE, CANDIDATE))
     if before.get("runtime") != now.get("runtime"):
-        raise CellFailed(f"the arms were run by different runtimes, {before.get('runtime')} and {now.get('runtime')}")
+        raise MeasurementFailed(
+            f"the arms were run by different runtimes, {before.get('runtime')} and {now.get('runtime')}"
+        )
     old, new = (score(looked.masks[arm], footage) for arm in (BASELINE, CANDIDATE))
     return [clockless.placement(before, now), *clockless.accuracy(old, new, ready.asked.tolerance)]
 
@@ -287,7 +289,7 @@ def _confirm(m: _Measured, speed: Speed, seconds: float) -> tuple[Speed | None, 
         try:
             with m.ready.pair(again=1 + len(fresh)) as pair:
                 fresh.append(tuple(_as_many(pair, decision.again(len(m.blocks)), end)))
-        except CellFailed as failure:
+        except MeasurementFailed as failure:
             return None, f"a regression was seen and could not be confirmed: {str(failure).removesuffix('.')}"
         leaning.append(decision.leans(*effects(fresh[-1]), speed.tolerance))
     speed = replace(speed, fresh=tuple(fresh), seconds=speed.seconds + time.monotonic() - start)

@@ -9,7 +9,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from models.segmenter import Fit
+from models.segmenter import ResizeMode
 from models.variant import VARIANTS, Resolution
 
 PEERS = Path(__file__).resolve().parent.parent / "peers.toml"
@@ -54,7 +54,7 @@ class Peer:
     std: tuple[float, ...] = (1.0, 1.0, 1.0)
     channel: int = 0
     """Of several in the output, the one that is the person; -1 is the last."""
-    fit: Fit = "stretch"
+    fit: ResizeMode = "stretch"
     """Whether the picture is stretched to the input, or put into its middle with black bars."""
     previous_mask: str | None = None
     """The name of the input for the previous mask (one channel, in [0, 1], of the frame's size); without one, none."""
@@ -137,7 +137,7 @@ RULES: dict[str, Rule] = {
     "mean": (_three, "three numbers"),
     "std": (lambda v: _three(v) and all(v), "three numbers other than 0"),
     "channel": (lambda v: type(v) is int, "a whole number"),
-    "fit": _one_of(Fit),
+    "fit": _one_of(ResizeMode),
     "previous_mask": (_text, "an input's name"),
     "output_name": (_text, "an output's name"),
     "speed_only": (lambda v: isinstance(v, bool), "true or false"),
@@ -145,19 +145,19 @@ RULES: dict[str, Rule] = {
 
 
 def read(path: Path = PEERS) -> dict[str, Peer]:
-    """The peers of a file by name, in its order; BadPeer or ValueError, one sentence, when it is wrong."""
+    """The reference models of a file by name, in its order; BadPeer or ValueError, one sentence, when it is wrong."""
     try:
         entries = tomllib.loads(path.read_text())
     except tomllib.TOMLDecodeError as error:
         raise ValueError(f"{path.name}: {error}") from None
     for name, entry in entries.items():
         if not isinstance(entry, dict):
-            raise ValueError(f"{path.name}: {name} belongs under a peer's [name]")
+            raise ValueError(f"{path.name}: {name} belongs under a reference model's [name]")
     return {name: Peer.from_dict({"name": name, **entry}) for name, entry in entries.items()}
 
 
 def match(pattern: str, path: Path = PEERS) -> tuple[Peer, ...]:
-    """Peers whose names match a glob, or several separated by commas; `none` is none of them.
+    """Reference models whose names match a glob, or several separated by commas; `none` is none of them.
 
     `*` alone means those that have an accuracy too. ValueError when a part matches nothing.
     """
@@ -170,6 +170,6 @@ def match(pattern: str, path: Path = PEERS) -> tuple[Peer, ...]:
             name for name, peer in peers.items() if fnmatchcase(name, part) and not (part == "*" and peer.speed_only)
         ]
         if not hits:
-            raise ValueError(f"no peer matches {part!r}; there are: {', '.join(peers) or 'none'}")
+            raise ValueError(f"no reference model matches {part!r}; there are: {', '.join(peers) or 'none'}")
         chosen.update(hits)
     return tuple(peer for name, peer in peers.items() if name in chosen)

@@ -1,6 +1,6 @@
 """The model card, made from the models' own metrics: nothing in it is typed.
 
-python -m training.card judge DIR [DIR ...] [--data ROOT] [--variants GLOB] [--peers GLOB]
+python -m training.card judge DIR [DIR ...] [--data ROOT] [--variants GLOB] [--references GLOB]
     judge checkpoints on folders and on the tenth of ROOT that is never trained on; metrics go into the checkpoints,
     those of other people's models into peers.json beside them
 python -m training.card write [--failures VARIANT] [--clips DIR]
@@ -58,7 +58,8 @@ LIMITS = """- The worst five pictures of each validation set, looked at with `li
   light: expect worse masks for whom they show least.
 """
 
-WORTH = """Twins, trained for this alone: the same samples, seed and stages, one with the previous mask as an input and
+PREVIOUS_MASK = """\
+Twins, trained for this alone: the same samples, seed and stages, one with the previous mask as an input and
 one without. Clips never trained on, mean with its 95 % interval; the differences are paired. dtSSD where still counts
 the pixels whose truth stays as it was: the rest is got wrong where the person moved, which no earlier mask shows.
 Flicker is that of a still picture under a sensor's noise; of the last three, the frames until IOU is back within two
@@ -140,7 +141,7 @@ def render(
     peers: Mapping[str, Any] | None = None,
     shown: str = "",
     ablation: str = "",
-    worth: str = "",
+    previous_mask: str = "",
 ) -> str:
     """The card as Markdown. `peers` is what peers.json holds, `shown` the variant whose failures were drawn."""
     entries = [Entry(c.name, c.card["metrics"], c.card.get("groups", {})) for c in checkpoints if c.card.get("metrics")]
@@ -151,8 +152,8 @@ def render(
     parts += ["\n## Metrics\n", *_metrics(entries)]
     if ablation:
         parts += ["## Ablation\n", *_ablation(ablation)]
-    if worth:
-        parts += ["## Ablation of the previous mask\n", WORTH, worth]
+    if previous_mask:
+        parts += ["## Ablation of the previous mask\n", PREVIOUS_MASK, previous_mask]
     return "\n".join([*parts, "## Known failures, and whom they may serve worse\n", *_failures(entries, shown), LIMITS])
 
 
@@ -288,7 +289,8 @@ def main(arguments: list[str] | None = None) -> int:
     judging.add_argument("folders", type=Path, nargs="*", metavar="DIR", help="pictures and clips never trained on")
     judging.add_argument("--data", type=Path, metavar="ROOT", help="the training data: its held-out tenth is judged")
     judging.add_argument("--variants", default="*", metavar="GLOB", help="names, or none")
-    judging.add_argument("--peers", default="none", metavar="GLOB", help="names in peers.toml, or none")
+    judging.add_argument("--references", default="none", metavar="GLOB", help="names in peers.toml, or none")
+    judging.add_argument("--peers", dest="references", default=argparse.SUPPRESS, help=argparse.SUPPRESS)
     writing = commands.add_parser("write", help="write the card")
     writing.add_argument("--failures", default="", metavar="VARIANT", help="draw this one's worst frames")
     writing.add_argument("--clips", type=Path, metavar="DIR", help="clips whose frames may be shown")
@@ -317,7 +319,7 @@ def _judge_all(options: argparse.Namespace) -> None:
             card = {**one.card, "metrics": {**one.card.get("metrics", {}), **judged["metrics"]}}
             checkpoint.save(path, one.name, one.variant, one.state, {**card, "groups": judged["groups"]})
             _tell(name, judged)
-    for other in peer.match(options.peers):
+    for other in peer.match(options.references):
         known = _read_peers()
         judged = judge_peer(other, options.folders, options.data)
         before = known.get(other.name, {}) if known.get(other.name, {}).get("sha256") == other.sha256 else {}
@@ -353,7 +355,7 @@ def _write(options: argparse.Namespace) -> None:
             raise ValueError(f"{options.failures} has no checkpoint")
         failures(path, options.clips, checkpoint.FOLDER / FAILURES)
     found = [checkpoint.load(path) for name in variant.VARIANTS if (path := checkpoint.find(name))]
-    tables = [checkpoint.FOLDER / ABLATION / f"{name}.md" for name in ("ablation", "worth")]
+    tables = [checkpoint.FOLDER / ABLATION / f"{name}.md" for name in ("ablation", "previous_mask")]
     texts = [table.read_text() if table.exists() else "" for table in tables]
     (checkpoint.FOLDER / "MODEL_CARD.md").write_text(render(found, _read_peers(), options.failures, *texts))
 

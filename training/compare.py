@@ -1,6 +1,6 @@
 """Networks beside one reference: python -m training.compare NAME [NAME ...] --validation DIR [DIR ...]
 
-NAME is a variant, which is converted to TFLite with its checkpoint, or a peer. Printed are, for each, its time as a
+NAME is a variant, which is converted to TFLite with its checkpoint, or a reference model. Printed are its time as a
 share of the reference's (LiteRT, one thread, in pairs in this process: training.ratio), its ARM instructions as a share
 of the reference's, where the emulator is installed, and by how many points of IOU it is ahead on each folder, with 95 %
 intervals paired by picture (give stills: frames of a clip would count as independent). Where an interval holds zero,
@@ -21,7 +21,7 @@ import numpy as np
 from converters.artifact import Precision
 from converters.session import Session
 from evaluation.clip import Footage
-from models.segmenter import Fit
+from models.segmenter import ResizeMode
 from training.quantise import Loss, compare, ious
 from training.ratio import LOCK, Ratio, measure, running
 
@@ -35,7 +35,7 @@ class Runner:
 
     name: str
     session: Session
-    fit: Fit = "stretch"
+    resize_mode: ResizeMode = "stretch"
     path: Path | None = None
     """The TFLite file, where instructions are to be counted."""
 
@@ -102,7 +102,7 @@ def standings(
     """The reference's own IOU on each footage, per cent, and how each of `runners` stands beside it."""
 
     def judged(one: Runner, footage: Footage) -> list[float]:
-        return ious(one.session, one.session.resolution, footage, one.fit)
+        return ious(one.session, one.session.resolution, footage, one.resize_mode)
 
     # Times first, together: whatever else this does warms the processor.
     times = [measure(running(one.session), running(reference.session), pairs) for one in runners]
@@ -135,9 +135,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("names", nargs="+", metavar="NAME")
     parser.add_argument("--validation", type=Path, nargs="+", required=True, metavar="DIR")
     parser.add_argument("--data", type=Path, metavar="ROOT", help="the training data: its held-out tenth is judged too")
-    parser.add_argument("--reference", default=REFERENCE, help="a peer of peers.toml, or a variant (%(default)s)")
+    parser.add_argument("--reference", default=REFERENCE, help="in peers.toml, or a variant (%(default)s)")
     parser.add_argument(
-        "--precision", choices=("fp32", "int8"), default="fp32", help="of variants; peers have their own"
+        "--precision", choices=("fp32", "int8"), default="fp32", help="of variants; reference models have one"
     )
     parser.add_argument("--pairs", type=int, default=PAIRS, help="%(default)s of them for each network's time")
     options = parser.parse_args(arguments)

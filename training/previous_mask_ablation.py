@@ -6,7 +6,8 @@ Three columns: the network with its own mask fed back, the same with an empty on
 and dtSSD of the clips: flicker where nothing moves but the sensor's noise, and the frames until IOU is back within
 two points of the undisturbed run after a cut, an entry and a wrong mask; and dtSSD counted only where the truth stands
 still, which is all that a previous mask can steady. Every figure has its 95 % bootstrap interval;
-differences are paired, frames of half a second being drawn together. Printed, and written as worth.md and worth.json.
+differences are paired, frames of half a second being drawn together. Printed, and written as previous_mask.md and
+previous_mask.json.
 """
 
 from __future__ import annotations
@@ -181,7 +182,7 @@ def page(told: Mapping[str, Mapping[str, Any]], with_it: str, without: str, size
     """`compare`'s figures as Markdown, and which two networks they are of."""
     lines = [f"With: {described(with_it)}. Without: {described(without)}. Checkpoints judged at {size}x{size}."]
     for name, figures in told.items():
-        lines += ["", f"### {name}", "", markdown(figures["worth"])]
+        lines += ["", f"### {name}", "", markdown(figures["ablation"])]
         if reached := figures["truth"]:
             said = "The truth itself, made {0}x{0} and enlarged again, has {1:.2f} % IOU and dtSSD {2:.2f}."
             lines += ["", said.format(size, *reached)]
@@ -204,7 +205,7 @@ def described(model: str) -> str:
 def compare(
     with_it: str, without: str, data: Iterable[Footage], size: int, tell: Callable[[str], None]
 ) -> dict[str, Any]:
-    """{footage: {"worth": `summary`, "truth": `limit`}} of two models by name or path; checkpoints run at `size`."""
+    """{footage: {"ablation": `summary`, "truth": `limit`}} of two models by name or path; checkpoints run at `size`."""
     from devices.open_model import CHECKPOINT, open_model
 
     def subject(name: str, model: str, prev: Previous) -> Subject:
@@ -217,7 +218,7 @@ def compare(
     ]
     return {
         footage.name: {
-            "worth": summary({s.name: measure(s, footage, tell) for s in subjects}),
+            "ablation": summary({s.name: measure(s, footage, tell) for s in subjects}),
             "truth": limit(footage, (size, size)),
         }
         for footage in data
@@ -232,7 +233,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("without", metavar="WITHOUT", help="its sibling without")
     parser.add_argument("--data", type=Path, action="append", help="a folder of clips; the embedded sample without one")
     parser.add_argument("--size", type=int, default=256, help="side of a checkpoint's input")
-    parser.add_argument("--out", type=Path, default=Path("results"), help="where worth.md and worth.json go")
+    parser.add_argument(
+        "--out", type=Path, default=Path("results"), help="where previous_mask.md and previous_mask.json go"
+    )
     options = parser.parse_args(arguments)
     try:
         data = [folder.read(path) for path in options.data] if options.data else [embedded()]
@@ -242,8 +245,8 @@ def main(arguments: list[str] | None = None) -> int:
         return 2
     text = page(told, options.with_it, options.without, options.size)
     options.out.mkdir(parents=True, exist_ok=True)
-    (options.out / "worth.md").write_text(text)
-    (options.out / "worth.json").write_text(json.dumps(told, indent=1, ensure_ascii=False) + "\n")
+    (options.out / "previous_mask.md").write_text(text)
+    (options.out / "previous_mask.json").write_text(json.dumps(told, indent=1, ensure_ascii=False) + "\n")
     print(text)
     return 0
 

@@ -60,7 +60,7 @@ def main(
 
     session, _ = open_model(model, format=runtime)
     footage = read_footage(data)
-    found = compare(Segmenter(session, session.resolution, fit=session.fit), footage)
+    found = compare(Segmenter(session, session.resolution, resize_mode=session.resize_mode), footage)
     print(f"{described(model, session)}; {footage.description}")
     lines = [
         [*(map(str, setting) if setting else ("", "", "enlarged")), f"{s:.3f}", f"{g:.3f}"]

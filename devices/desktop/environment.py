@@ -245,7 +245,7 @@ MACHINE: dict[str, Callable[[], Any]] = {
     "virtual": lambda: _virtual(),
     **{f"{name} version": partial(metadata.version, name) for name in ("numpy", "opencv-python-headless")},
 }
-"""Fact -> how it is read; these do not change from cell to cell."""
+"""Fact -> how it is read; these do not change from configuration to configuration."""
 
 NOW: dict[str, Callable[[], Any]] = {
     "load_1m": lambda: round(_psutil().getloadavg()[0], 2),

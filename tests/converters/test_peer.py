@@ -274,8 +274,8 @@ def test_a_letterboxed_mask_comes_back_without_its_bars(tmp_path):
     footage = Footage("one", "", [Clip("one", ("one",), lambda _: (picture, label))])
     frames, _ = prepare(footage, (16, 32), "letterbox")
     assert frames[0, :, :8].max() == frames[0, :, 24:].max() == 0
-    assert evaluate(session, (16, 32), footage, fit="letterbox").iou > 0.9
-    mask = Segmenter(session, (16, 32), fit="letterbox").segment(picture)
+    assert evaluate(session, (16, 32), footage, resize_mode="letterbox").iou > 0.9
+    mask = Segmenter(session, (16, 32), resize_mode="letterbox").segment(picture)
     assert mask.shape == (40, 40)
     assert ((mask > 0.5) == label).mean() > 0.95
 

@@ -90,9 +90,9 @@ def test_the_command_prints_a_table_and_writes_the_figures(tmp_path, capsys):
     said = capsys.readouterr().out
     assert "With: with, 640 @ 32 (2), seed 7. Without: without, untrained." in said
     assert "| | with | always empty | without | with − always empty | with − without | values |" in said
-    assert (out / "worth.md").read_text() in said
-    (figures,) = json.loads((out / "worth.json").read_text()).values()
-    assert figures["worth"]["IOU, %"]["values"] == 30
+    assert (out / "previous_mask.md").read_text() in said
+    (figures,) = json.loads((out / "previous_mask.json").read_text()).values()
+    assert figures["ablation"]["IOU, %"]["values"] == 30
     iou, unsteady = figures["truth"]
     assert 90 < iou < 100
     assert 0 < unsteady < 10
