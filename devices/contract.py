@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from converters.artifact import Precision
-from models.peer import Peer
+from models.peer import ReferenceModel
 from models.variant import DEFAULT_RESOLUTION, Resolution
 
 Evidence = Literal["measured", "emulated", "estimated"]
@@ -71,7 +71,7 @@ class Job:
     frames: Path
     sequences: tuple[int, ...]
     counts: Counts = Counts()
-    peer: Peer | None = None
+    peer: ReferenceModel | None = None
     """Whose model it is when it is not one of ours."""
 
     @property
@@ -143,14 +143,14 @@ class Runner(Protocol):
 
 @runtime_checkable
 class Prefetchable(Protocol):
-    """A runner that can get a configuration's process ready while the configuration before it is judged."""
+    """A runner that can prepare a configuration's process while the previous configuration is judged."""
 
     def prefetch(self, job: Job) -> None:
         """Prepare `job`, which is run next. All of this has ended, or sleeps, before its times are measured."""
         ...
 
     def close(self) -> None:
-        """End what still waits for a job."""
+        """End processes that still wait for a job."""
         ...
 
 

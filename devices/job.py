@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from devices.contract import Config, Counts, Environment, Job, MeasurementFailed, Result
-from models.peer import Peer
+from models.peer import ReferenceModel
 
 END = {"end": "done"}
 
@@ -55,7 +55,7 @@ def read(folder: Path) -> Job:
         (folder / values["frames"]).absolute(),
         tuple(values["sequences"]),
         Counts(**values["counts"]),
-        Peer.from_dict(values["peer"]) if values.get("peer") else None,
+        ReferenceModel.from_dict(values["peer"]) if values.get("peer") else None,
     )
 
 

@@ -13,7 +13,7 @@ from typing import cast
 from converters.artifact import FORMATS, Format, Precision, Spec
 from converters.registry import converter
 from devices.contract import Config, Counts, Unit
-from models.peer import Peer
+from models.peer import ReferenceModel
 from models.segmenter import ResizeMode
 from models.variant import Resolution, get, match
 
@@ -39,7 +39,7 @@ class Options:
     """None: each variant's own."""
     threads: int = 1
     counts: Counts = Counts()
-    references: tuple[Peer, ...] = ()
+    references: tuple[ReferenceModel, ...] = ()
     """Measured beside the variants, each at its own resolution and precision, if its format is among `formats`."""
     shard: tuple[int, int] = (1, 1)
     """(i, n): the i-th of n machines, from 1, takes every n-th configuration."""
@@ -62,7 +62,7 @@ class Task:
 
     config: Config
     weights: Weights | None = None
-    peer: Peer | None = None
+    peer: ReferenceModel | None = None
     spec: Spec | None = None
 
     @property
@@ -114,7 +114,7 @@ def make(options: Options, checkpoints: Mapping[str, Weights]) -> Plan:
         for format in options.formats
         for precision in (("fp32",) if format == BASELINE else options.precisions)
     ]
-    tasks += [_peer_task(options, peer) for peer in options.references if peer.format in options.formats]
+    tasks += [_reference_task(options, peer) for peer in options.references if peer.format in options.formats]
     return Plan(options, tuple(tasks[index - 1 :: shards]))
 
 
@@ -130,7 +130,7 @@ def _size(options: Options, variant: str) -> Resolution:
     return options.resolution or get(variant).resolution
 
 
-def _peer_task(options: Options, peer: Peer) -> Task:
+def _reference_task(options: Options, peer: ReferenceModel) -> Task:
     config = Config(
         peer.name, peer.format, peer.precision, peer.resolution, options.device, options.unit, options.threads
     )

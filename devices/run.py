@@ -1,4 +1,4 @@
-"""A plan carried out, configuration by configuration: each outcome is handed on as soon as it is there."""
+"""Runs a plan, one configuration after the other, and yields each outcome at once."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ Made = Mapping[Spec, Artifact | Failure]
 
 @dataclass(frozen=True)
 class Started:
-    """A configuration is about to be measured. While it is, nobody may disturb the machine."""
+    """A configuration is about to be measured. Until its Outcome, nothing else may use the machine."""
 
     task: Task
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a configuration: a result with its score, or the reason why there is none."""
+    """The outcome of a configuration: a result with its score, or the reason why there is none."""
 
     task: Task
     artifact: Artifact | None = None
@@ -55,7 +55,7 @@ class Outcome:
 
 @dataclass(frozen=True)
 class DeviceAdded:
-    """A device of a fleet takes part; `configurations` more will be measured than were counted before it came."""
+    """A device of a fleet joined; `configurations` is by how many the number to measure grows."""
 
     name: str
     configurations: int
@@ -133,10 +133,10 @@ def measure(
 ) -> Iterator[Event]:
     """Measure `tasks` in the order given, those in `emulated` formats last; a failure ends its configuration alone.
 
-    Each configuration gives Started, and later its Outcome. A configuration that is timed has the machine to itself:
-    what the consumer does, it does between configurations, while a runner with foresight gets ready for the next.
-    Emulated configurations have no time to spoil, so as many run at once as there are processors. The devices of a
-    fleet each take all tasks, and each Outcome's configuration names its own.
+    Each configuration gives Started, and later its Outcome. A timed configuration has the machine to itself: the
+    consumer works between configurations, while a Prefetchable runner prepares the next one. Emulated configurations
+    are not timed, so as many run at once as there are processors. Each device of a fleet measures all tasks, and each
+    Outcome's configuration has the device's name.
     """
     timed = [task for task in tasks if task.config.format not in emulated]
     untimed = [task for task in tasks if task.config.format in emulated]
@@ -226,13 +226,13 @@ def _on_each(
         task = asked[index][0]
         return replace(task, config=replace(task.config, device=f"{task.config.device}:{name}"))
 
-    further = 0
+    more = 0
     try:
         for event in fleet.run_all([job for _, job in asked]):
             match event:
                 case DeviceJoined(name):
-                    yield DeviceAdded(name, further)
-                    further = len(asked)
+                    yield DeviceAdded(name, more)
+                    more = len(asked)
                 case JobStarted(name, index):
                     yield Started(on(name, index))
                 case JobEnded(name, index, told):
@@ -242,7 +242,7 @@ def _on_each(
 
 
 def _ask(task: Task, plan: Plan, made: Made, data: Data, frames: Path) -> Job | Outcome:
-    """What a runner is to be told; an Outcome when there is nothing to measure."""
+    """The job for a runner; an Outcome when there is nothing to measure."""
     if not task.possible:
         return Outcome(task, reason=f"{task.config.variant} has no checkpoint yet; train.py makes one")
     artifact = made[task.spec] if task.spec else None
@@ -255,7 +255,7 @@ def _ask(task: Task, plan: Plan, made: Made, data: Data, frames: Path) -> Job | 
 
 
 def _judge(task: Task, made: Made, told: Result | MeasurementFailed, data: Data) -> Outcome:
-    """The outcome of what a runner told."""
+    """The outcome of a runner's result or failure."""
     from evaluation.score import score, without_bars
 
     artifact = cast(Artifact, made[task.spec]) if task.spec else None

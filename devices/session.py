@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class Listener(Protocol):
-    """Is told how far a measurement is. Nothing that it does goes on while a configuration is timed."""
+    """Receives the progress of a measurement. It does no work while a configuration is timed."""
 
     def say(self, line: str) -> None: ...
 
@@ -83,7 +83,7 @@ def measure(
 
 
 def remaining(plan: Plan, made: run.Made, data: Data, finished: Collection[str | None]) -> list[Task]:
-    """The tasks that no finished measurement answers; `finished` holds the identities of those that do."""
+    """The tasks without a finished measurement; `finished` holds the identities of finished ones."""
     counts = asdict(plan.options.counts)
 
     def known(task: Task) -> str:

@@ -18,7 +18,7 @@ Output = Literal["probabilities", "logits", "class-logits"]
 """What comes out: values in [0, 1]; logits whose sigmoid is the mask; logits of classes whose softmax is to come."""
 
 
-class BadPeer(ValueError):
+class BadReferenceModel(ValueError):
     """An entry that is wrong, or a model that it does not describe; its text names the entry and the field."""
 
     def __init__(self, name: str, field: str, problem: str) -> None:
@@ -26,7 +26,7 @@ class BadPeer(ValueError):
 
 
 @dataclass(frozen=True)
-class Peer:
+class ReferenceModel:
     """One entry of peers.toml.
 
     The model's frame is `(rgb - mean) / std` a channel, rgb in [0, 1]. A model in integers gets that through its own
@@ -71,19 +71,21 @@ class Peer:
         return asdict(self)
 
     @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> Peer:
+    def from_dict(cls, values: Mapping[str, Any]) -> ReferenceModel:
         """An entry of peers.toml with its `name`; also the inverse of `to_dict`, after a trip through JSON."""
         name = str(values["name"])
         known = {f.name: f for f in fields(cls)}
         if unknown := sorted(set(values) - set(known)):
-            raise BadPeer(name, unknown[0], f"is no field; there are: {', '.join(n for n in known if n != 'name')}")
+            raise BadReferenceModel(
+                name, unknown[0], f"is no field; there are: {', '.join(n for n in known if n != 'name')}"
+            )
         for f in known.values():
             if f.default is MISSING and f.name not in values:
-                raise BadPeer(name, f.name, "is missing")
+                raise BadReferenceModel(name, f.name, "is missing")
         for key, value in values.items():
             right, words = RULES[key]
             if not (right(value) or (value is None and known[key].default is None)):
-                raise BadPeer(name, key, f"is {value!r}, not {words}")
+                raise BadReferenceModel(name, key, f"is {value!r}, not {words}")
         given: dict[str, Any] = {key: tuple(v) if isinstance(v, list) else v for key, v in values.items()}
         return cls(**given)
 
@@ -144,8 +146,8 @@ RULES: dict[str, Rule] = {
 }
 
 
-def read(path: Path = PEERS) -> dict[str, Peer]:
-    """The reference models of a file by name, in its order; BadPeer or ValueError, one sentence, when it is wrong."""
+def read(path: Path = PEERS) -> dict[str, ReferenceModel]:
+    """The reference models of a file by name, in its order. BadReferenceModel or ValueError when it is wrong."""
     try:
         entries = tomllib.loads(path.read_text())
     except tomllib.TOMLDecodeError as error:
@@ -153,10 +155,10 @@ def read(path: Path = PEERS) -> dict[str, Peer]:
     for name, entry in entries.items():
         if not isinstance(entry, dict):
             raise ValueError(f"{path.name}: {name} belongs under a reference model's [name]")
-    return {name: Peer.from_dict({"name": name, **entry}) for name, entry in entries.items()}
+    return {name: ReferenceModel.from_dict({"name": name, **entry}) for name, entry in entries.items()}
 
 
-def match(pattern: str, path: Path = PEERS) -> tuple[Peer, ...]:
+def match(pattern: str, path: Path = PEERS) -> tuple[ReferenceModel, ...]:
     """Reference models whose names match a glob, or several separated by commas; `none` is none of them.
 
     `*` alone means those that have an accuracy too. ValueError when a part matches nothing.

@@ -87,12 +87,12 @@ def judge(path: Path, folders: Sequence[Path], data: Path | None = None) -> dict
     return evaluation.judge(step, one.variant.resolution, _footage(folders, data), previous_mask=previous_mask)
 
 
-def judge_peer(one: peer.Peer, folders: Sequence[Path], data: Path | None = None) -> dict[str, Any]:
+def judge_reference(one: peer.ReferenceModel, folders: Sequence[Path], data: Path | None = None) -> dict[str, Any]:
     """`judge` of somebody else's model, at its own resolution. ValueError when it cannot be had."""
-    from converters.peer import fetch, open_peer
+    from converters.peer import fetch, open_reference
     from training import evaluation
 
-    session, every = open_peer(one, fetch(one)), _footage(folders, data)
+    session, every = open_reference(one, fetch(one)), _footage(folders, data)
     judged = evaluation.judge(session, one.resolution, every, one.fit, one.previous_mask is not None)
     return {"sha256": one.sha256, **judged}
 
@@ -320,8 +320,8 @@ def _judge_all(options: argparse.Namespace) -> None:
             checkpoint.save(path, one.name, one.variant, one.state, {**card, "groups": judged["groups"]})
             _tell(name, judged)
     for other in peer.match(options.references):
-        known = _read_peers()
-        judged = judge_peer(other, options.folders, options.data)
+        known = _read_references()
+        judged = judge_reference(other, options.folders, options.data)
         before = known.get(other.name, {}) if known.get(other.name, {}).get("sha256") == other.sha256 else {}
         known[other.name] = {**judged, "metrics": {**before.get("metrics", {}), **judged["metrics"]}}
         (checkpoint.FOLDER / PEERS).write_text(json.dumps(known, indent=1) + "\n")
@@ -343,7 +343,7 @@ def _tell(name: str, judged: Mapping[str, Any]) -> None:
     print(name, ious, file=sys.stderr, flush=True)
 
 
-def _read_peers() -> dict[str, Any]:
+def _read_references() -> dict[str, Any]:
     path = checkpoint.FOLDER / PEERS
     return json.loads(path.read_text()) if path.exists() else {}
 
@@ -357,7 +357,7 @@ def _write(options: argparse.Namespace) -> None:
     found = [checkpoint.load(path) for name in variant.VARIANTS if (path := checkpoint.find(name))]
     tables = [checkpoint.FOLDER / ABLATION / f"{name}.md" for name in ("ablation", "previous_mask")]
     texts = [table.read_text() if table.exists() else "" for table in tables]
-    (checkpoint.FOLDER / "MODEL_CARD.md").write_text(render(found, _read_peers(), options.failures, *texts))
+    (checkpoint.FOLDER / "MODEL_CARD.md").write_text(render(found, _read_references(), options.failures, *texts))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What the previous mask is worth: one network with it, its sibling without, on the same clips.
+"""Ablation of the previous mask: a network with it and its twin without, on the same clips.
 
 python -m training.previous_mask_ablation WITH WITHOUT --data DIR [--data DIR] [--out FOLDER]
 

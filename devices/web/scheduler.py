@@ -1,6 +1,6 @@
-"""Who measures what: every phone that joins goes through all configurations by itself, in the same order.
+"""The scheduler of the web runner: every phone that joins measures all configurations, in the same order.
 
-Nothing here touches a network or a disk; the clock is an argument. Calls come from one thread, `told` may be read in
+It uses neither network nor disk; the clock is an argument. All methods are called in one thread, `told` may be read in
 another.
 """
 
@@ -29,7 +29,7 @@ class Refused(Exception):
 
 @dataclass
 class ClientSession:
-    """A phone that takes part."""
+    """A phone that has joined."""
 
     id: str
     name: str
@@ -56,7 +56,7 @@ class Scheduler:
     told: queue.SimpleQueue[DeviceJoined | JobStarted | JobEnded] = field(default_factory=queue.SimpleQueue)
 
     def join(self, facts: Mapping[str, Any], before: str | None = None) -> ClientSession:
-        """A client for a phone; `before` is the client of a page that was loaded again, which goes on where it was."""
+        """A phone's session; `before` is the id of the session that a reloaded page continues."""
         if before in self.clients and not self.clients[before].gone:
             client = self.clients[before]
             client.seen = self.clock()
@@ -71,7 +71,7 @@ class Scheduler:
         return client
 
     def client(self, id: str) -> ClientSession:
-        """The phone of this client, noted as alive. Refused when there is none, or it has been given up."""
+        """The session of this id, marked as alive. Refused when there is none, or it has ended."""
         if id not in self.clients or self.clients[id].gone:
             raise Refused("this phone takes no part, or was silent for too long: load the page again")
         self.clients[id].seen = self.clock()
@@ -94,14 +94,14 @@ class Scheduler:
         return client.at == index and client.tries > 0
 
     def end(self, client: ClientSession, index: int, outcome: Result | MeasurementFailed) -> None:
-        """Note a configuration's end and move on to the next. Refused when the phone was not measuring it."""
+        """Record a configuration's end and move on to the next. Refused when the phone was not measuring it."""
         if not self.is_measuring(client, index):
             raise Refused(f"this phone is not measuring configuration {index}")
         self.told.put(JobEnded(client.name, index, outcome))
         client.at, client.tries = client.at + 1, 0
 
     def tick(self) -> None:
-        """Give up configurations that take too long, and phones that say nothing any more."""
+        """End configurations that exceed their time limit, and sessions of phones that are silent."""
         now = self.clock()
         for client in self.clients.values():
             if client.gone or client.at == len(self.limits):
