@@ -170,7 +170,7 @@ def runtime(peer: ReferenceModel) -> tuple[str, str]:
 def open_reference(peer: ReferenceModel, path: Path, threads: int = 1) -> ReferenceSession:
     """The reference model in its runtime, tried on one blank frame. BadReferenceModel names the field that is wrong."""
     kinds: dict[str, Callable[[ReferenceModel, Path, int], ReferenceSession]]
-    kinds = {"onnx": OnnxPeer, "tflite": LiteRtPeer, "openvino": OpenVinoPeer}
+    kinds = {"onnx": OnnxReference, "tflite": LiteRtReference, "openvino": OpenVinoReference}
     try:
         session = kinds[peer.format](peer, path, threads)
     except BadReferenceModel:
@@ -317,7 +317,7 @@ class ReferenceSession(Session):
         return name, outputs[name]
 
 
-class LiteRtPeer(ReferenceSession):
+class LiteRtReference(ReferenceSession):
     """LiteRT's interpreter with XNNPACK."""
 
     def _start(self, path: Path, threads: int) -> tuple[Tensors, Tensors]:
@@ -347,7 +347,7 @@ def _litert_tensors(details: list[dict[str, Any]]) -> Tensors:
     }
 
 
-class OnnxPeer(ReferenceSession):
+class OnnxReference(ReferenceSession):
     """ONNX Runtime's CPU provider."""
 
     def _start(self, path: Path, threads: int) -> tuple[Tensors, Tensors]:
@@ -366,7 +366,7 @@ class OnnxPeer(ReferenceSession):
         return self.session.run([self.out], dict(feed))[0]
 
 
-class OpenVinoPeer(ReferenceSession):
+class OpenVinoReference(ReferenceSession):
     """OpenVINO's CPU plugin."""
 
     def _start(self, path: Path, threads: int) -> tuple[Tensors, Tensors]:

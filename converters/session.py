@@ -42,7 +42,7 @@ class Session(ABC):
     layout: Layout
     resolution: Resolution
     resize_mode: ResizeMode = "stretch"
-    """How pictures are brought to the resolution; only other people's models ask for another way."""
+    """How pictures are brought to the resolution; only reference models use another mode."""
     facts: dict[str, Any]
     """How it runs, in flat words: runtime, threads, compute precision."""
     frame_quantisation: Quantisation | None = None

@@ -1,4 +1,4 @@
-"""Other people's models, as data: what `peers.toml` says of one, checked field by field."""
+"""Reference models as data: an entry of `peers.toml`, checked field by field."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 
 python -m training.card judge DIR [DIR ...] [--data ROOT] [--variants GLOB] [--references GLOB]
     judge checkpoints on folders and on the tenth of ROOT that is never trained on; metrics go into the checkpoints,
-    those of other people's models into peers.json beside them
+    those of reference models into peers.json beside them
 python -m training.card write [--failures VARIANT] [--clips DIR]
     write models/checkpoints/MODEL_CARD.md from them; draw VARIANT's worst frames of the embedded sample, and of clips
     that may be shown, into failures.png beside it
@@ -69,7 +69,7 @@ points.
 
 @dataclass(frozen=True)
 class Entry:
-    """One line of every table: a checkpoint of ours, or a peer."""
+    """One line of every table: a checkpoint of ours, or a reference model."""
 
     name: str
     metrics: Mapping[str, Mapping[str, Mapping[str, float]]]

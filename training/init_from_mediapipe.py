@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from models.inverted import InvertedTrunk
 
-PEER = "mediapipe-selfie"
+REFERENCE = "mediapipe-selfie"
 CONVOLUTIONS = {"CONV_2D": (0, 3, 1, 2), "DEPTHWISE_CONV_2D": (3, 0, 1, 2)}
 """Operators that have a kernel, and the axes that lay it out as PyTorch does: (outputs, inputs / groups, h, w)."""
 
@@ -31,7 +31,7 @@ Kernel = tuple[NDArray[np.float32], NDArray[np.float32]]
 
 
 def convolutions(model: bytes) -> list[Kernel]:
-    """The kernels and biases of the peer's convolutions, plain and depthwise, in the order in which they run."""
+    """The kernels and biases of the reference's convolutions, plain and depthwise, in the order in which they run."""
     from ai_edge_litert import schema_py_generated as schema
 
     from converters.peer_int8 import widened
@@ -114,7 +114,7 @@ def main(arguments: list[str] | None = None) -> int:
         variant = get(options.variant)
         if variant.trunk != "inverted":
             raise ValueError(f"{options.variant} has no inverted trunk")
-        one = peer.read()[PEER]
+        one = peer.read()[REFERENCE]
         torch.manual_seed(0)
         network = Hourglass(variant)
         whole = InvertedTrunk(variant.previous_mask)

@@ -48,7 +48,7 @@ class Visit:
 class Agreement:
     """Ours over theirs: `ratio` is the median over rounds of the ratio of medians, `low` and `high` its extremes.
 
-    `fastest` is the ratio of the fastest samples of all rounds: what is left of the difference when nobody disturbs.
+    `fastest` is the ratio of the fastest samples of all rounds: the difference without disturbance by other processes.
     """
 
     ratio: float

@@ -138,7 +138,7 @@ class Watch:
         self.start = self._read()
 
     def facts(self) -> dict[str, Any]:
-        """Shares of the time since this watch began; a counter that this system lacks is left out."""
+        """Shares of the time since this watch began; a counter that this system lacks is omitted."""
         now = self._read()
         delta = {key: now[key] - self.start[key] for key in now if key in self.start}
         wall = delta.pop("wall_ns")

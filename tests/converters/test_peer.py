@@ -1,4 +1,4 @@
-"""Other people's models: what an entry says is what is done, and a wrong entry says which field is wrong."""
+"""Reference models run as their entries say, and a wrong entry is refused with the name of the field."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ from training.mediapipe_features import MediaPipeFeatures, original
 
 @pytest.fixture(scope="module")
 def theirs() -> bytes:
-    return fetch(peer.read()[init_from_mediapipe.PEER]).read_bytes()
+    return fetch(peer.read()[init_from_mediapipe.REFERENCE]).read_bytes()
 
 
 def features_of(model: bytes, picture: np.ndarray) -> np.ndarray:
