@@ -137,7 +137,7 @@ def test_a_missing_emulator_costs_columns_and_not_the_run(
     qemu: str, here: Here, weights: Path, pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("platformdirs.user_cache_path", lambda _: tmp_path / "cache")
-    run = ["--variants", "s32-skip-plain", "--formats", "tflite", "--peers", "none", "--quick"]
+    run = ["--variants", "s32-skip-plain", "--formats", "tflite", "--references", "none", "--quick"]
     run += ["--resolution", "32x32", "--checkpoints", str(weights), "--data", str(pictures)]
 
     with monkeypatch.context() as without:
@@ -182,7 +182,7 @@ def test_a_dry_run_tells_the_plan_and_touches_nothing(here: Here, weights: Path,
 
 def test_who_names_no_network_gets_the_reference_set_and_the_one_to_ship(here: Here) -> None:
     def planned(*arguments: str) -> list[str]:
-        return json.loads(here("--dry-run", "--json", "--peers", "none", *arguments)[1])["measure"]
+        return json.loads(here("--dry-run", "--json", "--references", "none", *arguments)[1])["measure"]
 
     whole = planned()
     assert len(whole) == 5 * len(REFERENCE) + 1

@@ -52,7 +52,7 @@ class Standing:
 
 
 def open_tflite(name: str, precision: Precision) -> Runner:
-    """A variant's TFLite artifact of its checkpoint, or a reference model. ValueError, one sentence, when there is none.
+    """A variant's TFLite artifact of its checkpoint, or a reference model. ValueError when there is none.
 
     An artifact that exceeds the parity tolerance is opened too, with a message: its loss of IOU is measured here.
     """
