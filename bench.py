@@ -1,4 +1,4 @@
-"""The command: which network, in which format, at which precision, to ship on which device, with the evidence."""
+"""The command: which network to use on which device, in which format and at which precision, with the evidence."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ from cli.options import (
     or_before,
     parse_format,
     parse_formats,
-    parse_peers,
     parse_precision,
     parse_precisions,
+    parse_references,
     parse_shard,
     parse_share,
     parse_unit,
@@ -101,15 +101,16 @@ def bench(
     precisions: Annotated[
         Any, typer.Option(parser=option(parse_precisions), metavar="P,P", help="Of fp32, fp16, int8.")
     ] = "fp32",
-    peers: Annotated[
+    references: Annotated[
         Any,
         typer.Option(
-            parser=option(parse_peers),
+            parser=option(parse_references),
             metavar="GLOB",
-            help="Other people's models to measure beside ours, of peers.toml; none is none.",
+            help="Reference models of peers.toml to measure beside ours; none is none.",
             show_default="all on the desktop, else none",
         ),
     ] = None,
+    peers: Annotated[Any, typer.Option(parser=option(parse_references), hidden=True)] = None,
     resolution: ResolutionOption = None,
     estimate: Annotated[
         bool,
@@ -166,6 +167,7 @@ def bench(
     there = [] if dry_run else attached(found)
     targets: Sequence[Attached | NotAttached] = there or found
     weights = trained(checkpoints)
+    chosen = peers if references is None else references
     plans = []
     for target in targets:
         taken = tuple(name for name in formats or target.formats if name in target.formats)
@@ -184,7 +186,7 @@ def bench(
             resolution=resolution,
             threads=threads,
             counts=QUICK if quick else FULL if full else Counts(),
-            peers=parse_peers("*" if target.name == "desktop" else "none") if peers is None else peers,
+            references=parse_references("*" if target.name == "desktop" else "none") if chosen is None else chosen,
             shard=shard,
         )
         plan = make(options, weights)
@@ -337,7 +339,7 @@ def evaluate(
     step, size = open_model(model, resolution=resolution, threads=threads)
     with Live() as live:
         live.stage("judge", footage.frames)
-        score = judging.evaluate(step, size, footage, prev.value, on_frame=live.done, fit=step.fit)
+        score = judging.evaluate(step, size, footage, prev.value, on_frame=live.done, resize_mode=step.resize_mode)
     told = judging.report(score, footage, prev.value)
     if or_before(ctx, "as_json", as_json):
         print_json(told)

@@ -98,7 +98,9 @@ def segment(
     effect = choose(source.size, background, blur, recolor)
     session, _ = open_model(model, resolution=size, threads=threads, format=runtime, say=say)
     say(f"Network: {described(model, session)}")
-    segmenter = Segmenter(session, session.resolution, smoothing, session.fit, watch_cuts=True, feedback=feedback)
+    segmenter = Segmenter(
+        session, session.resolution, smoothing, session.resize_mode, watch_cuts=True, feedback=feedback
+    )
     watch = Stopwatch()
     sink = open_sink(out, source, cutout)
     interrupted = False
@@ -176,7 +178,7 @@ def process(
                 with watch("resize"):
                     small = segmenter.prepare(item.picture)
                 with watch("network"):
-                    mask = unfitted(segmenter.mask(small), source.size, segmenter.fit)
+                    mask = unfitted(segmenter.mask(small), source.size, segmenter.resize_mode)
                 yield item, mask
             else:
                 yield item

@@ -176,7 +176,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             say(
                 f"{done}/{options.samples} samples  loss {_losses(learners)}  "
                 f"{pace * options.batch * world:.0f} samples/s  data {waited / (now - started):.0%}  "
-                f"left {_clock((steps - step) / pace)}"
+                f"{_clock((steps - step) / pace)} remaining"
             )
         if finished and rank == 0:
             # Written before the evaluation, so that a time limit that cuts the evaluation loses no weights.
@@ -279,11 +279,11 @@ def _features(learner: Learner, followed: FeatureTeacher | None, published: Self
 
         return FeatureDistillation(learner.network, followed)
     from training import selfie
-    from training.hints import Hints
+    from training.mediapipe_features import MediaPipeFeatures
 
     assert published
     theirs = selfie.opened(published.state_dict()).to(learner.device)
-    return Hints(learner.network.trunk, theirs.trunk)
+    return MediaPipeFeatures(learner.network.trunk, theirs.trunk)
 
 
 def _taught(

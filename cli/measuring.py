@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 def measure(
     parts: list[tuple[Plan, Attached]], footage: Dataset, frames: int | None, out: Path, seed: int | None, as_json: bool
 ) -> None:
-    """Measure what has not been measured yet, append a row a cell, and make the page."""
+    """Measure what has not been measured yet, append a row per configuration, and make the page."""
     from devices import session
     from reports import page, rows, table
     from reports.live import Live, line
@@ -59,7 +59,7 @@ def measure(
     if not fresh:
         live.say("All of this was measured before; give another --out to measure it once more.")
     if not any(row.status == "ok" for row in mine):
-        fail("no cell could be measured; each row says why.", NOT_MEASURED)
+        fail("no configuration could be measured; each row says why.", NOT_MEASURED)
 
 
 def show(plans: list[Plan], as_json: bool) -> None:
@@ -86,9 +86,9 @@ def show(plans: list[Plan], as_json: bool) -> None:
         print(task.config.name)
     print(
         f"{len(specs)} artifacts to convert, about {converting / 60:.1f} min when none is in the cache; "
-        f"{len(tasks)} cells to measure, about {measuring / 60:.1f} min when none is in the rows."
+        f"{len(tasks)} configurations to measure, about {measuring / 60:.1f} min when none is in the rows."
     )
     if elsewhere:
         print(f"The minutes are a desktop's; how long {', '.join(elsewhere)} takes is not known beforehand.")
     if absent:
-        print(f"No checkpoint yet, so their cells fail: {', '.join(absent)}.")
+        print(f"No checkpoint yet, so their configurations fail: {', '.join(absent)}.")

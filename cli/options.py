@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 import typer
 
 if TYPE_CHECKING:
-    from models.peer import Peer
+    from models.peer import ReferenceModel
     from models.variant import Resolution
 
 T = TypeVar("T")
@@ -42,7 +42,7 @@ def parse_variants(text: str) -> str:
     return text
 
 
-def parse_peers(text: str) -> tuple[Peer, ...]:
+def parse_references(text: str) -> tuple[ReferenceModel, ...]:
     from models.peer import match
 
     return match(text)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -35,26 +35,32 @@ class Spec:
 
 @dataclass(frozen=True)
 class Parity:
-    """How far an artifact strays from its checkpoint, on real frames with the mask fed back."""
+    """How far an artifact's masks deviate from its checkpoint's, on real frames with the mask fed back."""
 
     frames: int
     max_difference: float
     mean_difference: float
     iou_loss_points: float
     tolerance: dict[str, float]
-    breach: str | None = None
+    tolerance_exceeded: str | None = None
+    """Which limits are exceeded, in one sentence; None when none is."""
     processor: Processor | None = None
     """Where it was measured; None in what was written before this was recorded."""
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Parity:
-        """The inverse of `dataclasses.asdict`, through JSON too."""
+        """The inverse of `dataclasses.asdict` and of `to_dict`, through JSON too."""
+        renamed = {("tolerance_exceeded" if key == "breach" else key): value for key, value in values.items()}
         processor = values.get("processor")
-        return cls(**{**values, "processor": Processor.from_dict(processor) if processor else None})
+        return cls(**renamed | {"processor": Processor.from_dict(processor) if processor else None})
+
+    def to_dict(self) -> dict[str, Any]:
+        """With the keys of a row, where `tolerance_exceeded` is `breach`."""
+        return {("breach" if key == "tolerance_exceeded" else key): value for key, value in asdict(self).items()}
 
     @property
     def ok(self) -> bool:
-        return self.breach is None
+        return self.tolerance_exceeded is None
 
 
 @dataclass(frozen=True)
@@ -75,7 +81,7 @@ class Artifact:
 
 @dataclass(frozen=True)
 class Failure:
-    """An artifact that could not be made or strayed too far: a failed cell's reason, in one sentence."""
+    """An artifact that could not be made: a failed configuration's reason, in one sentence."""
 
     spec: Spec
     reason: str

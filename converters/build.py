@@ -20,7 +20,7 @@ from converters.artifact import Artifact, Failure, Format, Spec
 from converters.cache import Cache, code, copy, key
 from converters.child import Child
 from converters.registry import converter
-from converters.wire import artifact_of, encode_artifact, encode_spec
+from converters.serialization import artifact_of, encode_artifact, encode_spec
 from models.variant import Resolution
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ Progress = Callable[[Event], None]
 
 
 class NotConverted(ValueError):
-    """An artifact that could not be made or strays too far; its text is one sentence."""
+    """An artifact that could not be made or exceeds the parity tolerance; its text is one sentence."""
 
 
 def build(
@@ -55,25 +55,25 @@ def build(
 ) -> dict[Spec, Artifact | Failure]:
     """Every spec's artifact, in the order given, from the cache where it is there, or the reason why there is none.
 
-    What the cache has from another kind of processor is compared with its checkpoint again before it is believed.
-    An artifact that strays too far from its checkpoint is returned too, and `parity.breach` says so. `footage` gives
-    the frames for calibration and parity, by default the embedded sample. `progress` is called from this thread.
-    KeyboardInterrupt ends the workers at once and leaves nothing half-made.
+    Parity is measured again for a cached artifact whose parity was measured on another kind of processor.
+    An artifact that exceeds the parity tolerance is returned too, and `parity.tolerance_exceeded` says why. `footage`
+    gives the frames for calibration and parity, by default the embedded sample. `progress` is called from this thread.
+    KeyboardInterrupt ends the workers at once and leaves no partial artifact.
     """
     wanted = list(dict.fromkeys(specs))
     cache = cache or Cache.default()
     tell = progress or (lambda event: None)
     done: dict[Spec, Artifact | Failure] = {}
-    with tempfile.TemporaryDirectory(prefix="material-") as folder:
-        materials = _materials(wanted, footage, Path(folder)) if wanted else {}
+    with tempfile.TemporaryDirectory(prefix="calibration_data-") as folder:
+        calibration_sets = _calibration_sets(wanted, footage, Path(folder)) if wanted else {}
         jobs: dict[Format, list[Job]] = {}
         for spec in wanted:
             if unavailable := converter(spec.format).available():
                 done[spec] = Failure(spec, unavailable)
                 tell(Event(spec, "done", done[spec]))
                 continue
-            material, sha = materials[spec.resolution]
-            job = Job(spec, key(spec, converter(spec.format).versions(), sha, code(spec.format)), material)
+            calibration_data, sha = calibration_sets[spec.resolution]
+            job = Job(spec, key(spec, converter(spec.format).versions(), sha, code(spec.format)), calibration_data)
             found = cache.find(job.key, spec)
             if found and _proven_here(found):
                 done[spec] = found
@@ -93,8 +93,8 @@ def convert_one(spec: Spec, out: Path, progress: Progress | None = None, cache: 
     made = build([spec], progress, cache=cache)[spec]
     if isinstance(made, Failure):
         raise NotConverted(made.reason)
-    if made.parity and made.parity.breach:
-        raise NotConverted(made.parity.breach)
+    if made.parity and made.parity.tolerance_exceeded:
+        raise NotConverted(made.parity.tolerance_exceeded)
     out.parent.mkdir(parents=True, exist_ok=True)
     copy(made.path, out)
     return replace(made, path=out)
@@ -104,7 +104,7 @@ def convert_one(spec: Spec, out: Path, progress: Progress | None = None, cache: 
 class Job:
     spec: Spec
     key: str
-    material: Path
+    calibration_data: Path
     found: Artifact | None = None
     """What the cache has under the key, proven on another kind of processor: only its parity is measured again."""
 
@@ -115,19 +115,19 @@ def _proven_here(artifact: Artifact) -> bool:
     return proven is not None and proven.extensions == processor.here().extensions
 
 
-def _materials(specs: list[Spec], footage: Dataset | None, folder: Path) -> dict[Resolution, tuple[Path, str]]:
+def _calibration_sets(specs: list[Spec], footage: Dataset | None, folder: Path) -> dict[Resolution, tuple[Path, str]]:
     """For each resolution, the frames' file and their hash."""
-    from converters.material import prepare
+    from converters.calibration_data import prepare
     from evaluation.sample import embedded
 
     footage = footage or embedded()
-    materials = {}
+    calibration_sets = {}
     for height, width in {spec.resolution for spec in specs}:
         path = folder / f"{height}x{width}.npz"
-        material = prepare(footage, (height, width))
-        material.save(path)
-        materials[height, width] = path, material.sha256
-    return materials
+        calibration_data = prepare(footage, (height, width))
+        calibration_data.save(path)
+        calibration_sets[height, width] = path, calibration_data.sha256
+    return calibration_sets
 
 
 async def _convert(
@@ -179,7 +179,7 @@ class Worker:
         asked = {
             "spec": encode_spec(job.spec),
             "key": job.key,
-            "material": str(job.material),
+            "calibration_data": str(job.calibration_data),
             "folder": str(workshop),
             "found": encode_artifact(job.found) if job.found else None,
         }

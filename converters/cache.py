@@ -18,13 +18,13 @@ from functools import cache as once
 from pathlib import Path
 
 from converters.artifact import Artifact, Format, Spec
+from converters.serialization import artifact_of, encode_artifact
 from converters.sources import ROOT, sources
-from converters.wire import artifact_of, encode_artifact
 
 ENTRY = "entry.json"
 
 
-def key(spec: Spec, versions: Mapping[str, str], material: str, code: str) -> str:
+def key(spec: Spec, versions: Mapping[str, str], calibration_data: str, code: str) -> str:
     """The artifact's key: checkpoint, format, precision, resolution, versions, the frames' hash and our own code's."""
     parts = [
         spec.checkpoint_sha,
@@ -32,7 +32,7 @@ def key(spec: Spec, versions: Mapping[str, str], material: str, code: str) -> st
         spec.precision,
         spec.resolution,
         sorted(versions.items()),
-        material,
+        calibration_data,
         code,
     ]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32]

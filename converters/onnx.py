@@ -139,7 +139,7 @@ def _depthwise(node: NodeProto) -> bool:
 
 
 def summed_weights(path: Path) -> dict[str, Array]:
-    """The int8 weights (output channels, ...) of the convolutions of an int8 artifact, depthwise ones left out.
+    """The int8 weights (output channels, ...) of the convolutions of an int8 artifact, without depthwise ones.
 
     By the name of the convolution's output; what they are asked for is in `converters.saturation`.
     """
@@ -193,7 +193,7 @@ class OnnxSession(Session):
 
 
 def start(path: Path, threads: int) -> InferenceSession:
-    """A model in ONNX Runtime's CPU provider, ours and other people's alike."""
+    """A model in ONNX Runtime's CPU provider, of ours and of reference models."""
     import onnxruntime as ort
 
     options = ort.SessionOptions()

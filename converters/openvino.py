@@ -84,7 +84,7 @@ def _quantise(model: openvino.Model, names: list[str], calibration: Calibration)
 
 
 def summed_weights(path: Path) -> dict[str, Array]:
-    """The int8 weights (output channels, ...) of the convolutions of an int8 artifact, depthwise ones left out.
+    """The int8 weights (output channels, ...) of the convolutions of an int8 artifact, without depthwise ones.
 
     By the convolution's name; what they are asked for is in `converters.saturation`.
     """
@@ -147,7 +147,7 @@ class OpenVinoSession(Session):
 
 
 def settings(threads: int) -> dict[Any, Any]:
-    """How the CPU plugin computes, for ours and other people's models alike.
+    """Properties of the CPU plugin, the same for our models and reference models.
 
     It is held at float32 (int8 layers stay int8), because it would otherwise drop to bfloat16 on processors that have
     it; x86 processors compute a float16 artifact in float32 too.

@@ -1,4 +1,4 @@
-"""How far an artifact strays from its checkpoint: the same real frames, each feeding back its own mask."""
+"""How far an artifact's masks deviate from its checkpoint's on the same real frames, each feeding back its own mask."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ TOLERANCE: dict[Precision, dict[str, float]] = {
     "fp16": {"max_difference": 0.1, "mean_difference": 1e-3, "iou_loss_points": 0.1},
     "int8": {"max_difference": 0.95, "mean_difference": 0.02, "iou_loss_points": 1.0},
 }
-"""Largest and mean difference of masks in [0, 1], and points of IOU lost, that an artifact of a precision may show.
+"""Limits of the largest and mean difference of masks in [0, 1], and of the points of IOU lost, by precision.
 
-Set after converting the twelve first networks, which showed at most: fp32 2.4e-5, 2e-7 and 0.0002; fp16 0.07, 4e-4 and
-0.03; int8 0.94, 0.013 and 1.4, of which the last is over. In int8 single pixels at an edge flip where a network is
-unsure, so its largest difference catches little that the other two do not.
+Set after converting the first twelve networks, whose largest values were: fp32 2.4e-5, 2e-7 and 0.0002; fp16 0.07, 4e-4
+and 0.03; int8 0.94, 0.013 and 1.4, of which the last exceeds its limit. In int8 single uncertain pixels at an edge
+flip, so the largest difference detects little that the other two do not.
 """
 
 WORDS = {
@@ -67,16 +67,18 @@ def compare(ours: Floats, reference: Floats, labels: NDArray[np.uint8], precisio
         "iou_loss_points": lost,
     }
     tolerance = TOLERANCE[precision]
-    breach = _breach(measured, tolerance, precision)
-    return Parity(len(ours), **measured, tolerance=tolerance, breach=breach, processor=processor.here())
+    tolerance_exceeded = _exceeded(measured, tolerance, precision)
+    return Parity(
+        len(ours), **measured, tolerance=tolerance, tolerance_exceeded=tolerance_exceeded, processor=processor.here()
+    )
 
 
-def _breach(measured: dict[str, float], tolerance: dict[str, float], precision: Precision) -> str | None:
+def _exceeded(measured: dict[str, float], tolerance: dict[str, float], precision: Precision) -> str | None:
     # Written so that a NaN is over every tolerance.
     over = [name for name in tolerance if not measured[name] <= tolerance[name]]
     if not over:
         return None
     said = " and ".join(
-        f"{WORDS[name].format(measured[name])} where {precision} may show {tolerance[name]:g}" for name in over
+        f"{WORDS[name].format(measured[name])}, where the limit of {precision} is {tolerance[name]:g}" for name in over
     )
-    return f"the artifact strays from its checkpoint: {said}"
+    return f"the artifact exceeds the parity tolerance: {said}"

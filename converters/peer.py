@@ -1,7 +1,7 @@
-"""Other people's models as sessions like our own: fetched, checked against their entry, run in their runtime.
+"""Reference models as sessions: fetched, checked against their entry, run in their runtime.
 
-A peer's `native` ends where ours does, at a mask in [0, 1]: the sigmoid or softmax that its graph leaves out is timed
-with it, as ours has its own inside. Its frame is laid out and normalised by `encode_frame`.
+`native` ends at a mask in [0, 1], as ours does: a sigmoid or softmax that the graph lacks is timed with it.
+`encode_frame` brings the frame into the model's layout and normalises it.
 """
 
 from __future__ import annotations
@@ -31,19 +31,19 @@ from converters.cache import code, files, size
 from converters.child import last_line
 from converters.registry import cannot_run, converter
 from converters.session import Array, Session
-from models.peer import PEERS, BadPeer, Peer
+from models.peer import PEERS, BadReferenceModel, ReferenceModel
 from models.segmenter import enlarge, no_mask
 
 
-def fetch(peer: Peer) -> Path:
-    """The peer's model on disk: where its entry says, or from its package, which is downloaded once.
+def fetch(peer: ReferenceModel) -> Path:
+    """The reference model on disk: where its entry says, or from its package, which is downloaded once.
 
-    BadPeer, naming the field, when it cannot be had or is not the file whose hash the entry pins.
+    BadReferenceModel, naming the field, when it cannot be had or is not the file whose hash the entry pins.
     """
     if peer.package is None:
         path = PEERS.parent / peer.file
         if not path.is_file():
-            raise BadPeer(peer.name, "file", f"is {peer.file!r}, and there is no such file")
+            raise BadReferenceModel(peer.name, "file", f"is {peer.file!r}, and there is no such file")
         _check_hash(peer, path)
         return path
     if peer.package.startswith("made:"):
@@ -63,15 +63,15 @@ def fetch(peer: Peer) -> Path:
     return path
 
 
-def _make(peer: Peer, module: str) -> Path:
+def _make(peer: ReferenceModel, module: str) -> Path:
     """The model that a module of ours writes, made once by each version of it, in a process of its own."""
     from platformdirs import user_cache_path
 
     if unavailable := converter(peer.format).available():
-        raise BadPeer(peer.name, "package", f"{module} cannot make it here: {unavailable}")
+        raise BadReferenceModel(peer.name, "package", f"{module} cannot make it here: {unavailable}")
     maker = import_module(module)
     if (found := maker.digest()) != peer.sha256:
-        raise BadPeer(peer.name, "sha256", f"is {peer.sha256[:12]}…, but {module} makes {found}")
+        raise BadReferenceModel(peer.name, "sha256", f"is {peer.sha256[:12]}…, but {module} makes {found}")
     height, width = map(str, peer.resolution)
     ours = hashlib.sha256(Path(str(maker.__file__)).read_bytes() + code("tflite").encode()).hexdigest()[:16]
     tools = "-".join(version(name) for name in ("litert-torch", "ai-edge-quantizer"))
@@ -83,7 +83,7 @@ def _make(peer: Peer, module: str) -> Path:
         command = [sys.executable, "-m", module, str(partial), height, width]
         done = subprocess.run(command, cwd=PEERS.parent, capture_output=True, text=True, check=False)
         if done.returncode:
-            raise BadPeer(peer.name, "package", f"{module} could not make it: {last_line(done.stderr)}")
+            raise BadReferenceModel(peer.name, "package", f"{module} could not make it: {last_line(done.stderr)}")
         partial.rename(path)
     return path
 
@@ -96,12 +96,12 @@ def hash_of(path: Path) -> str:
     return digest.hexdigest()
 
 
-def _check_hash(peer: Peer, path: Path) -> None:
+def _check_hash(peer: ReferenceModel, path: Path) -> None:
     if (found := hash_of(path)) != peer.sha256:
-        raise BadPeer(peer.name, "sha256", f"is {peer.sha256[:12]}…, but {path.name} has {found}")
+        raise BadReferenceModel(peer.name, "sha256", f"is {peer.sha256[:12]}…, but {path.name} has {found}")
 
 
-def _download(peer: Peer, folder: Path) -> Path:
+def _download(peer: ReferenceModel, folder: Path) -> Path:
     """The package's archive, by the registry's own client."""
     kind, _, name = str(peer.package).partition(":")
     pip = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:", "--dest"]
@@ -110,16 +110,16 @@ def _download(peer: Peer, folder: Path) -> Path:
     try:
         done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=600)
     except FileNotFoundError:
-        raise BadPeer(peer.name, "package", f"is {peer.package}, and npm is not installed here") from None
+        raise BadReferenceModel(peer.name, "package", f"is {peer.package}, and npm is not installed here") from None
     except subprocess.TimeoutExpired:
-        raise BadPeer(peer.name, "package", f"{peer.package} did not arrive within ten minutes") from None
+        raise BadReferenceModel(peer.name, "package", f"{peer.package} did not arrive within ten minutes") from None
     archives = list(folder.glob("*.tgz")) + list(folder.glob("*.whl"))
     if done.returncode or not archives:
-        raise BadPeer(peer.name, "package", f"{peer.package} could not be fetched: {last_line(done.stderr)}")
+        raise BadReferenceModel(peer.name, "package", f"{peer.package} could not be fetched: {last_line(done.stderr)}")
     return archives[0]
 
 
-def _unpack(peer: Peer, archive: Path, folder: Path) -> Path:
+def _unpack(peer: ReferenceModel, archive: Path, folder: Path) -> Path:
     """The model's files out of the archive, side by side in `folder`; an OpenVINO .bin comes along."""
     folder.mkdir()
     path = folder / PurePosixPath(peer.file).name
@@ -135,14 +135,16 @@ def _unpack(peer: Peer, archive: Path, folder: Path) -> Path:
                     assert stream
                     out.write_bytes(stream.read())
         except KeyError:
-            raise BadPeer(peer.name, "file", f"is {peer.file!r}, and {peer.package} has no {inside}") from None
+            raise BadReferenceModel(
+                peer.name, "file", f"is {peer.file!r}, and {peer.package} has no {inside}"
+            ) from None
     return path
 
 
-def bring(peer: Peer, spec: Spec) -> Artifact | Failure:
-    """The peer as the artifact `spec`, fetched, or the reason why it cannot be. It has no parity.
+def bring(peer: ReferenceModel, spec: Spec) -> Artifact | Failure:
+    """The reference model as the artifact `spec`, fetched, or the reason why it cannot be. It has no parity.
 
-    It is not run here: what it does in its runtime costs its own cell and no other.
+    It is not run here: what it does in its runtime costs its own configuration and no other.
     """
     module = converter(peer.format)
     try:
@@ -155,7 +157,7 @@ def bring(peer: Peer, spec: Spec) -> Artifact | Failure:
     return Artifact(spec, key, path, size(path), peer.sha256, module.inspect(path), dict([runtime(peer)]))
 
 
-def runtime(peer: Peer) -> tuple[str, str]:
+def runtime(peer: ReferenceModel) -> tuple[str, str]:
     """The name and the version of what runs it."""
     name, package = {
         "onnx": ("ONNX Runtime", "onnxruntime"),
@@ -165,23 +167,23 @@ def runtime(peer: Peer) -> tuple[str, str]:
     return name, version(package)
 
 
-def open_peer(peer: Peer, path: Path, threads: int = 1) -> PeerSession:
-    """The peer in its runtime, after one blank frame went through it. BadPeer names the field that is wrong."""
-    kinds: dict[str, Callable[[Peer, Path, int], PeerSession]]
-    kinds = {"onnx": OnnxPeer, "tflite": LiteRtPeer, "openvino": OpenVinoPeer}
+def open_reference(peer: ReferenceModel, path: Path, threads: int = 1) -> ReferenceSession:
+    """The reference model in its runtime, tried on one blank frame. BadReferenceModel names the field that is wrong."""
+    kinds: dict[str, Callable[[ReferenceModel, Path, int], ReferenceSession]]
+    kinds = {"onnx": OnnxReference, "tflite": LiteRtReference, "openvino": OpenVinoReference}
     try:
         session = kinds[peer.format](peer, path, threads)
-    except BadPeer:
+    except BadReferenceModel:
         raise
     # Every runtime has errors of its own for a file it does not like, some of no common class.
     except Exception as error:
         first = next(iter(str(error).strip().splitlines()), type(error).__name__)
-        raise BadPeer(peer.name, "file", f"cannot be run by {runtime(peer)[0]}: {first}") from None
+        raise BadReferenceModel(peer.name, "file", f"cannot be run by {runtime(peer)[0]}: {first}") from None
     frame = np.full((1, *peer.resolution, 3), 0.5, np.float32)
     mask = session(frame, no_mask(peer.resolution))
     if not np.all((mask >= -1e-3) & (mask <= 1 + 1e-3)):
         low, high = float(mask.min()), float(mask.max())
-        raise BadPeer(peer.name, "output", f"is {peer.output}, but it gives values from {low:g} to {high:g}")
+        raise BadReferenceModel(peer.name, "output", f"is {peer.output}, but it gives values from {low:g} to {high:g}")
     return session
 
 
@@ -210,14 +212,14 @@ class Tensor:
 Tensors = dict[str, Tensor]
 
 
-class PeerSession(Session):
-    """A peer in its runtime. Its native mask is (1, H, W, 1) float32 in [0, 1], whatever the graph gives."""
+class ReferenceSession(Session):
+    """A reference model in its runtime. Its native mask is (1, H, W, 1) float32 in [0, 1], whatever the graph gives."""
 
-    def __init__(self, peer: Peer, path: Path, threads: int) -> None:
+    def __init__(self, peer: ReferenceModel, path: Path, threads: int) -> None:
         self.peer = peer
         self.layout = peer.layout
         self.resolution = peer.resolution
-        self.fit = peer.fit
+        self.resize_mode = peer.fit
         inputs, outputs = self._start(path, threads)
         self.facts = {"runtime": " ".join(runtime(peer)), "threads": threads}
         self.frame, self.frame_tensor = self._find_frame(inputs)
@@ -266,7 +268,7 @@ class PeerSession(Session):
         if self.layout == "NHWC" and output.ndim == 4:
             planes = np.moveaxis(planes, -1, 0)
         if not -len(planes) <= self.peer.channel < len(planes):
-            raise BadPeer(
+            raise BadReferenceModel(
                 self.peer.name, "channel", f"is {self.peer.channel}, but the output has {len(planes)}: {output.shape}"
             )
         if self.peer.output == "class-logits":
@@ -280,10 +282,14 @@ class PeerSession(Session):
     def _find_frame(self, inputs: Tensors) -> tuple[str, Tensor]:
         peer = self.peer
         if peer.previous_mask and peer.previous_mask not in inputs:
-            raise BadPeer(peer.name, "previous_mask", f"is {peer.previous_mask!r}, but it takes {', '.join(inputs)}")
+            raise BadReferenceModel(
+                peer.name, "previous_mask", f"is {peer.previous_mask!r}, but it takes {', '.join(inputs)}"
+            )
         frames = [name for name in inputs if name != peer.previous_mask]
         if len(frames) != 1:
-            raise BadPeer(peer.name, "previous_mask", f"names one input at most, but it takes {', '.join(inputs)}")
+            raise BadReferenceModel(
+                peer.name, "previous_mask", f"names one input at most, but it takes {', '.join(inputs)}"
+            )
         for name, channels in ((frames[0], 3), *(((peer.previous_mask, 1),) if peer.previous_mask else ())):
             self._check_shape(inputs[name].shape, channels)
         return frames[0], inputs[frames[0]]
@@ -295,23 +301,23 @@ class PeerSession(Session):
         told = f"but its input is {tuple('any' if side is None else side for side in found)}".replace("'", "")
         colours = found.index(channels) if channels in found else None
         if len(found) == 4 and colours not in (None, wanted.index(channels)):
-            raise BadPeer(peer.name, "layout", f"is {peer.layout}, {told}")
+            raise BadReferenceModel(peer.name, "layout", f"is {peer.layout}, {told}")
         if colours is None:
             field = "file" if channels == 3 else "previous_mask"
-            raise BadPeer(peer.name, field, f"needs an input of {channels} channels, {told}")
-        raise BadPeer(peer.name, "resolution", f"is {peer.resolution[0]}x{peer.resolution[1]}, {told}")
+            raise BadReferenceModel(peer.name, field, f"needs an input of {channels} channels, {told}")
+        raise BadReferenceModel(peer.name, "resolution", f"is {peer.resolution[0]}x{peer.resolution[1]}, {told}")
 
     def _find_output(self, outputs: Tensors) -> tuple[str, Tensor]:
         peer, names = self.peer, ", ".join(outputs)
         name = peer.output_name or next(iter(outputs))
         if name not in outputs:
-            raise BadPeer(peer.name, "output_name", f"is {name!r}, but it gives {names}")
+            raise BadReferenceModel(peer.name, "output_name", f"is {name!r}, but it gives {names}")
         if len(outputs) > 1 and not peer.output_name:
-            raise BadPeer(peer.name, "output_name", f"is missing, and it gives {names}")
+            raise BadReferenceModel(peer.name, "output_name", f"is missing, and it gives {names}")
         return name, outputs[name]
 
 
-class LiteRtPeer(PeerSession):
+class LiteRtReference(ReferenceSession):
     """LiteRT's interpreter with XNNPACK."""
 
     def _start(self, path: Path, threads: int) -> tuple[Tensors, Tensors]:
@@ -341,7 +347,7 @@ def _litert_tensors(details: list[dict[str, Any]]) -> Tensors:
     }
 
 
-class OnnxPeer(PeerSession):
+class OnnxReference(ReferenceSession):
     """ONNX Runtime's CPU provider."""
 
     def _start(self, path: Path, threads: int) -> tuple[Tensors, Tensors]:
@@ -360,7 +366,7 @@ class OnnxPeer(PeerSession):
         return self.session.run([self.out], dict(feed))[0]
 
 
-class OpenVinoPeer(PeerSession):
+class OpenVinoReference(ReferenceSession):
     """OpenVINO's CPU plugin."""
 
     def _start(self, path: Path, threads: int) -> tuple[Tensors, Tensors]:

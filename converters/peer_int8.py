@@ -124,7 +124,7 @@ def _named(schema: Any, name: str, tensor: int) -> Any:
 
 def quantised(model: bytes, resolution: Resolution) -> bytes:
     """Calibrated on the embedded sample."""
-    from converters.material import prepare
+    from converters.calibration_data import prepare
     from converters.tflite import quantise
     from evaluation import sample
 

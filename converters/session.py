@@ -9,7 +9,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from models.segmenter import Fit
+from models.segmenter import ResizeMode
 from models.variant import Resolution
 
 Array = NDArray[Any]
@@ -41,8 +41,8 @@ class Session(ABC):
 
     layout: Layout
     resolution: Resolution
-    fit: Fit = "stretch"
-    """How pictures are brought to the resolution; only other people's models ask for another way."""
+    resize_mode: ResizeMode = "stretch"
+    """How pictures are brought to the resolution; only reference models use another mode."""
     facts: dict[str, Any]
     """How it runs, in flat words: runtime, threads, compute precision."""
     frame_quantisation: Quantisation | None = None

@@ -39,7 +39,7 @@ def versions() -> dict[str, str]:
 
 def convert(network: Hourglass, spec: Spec, out: Path, calibration: Calibration | None) -> Path:
     if spec.precision == "int8":
-        from converters.sixfold import without_hard_swish
+        from converters.hard_swish_rewrite import without_hard_swish
 
         network = without_hard_swish(network)
     model = _export(network, spec.resolution)
@@ -107,7 +107,7 @@ def quantise(model: bytes, previous_mask: bool, calibration: Calibration) -> byt
 
 
 def _before_hard_swish(model: bytes) -> set[str]:
-    """Names of the tensors that only a hard-swish reads, be it one operator or `converters.sixfold`'s two."""
+    """Names of the tensors that only a hard-swish reads: one operator, or the two of `hard_swish_rewrite`."""
     from ai_edge_litert import schema_py_generated as schema
 
     read = schema.ModelT.InitFromObj(schema.Model.GetRootAs(model, 0))

@@ -1,6 +1,6 @@
 """The converting process, `python -m converters.worker`: jobs on stdin, events on stdout, a JSON line each.
 
-In:  {"spec": {...}, "key": key, "material": path, "folder": path, "found": {...} or null}
+In:  {"spec": {...}, "key": key, "calibration_data": path, "folder": path, "found": {...} or null}
 Out: {"stage": "converting"}, {"stage": "checking"}, then {"made": {...}} or {"failed": "reason"}.
 
 An artifact that was `found` in the cache is not converted again: its parity is measured on this processor.
@@ -22,49 +22,51 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from converters import cache, equalise, parity
+from converters import cache, channel_equalization, parity
 from converters.artifact import Artifact, Spec
-from converters.material import Material, calibration
+from converters.calibration_data import CalibrationData, calibration
 from converters.registry import converter
-from converters.wire import artifact_of, encode_artifact, spec_of
+from converters.serialization import artifact_of, encode_artifact, spec_of
 
 if TYPE_CHECKING:
     from models.hourglass import Hourglass
     from models.segmenter import Floats
 
 
-def make(spec: Spec, key: str, material: Path, folder: Path, stage: Callable[[str], None] = lambda _: None) -> Artifact:
+def make(
+    spec: Spec, key: str, calibration_data: Path, folder: Path, stage: Callable[[str], None] = lambda _: None
+) -> Artifact:
     """Convert `spec` into `folder`, compare the artifact with its checkpoint, and describe it.
 
-    `material` is a file of `Material.save`. Any exception means that there is no artifact; a breach of the tolerance is
-    in the artifact's `parity`.
+    `calibration_data` is a file of `CalibrationData.save`. Any exception means that there is no artifact; an artifact
+    that exceeds the tolerance says so in its `parity`.
     """
     module = converter(spec.format)
     stage("converting")
-    frames = _material(material)
+    frames = _calibration_data(calibration_data)
     network, samples = _folded(spec.checkpoint), None
     if spec.precision == "int8":
         samples = list(calibration(parity.eager(_network(spec.checkpoint)), frames.calibration))
-        if spec.format in equalise.FORMATS:
-            network = equalise.equalised(network, samples)
+        if spec.format in channel_equalization.FORMATS:
+            network = channel_equalization.equalized(network, samples)
     out = folder / f"{spec.variant}-{spec.precision}{module.SUFFIX}"
     path = module.convert(network, spec, out, samples)
     made = Artifact(spec, key, path, cache.size(path), cache.sha256(path), module.inspect(path), module.versions())
-    return check(made, material, stage)
+    return check(made, calibration_data, stage)
 
 
-def check(made: Artifact, material: Path, stage: Callable[[str], None] = lambda _: None) -> Artifact:
+def check(made: Artifact, calibration_data: Path, stage: Callable[[str], None] = lambda _: None) -> Artifact:
     """`made` with its parity as it is on this processor."""
     stage("checking")
-    spec, frames = made.spec, _material(material)
+    spec, frames = made.spec, _calibration_data(calibration_data)
     masks = parity.masks(converter(spec.format).load(made.path, precision=spec.precision), frames.clip)
-    compared = parity.compare(masks, _reference(spec.checkpoint, material), frames.labels, spec.precision)
+    compared = parity.compare(masks, _reference(spec.checkpoint, calibration_data), frames.labels, spec.precision)
     return replace(made, parity=compared)
 
 
 @lru_cache(maxsize=2)
-def _material(path: Path) -> Material:
-    return Material.read(path)
+def _calibration_data(path: Path) -> CalibrationData:
+    return CalibrationData.read(path)
 
 
 @lru_cache(maxsize=1)
@@ -82,8 +84,8 @@ def _folded(checkpoint: Path) -> Hourglass:
 
 
 @lru_cache(maxsize=2)
-def _reference(checkpoint: Path, material: Path) -> Floats:
-    return parity.masks(parity.eager(_network(checkpoint)), _material(material).clip)
+def _reference(checkpoint: Path, calibration_data: Path) -> Floats:
+    return parity.masks(parity.eager(_network(checkpoint)), _calibration_data(calibration_data).clip)
 
 
 def reason(error: Exception) -> str:
@@ -110,16 +112,16 @@ def main() -> None:
 
     for line in sys.stdin:
         job = json.loads(line)
-        spec, material = spec_of(job["spec"]), Path(job["material"])
+        spec, calibration_data = spec_of(job["spec"]), Path(job["calibration_data"])
 
         def stage(name: str) -> None:
             say(stage=name)
 
         try:
             if job["found"]:
-                made = check(artifact_of(job["found"]), material, stage)
+                made = check(artifact_of(job["found"]), calibration_data, stage)
             else:
-                made = make(spec, job["key"], material, Path(job["folder"]), stage)
+                made = make(spec, job["key"], calibration_data, Path(job["folder"]), stage)
         except Exception as error:
             say(failed=f"{spec.format} {spec.precision} cannot be made of {spec.variant}: {reason(error)}")
         else:

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from converters.artifact import Precision
-from models.peer import Peer
+from models.peer import ReferenceModel
 from models.variant import DEFAULT_RESOLUTION, Resolution
 
 Evidence = Literal["measured", "emulated", "estimated"]
@@ -27,7 +27,7 @@ UNITS: tuple[Unit, ...] = ("cpu", "gpu", "npu")
 class Counts:
     """How long to measure: warm-up until converged within its bounds, then samples AND seconds, both.
 
-    The defaults let sixty cells pass on two cores in four minutes; their intervals say what that leaves open.
+    The defaults let sixty configurations pass on two cores in four minutes; their intervals say what that leaves open.
     """
 
     warm_up_least: int = 30
@@ -71,7 +71,7 @@ class Job:
     frames: Path
     sequences: tuple[int, ...]
     counts: Counts = Counts()
-    peer: Peer | None = None
+    peer: ReferenceModel | None = None
     """Whose model it is when it is not one of ours."""
 
     @property
@@ -126,8 +126,8 @@ class Result:
         return same and all(getattr(self, name) == getattr(other, name) for name in rest)
 
 
-class CellFailed(Exception):
-    """A cell that could not be measured; its text is the row's reason, one sentence."""
+class MeasurementFailed(Exception):
+    """A configuration that could not be measured; its text is the row's reason, one sentence."""
 
     retries: int = 0
     """How often it was tried again before it was given up."""
@@ -137,20 +137,20 @@ class Runner(Protocol):
     """One way of reaching one device."""
 
     def run(self, job: Job) -> Result:
-        """Measure one configuration, or raise CellFailed. Never anything else for what a device does."""
+        """Measure one configuration, or raise MeasurementFailed. Never anything else for what a device does."""
         ...
 
 
 @runtime_checkable
-class Foresighted(Protocol):
-    """A runner that can get a cell's process ready while the cell before it is judged."""
+class Prefetchable(Protocol):
+    """A runner that can prepare a configuration's process while the previous configuration is judged."""
 
-    def expect(self, job: Job) -> None:
-        """`job` will be run next. What is begun now has ended, or sleeps, before that cell's times are taken."""
+    def prefetch(self, job: Job) -> None:
+        """Prepare `job`, which is run next. All of this has ended, or sleeps, before its times are measured."""
         ...
 
     def close(self) -> None:
-        """End what still waits for a job."""
+        """End processes that still wait for a job."""
         ...
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from devices.plan import Task
-from models.segmenter import Fit
+from models.segmenter import ResizeMode
 from models.variant import Resolution
 
 if TYPE_CHECKING:
@@ -29,32 +29,32 @@ class Data:
     """Clip lengths; they add up to N."""
     sha256: str
     """Of the frames and of their truth."""
-    fit: Fit = "stretch"
+    resize_mode: ResizeMode = "stretch"
     beside: tuple[Data, ...] = field(default=(), repr=False)
     """The same footage as models of other inputs take it."""
 
     def for_task(self, task: Task) -> Data:
         """What `task` takes."""
-        taken = task.config.resolution, task.fit
-        return next((d for d in self.beside if (d.frames.shape[1:3], d.fit) == taken), self)
+        taken = task.config.resolution, task.resize_mode
+        return next((d for d in self.beside if (d.frames.shape[1:3], d.resize_mode) == taken), self)
 
 
 def prepare(footage: Dataset, tasks: Iterable[Task]) -> Data:
     """Read all of `footage` as each of `tasks` takes it, at least one."""
-    first, *others = dict.fromkeys((task.config.resolution, task.fit) for task in tasks)
+    first, *others = dict.fromkeys((task.config.resolution, task.resize_mode) for task in tasks)
     return replace(_prepare(footage, *first), beside=tuple(_prepare(footage, *other) for other in others))
 
 
-def _prepare(footage: Dataset, resolution: Resolution, fit: Fit) -> Data:
+def _prepare(footage: Dataset, resolution: Resolution, resize_mode: ResizeMode) -> Data:
     from evaluation import score
 
-    frames, sequences = score.prepare(footage, resolution, fit)
+    frames, sequences = score.prepare(footage, resolution, resize_mode)
     digest = hashlib.sha256(frames.tobytes())
     for clip in footage.clips:
         for index, name in enumerate(clip.frame_names):
             digest.update(f"{clip.name}/{name}".encode())
             digest.update(clip.label(index).tobytes())
-    return Data(footage, frames, sequences, digest.hexdigest(), fit)
+    return Data(footage, frames, sequences, digest.hexdigest(), resize_mode)
 
 
 def excerpt(footage: Dataset, frames: int) -> Dataset:

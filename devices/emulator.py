@@ -21,7 +21,7 @@ from converters.child import last_line
 from devices import job as jobs
 from devices import transport
 from devices.aarch64_runner import build, folder
-from devices.contract import CellFailed, Environment, Job, Result
+from devices.contract import Environment, Job, MeasurementFailed, Result
 
 if TYPE_CHECKING:
     pass
@@ -42,7 +42,7 @@ def available() -> str | None:
 
 @dataclass(frozen=True)
 class Arm64Emulator:
-    """Runs TFLite cells under qemu-user on one emulated thread.
+    """Runs TFLite configurations under qemu-user on one emulated thread.
 
     `cpu` is qemu's name of the core, whose features choose the kernels: cortex-a57 has no dot product, as the Pixel 2
     has none. `seconds_a_frame` bounds a run: a network of 50 M instructions takes about one on an idle machine.
@@ -52,16 +52,16 @@ class Arm64Emulator:
     seconds_a_frame: float = 60.0
 
     def run(self, job: Job) -> Result:
-        """Score the job's frames, or raise CellFailed; several threads would make the count a matter of luck."""
+        """Score the job's frames, or raise MeasurementFailed; several threads would make the count a matter of luck."""
         if job.config.threads != 1:
-            raise CellFailed(f"the emulator counts instructions on one thread, not on {job.config.threads}")
+            raise MeasurementFailed(f"the emulator counts instructions on one thread, not on {job.config.threads}")
         if reason := available():
-            raise CellFailed(reason)
+            raise MeasurementFailed(reason)
         try:
             kit, plugin = build.build(), build.build_plugin(QEMU)
         except build.CannotBuild as reason_:
-            raise CellFailed(str(reason_)) from None
-        with tempfile.TemporaryDirectory(prefix="cell-") as temporary:
+            raise MeasurementFailed(str(reason_)) from None
+        with tempfile.TemporaryDirectory(prefix="job-") as temporary:
             place = folder.describe(Path(temporary), job, measure=False)
             counts = place / "instructions"
             self._emulate(kit, plugin, place, counts, limit=START_SECONDS + self.seconds_a_frame * sum(job.sequences))
@@ -85,10 +85,10 @@ class Arm64Emulator:
     def _emulate(self, kit: build.Kit, plugin: Path, place: Path, counts: Path, limit: float) -> None:
         qemu = [QEMU, "-cpu", self.cpu, "-plugin", f"{plugin},out={counts}"]
         command = [*qemu, *build.RUN, str(place)]
-        done = transport.call(command, limit, "the emulated runner", "its time limit for this cell", cwd=kit.folder)
+        done = transport.call(command, limit, "the emulated runner", "its time limit", cwd=kit.folder)
         if not (place / "result.json").exists():
             said = last_line(done.stderr)
-            raise CellFailed(f"the emulated runner ended with code {done.returncode}: {said}")
+            raise MeasurementFailed(f"the emulated runner ended with code {done.returncode}: {said}")
 
 
 def per_frame(text: str, frames: int) -> tuple[int, int]:
@@ -96,16 +96,16 @@ def per_frame(text: str, frames: int) -> tuple[int, int]:
 
     A network that XNNPACK took whole does the same work on every picture, and the spread is 0. Operators left to
     LiteRT's own kernels allocate as they go, which was seen to move a frame by some hundred instructions in 12 million.
-    CellFailed when a frame was not counted.
+    MeasurementFailed when a frame was not counted.
     """
     counts = sorted(int(line) for line in text.split())
     if len(counts) != frames:
-        raise CellFailed(f"instructions were counted for {len(counts)} of {frames} frames")
+        raise MeasurementFailed(f"instructions were counted for {len(counts)} of {frames} frames")
     return counts[(len(counts) - 1) // 2], counts[-1] - counts[0]
 
 
 def _compare(job: Job, result: Result) -> dict[str, Any]:
-    """`from_host` of the emulated masks. CellFailed when they stray further than an artifact of that precision may."""
+    """`from_host` of the emulated masks. MeasurementFailed when they exceed the parity tolerance of that precision."""
     from converters.parity import TOLERANCE
     from devices.open_model import load
     from evaluation.score import predict
@@ -116,8 +116,8 @@ def _compare(job: Job, result: Result) -> dict[str, Any]:
     found = {"max_difference": float(difference.max()), "mean_difference": float(difference.mean())}
     if over := [name for name in found if found[name] > TOLERANCE[precision][name]]:
         words = " and ".join(f"{name.replace('_', ' ')} {found[name]:.2g}" for name in over)
-        raise CellFailed(
-            f"AArch64 kernels give other masks than this machine's: {words} where {precision} may show less"
+        raise MeasurementFailed(
+            f"the masks of AArch64 kernels and of this machine's exceed the parity tolerance of {precision}: {words}"
         )
     return {"runtime": session.facts["runtime"], **found}
 

@@ -1,4 +1,4 @@
-"""Facts about a machine or a phone: what it does not tell is left out, and never ends a run."""
+"""Facts about a machine or a phone: one that cannot be read is omitted, and never ends a run."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def attempt(read: Callable[[], T]) -> T | None:
 
 
 def gather(probes: Mapping[str, Callable[[], Any]]) -> dict[str, Any]:
-    """Fact -> value, of the probes that give one. A probe that raises, or that gives None, is left out."""
+    """Fact -> value, of the probes that give one. A probe that raises or gives None is omitted."""
     read = {name: attempt(probe) for name, probe in probes.items()}
     return {name: value for name, value in read.items() if value is not None}
 

@@ -22,7 +22,7 @@ from pathlib import Path
 from converters.child import last_line
 from devices import emulator, transport
 from devices.aarch64_runner import build, pack
-from devices.contract import CellFailed
+from devices.contract import MeasurementFailed
 
 FRAMES = 2
 SECONDS = 600.0
@@ -180,7 +180,7 @@ def fresh(model: Model, core: str, frames: int = FRAMES) -> int:
             if done.returncode:
                 raise CannotCount(f"the emulator says: {last_line(done.stderr)}")
             return emulator.per_frame(lines.read_text(), frames)[0]
-        except CellFailed as fault:
+        except MeasurementFailed as fault:
             raise CannotCount(str(fault)) from None
 
 

@@ -18,8 +18,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from devices.contract import CellFailed, Config, Counts, Environment, Job, Result
-from models.peer import Peer
+from devices.contract import Config, Counts, Environment, Job, MeasurementFailed, Result
+from models.peer import ReferenceModel
 
 END = {"end": "done"}
 
@@ -55,7 +55,7 @@ def read(folder: Path) -> Job:
         (folder / values["frames"]).absolute(),
         tuple(values["sequences"]),
         Counts(**values["counts"]),
-        Peer.from_dict(values["peer"]) if values.get("peer") else None,
+        ReferenceModel.from_dict(values["peer"]) if values.get("peer") else None,
     )
 
 
@@ -90,7 +90,7 @@ def write_result(folder: Path, result: Result) -> Path:
 
 
 def read_result(folder: Path) -> Result:
-    """The answer to the job in `folder`. CellFailed, in one sentence, when it is absent, cut short or impossible."""
+    """The answer to the job in `folder`. MeasurementFailed when it is missing, truncated or invalid."""
     values = _read_ended(folder / "result.json")
     masks = _read_masks(folder)
     environment = Environment(
@@ -101,18 +101,18 @@ def read_result(folder: Path) -> Result:
     try:
         return Result(**values | times | {"masks": masks, "environment": environment})
     except TypeError as error:
-        raise CellFailed(f"result.json does not fit the contract: {error}") from None
+        raise MeasurementFailed(f"result.json does not fit the contract: {error}") from None
 
 
 def _read_ended(path: Path) -> dict[str, Any]:
     try:
         values = json.loads(path.read_text())
     except FileNotFoundError:
-        raise CellFailed("the runner left no result.json") from None
+        raise MeasurementFailed("the runner left no result.json") from None
     except ValueError:
-        raise CellFailed("result.json is not whole: the runner was cut off while writing it") from None
+        raise MeasurementFailed("result.json is not whole: the runner was cut off while writing it") from None
     if not isinstance(values, dict) or list(values)[-1:] != ["end"] or values.pop("end") != "done":
-        raise CellFailed("result.json has no end marker: the runner did not finish")
+        raise MeasurementFailed("result.json has no end marker: the runner did not finish")
     return values
 
 
@@ -122,18 +122,18 @@ def _read_masks(folder: Path) -> NDArray[np.float32]:
     path = folder / "masks.u8" if (folder / "masks.u8").exists() else folder / "masks.f32"
     kind = np.uint8 if path.suffix == ".u8" else np.float32
     if not path.exists():
-        raise CellFailed("the runner left no masks")
+        raise MeasurementFailed("the runner left no masks")
     raw = np.fromfile(path, np.uint8)
     if raw.size != (expected := int(np.prod(shape)) * np.dtype(kind).itemsize):
-        raise CellFailed(f"{path.name} holds {raw.size} bytes where {shape[0]} masks take {expected}")
+        raise MeasurementFailed(f"{path.name} holds {raw.size} bytes where {shape[0]} masks take {expected}")
     masks = raw.view(kind).reshape(shape).astype(np.float32)
     return check_masks(masks / np.float32(255) if kind is np.uint8 else masks)
 
 
 def check_masks(masks: NDArray[np.float32]) -> NDArray[np.float32]:
-    """The same masks; CellFailed when they hold values that no mask has."""
+    """The same masks; MeasurementFailed when they hold values that no mask has."""
     if not (np.isfinite(masks).all() and masks.min() >= -0.01 and masks.max() <= 1.01):
-        raise CellFailed("the model's masks hold values outside [0, 1], or none at all (NaN)")
+        raise MeasurementFailed("the model's masks hold values outside [0, 1], or none at all (NaN)")
     return masks
 
 

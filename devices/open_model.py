@@ -14,7 +14,7 @@ from converters.session import Session
 from devices.contract import Config
 from devices.plan import BASELINE, Weights, spec_of
 from models import checkpoint
-from models.peer import Peer
+from models.peer import ReferenceModel
 from models.segmenter import no_mask
 from models.variant import VARIANTS, Resolution, get
 
@@ -35,13 +35,13 @@ def open_model(
 ) -> tuple[Session, Resolution]:
     """A `models.segmenter.Step` and its (height, width).
 
-    `model` is what `find_model` takes, or a name in peers.toml, or the very file that an entry pins: that peer with all
-    its entry says. An artifact has one resolution; a checkpoint runs at `resolution`, or its variant's own. Errors as
-    of `find_model`; ValueError, one sentence, when a file's format is not known or cannot run here, or it breaks the
-    contract `(frame, prev_mask) -> mask`: shapes alike, values in [0, 1].
+    `model` is what `find_model` takes, or a name in peers.toml, or the very file that an entry pins: that reference
+    model with its entry's settings. An artifact has one resolution; a checkpoint runs at `resolution`, or its variant's
+    own. Errors as of `find_model`; ValueError, one sentence, when a file's format is not known or cannot run here, or
+    it breaks the contract `(frame, prev_mask) -> mask`: shapes alike, values in [0, 1].
     """
     if peer := _peer(model):
-        return _open_peer(*peer, resolution, threads)
+        return _open_reference(*peer, resolution, threads)
     path = find_model(model, format, precision, resolution, say)
     session = (
         _checkpoint(path, resolution, threads) if path.suffix == CHECKPOINT else _artifact(path, precision, threads)
@@ -92,16 +92,16 @@ def _converted(spec: Spec, say: Callable[[str], None]) -> Path:
     return made.path
 
 
-def load(config: Config, model: Path, peer: Peer | None = None) -> Session:
-    """What is at `model`, in the runtime of its format: a checkpoint, an artifact of ours, or that of `peer`."""
+def load(config: Config, model: Path, peer: ReferenceModel | None = None) -> Session:
+    """`model` in the runtime of its format: a checkpoint, an artifact of ours, or the reference model `peer`."""
     if config.format == BASELINE:
         from devices.baseline import Eager
 
         return Eager(model, config.threads, config.resolution)
     if peer:
-        from converters.peer import open_peer
+        from converters.peer import open_reference
 
-        return open_peer(peer, model, config.threads)
+        return open_reference(peer, model, config.threads)
     return converter(config.format).load(model, config.threads, config.precision)
 
 
@@ -110,8 +110,8 @@ def described(model: Path | str, session: Session) -> str:
     return f"{model} at {_size(session.resolution)} in {session.facts['runtime']}"
 
 
-def _peer(path: Path | str) -> tuple[Peer, Path | None] | None:
-    """The peer of that name, or the one whose file this is, with the file."""
+def _peer(path: Path | str) -> tuple[ReferenceModel, Path | None] | None:
+    """The reference model of that name, or the one whose file this is, with the file."""
     peers = models.peer.read()
     if found := peers.get(str(path)):
         return found, None
@@ -124,8 +124,8 @@ def _peer(path: Path | str) -> tuple[Peer, Path | None] | None:
     return next(((peer, path) for peer in peers.values() if peer.sha256 == digest), None)
 
 
-def _open_peer(
-    peer: Peer, path: Path | None, resolution: Resolution | None, threads: int
+def _open_reference(
+    peer: ReferenceModel, path: Path | None, resolution: Resolution | None, threads: int
 ) -> tuple[Session, Resolution]:
     from converters.peer import fetch
 

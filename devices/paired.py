@@ -1,12 +1,12 @@
-"""Two artifacts timed side by side in one process, in blocks that a slow minute of the machine hits alike.
+"""Two artifacts timed side by side in one process, in blocks: a slow minute of the machine affects both equally.
 
 A block loads three sessions afresh: the baseline, the candidate, and the control, which is the baseline once more. It
 visits them in rounds of short bursts, control A B control B A, A and B being baseline and candidate in an order that is
 random and balanced over each two rounds; the control ends it. A drift that is linear in time cancels inside a round;
-loading anew draws the sessions' places in memory again, which otherwise favour one arm for the life of a process.
+loading anew changes the sessions' places in memory, which could favour one of them for the life of a process.
 
 `opened` starts the process (`python -m devices.paired FOLDER`): requests on its stdin, answers on its stdout, a JSON
-line each. It decides nothing: whether more blocks are needed is the caller's business, between two requests.
+line each. The caller decides whether more blocks are needed, between two requests.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 from converters.child import Child
 from devices import job as jobs
 from devices.alarm import alarm
-from devices.contract import CellFailed, Counts, Job, Runner
+from devices.contract import Counts, Job, MeasurementFailed, Runner
 
 if TYPE_CHECKING:
     from converters.session import Session
@@ -40,9 +40,9 @@ SOURCE: dict[str, str] = {BASELINE: BASELINE, CANDIDATE: CANDIDATE, CONTROL: BAS
 
 WORKER = (sys.executable, "-m", "devices.paired")
 BURST = Counts(samples=3, seconds=0.002)
-"""A visit. What strays is the visit, hardly its samples: on two shared cores, 450 rounds of a network of 3.7 ms, the
-rounds' differences strayed by 4.2 % (from their quartiles) with 3 samples a visit and by 4.0 % with 8. So many short
-visits tell more than a few long ones."""
+"""One visit. The noise is between visits, not within them: on two shared cores, over 450 rounds of a network of 3.7 ms,
+the standard deviation of a round's difference (from quartiles) is 4.2 % with 3 samples per visit and 4.0 % with 8. So
+many short visits are more precise than a few long ones."""
 ROUND = 6
 """Visits of a round."""
 BLOCK, MOST_ROUNDS = 0.9, 32
@@ -50,9 +50,9 @@ BLOCK, MOST_ROUNDS = 0.9, 32
 WARM = Counts(samples=5, seconds=0.03)
 """What a session runs after it was loaded, before its first visit."""
 LEAD_IN = 2
-"""Runs at the start of a visit that are not kept: they fetch into the caches what the other arms pushed out."""
+"""Runs at the start of a visit that are discarded: they fill the caches, which the other sessions used in between."""
 VISIT = Counts(warm_up_seconds=1.0, samples=20, seconds=0.3)
-"""A visit by a device's own runner, which is paid for by pushing and loading."""
+"""A visit by a device's own runner, which is longer because each one pushes and loads the model."""
 SETTLE = Counts(warm_up_least=10, warm_up_seconds=2.0)
 START_SECONDS = 120.0
 BLOCK_SECONDS = 60.0
@@ -61,7 +61,7 @@ BLOCK_SECONDS = 60.0
 
 @dataclass(frozen=True)
 class Block:
-    """One paired visit: the arms in the order visited, and each visit's raw nanoseconds."""
+    """One block: the sessions in the order visited, and each visit's raw nanoseconds."""
 
     order: tuple[str, ...]
     ns: tuple[tuple[int, ...], ...]
@@ -76,12 +76,12 @@ class Outputs:
 
 
 def round_of(first: str, second: str) -> tuple[str, ...]:
-    """The visits of a round; the arms' are mirrored around its middle, so that the mean time of visit is the same."""
+    """The visits of a round, mirrored around its middle: baseline and candidate have the same mean time of visit."""
     return (CONTROL, first, second, CONTROL, second, first)
 
 
 def order_of(index: int, seed: int, rounds: int = 1) -> tuple[str, ...]:
-    """The visits of the index-th block: of each two rounds one begins with either arm, a coin saying which."""
+    """The visits of the index-th block: one of each two rounds starts with the baseline, in random order."""
     visits: list[str] = []
     for number in range(index * rounds, (index + 1) * rounds):
         heads = random.Random(f"{seed}/{number // 2}").random() < 0.5
@@ -96,7 +96,7 @@ def rounds_for(frame_ns: float) -> int:
 
 
 class Pair:
-    """A running process, from outside. CellFailed for whatever goes wrong in it."""
+    """A running process, from outside. MeasurementFailed for whatever goes wrong in it."""
 
     def __init__(self, child: Child, folder: Path, job: Job) -> None:
         self.child = child
@@ -123,18 +123,18 @@ class Pair:
             self.child.tell(json.dumps(what))
             line = self.child.stdout.readline()
         if not line:
-            raise CellFailed(f"the process that measures both arms {self.child.how_it_ended()}")
+            raise MeasurementFailed(f"the process that measures baseline and candidate {self.child.how_it_ended()}")
         return json.loads(line)
 
 
 @contextmanager
 def opened(baseline: Path, candidate: Job, seed: int, worker: tuple[str, ...] = WORKER) -> Iterator[Pair]:
-    """A process that holds both arms: `candidate` as its job says, `baseline` an artifact to be run just like it.
+    """A process that holds baseline and candidate: `candidate` as its job says, `baseline` an artifact run likewise.
 
     The process is bound to as many processors as the job has threads, and ends with the `with`.
     """
     if candidate.config.unit != "cpu":
-        raise CellFailed(f"two arms are measured on the cpu only, not on the unit {candidate.config.unit!r}")
+        raise MeasurementFailed(f"pairs are measured on the cpu only, not on the unit {candidate.config.unit!r}")
     with tempfile.TemporaryDirectory(prefix="pair-") as temporary:
         folder = jobs.describe(Path(temporary), candidate)
         (folder / "pair.json").write_text(json.dumps({"baseline": str(baseline.absolute()), "seed": seed}))

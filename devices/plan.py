@@ -1,4 +1,4 @@
-"""What a run will do, decided before anything is touched: options and checkpoints in, conversions and cells out."""
+"""The plan of a run: from options and checkpoints to conversions and configurations. It touches no device."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from typing import cast
 from converters.artifact import FORMATS, Format, Precision, Spec
 from converters.registry import converter
 from devices.contract import Config, Counts, Unit
-from models.peer import Peer
-from models.segmenter import Fit
+from models.peer import ReferenceModel
+from models.segmenter import ResizeMode
 from models.variant import Resolution, get, match
 
 BASELINE = "pytorch"
@@ -39,10 +39,10 @@ class Options:
     """None: each variant's own."""
     threads: int = 1
     counts: Counts = Counts()
-    peers: tuple[Peer, ...] = ()
+    references: tuple[ReferenceModel, ...] = ()
     """Measured beside the variants, each at its own resolution and precision, if its format is among `formats`."""
     shard: tuple[int, int] = (1, 1)
-    """(i, n): the i-th of n machines, from 1, takes every n-th cell."""
+    """(i, n): the i-th of n machines, from 1, takes every n-th configuration."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ class Task:
 
     config: Config
     weights: Weights | None = None
-    peer: Peer | None = None
+    peer: ReferenceModel | None = None
     spec: Spec | None = None
 
     @property
@@ -76,14 +76,14 @@ class Task:
         return self.weights.sha256 if self.weights else self.peer.sha256 if self.peer else ""
 
     @property
-    def fit(self) -> Fit:
+    def resize_mode(self) -> ResizeMode:
         """How it takes its pictures."""
         return self.peer.fit if self.peer else "stretch"
 
 
 @dataclass(frozen=True)
 class Plan:
-    """The cells of a run in their listed order; a device's runner takes them in the order of `shuffled`."""
+    """The configurations of a run in their listed order; a device's runner takes them in the order of `shuffled`."""
 
     options: Options
     tasks: tuple[Task, ...] = field(repr=False)
@@ -97,8 +97,8 @@ class Plan:
 def make(options: Options, checkpoints: Mapping[str, Weights]) -> Plan:
     """The plan for `options`, given what was trained: variant name to checkpoint.
 
-    Every cell asked for is in the plan, also one whose variant has no checkpoint. ValueError, in one sentence, for
-    options that mean nothing.
+    Every configuration asked for is in the plan, also one whose variant has no checkpoint. ValueError, in one sentence,
+    for options that mean nothing.
     """
     names = match(options.variants)
     for name in names:
@@ -114,15 +114,15 @@ def make(options: Options, checkpoints: Mapping[str, Weights]) -> Plan:
         for format in options.formats
         for precision in (("fp32",) if format == BASELINE else options.precisions)
     ]
-    tasks += [_peer_task(options, peer) for peer in options.peers if peer.format in options.formats]
+    tasks += [_reference_task(options, peer) for peer in options.references if peer.format in options.formats]
     return Plan(options, tuple(tasks[index - 1 :: shards]))
 
 
 def with_live(plan: Plan, weights: Mapping[str, Weights]) -> Plan:
-    """The plan and one cell more, `live` in TFLite: nobody who names no network is to see the ablation alone."""
+    """The plan and `live` in TFLite: a run that names no network is to include the recommended one."""
     if "live" not in weights or "tflite" not in plan.options.formats:
         return plan
-    alone = replace(plan.options, variants="live", formats=("tflite",), peers=())
+    alone = replace(plan.options, variants="live", formats=("tflite",), references=())
     return replace(plan, tasks=plan.tasks + make(alone, weights).tasks)
 
 
@@ -130,7 +130,7 @@ def _size(options: Options, variant: str) -> Resolution:
     return options.resolution or get(variant).resolution
 
 
-def _peer_task(options: Options, peer: Peer) -> Task:
+def _reference_task(options: Options, peer: ReferenceModel) -> Task:
     config = Config(
         peer.name, peer.format, peer.precision, peer.resolution, options.device, options.unit, options.threads
     )
@@ -155,7 +155,7 @@ def shuffled(tasks: Sequence[Task], seed: int) -> list[Task]:
 
 
 def identity(measured: str, config: Config, counts: Mapping[str, float], data: str) -> str:
-    """What makes two measurements the same one: a cell with a finished row of this identity is not measured again.
+    """The identity of a measurement: a configuration with a finished row of this identity is not measured again.
 
     `measured` is the artifact's key (the checkpoint's hash for the baseline), `data` the hash of frames and truth.
     """

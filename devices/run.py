@@ -1,4 +1,4 @@
-"""A plan carried out, cell by cell: each outcome is handed on as soon as it is there."""
+"""Runs a plan, one configuration after the other, and yields each outcome at once."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ import psutil
 
 from converters.artifact import Artifact, Failure, Spec
 from devices import job as jobs
-from devices.contract import CellFailed, Foresighted, Job, Result, Runner
+from devices.contract import Job, MeasurementFailed, Prefetchable, Result, Runner
 from devices.data import Data
 from devices.facts import attempt
-from devices.fleet import Began, Ended, Fleet, Joined
+from devices.fleet import DeviceJoined, Fleet, JobEnded, JobStarted
 from devices.plan import Plan, Task, Weights
 
 if TYPE_CHECKING:
@@ -33,14 +33,14 @@ Made = Mapping[Spec, Artifact | Failure]
 
 @dataclass(frozen=True)
 class Started:
-    """A cell is about to be measured. While it is, nobody may disturb the machine."""
+    """A configuration is about to be measured. Until its Outcome, nothing else may use the machine."""
 
     task: Task
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a cell: a result with its score, or the reason why there is none."""
+    """The outcome of a configuration: a result with its score, or the reason why there is none."""
 
     task: Task
     artifact: Artifact | None = None
@@ -48,20 +48,20 @@ class Outcome:
     score: Score | None = None
     reason: str | None = None
     position: int = 0
-    """How many cells were measured before it, in this process."""
+    """How many configurations were measured before it, in this process."""
     retries: int = 0
     """How often its device was tried again."""
 
 
 @dataclass(frozen=True)
-class Further:
-    """A device of a fleet takes part; `cells` more will be measured than were counted before it came."""
+class DeviceAdded:
+    """A device of a fleet joined; `configurations` is by how many the number to measure grows."""
 
     name: str
-    cells: int
+    configurations: int
 
 
-Event = Started | Outcome | Further
+Event = Started | Outcome | DeviceAdded
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ class Share:
     here: bool = False
 
 
-def everywhere(shares: Sequence[Share], made: Made) -> Iterator[tuple[Share, Event]]:
+def run_all(shares: Sequence[Share], made: Made) -> Iterator[tuple[Share, Event]]:
     """The events of several devices. Those that compute elsewhere go on at once, each by itself; then those here, in
     turn: judging the others' masks would disturb what is timed here."""
 
@@ -131,12 +131,12 @@ def _together(devices: Sequence[Iterator[T]]) -> Iterator[T]:
 def measure(
     tasks: Sequence[Task], plan: Plan, made: Made, runner: Runner | Fleet, data: Data, emulated: Collection[str] = ()
 ) -> Iterator[Event]:
-    """Measure `tasks` in the order given, those in `emulated` formats last; what goes wrong costs its cell alone.
+    """Measure `tasks` in the order given, those in `emulated` formats last; a failure ends its configuration alone.
 
-    Each cell gives Started, and later its Outcome. A cell that is timed has the machine to itself: what the consumer
-    does, it does between cells, while a runner with foresight gets ready for the next. Emulated cells have no time to
-    spoil, so as many run at once as there are processors. The devices of a fleet each take all tasks, and each
-    Outcome's cell names its own.
+    Each configuration gives Started, and later its Outcome. A timed configuration has the machine to itself: the
+    consumer works between configurations, while a Prefetchable runner prepares the next one. Emulated configurations
+    are not timed, so as many run at once as there are processors. Each device of a fleet measures all tasks, and each
+    Outcome's configuration has the device's name.
     """
     timed = [task for task in tasks if task.config.format not in emulated]
     untimed = [task for task in tasks if task.config.format in emulated]
@@ -148,7 +148,7 @@ def measure(
             its = data.for_task(task)
             return _ask(task, plan, made, its, frames[its.sha256])
 
-        def judge(task: Task, told: Result | CellFailed) -> Outcome:
+        def judge(task: Task, told: Result | MeasurementFailed) -> Outcome:
             return _judge(task, made, told, data.for_task(task))
 
         if isinstance(runner, Fleet):
@@ -160,16 +160,16 @@ def measure(
             if isinstance(asked, Outcome):
                 return replace(asked, position=position)
             try:
-                told: Result | CellFailed = runner.run(asked)
-            except CellFailed as failure:
+                told: Result | MeasurementFailed = runner.run(asked)
+            except MeasurementFailed as failure:
                 told = failure
             for following in timed[position + 1 : position + 2]:
                 expect(following)
             return replace(judge(task, told), position=position)
 
         def expect(task: Task) -> None:
-            if isinstance(runner, Foresighted) and not isinstance(asked := ask(task), Outcome):
-                runner.expect(asked)
+            if isinstance(runner, Prefetchable) and not isinstance(asked := ask(task), Outcome):
+                runner.prefetch(asked)
 
         try:
             for position, task in enumerate(timed):
@@ -177,7 +177,7 @@ def measure(
                 yield one(position, task)
             yield from _side_by_side(one, list(enumerate(untimed, len(timed))))
         finally:
-            if isinstance(runner, Foresighted):
+            if isinstance(runner, Prefetchable):
                 runner.close()
 
 
@@ -209,7 +209,7 @@ def _on_each(
     fleet: Fleet,
     tasks: Sequence[Task],
     ask: Callable[[Task], Job | Outcome],
-    judge: Callable[[Task, Result | CellFailed], Outcome],
+    judge: Callable[[Task, Result | MeasurementFailed], Outcome],
 ) -> Iterator[Event]:
     asked: list[tuple[Task, Job]] = []
     for task in tasks:
@@ -226,41 +226,41 @@ def _on_each(
         task = asked[index][0]
         return replace(task, config=replace(task.config, device=f"{task.config.device}:{name}"))
 
-    further = 0
+    more = 0
     try:
         for event in fleet.run_all([job for _, job in asked]):
             match event:
-                case Joined(name):
-                    yield Further(name, further)
-                    further = len(asked)
-                case Began(name, index):
+                case DeviceJoined(name):
+                    yield DeviceAdded(name, more)
+                    more = len(asked)
+                case JobStarted(name, index):
                     yield Started(on(name, index))
-                case Ended(name, index, told):
+                case JobEnded(name, index, told):
                     yield replace(judge(on(name, index), told), position=index)
-    except CellFailed as reason:
+    except MeasurementFailed as reason:
         yield from (judge(task, reason) for task, _ in asked)
 
 
 def _ask(task: Task, plan: Plan, made: Made, data: Data, frames: Path) -> Job | Outcome:
-    """What a runner is to be told; an Outcome when there is nothing to measure."""
+    """The job for a runner; an Outcome when there is nothing to measure."""
     if not task.possible:
         return Outcome(task, reason=f"{task.config.variant} has no checkpoint yet; train.py makes one")
     artifact = made[task.spec] if task.spec else None
     if isinstance(artifact, Failure):
         return Outcome(task, reason=artifact.reason)
-    if artifact and artifact.parity and artifact.parity.breach:
-        return Outcome(task, artifact, reason=artifact.parity.breach)
+    if artifact and artifact.parity and artifact.parity.tolerance_exceeded:
+        return Outcome(task, artifact, reason=artifact.parity.tolerance_exceeded)
     model = artifact.path if artifact else cast(Weights, task.weights).path
     return Job(task.config, model, frames, data.sequences, plan.options.counts, task.peer)
 
 
-def _judge(task: Task, made: Made, told: Result | CellFailed, data: Data) -> Outcome:
-    """The outcome of what a runner told."""
+def _judge(task: Task, made: Made, told: Result | MeasurementFailed, data: Data) -> Outcome:
+    """The outcome of a runner's result or failure."""
     from evaluation.score import score, without_bars
 
     artifact = cast(Artifact, made[task.spec]) if task.spec else None
-    if isinstance(told, CellFailed):
+    if isinstance(told, MeasurementFailed):
         return Outcome(task, artifact, reason=str(told), retries=told.retries)
-    if data.fit == "letterbox":
+    if data.resize_mode == "letterbox":
         told = replace(told, masks=without_bars(told.masks, data.footage))
     return Outcome(task, artifact, told, score(told.masks, data.footage), retries=told.retries)

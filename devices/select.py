@@ -9,7 +9,7 @@ from typing import Protocol
 
 from converters.artifact import FORMATS
 from devices.catalog import Phone, phones
-from devices.contract import UNITS, CellFailed, Runner, Unit
+from devices.contract import UNITS, MeasurementFailed, Runner, Unit
 from devices.fleet import Fleet
 from devices.plan import BASELINE
 
@@ -25,7 +25,7 @@ class Attached:
     formats: tuple[str, ...]
     runner: Callable[[], Runner | Fleet]
     emulated: tuple[str, ...] = ()
-    """Formats whose masks it gives and whose times it does not: their cells disturb each other in nothing."""
+    """Formats whose masks it gives and whose times it does not: their configurations disturb each other in nothing."""
     units: tuple[Unit, ...] = ("cpu",)
     """What can be asked of it; whether it can do that is for its runner to say."""
     here: bool = False
@@ -146,9 +146,9 @@ def _seen() -> list[Found]:
     from devices.ios.link import NoTool
 
     seen: list[Found] = []
-    with suppress(NoAdb, CellFailed):
+    with suppress(NoAdb, MeasurementFailed):
         seen += android.find_all()
-    with suppress(NoTool, CellFailed):
+    with suppress(NoTool, MeasurementFailed):
         seen += ios.find_all()
     return seen
 
@@ -160,7 +160,7 @@ def _android(name: str, what: str) -> Attached | NotAttached:
     formats = ("tflite",)
     try:
         seen, found = find_all(), find_one(name)
-    except (NoAdb, CellFailed) as reason:
+    except (NoAdb, MeasurementFailed) as reason:
         advice = "With adb in place, attach the phone by USB."
         return _absent(name, f"Looked for {what}, but {reason}.", advice, formats)
     advice = (
@@ -177,7 +177,7 @@ def _iphone(name: str, what: str) -> Attached | NotAttached:
     formats = ("coreml",)
     try:
         seen, found = find_all(), find_one(name)
-    except (NoTool, CellFailed) as reason:
+    except (NoTool, MeasurementFailed) as reason:
         advice = "devices/ios/README.md tells what is needed."
         return _absent(name, f"Looked for {what}, but {reason}.", advice, formats)
     advice = "Attach it by USB, unlock it, trust this computer; devices/ios/README.md tells the rest."

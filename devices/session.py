@@ -1,4 +1,4 @@
-"""A measurement, from plans to what became of each cell. What is kept and shown of it is the caller's business."""
+"""A measurement from plans to outcomes. The caller stores and shows them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class Listener(Protocol):
-    """Is told how far a measurement is. Nothing that it does goes on while a cell is timed."""
+    """Receives the progress of a measurement. It does no work while a configuration is timed."""
 
     def say(self, line: str) -> None: ...
 
@@ -51,10 +51,10 @@ def measure(
     listener: Listener,
     frames: int | None = None,
 ) -> Iterator[tuple[run.Share, run.Outcome]]:
-    """Convert what the plans need, count its ARM instructions, and measure, each device's cells in an order of `seed`.
+    """Convert what the plans need, count its ARM instructions, and measure in an order drawn by `seed`.
 
-    Each cell gives an outcome as soon as it is there; what `finished` holds the identity of (`devices.plan.identity`)
-    is not measured again. `frames` bounds how many are judged.
+    Each configuration gives an outcome as soon as it is there; what `finished` holds the identity of
+    (`devices.plan.identity`) is not measured again. `frames` bounds how many are judged.
     """
     from converters.build import build
     from converters.peer import bring
@@ -73,17 +73,17 @@ def measure(
         shares.append(run.Share(plan, todo, target.runner, data, target.emulated, target.here))
     _count([made[task.spec] for share in shares for task in share.tasks if task.spec], listener)
     listener.stage("measure", sum(len(share.tasks) for share in shares))
-    for share, event in run.everywhere(shares, made):
+    for share, event in run.run_all(shares, made):
         if isinstance(event, run.Started):
             listener.step(event.task.config.name)
-        elif isinstance(event, run.Further):
-            listener.more(f"{event.name} takes part.", event.cells)
+        elif isinstance(event, run.DeviceAdded):
+            listener.more(f"{event.name} takes part.", event.configurations)
         else:
             yield share, event
 
 
 def remaining(plan: Plan, made: run.Made, data: Data, finished: Collection[str | None]) -> list[Task]:
-    """The tasks that no finished measurement answers; `finished` holds the identities of those that do."""
+    """The tasks without a finished measurement; `finished` holds the identities of finished ones."""
     counts = asdict(plan.options.counts)
 
     def known(task: Task) -> str:
@@ -98,7 +98,7 @@ def _count(made: Iterable[Artifact | Failure], listener: Listener) -> None:
     """Count the ARM instructions of the TFLite artifacts that are to be measured, before a clock runs on this machine.
 
     `devices.instructions.known` finds the counts where they are kept. What cannot be counted is said, and costs no
-    cell.
+    configuration.
     """
     names: dict[instructions.Model, str]
     names = {a.path: a.spec.name for a in made if isinstance(a, Artifact) and a.spec.format == "tflite"}

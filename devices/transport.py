@@ -8,15 +8,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
-from devices.contract import CellFailed, Result
+from devices.contract import MeasurementFailed, Result
 
 
-class Unreachable(CellFailed):
-    """The device vanished, locked up or was cut short: the same cell may well succeed when it is tried again."""
+class Unreachable(MeasurementFailed):
+    """The device disconnected, was locked or stopped early: a retry of the same configuration may succeed."""
 
 
 class Transport(Protocol):
-    """Every call has a time limit in seconds. Unreachable, or CellFailed where trying again would not help."""
+    """Every call has a time limit in seconds. Unreachable, or MeasurementFailed where trying again would not help."""
 
     def run(self, command: str, limit: float) -> str:
         """What `command` printed on the device, both streams. Its exit code is not reported: it cannot be trusted."""
@@ -40,7 +40,7 @@ def call(
 ) -> subprocess.CompletedProcess[str]:
     """Run a program that talks to `whom`, a device in words, and return what it printed, whatever its exit code.
 
-    Unreachable, naming what it was `doing`, beyond `limit` seconds; CellFailed when there is no such program.
+    Unreachable, naming what it was `doing`, beyond `limit` seconds; MeasurementFailed when there is no such program.
     """
     try:
         return subprocess.run(
@@ -56,13 +56,13 @@ def call(
     except subprocess.TimeoutExpired:
         raise Unreachable(f"{whom} did not answer within {limit:g} s ({doing})") from None
     except OSError as error:
-        raise CellFailed(f"{Path(command[0]).name} could not be started: {error}") from None
+        raise MeasurementFailed(f"{Path(command[0]).name} could not be started: {error}") from None
 
 
 def persevere(attempts: int, attempt: Callable[[], Result], come_back: Callable[[], None]) -> Result:
     """The result of the first of `attempts` that the device does not break off; before each further one, `come_back`.
 
-    Retries are counted in the result. Otherwise CellFailed with the last attempt's reason, counting them too.
+    Retries are counted in the result. Otherwise MeasurementFailed with the last attempt's reason, counting them too.
     """
     for retries in range(attempts):
         try:
@@ -70,9 +70,9 @@ def persevere(attempts: int, attempt: Callable[[], Result], come_back: Callable[
                 come_back()
             return replace(attempt(), retries=retries)
         except Unreachable as reason:
-            fault = CellFailed(f"{reason} (tried {attempts} times)" if attempts > 1 else str(reason))
+            fault = MeasurementFailed(f"{reason} (tried {attempts} times)" if attempts > 1 else str(reason))
             fault.retries = retries
-        except CellFailed as reason:
+        except MeasurementFailed as reason:
             reason.retries = retries
             raise
     raise fault

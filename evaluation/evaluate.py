@@ -8,7 +8,7 @@ from typing import Any
 
 from evaluation.clip import Dataset
 from evaluation.score import Previous, Score, judge, predict, prepare_clip, summarise, without_bars
-from models.segmenter import Fit, Step
+from models.segmenter import ResizeMode, Step
 from models.variant import Resolution
 
 
@@ -19,17 +19,17 @@ def evaluate(
     prev: Previous = "recurrent",
     seed: int = 0,
     on_frame: Callable[[], object] | None = None,
-    fit: Fit = "stretch",
+    resize_mode: ResizeMode = "stretch",
 ) -> Score:
     """Run and judge clip by clip, so that only one clip's small frames are in memory.
 
     Stills always start from an empty previous mask; `prev="empty"` does so for every frame of the clips too.
-    `on_frame` is called after each frame; `fit` is how the model wants its pictures.
+    `on_frame` is called after each frame; `resize_mode` is how the model wants its pictures.
     """
     judged = []
     for clip in dataset.clips:
-        masks = predict(step, prepare_clip(clip, resolution, fit), [len(clip)], prev, on_frame)
-        if fit == "letterbox":
+        masks = predict(step, prepare_clip(clip, resolution, resize_mode), [len(clip)], prev, on_frame)
+        if resize_mode == "letterbox":
             masks = without_bars(masks, replace(dataset, clips=[clip]))
         judged.append(judge(masks, clip))
     return summarise(judged, seed)

@@ -19,7 +19,7 @@ from evaluation.clip import Clip, Dataset
 from evaluation.interval import bootstrap
 from evaluation.iou import iou
 from evaluation.temporal import dtssd_step
-from models.segmenter import Fit, Floats, Segmenter, Step, enlarge, fitted, unfitted
+from models.segmenter import Floats, ResizeMode, Segmenter, Step, enlarge, fitted, unfitted
 from models.variant import Resolution
 
 Previous = Literal["empty", "recurrent"]
@@ -59,20 +59,20 @@ class Score:
 
 
 def prepare(
-    dataset: Dataset, resolution: Resolution, fit: Fit = "stretch"
+    dataset: Dataset, resolution: Resolution, resize_mode: ResizeMode = "stretch"
 ) -> tuple[NDArray[np.uint8], tuple[int, ...]]:
     """Every frame as a network takes it, (N, H, W, 3) uint8 RGB, and the lengths of its clips in order."""
     frames = np.empty((dataset.frames, *resolution, 3), np.uint8)
     at = 0
     for clip in dataset.clips:
-        frames[at : at + len(clip)] = prepare_clip(clip, resolution, fit)
+        frames[at : at + len(clip)] = prepare_clip(clip, resolution, resize_mode)
         at += len(clip)
     return frames, tuple(len(clip) for clip in dataset.clips)
 
 
-def prepare_clip(clip: Clip, resolution: Resolution, fit: Fit = "stretch") -> NDArray[np.uint8]:
+def prepare_clip(clip: Clip, resolution: Resolution, resize_mode: ResizeMode = "stretch") -> NDArray[np.uint8]:
     """`prepare` for one clip: (len(clip), H, W, 3) uint8 RGB."""
-    return np.stack([fitted(clip.read(i)[0], resolution, fit) for i in range(len(clip))])
+    return np.stack([fitted(clip.read(i)[0], resolution, resize_mode) for i in range(len(clip))])
 
 
 def without_bars(masks: Floats, dataset: Dataset) -> Floats:

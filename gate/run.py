@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from devices import job as jobs
 from devices import paired
-from devices.contract import CellFailed, Config, Job, Runner
+from devices.contract import Config, Job, MeasurementFailed, Runner
 from devices.data import excerpt
 from devices.emulator import FRAMES
 from devices.fleet import Fleet
@@ -153,10 +153,12 @@ def _runner(device: str) -> Runner:
 
     found = select(device)
     if isinstance(found, NotAttached):
-        raise CellFailed(f"{device} is not attached. {found.looked_for} {found.advice}".rstrip("."))
+        raise MeasurementFailed(f"{device} is not attached. {found.looked_for} {found.advice}".rstrip("."))
     runner = found.runner()
     if isinstance(runner, Fleet):
-        raise CellFailed(f"{device} is a different phone each time: a baseline and a candidate need the same one")
+        raise MeasurementFailed(
+            f"{device} is a different phone each time: a baseline and a candidate need the same one"
+        )
     return runner
 
 
@@ -176,16 +178,16 @@ def _measure(ready: _Ready, dataset: Dataset, seconds: float, fail_at: float, sp
             start = time.monotonic()
             if not ready.asked.emulated:
                 blocks = until_decided(pair, ready.asked.tolerance.slowdown, seconds, fail_at)
-    except CellFailed as failure:
+    except MeasurementFailed as failure:
         return _Measured(ready, tuple(findings), (), 0.0, hazards, str(failure).removesuffix("."))
     return _Measured(ready, tuple(findings), tuple(blocks), time.monotonic() - start, hazards)
 
 
 def _counted(findings: Sequence[Finding]) -> None:
-    """CellFailed unless the instructions were counted: on the emulator they stand for the speed."""
+    """MeasurementFailed unless the instructions were counted: on the emulator they stand for the speed."""
     for finding in findings:
         if finding.metric == "instructions" and finding.outcome is None:
-            raise CellFailed(finding.words)
+            raise MeasurementFailed(finding.words)
 
 
 def until_decided(
@@ -240,13 +242,13 @@ def _instructions(ready: _Ready) -> list[Finding]:
 
 
 def _compare_outputs(ready: _Ready, outputs: Outputs, dataset: Dataset) -> list[Finding]:
-    """Accuracy and placement. CellFailed when different runtimes ran the two."""
+    """Accuracy and placement. MeasurementFailed when different runtimes ran the two."""
     from evaluation.score import score
 
     before, now = (outputs.placement[role] for role in (BASELINE, CANDIDATE))
     if before.get("runtime") != now.get("runtime"):
         names = f"{before.get('runtime')} and {now.get('runtime')}"
-        raise CellFailed(f"baseline and candidate ran in different runtimes, {names}")
+        raise MeasurementFailed(f"baseline and candidate ran in different runtimes, {names}")
     old, new = (score(outputs.masks[role], dataset) for role in (BASELINE, CANDIDATE))
     return [static_checks.placement(before, now), *static_checks.accuracy(old, new, ready.asked.tolerance)]
 
@@ -288,7 +290,7 @@ def _confirm(m: _Measured, speed: Speed, seconds: float) -> tuple[Speed | None, 
         try:
             with m.ready.pair(again=1 + len(fresh)) as pair:
                 fresh.append(tuple(_as_many(pair, decision.again(len(m.blocks)), end)))
-        except CellFailed as failure:
+        except MeasurementFailed as failure:
             return None, f"a regression was measured and could not be confirmed: {str(failure).removesuffix('.')}"
         slower.append(decision.is_slower(*effects(fresh[-1]), speed.tolerance))
     speed = replace(speed, fresh=tuple(fresh), seconds=speed.seconds + time.monotonic() - start)

@@ -69,8 +69,8 @@ def parity(now: Parity | None) -> Finding:
     """The candidate against its own checkpoint."""
     if now is None:
         return Finding("parity", None, "Parity was not compared: an artifact alone does not name its checkpoint.")
-    if now.breach:
-        return Finding("parity", Outcome.FAIL, f"FAIL; {now.breach}.")
+    if now.tolerance_exceeded:
+        return Finding("parity", Outcome.FAIL, f"FAIL; {now.tolerance_exceeded}.")
     return Finding(
         "parity",
         Outcome.PASS,

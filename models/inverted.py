@@ -1,10 +1,10 @@
 """The trunk of inverted residuals: wide middles, depthwise kernels and channel gates instead of squeezed bottlenecks.
 
 After MobileNetV3 (Howard et al., 2019) in the arrangement and widths of MediaPipe's selfie network (Apache-2.0), so
-that it can begin with that network's weights (`training.begin`). What differs: even kernels where it strides, so that
-TFLite needs no PAD; a stem of 2x2 pixels, which costs a quarter of a 4x4 one's multiply-accumulates where there are
-most pixels, and a plain ReLU behind it; and the previous mask, added at stride 4. There is no batch normalisation: the
-weights it begins with have swallowed theirs.
+that it can start from that network's weights (`training.init_from_mediapipe`). What differs: even kernels where it
+strides, so that TFLite needs no PAD; a stem of 2x2 pixels, which costs a quarter of a 4x4 one's multiply-accumulates
+where there are most pixels, and a plain ReLU behind it; and the previous mask, added at stride 4. There is no batch
+normalisation: the weights it begins with have swallowed theirs.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Other people's models, as data: what `peers.toml` says of one, checked field by field."""
+"""Reference models as data: an entry of `peers.toml`, checked field by field."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from models.segmenter import Fit
+from models.segmenter import ResizeMode
 from models.variant import VARIANTS, Resolution
 
 PEERS = Path(__file__).resolve().parent.parent / "peers.toml"
@@ -18,7 +18,7 @@ Output = Literal["probabilities", "logits", "class-logits"]
 """What comes out: values in [0, 1]; logits whose sigmoid is the mask; logits of classes whose softmax is to come."""
 
 
-class BadPeer(ValueError):
+class BadReferenceModel(ValueError):
     """An entry that is wrong, or a model that it does not describe; its text names the entry and the field."""
 
     def __init__(self, name: str, field: str, problem: str) -> None:
@@ -26,7 +26,7 @@ class BadPeer(ValueError):
 
 
 @dataclass(frozen=True)
-class Peer:
+class ReferenceModel:
     """One entry of peers.toml.
 
     The model's frame is `(rgb - mean) / std` a channel, rgb in [0, 1]. A model in integers gets that through its own
@@ -54,7 +54,7 @@ class Peer:
     std: tuple[float, ...] = (1.0, 1.0, 1.0)
     channel: int = 0
     """Of several in the output, the one that is the person; -1 is the last."""
-    fit: Fit = "stretch"
+    fit: ResizeMode = "stretch"
     """Whether the picture is stretched to the input, or put into its middle with black bars."""
     previous_mask: str | None = None
     """The name of the input for the previous mask (one channel, in [0, 1], of the frame's size); without one, none."""
@@ -71,19 +71,21 @@ class Peer:
         return asdict(self)
 
     @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> Peer:
+    def from_dict(cls, values: Mapping[str, Any]) -> ReferenceModel:
         """An entry of peers.toml with its `name`; also the inverse of `to_dict`, after a trip through JSON."""
         name = str(values["name"])
         known = {f.name: f for f in fields(cls)}
         if unknown := sorted(set(values) - set(known)):
-            raise BadPeer(name, unknown[0], f"is no field; there are: {', '.join(n for n in known if n != 'name')}")
+            raise BadReferenceModel(
+                name, unknown[0], f"is no field; there are: {', '.join(n for n in known if n != 'name')}"
+            )
         for f in known.values():
             if f.default is MISSING and f.name not in values:
-                raise BadPeer(name, f.name, "is missing")
+                raise BadReferenceModel(name, f.name, "is missing")
         for key, value in values.items():
             right, words = RULES[key]
             if not (right(value) or (value is None and known[key].default is None)):
-                raise BadPeer(name, key, f"is {value!r}, not {words}")
+                raise BadReferenceModel(name, key, f"is {value!r}, not {words}")
         given: dict[str, Any] = {key: tuple(v) if isinstance(v, list) else v for key, v in values.items()}
         return cls(**given)
 
@@ -137,27 +139,27 @@ RULES: dict[str, Rule] = {
     "mean": (_three, "three numbers"),
     "std": (lambda v: _three(v) and all(v), "three numbers other than 0"),
     "channel": (lambda v: type(v) is int, "a whole number"),
-    "fit": _one_of(Fit),
+    "fit": _one_of(ResizeMode),
     "previous_mask": (_text, "an input's name"),
     "output_name": (_text, "an output's name"),
     "speed_only": (lambda v: isinstance(v, bool), "true or false"),
 }
 
 
-def read(path: Path = PEERS) -> dict[str, Peer]:
-    """The peers of a file by name, in its order; BadPeer or ValueError, one sentence, when it is wrong."""
+def read(path: Path = PEERS) -> dict[str, ReferenceModel]:
+    """The reference models of a file by name, in its order. BadReferenceModel or ValueError when it is wrong."""
     try:
         entries = tomllib.loads(path.read_text())
     except tomllib.TOMLDecodeError as error:
         raise ValueError(f"{path.name}: {error}") from None
     for name, entry in entries.items():
         if not isinstance(entry, dict):
-            raise ValueError(f"{path.name}: {name} belongs under a peer's [name]")
-    return {name: Peer.from_dict({"name": name, **entry}) for name, entry in entries.items()}
+            raise ValueError(f"{path.name}: {name} belongs under a reference model's [name]")
+    return {name: ReferenceModel.from_dict({"name": name, **entry}) for name, entry in entries.items()}
 
 
-def match(pattern: str, path: Path = PEERS) -> tuple[Peer, ...]:
-    """Peers whose names match a glob, or several separated by commas; `none` is none of them.
+def match(pattern: str, path: Path = PEERS) -> tuple[ReferenceModel, ...]:
+    """Reference models whose names match a glob, or several separated by commas; `none` is none of them.
 
     `*` alone means those that have an accuracy too. ValueError when a part matches nothing.
     """
@@ -170,6 +172,6 @@ def match(pattern: str, path: Path = PEERS) -> tuple[Peer, ...]:
             name for name, peer in peers.items() if fnmatchcase(name, part) and not (part == "*" and peer.speed_only)
         ]
         if not hits:
-            raise ValueError(f"no peer matches {part!r}; there are: {', '.join(peers) or 'none'}")
+            raise ValueError(f"no reference model matches {part!r}; there are: {', '.join(peers) or 'none'}")
         chosen.update(hits)
     return tuple(peer for name, peer in peers.items() if name in chosen)

@@ -1,4 +1,4 @@
-"""State around the stateless network: feed it pictures of any size, and each mask is the next one's hint.
+"""State around the stateless network: pictures of any size in, and each mask is the next one's previous mask.
 
 segmenter = Segmenter(step, resolution)
 for picture in video:
@@ -22,12 +22,12 @@ Step = Callable[[Floats, Floats], Floats]
 """One frame through a network: frame (1, H, W, 3) RGB in [0, 1] and previous mask (1, H, W, 1) to mask (1, H, W, 1)."""
 
 
-Fit = Literal["stretch", "letterbox"]
+ResizeMode = Literal["stretch", "letterbox"]
 """How a picture is brought to an input: its aspect not kept, or in the middle with black bars."""
 
 
 class Segmenter:
-    """A `Step` at `resolution` with its mask fed back unless `feedback` is off; `fit` is how it wants its pictures.
+    """A `Step` at `resolution` with its mask fed back unless `feedback` is off; `resize_mode` is how it takes pictures.
 
     `smoothing` in [0, 1] leans the mask on the previous one where the network is unsure, as MediaPipe's hair
     segmentation does (0.9 there); 0 feeds back what the network said. With `watch_cuts` the previous mask is forgotten
@@ -39,14 +39,14 @@ class Segmenter:
         step: Step,
         resolution: Resolution,
         smoothing: float = 0.0,
-        fit: Fit = "stretch",
+        resize_mode: ResizeMode = "stretch",
         watch_cuts: bool = False,
         feedback: bool = True,
     ) -> None:
         self.step = step
         self.resolution = resolution
         self.smoothing = smoothing
-        self.fit = fit
+        self.resize_mode = resize_mode
         self.watch_cuts = watch_cuts
         self.feedback = feedback
         self.size: tuple[int, ...] | None = None
@@ -60,14 +60,14 @@ class Segmenter:
     def segment(self, picture: NDArray[np.uint8]) -> Floats:
         """The mask (H, W) float32 in [0, 1] of a picture (H, W, 3) uint8 RGB."""
         size = picture.shape[:2]
-        return enlarge(unfitted(self.mask(self.prepare(picture)), size, self.fit), size)
+        return enlarge(unfitted(self.mask(self.prepare(picture)), size, self.resize_mode), size)
 
     def prepare(self, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """The picture (h, w, 3) as `mask` takes it; one of another size than the last begins a new sequence."""
         if picture.shape != self.size:
             self.reset()
             self.size = picture.shape
-        return fitted(picture, self.resolution, self.fit)
+        return fitted(picture, self.resolution, self.resize_mode)
 
     def mask(self, frame: NDArray[np.uint8]) -> Floats:
         """The mask (H, W) of a frame (H, W, 3) uint8 RGB at `resolution`."""
@@ -126,9 +126,9 @@ def stretch(picture: NDArray[np.uint8], resolution: Resolution) -> NDArray[np.ui
     return np.asarray(cv2.resize(picture, (width, height), interpolation=how), np.uint8)
 
 
-def fitted(picture: NDArray[np.uint8], resolution: Resolution, fit: Fit) -> NDArray[np.uint8]:
-    """The whole picture (h, w, 3) at (H, W), brought there as `fit` says."""
-    if fit == "stretch":
+def fitted(picture: NDArray[np.uint8], resolution: Resolution, resize_mode: ResizeMode) -> NDArray[np.uint8]:
+    """The whole picture (h, w, 3) at (H, W), brought there as `resize_mode` says."""
+    if resize_mode == "stretch":
         return stretch(picture, resolution)
     canvas = np.zeros((*resolution, 3), np.uint8)
     rows, columns = box(picture.shape[:2], resolution)
@@ -136,9 +136,9 @@ def fitted(picture: NDArray[np.uint8], resolution: Resolution, fit: Fit) -> NDAr
     return canvas
 
 
-def unfitted(mask: Floats, size: tuple[int, ...], fit: Fit) -> Floats:
+def unfitted(mask: Floats, size: tuple[int, ...], resize_mode: ResizeMode) -> Floats:
     """The part of a mask (H, W) that shows a picture of `size` (h, w): without the bars of a letterbox."""
-    return mask if fit == "stretch" else mask[box(size, mask.shape)]
+    return mask if resize_mode == "stretch" else mask[box(size, mask.shape)]
 
 
 def box(size: tuple[int, ...], resolution: tuple[int, ...]) -> tuple[slice, slice]:

@@ -111,12 +111,14 @@ def markdown(most: Limits, spots: Sequence[Spot]) -> str:
     names = "".join(f" {name}, ms | least | share | bound by |" for name in RUNTIMES)
     lines += [f"| block | M MACs | MB | MACs a byte |{names}", "|---" * (4 + 4 * len(RUNTIMES)) + "|"]
     for spot in spots:
-        cells = "".join(
+        columns = "".join(
             f" {spot.milliseconds[i]:.3f} | {spot.least(most, i):.3f} | {100 * spot.share(most, i):.0f} % "
             f"| {spot.bound(most, i)} |"
             for i in range(len(RUNTIMES))
         )
-        lines.append(f"| {spot.name} | {spot.macs / 1e6:.1f} | {spot.bytes / 1e6:.2f} | {spot.intensity:.1f} |{cells}")
+        lines.append(
+            f"| {spot.name} | {spot.macs / 1e6:.1f} | {spot.bytes / 1e6:.2f} | {spot.intensity:.1f} |{columns}"
+        )
     return "\n".join(lines)
 
 

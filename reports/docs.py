@@ -20,7 +20,7 @@ from reports.measured import ROOT
 from reports.results import PAGE, SHORT, TABLES, TITLES, Facts, Network
 
 if TYPE_CHECKING:
-    from models.peer import Peer
+    from models.peer import ReferenceModel
     from models.variant import Variant
 
 PAGES = (ROOT / "README.md", ROOT / "docs" / "README.md", ROOT / "docs" / "results.md")
@@ -168,7 +168,7 @@ def count(tell: Callable[[str], None]) -> bool:
     from models.variant import VARIANTS
     from profiling.arm import COLUMNS
 
-    wanted: dict[str, Variant | Peer] = {name: VARIANTS[name] for name in VARIANTS if checkpoint.find(name)}
+    wanted: dict[str, Variant | ReferenceModel] = {name: VARIANTS[name] for name in VARIANTS if checkpoint.find(name)}
     wanted |= {one.name: one for one in peer.read().values() if one.name in TITLES}
     keys = {name: measured.shape_key(one) for name, one in wanted.items()}
     before = measured.read()
@@ -193,14 +193,14 @@ def count(tell: Callable[[str], None]) -> bool:
     return done
 
 
-def _has(one: Variant | Peer, column: str) -> bool:
+def _has(one: Variant | ReferenceModel, column: str) -> bool:
     """A reference model is of one precision; in 16 bits it is counted as float32 (devices.instructions.runnable)."""
     from models.variant import Variant
 
     return isinstance(one, Variant) or (one.precision == "int8") == column.startswith("int8")
 
 
-def _counted(one: Variant | Peer, column: str) -> int:
+def _counted(one: Variant | ReferenceModel, column: str) -> int:
     from converters.peer import fetch
     from devices import instructions
     from models.variant import Variant
@@ -212,7 +212,7 @@ def _counted(one: Variant | Peer, column: str) -> int:
     return instructions.count(fetch(one), core)
 
 
-def _facts(name: str, one: Variant | Peer) -> dict[str, Any]:
+def _facts(name: str, one: Variant | ReferenceModel) -> dict[str, Any]:
     """What an entry says beside the counts: the size is that of the float32 file, of a reference model its own."""
     from converters.peer import fetch
     from models.cost import macs, parameters

@@ -19,7 +19,7 @@ from reports import whole
 
 if TYPE_CHECKING:
     from models.checkpoint import Checkpoint
-    from models.peer import Peer
+    from models.peer import ReferenceModel
     from models.variant import Variant
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -42,14 +42,14 @@ def write(measured: Mapping[str, Any], path: Path = PATH) -> None:
     whole.write(path, json.dumps(measured, indent=1, sort_keys=True, ensure_ascii=False) + "\n")
 
 
-def shape_key(of: Variant | Peer) -> str:
+def shape_key(of: Variant | ReferenceModel) -> str:
     """Of a variant all fields, the resolution too; of a reference model the hash of its file and the resolution."""
     from models.variant import Variant
 
     return digest(of.to_dict() if isinstance(of, Variant) else {"sha256": of.sha256, "resolution": of.resolution})
 
 
-def weights_key(of: Checkpoint | Peer) -> str:
+def weights_key(of: Checkpoint | ReferenceModel) -> str:
     """Of a checkpoint its variant and its tensors: metrics that are added to its card change nothing."""
     from models.checkpoint import Checkpoint
 

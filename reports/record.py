@@ -150,7 +150,7 @@ def _artifact(artifact: Artifact) -> dict[str, Any]:
         "key": artifact.key,
         "sha256": artifact.sha256,
         "bytes": artifact.bytes,
-        "parity": asdict(artifact.parity) if artifact.parity else None,
+        "parity": artifact.parity.to_dict() if artifact.parity else None,
         "graph": artifact.graph,
         "versions": artifact.versions,
     }

@@ -137,7 +137,7 @@ def test_a_missing_emulator_costs_columns_and_not_the_run(
     qemu: str, here: Here, weights: Path, pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("platformdirs.user_cache_path", lambda _: tmp_path / "cache")
-    run = ["--variants", "s32-skip-plain", "--formats", "tflite", "--peers", "none", "--quick"]
+    run = ["--variants", "s32-skip-plain", "--formats", "tflite", "--references", "none", "--quick"]
     run += ["--resolution", "32x32", "--checkpoints", str(weights), "--data", str(pictures)]
 
     with monkeypatch.context() as without:
@@ -168,7 +168,9 @@ def test_a_dry_run_tells_the_plan_and_touches_nothing(here: Here, weights: Path,
     plan = json.loads(here(*asked, "--json")[1])
     assert len(plan["measure"]) == 14
     assert "mediapipe-selfie-landscape/tflite/fp16/144x256/desktop/cpu1" in plan["measure"]
-    assert len(json.loads(here(*asked, "--peers", "none", "--json")[1])["measure"]) == 10
+    alone = [json.loads(here(*asked, flag, "none", "--json")[1])["measure"] for flag in ("--references", "--peers")]
+    assert alone[0] == alone[1], "the former name of the flag"
+    assert len(alone[0]) == 10
     assert len(plan["convert"]) == 4
     assert plan["without_checkpoint"] == ["s4-skip-plain"]
     assert plan["seconds"]["measuring"] > 0
@@ -180,13 +182,13 @@ def test_a_dry_run_tells_the_plan_and_touches_nothing(here: Here, weights: Path,
 
 def test_who_names_no_network_gets_the_reference_set_and_the_one_to_ship(here: Here) -> None:
     def planned(*arguments: str) -> list[str]:
-        return json.loads(here("--dry-run", "--json", "--peers", "none", *arguments)[1])["measure"]
+        return json.loads(here("--dry-run", "--json", "--references", "none", *arguments)[1])["measure"]
 
     whole = planned()
     assert len(whole) == 5 * len(REFERENCE) + 1
     assert whole[-1] == "live/tflite/fp32/256x240/desktop/cpu1"
     assert planned("--variants", "*") == whole[:-1]
-    assert not any("live" in cell for cell in planned("--formats", "tflite,onnx")), "what is asked for, and no more"
+    assert not any("live" in name for name in planned("--formats", "tflite,onnx")), "what is asked for, and no more"
 
 
 @pytest.mark.parametrize(
@@ -194,7 +196,7 @@ def test_who_names_no_network_gets_the_reference_set_and_the_one_to_ship(here: H
     [
         (["--variants", "s5-*"], "no variant matches 's5-*'"),
         (["--formats", "onnx,ncnn"], "'ncnn' is none of pytorch, onnx, tflite, openvino, coreml"),
-        (["--peers", "mediapipe"], "no peer matches 'mediapipe'; there are: mediapipe-selfie"),
+        (["--references", "mediapipe"], "no reference model matches 'mediapipe'; there are: mediapipe-selfie"),
         (["--precisions", "fp8"], "'fp8' is none of fp32, fp16, int8"),
         (["--resolution", "250x256"], "both sides must be multiples of 16"),
         (["--resolution", "big"], "'big' is no size"),
@@ -262,7 +264,7 @@ def test_without_any_checkpoint_nothing_is_measured_and_that_is_exit_3(
         *SMALL, "--variants", "s16-skip-plain", "--checkpoints", tmp_path / "empty", "--data", pictures, "--out", out
     )
     assert code == 3
-    assert "no cell could be measured" in told
+    assert "no configuration could be measured" in told
     (row,) = rows_in(out)
     assert row["status"] == "failed"
     assert "no checkpoint" in row["reason"]
@@ -273,7 +275,8 @@ def test_an_interrupted_run_keeps_what_is_done_and_the_same_command_goes_on(
 ) -> None:
     out = tmp_path / "out"
     asked = (*SMALL, "--variants", "s*-skip-plain", "--checkpoints", weights, "--data", pictures, "--out", out)
-    # Three cells of which one fails at once, having no checkpoint; the order is random, so two rows mean one measured.
+    # Three configurations of which one fails at once, having no checkpoint; the order is random, so two rows mean one
+    # measured.
     running = subprocess.Popen(
         command(*asked), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **as_from_a_terminal()
     )
@@ -307,8 +310,8 @@ def test_an_interrupted_run_keeps_what_is_done_and_the_same_command_goes_on(
         {"s16-skip-plain": "s32-skip-plain", "s32-skip-plain": "s16-skip-plain"}[measured[0]["variant"]]
     ]
     assert len({row["run"] for row in rows}) == 1
-    cells = json.loads(done.stdout)["cells"]
-    assert {c["variant"]: c["status"] for c in cells} == {
+    configurations = json.loads(done.stdout)["cells"]
+    assert {c["variant"]: c["status"] for c in configurations} == {
         "s16-skip-plain": "ok",
         "s32-skip-plain": "ok",
         "s4-skip-plain": "failed",
@@ -317,7 +320,9 @@ def test_an_interrupted_run_keeps_what_is_done_and_the_same_command_goes_on(
 
 
 @pytest.mark.slow
-def test_a_format_that_cannot_run_costs_only_its_own_cells(weights: Path, pictures: Path, tmp_path: Path) -> None:
+def test_a_format_that_cannot_run_costs_only_its_own_configurations(
+    weights: Path, pictures: Path, tmp_path: Path
+) -> None:
     (tmp_path / "onnxruntime.py").write_text("import os\nos.abort()\n")
     out = tmp_path / "out"
     done = bench(
@@ -327,9 +332,13 @@ def test_a_format_that_cannot_run_costs_only_its_own_cells(weights: Path, pictur
         XDG_CACHE_HOME=str(tmp_path / "cache"),
     )
     assert done.returncode == 0
-    cells = {c["format"]: c for c in json.loads(done.stdout)["cells"]}
-    assert {name: c["status"] for name, c in cells.items()} == {"pytorch": "ok", "onnx": "failed", "openvino": "ok"}
-    assert cells["onnx"]["reason"]
+    configurations = {c["format"]: c for c in json.loads(done.stdout)["cells"]}
+    assert {name: c["status"] for name, c in configurations.items()} == {
+        "pytorch": "ok",
+        "onnx": "failed",
+        "openvino": "ok",
+    }
+    assert configurations["onnx"]["reason"]
 
 
 @pytest.mark.slow

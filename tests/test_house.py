@@ -173,7 +173,9 @@ def test_a_room_takes_nothing_from_those_above_it(room: str) -> None:
         assert not imported(path) & above, f"{path.relative_to(ROOT)} imports {imported(path) & above}"
 
 
-@pytest.mark.parametrize("module", ["costs.arm", "effects.quality"])
+@pytest.mark.parametrize(
+    "module", ["costs.arm", "effects.quality", "training.against", "training.begin", "training.worth"]
+)
 def test_a_command_is_still_known_by_its_former_name(module: str) -> None:
     done = subprocess.run(
         [sys.executable, "-m", module, "--help"], cwd=ROOT, capture_output=True, text=True, check=False

@@ -1,4 +1,4 @@
-"""What each idea of the network is worth: runs alike but for it, over pictures and over seeds.
+"""Ablation of each idea of the network: runs that differ in it alone, over pictures and over seeds.
 
 python -m training.ablation RUN... --data DIR [--data DIR] [--resolution HxW] [--out FOLDER]
 

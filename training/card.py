@@ -1,8 +1,8 @@
 """The model card, made from the models' own metrics: nothing in it is typed.
 
-python -m training.card judge DIR [DIR ...] [--data ROOT] [--variants GLOB] [--peers GLOB]
+python -m training.card judge DIR [DIR ...] [--data ROOT] [--variants GLOB] [--references GLOB]
     judge checkpoints on folders and on the tenth of ROOT that is never trained on; metrics go into the checkpoints,
-    those of other people's models into peers.json beside them
+    those of reference models into peers.json beside them
 python -m training.card write [--failures VARIANT] [--clips DIR]
     write models/checkpoints/MODEL_CARD.md from them; draw VARIANT's worst frames of the embedded sample, and of clips
     that may be shown, into failures.png beside it
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 PEERS, FAILURES = "peers.json", "failures.png"
 ABLATION = "ablation"
-"""The folder beside the checkpoints that `training.ablation --out` and `training.worth --out` have written."""
+"""The folder beside the checkpoints that `training.ablation` and `training.previous_mask_ablation` write with --out."""
 SHOWN = 6
 
 INTRODUCTION = """# Model card
@@ -58,7 +58,8 @@ LIMITS = """- The worst five pictures of each validation set, looked at with `li
   light: expect worse masks for whom they show least.
 """
 
-WORTH = """Twins, trained for this alone: the same samples, seed and stages, one with the previous mask as an input and
+PREVIOUS_MASK = """\
+Twins, trained for this alone: the same samples, seed and stages, one with the previous mask as an input and
 one without. Clips never trained on, mean with its 95 % interval; the differences are paired. dtSSD where still counts
 the pixels whose truth stays as it was: the rest is got wrong where the person moved, which no earlier mask shows.
 Flicker is that of a still picture under a sensor's noise; of the last three, the frames until IOU is back within two
@@ -68,7 +69,7 @@ points.
 
 @dataclass(frozen=True)
 class Entry:
-    """One line of every table: a checkpoint of ours, or a peer."""
+    """One line of every table: a checkpoint of ours, or a reference model."""
 
     name: str
     metrics: Mapping[str, Mapping[str, Mapping[str, float]]]
@@ -86,12 +87,12 @@ def judge(path: Path, folders: Sequence[Path], data: Path | None = None) -> dict
     return evaluation.judge(step, one.variant.resolution, _footage(folders, data), previous_mask=previous_mask)
 
 
-def judge_peer(one: peer.Peer, folders: Sequence[Path], data: Path | None = None) -> dict[str, Any]:
+def judge_reference(one: peer.ReferenceModel, folders: Sequence[Path], data: Path | None = None) -> dict[str, Any]:
     """`judge` of somebody else's model, at its own resolution. ValueError when it cannot be had."""
-    from converters.peer import fetch, open_peer
+    from converters.peer import fetch, open_reference
     from training import evaluation
 
-    session, every = open_peer(one, fetch(one)), _footage(folders, data)
+    session, every = open_reference(one, fetch(one)), _footage(folders, data)
     judged = evaluation.judge(session, one.resolution, every, one.fit, one.previous_mask is not None)
     return {"sha256": one.sha256, **judged}
 
@@ -140,7 +141,7 @@ def render(
     peers: Mapping[str, Any] | None = None,
     shown: str = "",
     ablation: str = "",
-    worth: str = "",
+    previous_mask: str = "",
 ) -> str:
     """The card as Markdown. `peers` is what peers.json holds, `shown` the variant whose failures were drawn."""
     entries = [Entry(c.name, c.card["metrics"], c.card.get("groups", {})) for c in checkpoints if c.card.get("metrics")]
@@ -151,14 +152,14 @@ def render(
     parts += ["\n## Metrics\n", *_metrics(entries)]
     if ablation:
         parts += ["## Ablation\n", *_ablation(ablation)]
-    if worth:
-        parts += ["## Ablation of the previous mask\n", WORTH, worth]
+    if previous_mask:
+        parts += ["## Ablation of the previous mask\n", PREVIOUS_MASK, previous_mask]
     return "\n".join([*parts, "## Known failures, and whom they may serve worse\n", *_failures(entries, shown), LIMITS])
 
 
 def stages(done: Sequence[Mapping[str, Any]]) -> str:
     """The stages of a training in order, each `samples @ size`, with the frames in a row where there were several, or
-    in words where it was none (training/begin.py)."""
+    in words where it was none (training/init_from_mediapipe.py)."""
 
     said = (s.get("begun") or f"{s['samples']} @ {s['size']}" + f" ({s['frames']})" * (s["frames"] > 1) for s in done)
     return ", ".join(said)
@@ -288,7 +289,8 @@ def main(arguments: list[str] | None = None) -> int:
     judging.add_argument("folders", type=Path, nargs="*", metavar="DIR", help="pictures and clips never trained on")
     judging.add_argument("--data", type=Path, metavar="ROOT", help="the training data: its held-out tenth is judged")
     judging.add_argument("--variants", default="*", metavar="GLOB", help="names, or none")
-    judging.add_argument("--peers", default="none", metavar="GLOB", help="names in peers.toml, or none")
+    judging.add_argument("--references", default="none", metavar="GLOB", help="names in peers.toml, or none")
+    judging.add_argument("--peers", dest="references", default=argparse.SUPPRESS, help=argparse.SUPPRESS)
     writing = commands.add_parser("write", help="write the card")
     writing.add_argument("--failures", default="", metavar="VARIANT", help="draw this one's worst frames")
     writing.add_argument("--clips", type=Path, metavar="DIR", help="clips whose frames may be shown")
@@ -317,9 +319,9 @@ def _judge_all(options: argparse.Namespace) -> None:
             card = {**one.card, "metrics": {**one.card.get("metrics", {}), **judged["metrics"]}}
             checkpoint.save(path, one.name, one.variant, one.state, {**card, "groups": judged["groups"]})
             _tell(name, judged)
-    for other in peer.match(options.peers):
-        known = _read_peers()
-        judged = judge_peer(other, options.folders, options.data)
+    for other in peer.match(options.references):
+        known = _read_references()
+        judged = judge_reference(other, options.folders, options.data)
         before = known.get(other.name, {}) if known.get(other.name, {}).get("sha256") == other.sha256 else {}
         known[other.name] = {**judged, "metrics": {**before.get("metrics", {}), **judged["metrics"]}}
         (checkpoint.FOLDER / PEERS).write_text(json.dumps(known, indent=1) + "\n")
@@ -341,7 +343,7 @@ def _tell(name: str, judged: Mapping[str, Any]) -> None:
     print(name, ious, file=sys.stderr, flush=True)
 
 
-def _read_peers() -> dict[str, Any]:
+def _read_references() -> dict[str, Any]:
     path = checkpoint.FOLDER / PEERS
     return json.loads(path.read_text()) if path.exists() else {}
 
@@ -353,9 +355,9 @@ def _write(options: argparse.Namespace) -> None:
             raise ValueError(f"{options.failures} has no checkpoint")
         failures(path, options.clips, checkpoint.FOLDER / FAILURES)
     found = [checkpoint.load(path) for name in variant.VARIANTS if (path := checkpoint.find(name))]
-    tables = [checkpoint.FOLDER / ABLATION / f"{name}.md" for name in ("ablation", "worth")]
+    tables = [checkpoint.FOLDER / ABLATION / f"{name}.md" for name in ("ablation", "previous_mask")]
     texts = [table.read_text() if table.exists() else "" for table in tables]
-    (checkpoint.FOLDER / "MODEL_CARD.md").write_text(render(found, _read_peers(), options.failures, *texts))
+    (checkpoint.FOLDER / "MODEL_CARD.md").write_text(render(found, _read_references(), options.failures, *texts))
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ from evaluation.interval import bootstrap
 from evaluation.iou import iou
 from evaluation.score import Score
 from models.hourglass import Hourglass
-from models.segmenter import Fit, Step, enlarge, stretch, to_input
+from models.segmenter import ResizeMode, Step, enlarge, stretch, to_input
 from models.variant import Resolution
 from training import datasets, prior
 
@@ -100,7 +100,11 @@ def _tried(footage: Dataset) -> list[tuple[Clip, int]]:
 
 
 def judge(
-    step: Step, resolution: Resolution, data: Iterable[Dataset], fit: Fit = "stretch", previous_mask: bool = True
+    step: Step,
+    resolution: Resolution,
+    data: Iterable[Dataset],
+    resize_mode: ResizeMode = "stretch",
+    previous_mask: bool = True,
 ) -> dict[str, Any]:
     """{"metrics": {set: {mode: figures}}, "groups": {group: figures}} of one model; see `four_modes` and `by_group`.
 
@@ -109,7 +113,7 @@ def judge(
     metrics: dict[str, Any] = {}
     stills: list[tuple[Clip, float]] = []
     for footage in data:
-        empty = evaluate(step, resolution, footage, "empty", fit=fit)
+        empty = evaluate(step, resolution, footage, "empty", resize_mode=resize_mode)
         metrics[footage.name] = {"empty": figures(empty)}
         if previous_mask:
             metrics[footage.name] |= four_modes(step, resolution, footage)

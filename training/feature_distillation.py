@@ -1,4 +1,4 @@
-"""A network that follows the features of a better one on the same trunk, stage by stage.
+"""Feature distillation from a better network with the same trunk, stage by stage.
 
 After FitNets (Romero et al., 2015).
 """
@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from models.hourglass import Hourglass
 
 STAGES = ("stage8", "stage16", "stage32", "up16", "up8", "up4")
-"""What is compared: the encoder's and the decoder's features, as wide whatever squeeze, skips and head."""
+"""The encoder's and the decoder's outputs, whose widths do not depend on squeeze, skips and head."""
 
 
 def distance(ours: list[Tensor], theirs: list[Tensor]) -> Tensor:
@@ -24,7 +24,7 @@ def distance(ours: list[Tensor], theirs: list[Tensor]) -> Tensor:
 
 
 class FeatureTeacher:
-    """A trained network whose features several learners follow; of the same tensors it is asked once."""
+    """A trained network whose features several learners follow; it runs once for the same input tensors."""
 
     def __init__(self, network: Hourglass) -> None:
         self._network = network.eval().requires_grad_(False)
@@ -41,7 +41,7 @@ class FeatureTeacher:
 
 
 class FeatureDistillation:
-    """The distance between the features of the picture that `network` was last given and those a teacher has of it."""
+    """The distance between the features of `network`'s last forward pass and the teacher's of the same picture."""
 
     def __init__(self, network: Hourglass, teacher: FeatureTeacher) -> None:
         self._watched, self._teacher = Watched(network), teacher
@@ -51,7 +51,7 @@ class FeatureDistillation:
 
 
 class Watched:
-    """The features of the picture that a network was last given."""
+    """The features of a network's last forward pass."""
 
     def __init__(self, network: Hourglass) -> None:
         self._seen: dict[str, Tensor] = {}

@@ -110,7 +110,7 @@ def all_coded(found: Iterable[Photo], side: int, quality: int, report: Callable[
         try:
             yield code(photo, side, quality)
         except ValueError as error:
-            report(f"left out: {error}")
+            report(f"skipped: {error}")
 
 
 def chosen(coded: list[Coded], foreign: Iterable[Pixels], judged: Iterable[str]) -> list[Coded]:

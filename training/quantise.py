@@ -18,7 +18,7 @@ import numpy as np
 
 from converters.artifact import FORMATS, Artifact, Failure, Format, Spec
 from evaluation.clip import Dataset
-from models.segmenter import Fit, Step
+from models.segmenter import ResizeMode, Step
 from models.variant import Resolution
 
 TOLERABLE = 0.3
@@ -42,11 +42,11 @@ class Loss:
         return self.before - self.after
 
 
-def ious(step: Step, resolution: Resolution, footage: Dataset, fit: Fit = "stretch") -> list[float]:
+def ious(step: Step, resolution: Resolution, footage: Dataset, resize_mode: ResizeMode = "stretch") -> list[float]:
     """Per cent, picture by picture."""
     from evaluation.evaluate import evaluate
 
-    return [100 * iou for _, iou, _ in evaluate(step, resolution, footage, fit=fit).per_image]
+    return [100 * iou for _, iou, _ in evaluate(step, resolution, footage, resize_mode=resize_mode).per_image]
 
 
 def compare(format: str, footage: Dataset, before: Sequence[float], after: Sequence[float]) -> Loss:
@@ -83,8 +83,8 @@ def losses(path: Path, folders: Sequence[Path], formats: Sequence[Format]) -> tu
             problems.append(f"{one}: {outcome.reason}")
             continue
         assert isinstance(outcome, Artifact)
-        if outcome.parity and outcome.parity.breach:
-            problems.append(f"{one}: {outcome.parity.breach}")
+        if outcome.parity and outcome.parity.tolerance_exceeded:
+            problems.append(f"{one}: {outcome.parity.tolerance_exceeded}")
         session = converter(one).load(outcome.path, 1, "int8")
         found += [
             compare(one, footage, kept, ious(session, size, footage))

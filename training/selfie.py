@@ -48,8 +48,8 @@ class SelfieNetwork(nn.Module):
 
 def read(model: bytes) -> SelfieNetwork:
     """The network of the published file; ValueError when it is another one."""
-    from training.begin import convolutions, take
-    from training.hints import original
+    from training.init_from_mediapipe import convolutions, take
+    from training.mediapipe_features import original
 
     kernels = convolutions(model)
     network = SelfieNetwork().eval().requires_grad_(False)

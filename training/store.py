@@ -88,7 +88,7 @@ def build(
             try:
                 picture, label = photo.read()
             except ValueError as error:
-                report(f"left out: {error}")
+                report(f"skipped: {error}")
                 continue
             if label is None:
                 if teacher is None:

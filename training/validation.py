@@ -62,7 +62,7 @@ def of_folders(folders: Iterable[Path]) -> tuple[Judged, ...]:
 
 
 def of_store(store: Store, numbers: Iterable[int], sources: Sequence[str]) -> tuple[Judged, ...]:
-    """The held-out pictures of some sources of a store; a source without one is left out."""
+    """The held-out pictures of some sources of a store; a source without one is omitted."""
     held: dict[str, list[int]] = {source: [] for source in sources}
     for number in numbers:
         if (source := store.entries[number].source) in held:

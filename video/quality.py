@@ -29,7 +29,7 @@ def seen(segmenter: Segmenter, clip: Clip) -> Iterator[tuple[Picture, Floats]]:
     for index in range(len(clip)):
         picture = clip.read(index)[0]
         mask = segmenter.mask(segmenter.prepare(picture))
-        yield picture, unfitted(mask, picture.shape[:2], segmenter.fit)
+        yield picture, unfitted(mask, picture.shape[:2], segmenter.resize_mode)
 
 
 def masks(segmenter: Segmenter, clip: Clip, refine: bool) -> Iterator[Floats]:
@@ -80,10 +80,10 @@ def compare(step: Step, resolution: tuple[int, int], dataset: Dataset, smoothing
     """The table's lines, one a way; `smoothing` is the Segmenter's."""
     lines = []
     for feedback, refine in WAYS:
-        segmenter = Segmenter(step, resolution, smoothing, getattr(step, "fit", "stretch"), feedback=feedback)
+        segmenter = Segmenter(step, resolution, smoothing, getattr(step, "resize_mode", "stretch"), feedback=feedback)
         found = measure(segmenter, dataset, refine)
-        figures = [written(found.get(name)) for name in HEAD]
-        lines.append(["previous mask" if feedback else "none", "refined" if refine else "enlarged", *figures])
+        cells = [written(found.get(name)) for name in HEAD]
+        lines.append(["previous mask" if feedback else "none", "refined" if refine else "enlarged", *cells])
     return lines
 
 

@@ -59,9 +59,9 @@ def main(
     from devices.open_model import described, open_model
 
     session, _ = open_model(model, format=runtime)
-    dataset = read_footage(data)
-    found = compare(Segmenter(session, session.resolution, fit=session.fit), dataset)
-    print(f"{described(model, session)}; {dataset.description}")
+    footage = read_footage(data)
+    found = compare(Segmenter(session, session.resolution, resize_mode=session.resize_mode), footage)
+    print(f"{described(model, session)}; {footage.description}")
     lines = [
         [*(map(str, setting) if setting else ("", "", "enlarged")), f"{s:.3f}", f"{g:.3f}"]
         for setting, (s, g) in sorted(found.items(), key=lambda item: item[1])

@@ -33,11 +33,11 @@ def main(
     from video.read import Frame, open_source
 
     session, _ = open_model(model, format=runtime)
-    segmenter = Segmenter(session, session.resolution, fit=session.fit, watch_cuts=True)
+    segmenter = Segmenter(session, session.resolution, resize_mode=session.resize_mode, watch_cuts=True)
     source = open_source(video)
     for frame in (item for item in source.items() if isinstance(item, Frame)):
-        before = enlarge(unfitted(segmenter.previous[0, :, :, 0], source.size, segmenter.fit), source.size)
-        mask = unfitted(segmenter.mask(segmenter.prepare(frame.picture)), source.size, segmenter.fit)
+        before = enlarge(unfitted(segmenter.previous[0, :, :, 0], source.size, segmenter.resize_mode), source.size)
+        mask = unfitted(segmenter.mask(segmenter.prepare(frame.picture)), source.size, segmenter.resize_mode)
         if frame.pts * source.time_base >= at:
             break
     source.close()

@@ -18,7 +18,7 @@ TARGETS = ("iOS15", "iOS16")
 """Later operation sets give some of the same names other meanings."""
 
 Names = str | tuple[str, ...] | None
-"""One argument of a kernel: a tensor, several tensors, or an optional one left out."""
+"""One argument of a kernel: a tensor, several tensors, or an optional one that is absent."""
 
 
 @dataclass(frozen=True)

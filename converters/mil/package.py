@@ -51,6 +51,6 @@ def read(path: Path) -> Program:
 
 
 def operations(path: Path) -> list[str]:
-    """The type of every operation of the saved program in order, constants left out."""
+    """The type of every operation of the saved program in order, without constants."""
     main = specification(path).mlProgram.functions["main"]
     return [op.type for op in main.block_specializations[main.opset].operations if op.type != "const"]

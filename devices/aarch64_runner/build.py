@@ -207,7 +207,7 @@ def main() -> None:
         if qemu := shutil.which("qemu-aarch64"):
             print(build_plugin(qemu))
         else:
-            print("The emulator's instruction counter was left out: qemu-aarch64 is not installed.")
+            print("The emulator's instruction counter was not built: qemu-aarch64 is not installed.")
         print(
             "There is no x86-64 runner: LiteRT's x86-64 wheels do not export the C API. The desktop uses their Python."
         )

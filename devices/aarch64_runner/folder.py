@@ -7,7 +7,7 @@ from pathlib import Path
 
 from devices import job as jobs
 from devices.aarch64_runner import pack
-from devices.contract import CellFailed, Job
+from devices.contract import Job, MeasurementFailed
 
 MODEL, FRAMES = "model.tflite", "frames.u8"
 QUESTION = ("job.txt", MODEL, FRAMES)
@@ -18,12 +18,12 @@ def describe(folder: Path, job: Job, cpus: int = 0, measure: bool = True) -> Pat
     """Lay `job` out in `folder` and return it; the frames are a link to where they lie.
 
     `cpus` is the mask of processors to be bound to, one bit each, 0 for none. `measure` False scores only and marks
-    the frames for an instruction counter. CellFailed for a format the runner cannot run.
+    the frames for an instruction counter. MeasurementFailed for a format the runner cannot run.
     """
     if job.config.format != "tflite":
-        raise CellFailed(f"the AArch64 runner runs tflite, not {job.config.format}")
+        raise MeasurementFailed(f"the AArch64 runner runs tflite, not {job.config.format}")
     if job.config.unit != "cpu":
-        raise CellFailed(f"the AArch64 runner runs on the cpu, not on the {job.config.unit}")
+        raise MeasurementFailed(f"the AArch64 runner runs on the cpu, not on the {job.config.unit}")
     check_peer(job, "the AArch64 runner")
     jobs.describe(folder, job)
     (folder / MODEL).write_bytes(pack.inside(job.model.read_bytes()))
@@ -33,7 +33,7 @@ def describe(folder: Path, job: Job, cpus: int = 0, measure: bool = True) -> Pat
 
 
 def check_peer(job: Job, runner: str) -> None:
-    """CellFailed when the job's is somebody else's model, and wants its frame or its mask otherwise than ours do."""
+    """MeasurementFailed for a reference model whose input or output is not encoded as ours is."""
     plain = {
         "layout": "NHWC",
         "colour": "RGB",
@@ -43,7 +43,7 @@ def check_peer(job: Job, runner: str) -> None:
         "channel": 0,
     }
     if job.peer and (foreign := [field for field, value in plain.items() if getattr(job.peer, field) != value]):
-        raise CellFailed(
+        raise MeasurementFailed(
             f"{runner} gives RGB in [0, 1] and takes the person's probability; "
             f"{job.peer.name} has {foreign[0]} of its own"
         )

@@ -11,7 +11,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from converters.child import last_line
-from devices.contract import CellFailed
+from devices.contract import MeasurementFailed
 from devices.transport import Unreachable, call
 
 LIST_SECONDS = 20.0
@@ -67,7 +67,7 @@ def binary() -> str:
 
 
 def attached(adb: str | None = None) -> list[Listed]:
-    """Every Android device that adb sees, usable or not. NoAdb, or CellFailed when adb itself does not answer."""
+    """Every Android device that adb sees, usable or not. NoAdb or MeasurementFailed when adb does not answer."""
     return parse_devices(_call([adb or binary(), "devices", "-l"], LIST_SECONDS).stdout)
 
 
@@ -108,7 +108,7 @@ class Adb:
             raise _fault(f"did not hand over {remote.rpartition('/')[2]}", done.stderr or done.stdout)
 
     def reverse(self, port: int, limit: float) -> int:
-        """The port of the device's own localhost that now leads to this machine's `port`; CellFailed if none."""
+        """The port of the device's own localhost that now leads to this machine's `port`; MeasurementFailed if none."""
         done = self._device(["reverse", "tcp:0", f"tcp:{port}"], limit)
         if done.returncode or not done.stdout.strip().isdecimal():
             raise _fault("could not be given a way back to this machine", done.stderr or done.stdout)
@@ -127,10 +127,10 @@ def _call(command: Sequence[str], limit: float) -> subprocess.CompletedProcess[s
     return call(command, limit, "the device", f"adb {words}")
 
 
-def _fault(what: str, said: str) -> CellFailed:
+def _fault(what: str, said: str) -> MeasurementFailed:
     """Why a copy failed, from adb's words: a full disk stays full, a device that is gone may come back."""
     if "No space left on device" in said:
-        return CellFailed(f"the device {what}: its disk is full")
+        return MeasurementFailed(f"the device {what}: its disk is full")
     if GONE.search(said):
         return Unreachable(f"the device {what}: it is gone ({last_line(said)})")
-    return CellFailed(f"the device {what}: {last_line(said)}")
+    return MeasurementFailed(f"the device {what}: {last_line(said)}")

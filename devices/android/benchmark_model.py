@@ -23,7 +23,7 @@ from converters.child import last_line
 from devices import job as jobs
 from devices.aarch64_runner import folder, pack
 from devices.android.home import HOME, Home
-from devices.contract import CellFailed, Job, Result, Unit
+from devices.contract import Job, MeasurementFailed, Result, Unit
 from devices.transport import Unreachable
 
 ENDED = "== the launches ended"
@@ -72,20 +72,20 @@ class Launch:
 
 
 def parse(log: str, delegate: str) -> Launch:
-    """One launch's log. CellFailed when it did not finish, or when `delegate` took nothing: a silent fall back to the
-    CPU is a failure of the unit that was asked for."""
+    """One launch's log. MeasurementFailed when it did not finish, or when `delegate` took nothing: a silent fall back
+    to the CPU is a failure of the unit that was asked for."""
     timings = re.search(r"Inference timings in us: Init: ([\d.e+]+), First inference: ([\d.e+]+)", log)
     # The last line of counts belongs to the timed runs, those before it to the warm-up.
     runs = re.findall(r"count=\d+\b[^\n]*?\bcurr=([\d.e+]+)", log)
     if timings is None or not runs:
-        raise CellFailed(f"benchmark_model did not finish: {last_line(log)}")
+        raise MeasurementFailed(f"benchmark_model did not finish: {last_line(log)}")
     applied = re.search(
         rf"Explicitly applied {delegate} delegate, and the model graph will be"
         r" (completely|partially) executed by the delegate(?: w/ (\d+) delegate kernels)?",
         log,
     )
     if applied is None:
-        raise CellFailed(f"the {delegate} delegate took nothing: benchmark_model ran on the CPU")
+        raise MeasurementFailed(f"the {delegate} delegate took nothing: benchmark_model ran on the CPU")
     partial = applied[1] == "partially"
     placement: dict[str, Any] = {"actual": f"{delegate} and CPU" if partial else delegate, "partial": partial}
     if partial and applied[2]:
@@ -128,13 +128,13 @@ def script(launch: str, frames: int, starts: set[int]) -> str:
 
 
 def measure(home: Home, job: Job, temporary: Path) -> Result:
-    """Score and time `job` by launches of the user's benchmark_model. CellFailed when there is none on the phone."""
+    """Score and time `job` by launches of the user's benchmark_model. MeasurementFailed where it is missing."""
     tool, transport, limits = f"{HOME}/benchmark_model", home.transport, home.limits
     if job.config.format != "tflite":
-        raise CellFailed(f"benchmark_model runs tflite, not {job.config.format}")
+        raise MeasurementFailed(f"benchmark_model runs tflite, not {job.config.format}")
     folder.check_peer(job, "benchmark_model")
     if "here" not in transport.run(f"chmod 755 {tool} && echo here", limits.shell):
-        raise CellFailed(f"the {job.config.unit} needs LiteRT's benchmark_model, pushed to {tool} by you")
+        raise MeasurementFailed(f"the {job.config.unit} needs LiteRT's benchmark_model, pushed to {tool} by you")
 
     inputs, mask = ports(job.model)
     frames, starts = jobs.read_frames(job), set(np.cumsum([0, *job.sequences[:-1]]).tolist())
@@ -162,7 +162,7 @@ def measure(home: Home, job: Job, temporary: Path) -> Result:
         raise Unreachable("the phone vanished while benchmark_model ran")
     if ENDED not in said:
         last = logs.partition(ENDED)[0].split()
-        raise CellFailed(
+        raise MeasurementFailed(
             f"benchmark_model did not finish every frame; it ended with: {' '.join(last)[-300:] or 'nothing'}"
         )
     launches = [parse(part, DELEGATES[job.config.unit][0]) for part in re.split(r"(?m)^.*STARTING!.*$", logs)[1:]]

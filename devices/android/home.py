@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from converters.child import last_line
 from devices.aarch64_runner import build
-from devices.contract import CellFailed
+from devices.contract import MeasurementFailed
 from devices.transport import Transport
 
 HOME = "/data/local/tmp/segmentation-bench"
@@ -55,8 +55,8 @@ class Home:
         return path
 
 
-def refused(what: str, said: str) -> CellFailed:
+def refused(what: str, said: str) -> MeasurementFailed:
     """A fault that will be the same next time, with the phone's last words."""
     if "No space left on device" in said:
-        return CellFailed(f"{what}: its disk is full")
-    return CellFailed(f"{what}: {last_line(said)}")
+        return MeasurementFailed(f"{what}: its disk is full")
+    return MeasurementFailed(f"{what}: {last_line(said)}")

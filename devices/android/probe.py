@@ -114,7 +114,7 @@ def environment(facts: Mapping[str, Any]) -> Environment:
 
 
 def facts(said: str) -> dict[str, Any]:
-    """Flat facts from what SCRIPT printed; whatever a phone does not tell is left out."""
+    """Flat facts from what SCRIPT printed; facts that a phone does not give are omitted."""
     parts = sections(said)
     properties = getprop(parts.get("getprop", ""))
     clocks = cpu_clocks(parts.get("clocks", ""))

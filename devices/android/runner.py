@@ -16,7 +16,7 @@ from devices.aarch64_runner import build, folder
 from devices.android import benchmark_model
 from devices.android.home import Home, Limits, refused
 from devices.android.probe import AndroidProbe, big_cores, merge, wait_for_nominal
-from devices.contract import CellFailed, Environment, Job, Result
+from devices.contract import Environment, Job, MeasurementFailed, Result
 from devices.transport import Transport, Unreachable, persevere
 
 ENDED = "== the runner ended with"
@@ -24,10 +24,10 @@ ENDED = "== the runner ended with"
 
 @dataclass(frozen=True)
 class AndroidPhone:
-    """Runs TFLite cells on the phone that `transport` reaches.
+    """Runs TFLite configurations on the phone that `transport` reaches.
 
-    `cpus` is the mask of processors to be bound to; None takes the fastest clusters that the phone tells of. A cell
-    whose phone vanished, locked up or handed over half an answer is tried `attempts` times in all.
+    `cpus` is the mask of processors to be bound to; None takes the fastest clusters that the phone tells of. A
+    configuration whose phone vanished, locked up or handed over half an answer is tried `attempts` times in all.
     """
 
     transport: Transport
@@ -36,13 +36,13 @@ class AndroidPhone:
     attempts: int = 2
 
     def run(self, job: Job) -> Result:
-        """Measure what `job` says, or raise CellFailed with the last attempt's reason; the result counts retries."""
+        """Measure `job`; the result counts retries. MeasurementFailed has the last attempt's reason."""
         return persevere(self.attempts, lambda: self._attempt(job), lambda: self.transport.wait(self.limits.come_back))
 
     def _attempt(self, job: Job) -> Result:
         home = Home(self.transport, self.limits)
         before = wait_for_nominal(self._probe.read, self.limits.nominal)
-        with tempfile.TemporaryDirectory(prefix="cell-") as temporary:
+        with tempfile.TemporaryDirectory(prefix="job-") as temporary:
             if job.config.unit == "cpu":
                 result = _measure_cpu(home, job, Path(temporary), self._mask(job.config.threads, before))
             else:
@@ -67,13 +67,13 @@ def _measure_cpu(home: Home, job: Job, temporary: Path, cpus: int) -> Result:
     try:
         kit = build.build()
     except build.CannotBuild as reason:
-        raise CellFailed(str(reason)) from None
+        raise MeasurementFailed(str(reason)) from None
     installed = home.install(kit)
     remote = home.fresh("job")
     transport.push([place / name for name in folder.QUESTION], remote, limits.push)
 
     limit = limits.run or job.time_limit
-    # The phone's own time limit ends a runner that would otherwise disturb the cells after this one.
+    # The phone's own time limit ends a runner that would otherwise disturb the configurations after this one.
     command = f"timeout -s KILL {limit:.0f} {' '.join(build.RUN)} {remote} 2>&1"
     script = f"cd {installed} && {command}; code=$?; echo; echo '{ENDED}' $code"
     words, ended, code = transport.run(script, limit + limits.shell).partition(ENDED)
@@ -88,11 +88,11 @@ def _measure_cpu(home: Home, job: Job, temporary: Path, cpus: int) -> Result:
             transport.pull(f"{remote}/{name}", place / name, limits.pull)
     except Unreachable:
         raise
-    except CellFailed as failure:
+    except MeasurementFailed as failure:
         raise refused(
             f"the runner left no answer ({failure})" if not words.strip() else "the runner failed", words
         ) from None
     try:
         return jobs.read_result(place)
-    except CellFailed as failure:
+    except MeasurementFailed as failure:
         raise Unreachable(str(failure)) from None

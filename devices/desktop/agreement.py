@@ -26,7 +26,7 @@ import numpy as np
 from converters.child import last_line
 from converters.registry import converter, format_of
 from devices import job as jobs
-from devices.contract import CellFailed, Config, Counts, Job
+from devices.contract import Config, Counts, Job, MeasurementFailed
 from devices.desktop import environment
 from devices.desktop.runner import Desktop
 from models.variant import Resolution
@@ -48,7 +48,7 @@ class Visit:
 class Agreement:
     """Ours over theirs: `ratio` is the median over rounds of the ratio of medians, `low` and `high` its extremes.
 
-    `fastest` is the ratio of the fastest samples of all rounds: what is left of the difference when nobody disturbs.
+    `fastest` is the ratio of the fastest samples of all rounds: the difference without disturbance by other processes.
     """
 
     ratio: float
@@ -81,7 +81,7 @@ def compare(ours: Sequence[Visit], theirs: Sequence[Visit]) -> Agreement:
 
 
 class Ours:
-    """Our worker on an artifact, through the same Desktop as every cell."""
+    """Our worker on an artifact, through the same Desktop as every configuration."""
 
     def __init__(self, model: Path, folder: Path, threads: int = 1) -> None:
         self.name = format_of(model)
@@ -170,10 +170,10 @@ TOOLS: dict[str, type[Tool]] = {"tflite": LiteRtTool, "openvino": OpenVinoTool}
 
 
 def agree(model: Path, rounds: int, threads: int = 1) -> tuple[Agreement, Agreement]:
-    """(bare over tool, ours over tool) of `model`, `rounds` times. CellFailed when one of the three cannot run."""
+    """(bare over tool, ours over tool) of `model`, `rounds` times. MeasurementFailed when one cannot run."""
     tool = TOOLS.get(format_of(model))
     if tool is None:
-        raise CellFailed(f"{model.name}: its runtime ships no benchmark tool; those of {', '.join(TOOLS)} do")
+        raise MeasurementFailed(f"{model.name}: its runtime ships no benchmark tool; those of {', '.join(TOOLS)} do")
     # Ours binds itself; this binds the tool as well, for it inherits.
     environment.pin(threads)
     with tempfile.TemporaryDirectory(prefix="agreement-") as folder:
@@ -196,12 +196,12 @@ def real_frames(resolution: Resolution) -> np.ndarray:
 
 
 def _report(tool: Tool | Bare) -> dict[str, Any]:
-    """Run a tool and read the report it leaves; CellFailed with its last words when it leaves none."""
+    """Run a tool and read the report it leaves; MeasurementFailed with its last words when it leaves none."""
     tool.report.unlink(missing_ok=True)
     ran = subprocess.run(tool.command, capture_output=True, text=True, check=False)
     if not tool.report.exists():
         said = last_line(ran.stderr if ran.stderr.strip() else ran.stdout)
-        raise CellFailed(f"{tool.name} ended with code {ran.returncode} and left no report: {said}")
+        raise MeasurementFailed(f"{tool.name} ended with code {ran.returncode} and left no report: {said}")
     return json.loads(tool.report.read_text())
 
 
@@ -217,7 +217,7 @@ def main() -> int:
         return 0
     try:
         found, ours = agree(options.model, options.rounds, options.threads)
-    except (CellFailed, ValueError) as error:
+    except (MeasurementFailed, ValueError) as error:
         print(error, file=sys.stderr)
         return 3
     print(f"{options.model.name}: bare inference over the runtime's tool {found}")

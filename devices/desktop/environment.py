@@ -138,7 +138,7 @@ class Watch:
         self.start = self._read()
 
     def facts(self) -> dict[str, Any]:
-        """Shares of the time since this watch began; a counter that this system lacks is left out."""
+        """Shares of the time since this watch began; a counter that this system lacks is omitted."""
         now = self._read()
         delta = {key: now[key] - self.start[key] for key in now if key in self.start}
         wall = delta.pop("wall_ns")
@@ -245,7 +245,7 @@ MACHINE: dict[str, Callable[[], Any]] = {
     "virtual": lambda: _virtual(),
     **{f"{name} version": partial(metadata.version, name) for name in ("numpy", "opencv-python-headless")},
 }
-"""Fact -> how it is read; these do not change from cell to cell."""
+"""Fact -> how it is read; these do not change from configuration to configuration."""
 
 NOW: dict[str, Callable[[], Any]] = {
     "load_1m": lambda: round(_psutil().getloadavg()[0], 2),

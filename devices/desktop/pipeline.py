@@ -39,7 +39,7 @@ class PipelineLoop:
         # Beside the picture lie the black bars of a model that keeps its aspect.
         self.small = np.zeros((*session.resolution, 3), np.uint8)
         whole = slice(None), slice(None)
-        self.rows, self.columns = whole if session.fit == "stretch" else box(CAMERA[::-1], session.resolution)
+        self.rows, self.columns = whole if session.resize_mode == "stretch" else box(CAMERA[::-1], session.resolution)
         self.inside = self.small[self.rows, self.columns]
         self.size = self.inside.shape[1], self.inside.shape[0]
 

@@ -1,4 +1,4 @@
-"""This machine as a device: each timed cell is measured in a process of its own, emulated ones share a few."""
+"""This machine as a device: each timed configuration is measured in a process of its own, emulated ones share a few."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from pathlib import Path
 from converters.child import Child
 from devices import job as jobs
 from devices.alarm import alarm
-from devices.contract import CellFailed, Job, Result
+from devices.contract import Job, MeasurementFailed, Result
 from devices.desktop.environment import DesktopProbe, environment
 from devices.desktop.worker import DONE, READY, emulated
 
 
 @dataclass(frozen=True)
 class Desktop:
-    """Runs cells on this machine.
+    """Runs configurations on this machine.
 
     `time_limit` is in seconds for the process that measures; None takes a generous one from the job's counts.
     `worker` is the command that starts one; a format and a number of threads are added to it.
@@ -33,18 +33,18 @@ class Desktop:
         default_factory=lambda: defaultdict(list), init=False, repr=False, compare=False
     )
 
-    def expect(self, job: Job) -> None:
+    def prefetch(self, job: Job) -> None:
         """Start the process that will run `job`: it imports its runtime, and then sleeps."""
         kind = job.config.format, job.config.threads
         self._waiting[kind].append(Worker(self.worker, *kind))
 
     def run(self, job: Job) -> Result:
-        """Measure what `job` says, or raise CellFailed with the reason in one sentence.
+        """Measure what `job` says, or raise MeasurementFailed with the reason in one sentence.
 
         The model and the frames are read where they lie. Interrupting this process ends the worker too.
         """
         if job.config.unit != "cpu":
-            raise CellFailed(f"the desktop runner reaches the cpu only, not the unit {job.config.unit!r}")
+            raise MeasurementFailed(f"the desktop runner reaches the cpu only, not the unit {job.config.unit!r}")
         kind = job.config.format, job.config.threads
         waiting = self._waiting[kind]
         worker = waiting.pop() if waiting else Worker(self.worker, *kind)
@@ -70,15 +70,15 @@ class Desktop:
     def _measure(self, worker: Worker, job: Job) -> Result:
         worker.get_ready()
         before = self.probe.read()
-        with tempfile.TemporaryDirectory(prefix="cell-") as temporary:
+        with tempfile.TemporaryDirectory(prefix="job-") as temporary:
             folder = jobs.describe(Path(temporary), job)
             worker.child.tell(str(folder))
             done = worker.says(DONE)
             try:
                 result = jobs.read_result(folder)
-            except CellFailed as failure:
+            except MeasurementFailed as failure:
                 said = "the worker said it was done" if done else f"the worker {worker.child.how_it_ended()}"
-                raise CellFailed(f"{failure}; {said}") from None
+                raise MeasurementFailed(f"{failure}; {said}") from None
         return replace(result, environment=environment(before.facts | result.environment.facts))
 
 
@@ -99,7 +99,7 @@ class Worker:
 
     @contextmanager
     def limited(self, seconds: float) -> Iterator[None]:
-        """CellFailed, and the worker killed, when what is done within takes longer."""
+        """MeasurementFailed, and the worker killed, when what is done within takes longer."""
 
         def stop() -> None:
             self.late = True
@@ -108,7 +108,7 @@ class Worker:
         try:
             with alarm(seconds, stop):
                 yield
-        except CellFailed:
+        except MeasurementFailed:
             if self.late:
-                raise CellFailed(f"the worker was stopped after {seconds:g} s, its time limit for this cell") from None
+                raise MeasurementFailed(f"the worker was stopped after {seconds:g} s, the time limit") from None
             raise

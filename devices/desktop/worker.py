@@ -34,7 +34,7 @@ MEMORY_INFERENCES = 20
 
 
 def measure(job: Job) -> Result:
-    """Everything a cell's row needs. An emulated format gets its masks and no times.
+    """Everything a configuration's row needs. An emulated format gets its masks and no times.
 
     `load_ns` is reading and preparing the model, its file in the system's cache, its runtime already imported:
     importing is Python's time. `first_ns` is the inference after it, tensors in and out.

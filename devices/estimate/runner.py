@@ -8,7 +8,7 @@ from pathlib import Path
 from devices import instructions
 from devices import job as jobs
 from devices.catalog import Phone
-from devices.contract import CellFailed, Job, Result
+from devices.contract import Job, MeasurementFailed, Result
 from devices.estimate.counts import core
 from devices.estimate.phone import known
 
@@ -23,15 +23,17 @@ class Estimator:
     phone: Phone
 
     def run(self, job: Job) -> Result:
-        """CellFailed for what the published times say nothing about: another precision, unit or number of threads."""
+        """MeasurementFailed for a precision, unit or number of threads without published times."""
         from devices.open_model import load
         from evaluation.score import predict
 
         if (job.config.unit, job.config.threads) != ("cpu", 1):
-            raise CellFailed(f"the published times of the {self.phone.name} are of one thread of its CPU")
+            raise MeasurementFailed(f"the published times of the {self.phone.name} are of one thread of its CPU")
         found = known(self.phone.key, job.config.precision)
         if found is None:
-            raise CellFailed(f"nobody published times of {job.config.precision} networks on the {self.phone.name}")
+            raise MeasurementFailed(
+                f"nobody published times of {job.config.precision} networks on the {self.phone.name}"
+            )
         on = core(self.phone, job.config.precision)
         counted = _count(job.model, on)
         session = load(job.config, job.model, job.peer)
@@ -59,4 +61,4 @@ def _count(model: Path, on: str) -> int:
     try:
         return instructions.count(model, on)
     except instructions.CannotCount as reason:
-        raise CellFailed(str(reason)) from None
+        raise MeasurementFailed(str(reason)) from None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from devices.catalog import Phone, find
-from devices.contract import CellFailed
+from devices.contract import MeasurementFailed
 from devices.ios import devicectl, usbmux
 from devices.ios.link import Link, Listed, NoTool
 from devices.ios.runner import IPhone
@@ -46,7 +46,7 @@ def find_all() -> list[Found]:
         try:
             for listed in ask():
                 found.setdefault(listed.udid, Found(listed, find([listed.product]), by_devicectl))
-        except (NoTool, CellFailed) as reason:
+        except (NoTool, MeasurementFailed) as reason:
             reasons.append(str(reason))
     if len(reasons) == 2:
         raise NoTool("; ".join(reasons))

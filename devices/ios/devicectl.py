@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from converters.child import last_line
-from devices.contract import CellFailed
+from devices.contract import MeasurementFailed
 from devices.ios.link import Launched, Listed, Missing, NoTool, Start, call, harness
 from devices.transport import Unreachable
 
@@ -35,21 +35,21 @@ def available() -> str | None:
 
 
 def attached() -> list[Listed]:
-    """Every iPhone with iOS 17 or later that this Mac knows and can see. NoTool, or CellFailed."""
+    """Every iPhone with iOS 17 or later that this Mac knows and can see. NoTool, or MeasurementFailed."""
     if reason := available():
         raise NoTool(reason)
     return parse_devices(ask(["list", "devices"], SECONDS))
 
 
 def ask(arguments: list[str], limit: float) -> dict[str, Any]:
-    """The JSON answer of one devicectl command: its `result`. Missing, CellFailed or Unreachable when it failed."""
+    """The JSON answer of one devicectl command: its `result`. Missing, MeasurementFailed or Unreachable."""
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "answer.json"
         done = call(["xcrun", "devicectl", *arguments, "-j", str(file)], limit)
         try:
             answer = json.loads(file.read_text())
         except (OSError, ValueError):
-            raise CellFailed(f"devicectl gave no answer: {last_line(done.stderr or done.stdout)}") from None
+            raise MeasurementFailed(f"devicectl gave no answer: {last_line(done.stderr or done.stdout)}") from None
     return parse_answer(answer)
 
 
@@ -60,11 +60,11 @@ def parse_answer(answer: Mapping[str, Any]) -> dict[str, Any]:
     words = list(_words(answer.get("error", {})))
     said = " ".join(words)
     if "Locked" in words or "unlocked" in said or "is locked" in said:
-        raise CellFailed("the iPhone is locked: unlock it and keep it unlocked")
+        raise MeasurementFailed("the iPhone is locked: unlock it and keep it unlocked")
     if "is not installed" in said:
-        raise CellFailed(f"the harness is not on the iPhone: {said[:300]}")
+        raise MeasurementFailed(f"the harness is not on the iPhone: {said[:300]}")
     if "No space left" in said:
-        raise CellFailed("the iPhone's disk is full")
+        raise MeasurementFailed("the iPhone's disk is full")
     if "No such file" in said or "doesn’t exist" in said or "doesn't exist" in said:
         raise Missing(f"the iPhone has no such file: {said[:300]}")
     raise Unreachable(f"devicectl could not do it: {said[:300] or 'it did not say why'}")
@@ -142,7 +142,7 @@ class Devicectl:
             # An app that is in front already stays as it is.
             self._ask("process", "launch", self.bundle, limit=SECONDS)
             yield Launched("devicectl")
-        except CellFailed as fault:
+        except MeasurementFailed as fault:
             yield Launched("devicectl", str(fault))
 
     def wait(self, limit: float) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Protocol
 
 from devices import transport
-from devices.contract import CellFailed
+from devices.contract import MeasurementFailed
 
 SUFFIX = ".SegmentationHarness"
 """How the harness app's identifier ends; what stands before is whoever signed it."""
@@ -20,7 +20,7 @@ class NoTool(Exception):
     """None of the programs that reach iPhones is here; the text says which were looked for."""
 
 
-class Missing(CellFailed):
+class Missing(MeasurementFailed):
     """A file that was asked for is not there, or not yet."""
 
 
@@ -47,7 +47,7 @@ class Listed:
 class Link(Protocol):
     """The harness app on one iPhone: its Documents folder and its start. Every call has a time limit in seconds.
 
-    Unreachable, or CellFailed where trying again would not help.
+    Unreachable, or MeasurementFailed where trying again would not help.
     """
 
     def push(self, folder: Path, remote: str, limit: float) -> None:
@@ -101,8 +101,8 @@ def call(command: Sequence[str], limit: float) -> subprocess.CompletedProcess[st
 
 
 def harness(identifiers: Sequence[str]) -> str:
-    """The harness app among the installed apps' identifiers. CellFailed when it is not among them."""
+    """The harness app among the installed apps' identifiers. MeasurementFailed when it is not among them."""
     found = next((identifier for identifier in identifiers if identifier.endswith(SUFFIX)), None)
     if found is None:
-        raise CellFailed(f"no app whose identifier ends in {SUFFIX} is on the iPhone: see devices/ios/README.md")
+        raise MeasurementFailed(f"no app whose identifier ends in {SUFFIX} is on the iPhone: see devices/ios/README.md")
     return found

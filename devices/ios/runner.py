@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from devices import job as jobs
-from devices.contract import CellFailed, Job, Result
+from devices.contract import Job, MeasurementFailed, Result
 from devices.ios.link import Link, Missing, Start
 from devices.ios.probe import environment
 from devices.transport import Unreachable, persevere
@@ -42,10 +42,10 @@ class Limits:
 
 @dataclass(frozen=True)
 class IPhone:
-    """Runs Core ML cells on the iPhone that `link` reaches; `major` is the first number of its iOS version, 0 unknown.
+    """Runs Core ML configurations on the iPhone that `link` reaches; `major` is its iOS version, 0 unknown.
 
-    A cell whose phone vanished, was locked in the middle or handed over half an answer is tried `attempts` times in
-    all.
+    A configuration whose phone vanished, was locked in the middle or handed over half an answer is tried `attempts`
+    times in all.
     """
 
     link: Link
@@ -54,18 +54,18 @@ class IPhone:
     attempts: int = 2
 
     def run(self, job: Job) -> Result:
-        """Measure what `job` says, or raise CellFailed with the last attempt's reason; the result counts retries."""
+        """Measure `job`; the result counts retries. MeasurementFailed has the last attempt's reason."""
         if job.config.format != "coreml":
-            raise CellFailed(f"an iPhone runs coreml, not {job.config.format}")
+            raise MeasurementFailed(f"an iPhone runs coreml, not {job.config.format}")
         if job.config.precision == "int8" and 0 < self.major < INT8_SINCE:
-            raise CellFailed(
+            raise MeasurementFailed(
                 f"int8 weights in an ML program need iOS {INT8_SINCE}, and this iPhone has iOS {self.major}"
             )
         return persevere(self.attempts, lambda: self._attempt(job), lambda: self.link.wait(self.limits.come_back))
 
     def _attempt(self, job: Job) -> Result:
         name = uuid.uuid4().hex
-        with tempfile.TemporaryDirectory(prefix="cell-") as temporary:
+        with tempfile.TemporaryDirectory(prefix="job-") as temporary:
             place = jobs.write(Path(temporary) / QUESTION, job, jobs.read_frames(job))
             go = Path(temporary) / "go.json"
             go.write_text(json.dumps({"job": name, "nominal_seconds": self.limits.nominal}))
@@ -79,7 +79,7 @@ class IPhone:
                 how = "opened by hand" if start.failure() else start.how
             try:
                 result = jobs.read_result(place)
-            except CellFailed as failure:
+            except MeasurementFailed as failure:
                 raise Unreachable(str(failure)) from None
         facts = result.environment.facts
         if facts.pop("job", None) != name:
@@ -96,12 +96,12 @@ class IPhone:
             if phase == "done":
                 return
             if phase == "failed":
-                raise CellFailed(said.get("reason", "the harness failed without a word"))
+                raise MeasurementFailed(said.get("reason", "the harness failed without a word"))
             if phase == "interrupted":
                 raise Unreachable(said.get("reason", "the harness was interrupted"))
             waited = time.monotonic() - begun
             if not phase and (waited > limits.start or "ocked" in (start.failure() or "")):
-                raise CellFailed(_not_started(start.failure(), limits.start))
+                raise MeasurementFailed(_not_started(start.failure(), limits.start))
             if waited > limit:
                 raise Unreachable(f"the harness was still {phase or 'silent'} after {limit:.0f} s")
             busy = job.counts.warm_up_seconds + 2 * job.counts.seconds

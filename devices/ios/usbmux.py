@@ -22,7 +22,7 @@ from pathlib import Path
 
 from converters.child import last_line
 from devices import transport
-from devices.contract import CellFailed
+from devices.contract import MeasurementFailed
 from devices.ios import imobiledevice
 from devices.ios.link import Launched, Link, Listed, Missing, NoTool, Start, call, harness
 from devices.transport import Unreachable
@@ -58,7 +58,7 @@ def available() -> str | None:
 
 
 def attached() -> list[Listed]:
-    """Every iPhone that usbmuxd knows, usable or not. NoTool, or CellFailed when usbmuxd does not answer."""
+    """Every iPhone that usbmuxd knows, usable or not. NoTool, or MeasurementFailed when usbmuxd does not answer."""
     if reason := available():
         raise NoTool(reason)
     if shutil.which("idevice_id"):
@@ -110,8 +110,8 @@ def parse_list(said: str, faults: str = "") -> list[Listed]:
     ]
 
 
-def _silent(program: str, said: str) -> CellFailed:
-    return CellFailed(
+def _silent(program: str, said: str) -> MeasurementFailed:
+    return MeasurementFailed(
         f"usbmuxd does not answer ({program} said: {last_line(said)}); Linux starts it when an iPhone is plugged in"
     )
 
@@ -218,15 +218,15 @@ def _kind(said: str) -> str:
     return next((kind for sign, kind in kinds.items() if sign in said), "gone: ")
 
 
-def _fault(said: str) -> CellFailed:
+def _fault(said: str) -> MeasurementFailed:
     """What a failed copy means: a full disk stays full, a phone that is gone may come back."""
     kind, _, words = said.partition(": ")
     if kind == "missing":
         return Missing(f"the iPhone has no such file: {words}")
     if kind == "full":
-        return CellFailed(f"the iPhone's disk is full: {words}")
+        return MeasurementFailed(f"the iPhone's disk is full: {words}")
     if kind == "refused":
-        return CellFailed(words)
+        return MeasurementFailed(words)
     return Unreachable(f"the iPhone is gone or not answering: {words or said}")
 
 
@@ -273,6 +273,6 @@ def wait_for(udid: str, limit: float, pause: float = 1.0) -> None:
 def _usable(udid: str) -> bool:
     try:
         return any(listed.udid == udid and not listed.advice for listed in attached())
-    except CellFailed:
+    except MeasurementFailed:
         # Linux ends usbmuxd with the last phone that is unplugged.
         return False

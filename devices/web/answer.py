@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from devices import job as jobs
-from devices.contract import CellFailed, Environment, Job, Result
+from devices.contract import Environment, Job, MeasurementFailed, Result
 from devices.web import phone
 
 RESULT_BYTES = 4 << 20
@@ -28,27 +28,29 @@ def masks_bytes(job: Job) -> int:
 
 
 def read(folder: Path, job: Job, phone_facts: Mapping[str, Any], retries: int) -> Result:
-    """The answer that lies in `folder` as result.json and masks.f32. CellFailed, in one sentence, for a bad one."""
+    """The answer in `folder`: result.json and masks.f32. MeasurementFailed when it is invalid."""
     result = jobs.read_result(folder)
     values = json.loads((folder / "result.json").read_text())
     if unknown := sorted(set(values) - KEYS):
-        raise CellFailed(f"the answer has fields that no page sends: {', '.join(unknown)[:TEXT]}")
+        raise MeasurementFailed(f"the answer has fields that no page sends: {', '.join(unknown)[:TEXT]}")
     if result.evidence != "measured":
-        raise CellFailed("the answer does not say that it was measured")
+        raise MeasurementFailed("the answer does not say that it was measured")
     times = {"model_ns": result.model_ns, "pipeline_ns": result.pipeline_ns}
     singles = [result.load_ns, result.first_ns]
     for name, samples in {**times, "load_ns or first_ns": singles}.items():
         if not all(isinstance(ns, int) and not isinstance(ns, bool) and 0 <= ns < 10**13 for ns in samples):
-            raise CellFailed(f"the answer's {name} are not whole nanoseconds")
+            raise MeasurementFailed(f"the answer's {name} are not whole nanoseconds")
     if len(result.model_ns) < job.counts.samples:
-        raise CellFailed(f"the answer has {len(result.model_ns)} samples where {job.counts.samples} were asked for")
+        raise MeasurementFailed(
+            f"the answer has {len(result.model_ns)} samples where {job.counts.samples} were asked for"
+        )
     told = result.environment.facts
     for name, facts in {"placement": result.placement, "facts": told, "warm_up": result.warm_up}.items():
         flat(name, facts)
     everything = {**phone_facts, **told}
     median = statistics.median(result.model_ns)
     if median == 0:
-        raise CellFailed("the browser's clock is too coarse: most samples took no time at all")
+        raise MeasurementFailed("the browser's clock is too coarse: most samples took no time at all")
     return replace(
         result,
         environment=Environment(everything, phone.hazards(everything, median, job.config.unit)),
@@ -57,13 +59,13 @@ def read(folder: Path, job: Job, phone_facts: Mapping[str, Any], retries: int) -
 
 
 def flat(what: str, facts: Any) -> dict[str, Any]:
-    """`facts` as they are. CellFailed unless they are a few short names with short texts, numbers, booleans or null."""
+    """`facts` as they are. MeasurementFailed unless short names with short texts, numbers, booleans or null."""
     if not isinstance(facts, dict) or len(facts) > FACTS:
-        raise CellFailed(f"the answer's {what} are no short list of facts")
+        raise MeasurementFailed(f"the answer's {what} are no short list of facts")
     for key, value in facts.items():
         text = value if isinstance(value, str) else ""
         if not (isinstance(value, str | int | float | bool | None) and f"{key}{text}".isprintable()):
-            raise CellFailed(f"the answer's {what} hold more than plain text and numbers")
+            raise MeasurementFailed(f"the answer's {what} hold more than plain text and numbers")
         if len(key) > TEXT or len(text) > TEXT:
-            raise CellFailed(f"the answer's {what} hold a text of more than {TEXT} characters")
+            raise MeasurementFailed(f"the answer's {what} hold a text of more than {TEXT} characters")
     return facts

@@ -17,18 +17,18 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response
 
 from devices import job as jobs
-from devices.contract import CellFailed, Job
+from devices.contract import Job, MeasurementFailed
 from devices.web import answer
-from devices.web.board import Board, Refused, Seat
+from devices.web.scheduler import ClientSession, Refused, Scheduler
 from devices.web.site import Handler, Pages, Routes
 
 
 @dataclass
 class Site(Pages):
-    """One run's pages. `asked` are the cells in the order in which every phone measures them."""
+    """One run's pages. `asked` are the configurations in the order in which every phone measures them."""
 
     asked: Sequence[Job]
-    board: Board
+    scheduler: Scheduler
 
     def routes(self) -> Routes:
         return {
@@ -45,7 +45,7 @@ class Site(Pages):
         }
 
     def tick(self) -> None:
-        self.board.tick()
+        self.scheduler.tick()
 
     @asynccontextmanager
     async def lifespan(self, app: Starlette) -> AsyncIterator[None]:
@@ -73,17 +73,17 @@ class Site(Pages):
         told = _json(await _body(request, answer.FACTS_BYTES))
         facts, before = told.get("facts"), told.get("before")
         try:
-            seat = self.board.join(answer.flat("facts", facts), before if isinstance(before, str) else None)
-        except CellFailed as reason:
+            client = self.scheduler.join(answer.flat("facts", facts), before if isinstance(before, str) else None)
+        except MeasurementFailed as reason:
             raise HTTPException(422, str(reason)) from None
-        return JSONResponse({"phone": seat.id, "name": seat.name, "measured": seat.at})
+        return JSONResponse({"phone": client.id, "name": client.name, "measured": client.at})
 
     async def next(self, request: Request) -> Response:
-        index = self.board.next(self._seat(request))
+        index = self.scheduler.next(self._client(request))
         if index is None:
             return JSONResponse({"end": True})
         job = self.asked[index]
-        # Cells of one run share their frames: the page fetches them once.
+        # Configurations of one run share their frames: the page fetches them once.
         first = next(i for i, other in enumerate(self.asked) if other.frames == job.frames)
         return JSONResponse(
             {
@@ -98,40 +98,40 @@ class Site(Pages):
         )
 
     async def alive(self, request: Request) -> Response:
-        """Whether the page is to go on with the cell that it measures."""
-        return JSONResponse({"go_on": self.board.expects(self._seat(request), self._index(request))})
+        """Whether the page is to go on with the configuration that it measures."""
+        return JSONResponse({"go_on": self.scheduler.is_measuring(self._client(request), self._index(request))})
 
     async def masks(self, request: Request) -> Response:
-        seat, index = self._measuring(request)
+        client, index = self._measuring(request)
         job = self.asked[index]
         masks = await _body(request, answer.masks_bytes(job))
-        self._answer(seat, index).joinpath("masks.f32").write_bytes(masks)
+        self._answer(client, index).joinpath("masks.f32").write_bytes(masks)
         return Response(status_code=204)
 
     async def result(self, request: Request) -> Response:
-        """The last part of an answer. A bad one costs its cell; the page is told why."""
-        seat, index = self._measuring(request)
+        """The last part of an answer. A bad one costs its configuration; the page is told why."""
+        client, index = self._measuring(request)
         job = self.asked[index]
         text = await _body(request, answer.RESULT_BYTES)
-        folder = jobs.describe(self._answer(seat, index), job)
+        folder = jobs.describe(self._answer(client, index), job)
         (folder / "result.json").write_bytes(text)
         try:
-            result = await run_in_threadpool(answer.read, folder, job, seat.facts, seat.tries - 1)
-        except CellFailed as reason:
-            self.board.end(seat, index, reason)
+            result = await run_in_threadpool(answer.read, folder, job, client.facts, client.tries - 1)
+        except MeasurementFailed as reason:
+            self.scheduler.end(client, index, reason)
             return JSONResponse({"refused": str(reason)}, 422)
-        self.board.end(seat, index, result)
+        self.scheduler.end(client, index, result)
         return Response(status_code=204)
 
     async def failure(self, request: Request) -> Response:
-        seat, index = self._measuring(request)
+        client, index = self._measuring(request)
         reason = _json(await _body(request, answer.FACTS_BYTES)).get("reason")
         words = "".join(c if c.isprintable() else " " for c in str(reason))[: answer.TEXT]
-        self.board.end(seat, index, CellFailed(words))
+        self.scheduler.end(client, index, MeasurementFailed(words))
         return Response(status_code=204)
 
-    def _seat(self, request: Request) -> Seat:
-        return self.board.seat(request.path_params["id"])
+    def _client(self, request: Request) -> ClientSession:
+        return self.scheduler.client(request.path_params["id"])
 
     def _index(self, request: Request) -> int:
         return int(request.path_params["index"])
@@ -141,14 +141,14 @@ class Site(Pages):
             raise HTTPException(404)
         return self.asked[self._index(request)]
 
-    def _measuring(self, request: Request) -> tuple[Seat, int]:
-        seat, index = self._seat(request), self._index(request)
-        if not self.board.expects(seat, index):
-            raise Refused(f"this phone is not measuring cell {index}")
-        return seat, index
+    def _measuring(self, request: Request) -> tuple[ClientSession, int]:
+        client, index = self._client(request), self._index(request)
+        if not self.scheduler.is_measuring(client, index):
+            raise Refused(f"this phone is not measuring configuration {index}")
+        return client, index
 
-    def _answer(self, seat: Seat, index: int) -> Path:
-        folder = self.folder / f"{list(self.board.seats).index(seat.id)}-{index}"
+    def _answer(self, client: ClientSession, index: int) -> Path:
+        folder = self.folder / f"{list(self.scheduler.clients).index(client.id)}-{index}"
         folder.mkdir(exist_ok=True)
         return folder
 

@@ -32,7 +32,7 @@ def name(facts: Mapping[str, Any]) -> str:
 
 
 def hazards(facts: Mapping[str, Any], median_ns: float, unit: str) -> tuple[str, ...]:
-    """The hazards that the facts of a cell show; their meanings are in MEANINGS."""
+    """The hazards that the facts of a configuration show; their meanings are in MEANINGS."""
     agent = str(facts.get("user_agent", ""))
     step = facts.get("timer_resolution_ns")
     shown = {

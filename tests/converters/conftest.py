@@ -9,7 +9,7 @@ import pytest
 
 from converters.artifact import Format, Precision, Spec
 from converters.cache import Cache
-from converters.material import Material, prepare
+from converters.calibration_data import CalibrationData, prepare
 from converters.parity import eager, masks
 from evaluation.sample import embedded
 from models import checkpoint
@@ -23,12 +23,12 @@ MakeSpec = Callable[[Format, Precision], Spec]
 
 
 @pytest.fixture(scope="session")
-def material() -> Material:
+def calibration_data() -> CalibrationData:
     return prepare(embedded(), RESOLUTION)
 
 
 @pytest.fixture(scope="session")
-def tiny(tmp_path_factory: pytest.TempPathFactory, material: Material) -> Path:
+def tiny(tmp_path_factory: pytest.TempPathFactory, calibration_data: CalibrationData) -> Path:
     """A checkpoint of TINY: drawn at random, its statistics set by real frames, its logits spread about zero."""
     import torch
     from torch import nn
@@ -37,7 +37,7 @@ def tiny(tmp_path_factory: pytest.TempPathFactory, material: Material) -> Path:
 
     torch.manual_seed(0)
     network = Hourglass(TINY)
-    x = torch.from_numpy(material.clip[::8]).permute(0, 3, 1, 2).float() / 255
+    x = torch.from_numpy(calibration_data.clip[::8]).permute(0, 3, 1, 2).float() / 255
     with torch.no_grad():
         for module in network.modules():
             if isinstance(module, nn.BatchNorm2d):
@@ -64,9 +64,9 @@ def tiny(tmp_path_factory: pytest.TempPathFactory, material: Material) -> Path:
 
 
 @pytest.fixture(scope="session")
-def reference(tiny: Path, material: Material) -> Floats:
+def reference(tiny: Path, calibration_data: CalibrationData) -> Floats:
     """What the checkpoint itself makes of the clip."""
-    made = masks(eager(checkpoint.load(tiny).network()), material.clip)
+    made = masks(eager(checkpoint.load(tiny).network()), calibration_data.clip)
     assert 0.1 < float((made > 0.5).mean()) < 0.9, "anything would agree with a network that sees nothing"
     return made
 

@@ -18,8 +18,8 @@ from converters.artifact import PRECISIONS, Artifact, Failure, Precision
 from converters.build import Event, NotConverted, build, convert_one
 from converters.cache import ENTRY, Cache, code, copy, key, sha256, size
 from converters.processor import Processor
+from converters.serialization import encode_spec
 from converters.sources import sources
-from converters.wire import encode_spec
 from models.variant import Resolution
 from tests.conftest import ROOT, as_from_a_terminal
 from tests.converters.conftest import MakeSpec
@@ -100,8 +100,8 @@ def test_int8_that_lost_its_accuracy_fails_with_its_reason(troubled: Troubled, t
     assert isinstance(artifact, Artifact)
     assert artifact.parity
     assert not artifact.parity.ok
-    assert "strays from its checkpoint" in str(artifact.parity.breach)
-    with pytest.raises(NotConverted, match="strays from its checkpoint"):
+    assert "exceeds the parity tolerance" in str(artifact.parity.tolerance_exceeded)
+    with pytest.raises(NotConverted, match="exceeds the parity tolerance"):
         convert_one(artifact.spec, tmp_path / "out.onnx", cache=cache)
     assert not (tmp_path / "out.onnx").exists()
 
@@ -222,7 +222,12 @@ def test_the_cache_knows_every_source_that_an_artifact_is_made_of() -> None:
         return {str(path.relative_to(ROOT)) for path in sources("converters.worker", f"converters.{format}")}
 
     assert names("onnx") >= {
-        *("converters/worker.py", "converters/onnx.py", "converters/equalise.py", "converters/material.py"),
+        *(
+            "converters/worker.py",
+            "converters/onnx.py",
+            "converters/channel_equalization.py",
+            "converters/calibration_data.py",
+        ),
         *("models/hourglass.py", "models/variant.py", "models/segmenter.py", "evaluation/iou.py"),
     }
     assert "converters/mil/operations.py" in names("coreml")
@@ -243,7 +248,7 @@ from pathlib import Path
 from converters.build import build
 from converters.sources import sources
 from converters.cache import Cache
-from converters.wire import spec_of
+from converters.serialization import spec_of
 spec, cache = spec_of(json.loads(sys.argv[1])), Cache(Path(sys.argv[2]))
 try:
     build([spec], lambda event: print(event.stage, flush=True), cache=cache, worker=(sys.executable, "-c", sys.argv[3]))

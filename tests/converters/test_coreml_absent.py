@@ -61,7 +61,7 @@ def test_the_run_goes_on_and_its_core_ml_row_says_why(tmp_path: Path) -> None:
         "s16-skip-plain",
         "--formats",
         "pytorch,coreml",
-        "--peers",
+        "--references",
         "none",
         "--frames",
         "2",

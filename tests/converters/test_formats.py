@@ -11,8 +11,8 @@ import torch
 
 from converters import onnx, openvino
 from converters.artifact import Format, Precision, Spec
+from converters.calibration_data import CalibrationData, calibration
 from converters.graph import HARD_SWISH_FLOOR
-from converters.material import Material, calibration
 from converters.network import fold
 from converters.parity import compare, eager, masks
 from converters.registry import converter, format_of
@@ -36,7 +36,11 @@ def format(request: pytest.FixtureRequest) -> Format:
 
 @pytest.fixture(scope="module")
 def made(
-    format: Format, spec: MakeSpec, tiny: Path, material: Material, tmp_path_factory: pytest.TempPathFactory
+    format: Format,
+    spec: MakeSpec,
+    tiny: Path,
+    calibration_data: CalibrationData,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Made:
     """The three precisions of one network."""
     module = converter(format)
@@ -46,7 +50,7 @@ def made(
     folder = tmp_path_factory.mktemp(format)
     paths = {}
     for precision in ("fp32", "fp16", "int8"):
-        samples = calibration(eager(network), material.calibration) if precision == "int8" else None
+        samples = calibration(eager(network), calibration_data.calibration) if precision == "int8" else None
         out = folder / f"{precision}{module.SUFFIX}"
         paths[precision] = module.convert(folded, spec(format, precision), out, samples)  # type: ignore[arg-type]
         assert paths[precision] == out
@@ -54,9 +58,11 @@ def made(
 
 
 @pytest.mark.parametrize("precision", ["fp32", "fp16", "int8"])
-def test_parity(precision: Precision, format: Format, made: Made, reference: Floats, material: Material) -> None:
-    ours = masks(converter(format).load(made[precision], precision=precision), material.clip)
-    parity = compare(ours, reference, material.labels, precision)
+def test_parity(
+    precision: Precision, format: Format, made: Made, reference: Floats, calibration_data: CalibrationData
+) -> None:
+    ours = masks(converter(format).load(made[precision], precision=precision), calibration_data.clip)
+    parity = compare(ours, reference, calibration_data.labels, precision)
     # Untrained, it is noisier than the networks that the tolerances are for; swapped channels differ by 0.1.
     assert parity.mean_difference <= {"fp32": 1e-5, "fp16": 3e-3, "int8": 0.03}[precision], parity
 
@@ -68,11 +74,13 @@ def test_half_the_precision_takes_less_room(made: Made) -> None:
     assert size(made["fp32"]) > size(made["fp16"]) > 0
 
 
-def test_the_native_mask_is_a_native_previous_mask(format: Format, made: Made, material: Material) -> None:
+def test_the_native_mask_is_a_native_previous_mask(
+    format: Format, made: Made, calibration_data: CalibrationData
+) -> None:
     for precision, path in made.items():
         session = converter(format).load(path, precision=precision)
         assert session.resolution == RESOLUTION
-        frame = session.encode_frame(to_input(material.clip[0]))
+        frame = session.encode_frame(to_input(calibration_data.clip[0]))
         empty = session.encode_mask(np.zeros((1, *RESOLUTION, 1), np.float32))
         mask = session.native(frame, empty)
         assert (mask.shape, mask.dtype) == (empty.shape, empty.dtype)

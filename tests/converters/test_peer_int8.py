@@ -6,7 +6,7 @@ import pytest
 from skimage.data import astronaut
 
 from converters import peer_int8, tflite
-from converters.peer import fetch, open_peer
+from converters.peer import fetch, open_reference
 from converters.session import Array
 from models import peer
 from models.segmenter import no_mask, to_input
@@ -31,7 +31,7 @@ def test_what_is_widened_is_the_same_network(name: str, tmp_path: Path) -> None:
     one = peer.read()[name]
     picture, path = frame(one.resolution), tmp_path / "widened.tflite"
     path.write_bytes(peer_int8.widened(fetch(one).read_bytes()))
-    theirs = open_peer(one, fetch(one))(picture, no_mask(one.resolution))
+    theirs = open_reference(one, fetch(one))(picture, no_mask(one.resolution))
     assert np.ptp(theirs) > 0.9
     np.testing.assert_allclose(run(path, picture), theirs, atol=1e-3)
     kinds = tflite.inspect(path)["ops"]
@@ -46,6 +46,6 @@ def test_the_entry_makes_it_in_int8_and_it_still_finds_the_person() -> None:
     assert path.stat().st_size < 1_000_000
     original = peer.read()["mediapipe-selfie"]
     picture = frame(one.resolution)
-    masks = [open_peer(p, fetch(p))(picture, no_mask(p.resolution)) for p in (original, one)]
+    masks = [open_reference(p, fetch(p))(picture, no_mask(p.resolution)) for p in (original, one)]
     assert np.abs(masks[0] - masks[1]).max() > 1e-3, "nothing was quantised"
     assert np.mean((masks[0] > 0.5) == (masks[1] > 0.5)) > 0.95

@@ -1,4 +1,4 @@
-"""Several devices behind one name: each measures every cell, and its rows carry its own name."""
+"""Several devices behind one name: each measures every configuration, and its rows carry its own name."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from converters.artifact import Artifact, Failure, Spec
-from devices.contract import QUICK, CellFailed, Job
-from devices.fleet import Began, Ended, Joined
+from devices.contract import QUICK, Job, MeasurementFailed
+from devices.fleet import DeviceJoined, JobEnded, JobStarted
 from devices.plan import Options, Plan, make
-from devices.run import Further, Outcome, Started, measure
+from devices.run import DeviceAdded, Outcome, Started, measure
 from tests.devices.test_run import TRAINED, Thresholder, artifact, data  # noqa: F401 - data is a fixture
 
 
@@ -22,15 +22,15 @@ class Pair:
 
     names: tuple[str, ...] = ("Pixel 8", "iPhone")
 
-    def run_all(self, asked: Sequence[Job]) -> Iterator[Joined | Began | Ended]:
+    def run_all(self, asked: Sequence[Job]) -> Iterator[DeviceJoined | JobStarted | JobEnded]:
         if not self.names:
-            raise CellFailed("no phone came")
+            raise MeasurementFailed("no phone came")
         for name in self.names:
-            yield Joined(name)
+            yield DeviceJoined(name)
             for index, job in enumerate(asked):
-                yield Began(name, index)
+                yield JobStarted(name, index)
                 lost = job.config.format == "onnx" and name == self.names[-1]
-                yield Ended(name, index, CellFailed("lost") if lost else Thresholder().run(job))
+                yield JobEnded(name, index, MeasurementFailed("lost") if lost else Thresholder().run(job))
 
 
 @pytest.fixture
@@ -44,7 +44,7 @@ def made(plan: Plan) -> dict[Spec, Artifact | Failure]:
     return {spec: artifact(spec) for spec in plan.specs}
 
 
-def test_every_device_has_a_row_a_cell_under_its_own_name(plan, made, data) -> None:  # noqa: F811
+def test_every_device_has_a_row_a_configuration_under_its_own_name(plan, made, data) -> None:  # noqa: F811
     events = list(measure(plan.tasks, plan, made, Pair(), data))
     done = {event.task.config.name: event for event in events if isinstance(event, Outcome)}
     assert [name.split("/")[4] for name in done] == ["web:Pixel 8", "web:Pixel 8", "web:iPhone", "web:iPhone"]
@@ -52,7 +52,10 @@ def test_every_device_has_a_row_a_cell_under_its_own_name(plan, made, data) -> N
     assert [event.position for event in done.values()] == [0, 1, 0, 1]
     assert all(event.score is not None and event.artifact for event in done.values() if not event.reason)
     # What was counted before anybody came is the first device's.
-    assert [event for event in events if isinstance(event, Further)] == [Further("Pixel 8", 0), Further("iPhone", 2)]
+    assert [event for event in events if isinstance(event, DeviceAdded)] == [
+        DeviceAdded("Pixel 8", 0),
+        DeviceAdded("iPhone", 2),
+    ]
     assert sum(isinstance(event, Started) for event in events) == 4
 
 
@@ -64,7 +67,7 @@ def test_what_could_not_be_made_reaches_no_device(plan, made, data) -> None:  # 
     assert done[0].reason == "onnxscript is not installed"
 
 
-def test_when_nobody_comes_every_cell_says_so(plan, made, data) -> None:  # noqa: F811
+def test_when_nobody_comes_every_configuration_says_so(plan, made, data) -> None:  # noqa: F811
     done = [event for event in measure(plan.tasks, plan, made, Pair(names=()), data) if isinstance(event, Outcome)]
     assert [event.reason for event in done] == ["no phone came"] * 2
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from devices import job as jobs
-from devices.contract import CellFailed, Config, Counts, Environment, Job, Result
+from devices.contract import Config, Counts, Environment, Job, MeasurementFailed, Result
 
 H, W, N = 4, 6, 5
 
@@ -113,7 +113,7 @@ def test_a_small_runner_may_leave_out_what_it_does_not_know(folder: Path, result
 
 
 def test_no_result_at_all(folder: Path) -> None:
-    with pytest.raises(CellFailed, match=r"left no result\.json"):
+    with pytest.raises(MeasurementFailed, match=r"left no result\.json"):
         jobs.read_result(folder)
 
 
@@ -122,7 +122,7 @@ def test_every_cut_of_a_result_is_refused(folder: Path, result: Result) -> None:
     whole = path.read_bytes().rstrip()
     for length in range(len(whole)):
         path.write_bytes(whole[:length])
-        with pytest.raises(CellFailed, match="not whole"):
+        with pytest.raises(MeasurementFailed, match="not whole"):
             jobs.read_result(folder)
 
 
@@ -132,7 +132,7 @@ def test_a_result_without_its_end_marker_is_refused(folder: Path, result: Result
     values = json.loads(path.read_text())
     del values["end"], values["retries"]
     path.write_text(json.dumps(values | end))
-    with pytest.raises(CellFailed, match="no end marker"):
+    with pytest.raises(MeasurementFailed, match="no end marker"):
         jobs.read_result(folder)
 
 
@@ -140,14 +140,14 @@ def test_half_a_mask_file_is_refused(folder: Path, result: Result) -> None:
     jobs.write_result(folder, result)
     masks = folder / "masks.f32"
     masks.write_bytes(masks.read_bytes()[: masks.stat().st_size // 2])
-    with pytest.raises(CellFailed, match=r"masks\.f32 holds 240 bytes where 5 masks take 480"):
+    with pytest.raises(MeasurementFailed, match=r"masks\.f32 holds 240 bytes where 5 masks take 480"):
         jobs.read_result(folder)
 
 
 def test_missing_masks_are_refused(folder: Path, result: Result) -> None:
     jobs.write_result(folder, result)
     (folder / "masks.f32").unlink()
-    with pytest.raises(CellFailed, match="left no masks"):
+    with pytest.raises(MeasurementFailed, match="left no masks"):
         jobs.read_result(folder)
 
 
@@ -156,12 +156,12 @@ def test_masks_that_are_no_masks_are_refused(folder: Path, result: Result, wrong
     masks = result.masks.copy()
     masks[3, 2, 1] = wrong
     jobs.write_result(folder, replace(result, masks=masks))
-    with pytest.raises(CellFailed, match="outside"):
+    with pytest.raises(MeasurementFailed, match="outside"):
         jobs.read_result(folder)
 
 
 def test_a_result_with_fields_nobody_agreed_on_is_refused(folder: Path, result: Result) -> None:
     jobs.write_result(folder, result)
     (folder / "result.json").write_text('{"evidence": "measured", "fps": 100, "end": "done"}')
-    with pytest.raises(CellFailed, match="fps"):
+    with pytest.raises(MeasurementFailed, match="fps"):
         jobs.read_result(folder)

@@ -12,7 +12,7 @@ import pytest
 
 from devices import job as jobs
 from devices import paired
-from devices.contract import CellFailed, Config, Counts, Environment, Job, Result
+from devices.contract import Config, Counts, Environment, Job, MeasurementFailed, Result
 from devices.paired import BASELINE, CANDIDATE, CONTROL
 from tests.devices.shallow import configured
 
@@ -103,9 +103,9 @@ def test_a_slow_network_gets_fewer_rounds() -> None:
         ("pass", "ended with code 0"),
     ],
 )
-def test_a_process_that_ends_fails_its_cell_with_the_reason(job: Job, script: str, said: str) -> None:
+def test_a_process_that_ends_fails_its_configuration_with_the_reason(job: Job, script: str, said: str) -> None:
     worker = (sys.executable, "-c", textwrap.dedent(script))
-    with paired.opened(baseline(job), job, 0, worker) as pair, pytest.raises(CellFailed, match=said):
+    with paired.opened(baseline(job), job, 0, worker) as pair, pytest.raises(MeasurementFailed, match=said):
         pair.blocks(1)
 
 
@@ -113,12 +113,18 @@ def test_a_process_that_hangs_is_ended(job: Job, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(paired, "START_SECONDS", 0.2)
     monkeypatch.setattr(paired, "BLOCK_SECONDS", 0.0)
     worker = (sys.executable, "-c", "import time; time.sleep(600)")
-    with paired.opened(baseline(job), job, 0, worker) as pair, pytest.raises(CellFailed, match="died of SIGKILL"):
+    with (
+        paired.opened(baseline(job), job, 0, worker) as pair,
+        pytest.raises(MeasurementFailed, match="died of SIGKILL"),
+    ):
         pair.blocks(1)
 
 
 def test_another_unit_is_refused(job: Job) -> None:
-    with pytest.raises(CellFailed, match="cpu only"), paired.opened(baseline(job), configured(job, unit="gpu"), 0):
+    with (
+        pytest.raises(MeasurementFailed, match="cpu only"),
+        paired.opened(baseline(job), configured(job, unit="gpu"), 0),
+    ):
         pass
 
 

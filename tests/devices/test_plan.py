@@ -35,7 +35,7 @@ def test_the_default_is_every_reference_variant_in_every_format_and_the_baseline
     assert all(t.config.precision == "fp32" for t in plan.tasks)
 
 
-def test_a_spec_says_what_its_cell_measures() -> None:
+def test_a_spec_says_what_its_configuration_measures() -> None:
     options = Options(variants="s4-skip-plain", formats=("tflite",), precisions=("int8",), resolution=(128, 256))
     (task,) = make(options, TRAINED).tasks
     assert task.spec is not None
@@ -51,7 +51,7 @@ def test_the_baseline_is_float32_once_whatever_precisions_are_asked_for() -> Non
     assert len(plan.specs) == 8
 
 
-def test_a_variant_without_checkpoint_keeps_its_cells_and_needs_no_conversion() -> None:
+def test_a_variant_without_checkpoint_keeps_its_configurations_and_needs_no_conversion() -> None:
     plan = make(Options(variants="s4-skip-*"), {"s4-skip-plain": TRAINED["s4-skip-plain"]})
     absent = [t for t in plan.tasks if t.config.variant == "s4-skip-dense"]
     assert len(absent) == len(CELL_FORMATS)

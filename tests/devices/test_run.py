@@ -1,4 +1,4 @@
-"""A plan carried out: what goes wrong with a cell costs that cell, and what was measured is not measured again."""
+"""Running a plan: a failure ends its configuration alone, and what was measured is not measured again."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ import pytest
 
 from converters.artifact import Artifact, Failure, Parity, Spec
 from devices import job as jobs
-from devices.contract import QUICK, CellFailed, Job, Result
+from devices.contract import QUICK, Job, MeasurementFailed, Result
 from devices.data import Data, prepare
 from devices.plan import Options, Plan, Weights, make
-from devices.run import Outcome, Share, Started, everywhere, measure
+from devices.run import Outcome, Share, Started, measure, run_all
 from devices.session import remaining
 from evaluation.clip import Clip, Dataset
 from reports.record import Run, identity, record
@@ -57,7 +57,7 @@ class Thresholder:
     def run(self, job: Job) -> Result:
         self.jobs.append(job)
         if job.config.format in self.broken:
-            raise CellFailed(f"{job.config.format} crashed")
+            raise MeasurementFailed(f"{job.config.format} crashed")
         frames = jobs.read_frames(job)
         masks = np.zeros(frames.shape[:3], np.float32)
         masks[:, :, : frames.shape[2] // 2] = 1
@@ -72,7 +72,7 @@ def outcomes(
     return {event.task.config.format: event for event in events if isinstance(event, Outcome)}
 
 
-def test_each_cell_is_scored_by_the_masks_its_device_returned(plan: Plan, data: Data) -> None:
+def test_each_configuration_is_scored_by_the_masks_its_device_returned(plan: Plan, data: Data) -> None:
     runner = Thresholder()
     done = outcomes(plan, {spec: artifact(spec) for spec in plan.specs}, runner, data)
     assert len(done) == 5
@@ -86,26 +86,26 @@ def test_each_cell_is_scored_by_the_masks_its_device_returned(plan: Plan, data: 
     )
 
 
-def test_one_formats_crash_costs_only_its_cells(plan: Plan, data: Data) -> None:
+def test_one_formats_crash_costs_only_its_configurations(plan: Plan, data: Data) -> None:
     done = outcomes(plan, {spec: artifact(spec) for spec in plan.specs}, Thresholder(broken=("onnx",)), data)
     assert {format: outcome.reason for format, outcome in done.items() if outcome.reason} == {"onnx": "onnx crashed"}
 
 
-def test_what_could_not_be_made_or_strayed_too_far_never_reaches_the_device(plan: Plan, data: Data) -> None:
+def test_what_could_not_be_made_or_exceeds_the_tolerance_never_reaches_the_device(plan: Plan, data: Data) -> None:
     made: dict[Spec, Artifact | Failure] = {spec: artifact(spec) for spec in plan.specs}
     for spec in plan.specs:
         if spec.format == "tflite":
             made[spec] = Failure(spec, "litert_torch is not installed")
         if spec.format == "openvino":
-            made[spec] = artifact(spec, parity=Parity(30, 0.9, 0.5, 40.0, {"max_difference": 1e-3}, "strays by 0.9"))
+            made[spec] = artifact(spec, parity=Parity(30, 0.9, 0.5, 40.0, {"max_difference": 1e-3}, "exceeded by 0.9"))
     runner = Thresholder()
     done = outcomes(plan, made, runner, data)
     assert done["tflite"].reason == "litert_torch is not installed"
-    assert done["openvino"].reason == "strays by 0.9"
+    assert done["openvino"].reason == "exceeded by 0.9"
     assert {job.config.format for job in runner.jobs} == {"pytorch", "onnx", "coreml"}
 
 
-def test_a_variant_without_checkpoint_is_a_failed_cell_that_says_so(data: Data) -> None:
+def test_a_variant_without_checkpoint_is_a_failed_configuration_that_says_so(data: Data) -> None:
     plan = make(Options(variants="s4-skip-plain", formats=("pytorch",), resolution=(32, 64)), TRAINED)
     assert "no checkpoint" in (outcomes(plan, {}, Thresholder(), data)["pytorch"].reason or "")
 
@@ -125,10 +125,10 @@ def test_what_has_a_row_is_not_left_and_what_failed_is(plan: Plan, data: Data) -
 
 
 def test_the_hash_of_the_data_covers_pictures_and_truth(plan: Plan, data: Data) -> None:
-    cells = plan.tasks
+    configurations = plan.tasks
     moved = Dataset("two", "", [FOOTAGE.clips[0], still("right", slice(31, 60))])
-    assert prepare(moved, cells).sha256 != data.sha256
-    assert prepare(replace(FOOTAGE, description="in other words"), cells).sha256 == data.sha256
+    assert prepare(moved, configurations).sha256 != data.sha256
+    assert prepare(replace(FOOTAGE, description="in other words"), configurations).sha256 == data.sha256
 
 
 def test_a_row_says_what_was_measured_where_and_on_what(plan: Plan, data: Data) -> None:
@@ -146,7 +146,7 @@ def test_a_row_says_what_was_measured_where_and_on_what(plan: Plan, data: Data) 
     assert typical["jpeg"]
 
 
-def test_emulated_cells_come_last_and_timed_ones_have_the_machine_to_themselves(
+def test_emulated_configurations_come_last_and_timed_ones_have_the_machine_to_themselves(
     plan: Plan, data: Data, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("os.cpu_count", lambda: 2)
@@ -173,7 +173,7 @@ def test_emulated_cells_come_last_and_timed_ones_have_the_machine_to_themselves(
     assert sorted(event.position for event in events if isinstance(event, Outcome)) == [0, 1, 2, 3, 4]
 
 
-def test_while_a_cell_is_judged_the_next_timed_one_is_got_ready(plan: Plan, data: Data) -> None:
+def test_while_a_configuration_is_judged_the_next_timed_one_is_got_ready(plan: Plan, data: Data) -> None:
     made: dict[Spec, Artifact | Failure] = {spec: artifact(spec) for spec in plan.specs}
     made |= {spec: Failure(spec, "not made") for spec in plan.specs if spec.format == "tflite"}
     order: list[str] = []
@@ -183,7 +183,7 @@ def test_while_a_cell_is_judged_the_next_timed_one_is_got_ready(plan: Plan, data
             order.append(f"run {job.config.format}")
             return super().run(job)
 
-        def expect(self, job: Job) -> None:
+        def prefetch(self, job: Job) -> None:
             order.append(f"expect {job.config.format}")
 
         def close(self) -> None:
@@ -215,12 +215,12 @@ def test_several_devices_go_on_at_once_and_one_that_fails_holds_up_nobody(plan: 
     class Lost(Meeting):
         def run(self, job: Job) -> Result:
             super().run(job)
-            lost = CellFailed("it vanished (tried 2 times)")
+            lost = MeasurementFailed("it vanished (tried 2 times)")
             lost.retries = 1
             raise lost
 
     good, bad = share(plan, Meeting(), data), share(plan, Lost(), data)
-    events = list(everywhere([good, bad], made))
+    events = list(run_all([good, bad], made))
     ended = {id(s): [e for t, e in events if t is s and isinstance(e, Outcome)] for s in (good, bad)}
     assert len(ended[id(good)]) == len(ended[id(bad)]) == len(plan.tasks)
     assert all(outcome.reason is None for outcome in ended[id(good)])
@@ -232,7 +232,7 @@ def test_several_devices_go_on_at_once_and_one_that_fails_holds_up_nobody(plan: 
 def test_this_machine_is_timed_alone_after_the_others(plan: Plan, data: Data) -> None:
     made = {spec: artifact(spec) for spec in plan.specs}
     here, there = share(plan, Thresholder(), data, here=True), share(plan, Thresholder(), data)
-    order = [s for s, event in everywhere([here, there], made) if isinstance(event, Outcome)]
+    order = [s for s, event in run_all([here, there], made) if isinstance(event, Outcome)]
     assert order == [there] * len(plan.tasks) + [here] * len(plan.tasks)
 
 
@@ -243,4 +243,4 @@ def test_a_fault_of_ours_on_one_device_ends_the_run(plan: Plan, data: Data) -> N
 
     made = {spec: artifact(spec) for spec in plan.specs}
     with pytest.raises(AttributeError, match="a bug"):
-        list(everywhere([share(plan, Broken(), data), share(plan, Thresholder(), data)], made))
+        list(run_all([share(plan, Broken(), data), share(plan, Thresholder(), data)], made))

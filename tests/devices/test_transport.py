@@ -8,18 +8,18 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from devices.contract import CellFailed, Result
+from devices.contract import MeasurementFailed, Result
 from devices.transport import Unreachable, call, persevere
 
 DONE = Result(np.zeros((1, 2, 2), np.float32), "measured")
 
 
-def attempts(*outcomes: Result | CellFailed) -> Callable[[], Result]:
+def attempts(*outcomes: Result | MeasurementFailed) -> Callable[[], Result]:
     left = list(outcomes)
 
     def attempt() -> Result:
         outcome = left.pop(0)
-        if isinstance(outcome, CellFailed):
+        if isinstance(outcome, MeasurementFailed):
             raise outcome
         return outcome
 
@@ -35,17 +35,17 @@ def test_what_broke_off_is_tried_again_and_counted() -> None:
 
 
 def test_what_stays_away_is_given_up_with_its_last_reason_and_its_count() -> None:
-    with pytest.raises(CellFailed, match=r"still gone \(tried 2 times\)") as failure:
+    with pytest.raises(MeasurementFailed, match=r"still gone \(tried 2 times\)") as failure:
         persevere(2, attempts(Unreachable("gone"), Unreachable("still gone")), lambda: None)
     assert failure.value.retries == 1
-    with pytest.raises(CellFailed, match=r"^gone$") as failure:
+    with pytest.raises(MeasurementFailed, match=r"^gone$") as failure:
         persevere(1, attempts(Unreachable("gone")), lambda: None)
     assert failure.value.retries == 0
 
 
 def test_what_will_be_the_same_next_time_is_not_tried_again() -> None:
-    with pytest.raises(CellFailed, match="full") as failure:
-        persevere(3, attempts(Unreachable("gone"), CellFailed("full")), lambda: None)
+    with pytest.raises(MeasurementFailed, match="full") as failure:
+        persevere(3, attempts(Unreachable("gone"), MeasurementFailed("full")), lambda: None)
     assert failure.value.retries == 1
     assert not isinstance(failure.value, Unreachable)
 
@@ -54,7 +54,7 @@ def test_a_device_that_does_not_come_back_has_used_its_attempt() -> None:
     def come_back() -> None:
         raise Unreachable("it did not come back")
 
-    with pytest.raises(CellFailed, match="did not come back") as failure:
+    with pytest.raises(MeasurementFailed, match="did not come back") as failure:
         persevere(2, attempts(Unreachable("gone"), DONE), come_back)
     assert failure.value.retries == 1
 
@@ -70,6 +70,6 @@ def test_a_program_that_does_not_answer_may_do_so_the_next_time() -> None:
 
 
 def test_a_program_that_is_not_there_will_not_be_there_the_next_time() -> None:
-    with pytest.raises(CellFailed, match="nowhere could not be started") as failure:
+    with pytest.raises(MeasurementFailed, match="nowhere could not be started") as failure:
         call(["/is/nowhere"], 60, "the phone", "asking")
     assert not isinstance(failure.value, Unreachable)

@@ -211,7 +211,7 @@ def test_placement() -> None:
 def test_parity() -> None:
     good = Parity(30, 1e-5, 1e-7, 0.0, {})
     assert static_checks.parity(good).outcome is Outcome.PASS
-    assert static_checks.parity(replace(good, breach="it strays")).outcome is Outcome.FAIL
+    assert static_checks.parity(replace(good, tolerance_exceeded="it deviates")).outcome is Outcome.FAIL
     assert static_checks.parity(None).outcome is None
 
 

@@ -14,7 +14,7 @@ import pytest
 from typer.testing import CliRunner
 
 from bench import app
-from devices.contract import CellFailed, Config
+from devices.contract import Config, MeasurementFailed
 from devices.paired import BASELINE, CANDIDATE, Block, Outputs
 from evaluation.sample import embedded
 from gate import artifacts, command, run
@@ -76,7 +76,7 @@ def test_artifacts_run_by_different_runtimes_are_refused(tmp_path: Path, dataset
         return run._compare_outputs(ready, Outputs({BASELINE: masks, CANDIDATE: masks}, placed), dataset)
 
     assert {f.outcome for f in seen("one 1.0", "one 1.0")} == {Outcome.PASS}
-    with pytest.raises(CellFailed, match=r"different runtimes, one 1\.0 and one 1\.1"):
+    with pytest.raises(MeasurementFailed, match=r"different runtimes, one 1\.0 and one 1\.1"):
         seen("one 1.0", "one 1.1")
 
 
@@ -95,7 +95,7 @@ class Played:
 
     def blocks(self, count: int) -> list[Block]:
         if self.left is None:
-            raise CellFailed("it died.")
+            raise MeasurementFailed("it died.")
         taken, self.left = self.left[:count], self.left[count:]
         return taken
 
@@ -161,7 +161,7 @@ def test_a_process_that_dies_leaves_the_regression_unconfirmed() -> None:
 
 def test_on_the_emulator_instructions_that_were_not_counted_are_no_pass() -> None:
     run._counted([Finding("instructions", Outcome.PASS, ""), Finding("macs", None, "")])
-    with pytest.raises(CellFailed, match="no emulator"):
+    with pytest.raises(MeasurementFailed, match="no emulator"):
         run._counted([Finding("instructions", None, "no emulator")])
 
 

@@ -134,7 +134,7 @@ def test_judged_writes_into_the_checkpoint_and_the_card_reads_it(tmp_path, monke
     assert card.main(["write"]) == 0
     assert "| with skip connections | 6 |\n\n![" in (written := (tmp_path / "MODEL_CARD.md").read_text())
     assert "Ablation of the previous mask" not in written
-    (tmp_path / "ablation" / "worth.md").write_text("| flicker, % | 1.00 |\n")
+    (tmp_path / "ablation" / "previous_mask.md").write_text("| flicker, % | 1.00 |\n")
     assert card.main(["write"]) == 0
     written = (tmp_path / "MODEL_CARD.md").read_text()
     order = ("Ablation of the previous mask", "| flicker, % | 1.00 |\n", "## Known")

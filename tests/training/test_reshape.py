@@ -4,7 +4,7 @@ import torch.nn.functional as F
 
 from models.inverted import InvertedTrunk
 from models.variant import MIDDLES
-from training.hints import Hints
+from training.mediapipe_features import MediaPipeFeatures
 from training.reshape import centre, reshape
 
 NARROW = {"stem2": 8, "middles": ((8,), (40, 56), (64, 96, 96, 64, 64)), "kernel16": 3}
@@ -81,7 +81,7 @@ def test_a_wider_trunk_is_refused(parent):
 def test_hints_are_of_the_layers_that_both_trunks_have(parent, picture):
     deeper = InvertedTrunk(previous_mask=True, middles=(*MIDDLES[:2], (*MIDDLES[2], 128)))
     reshape(deeper, parent)
-    hints = Hints(deeper, parent)
+    distance = MediaPipeFeatures(deeper, parent)
     deeper(*picture)
-    assert hints(*picture) >= 0
-    assert set(hints.ours.seen) - set(hints.theirs.seen) == {"stage16.5"}
+    assert distance(*picture) >= 0
+    assert set(distance.ours.seen) - set(distance.theirs.seen) == {"stage16.5"}

@@ -32,7 +32,7 @@ export async function bytes(path) {
   return (await call("GET", path)).arrayBuffer();
 }
 
-// Whether to go on with this cell.
+// Whether to go on with this configuration.
 export async function alive(index) {
   return (await (await call("POST", `phones/${seat}/cells/${index}/alive`)).json()).go_on;
 }

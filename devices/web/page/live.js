@@ -122,7 +122,7 @@ async function run() {
   }
 }
 
-// Browsers give a page that is hidden no frames; what it saw before is no hint any more.
+// Browsers give a page that is hidden no frames; the mask of before is no previous mask any more.
 async function seenAgain() {
   if (document.hidden || !camera) return;
   segmenter.reset();

@@ -1,4 +1,4 @@
-// The page: one button, then every cell in turn, each in a worker of its own.
+// The page: one button, then every configuration in turn, each in a worker of its own.
 
 import { stayAwake } from "./awake.js";
 import { battery, look } from "./features.js";
@@ -52,7 +52,7 @@ async function run(cells, features) {
   view.done();
 }
 
-// { result, masks } from a worker; it is ended when the host has given the cell up.
+// { result, masks } from a worker; it is ended when the host has ended the configuration.
 async function measure(job, features) {
   if (!frames.has(job.frames)) frames.set(job.frames, await host.bytes(job.frames));
   const picture = new Uint8Array(frames.get(job.frames));

@@ -1,4 +1,4 @@
-// State around the stateless network: each mask is the next one's hint. models/segmenter.py in JavaScript.
+// State around the stateless network: each mask is the next one's previous mask. models/segmenter.py in JavaScript.
 
 import { glance, isCut } from "./cut.js";
 

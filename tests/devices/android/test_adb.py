@@ -9,7 +9,7 @@ import pytest
 
 from devices.android import adb as adbs
 from devices.android.adb import Adb, Listed, NoAdb, parse_devices
-from devices.contract import CellFailed
+from devices.contract import MeasurementFailed
 from devices.transport import Unreachable
 
 LISTING = """* daemon not running; starting now at tcp:5037
@@ -67,16 +67,16 @@ def _adb(tmp_path: Path, script: str) -> Adb:
 @pytest.mark.parametrize(
     ("said", "kind"),
     [
-        ("adb: error: failed to copy 'a' to 'b': remote couldn't write: No space left on device", CellFailed),
-        ("adb: error: failed to copy 'a' to 'b': remote Permission denied", CellFailed),
+        ("adb: error: failed to copy 'a' to 'b': remote couldn't write: No space left on device", MeasurementFailed),
+        ("adb: error: failed to copy 'a' to 'b': remote Permission denied", MeasurementFailed),
         ("adb: device 'SERIAL' not found", Unreachable),
         ("error: device offline", Unreachable),
         ("adb: error: connect failed: closed", Unreachable),
     ],
 )
-def test_only_what_may_pass_is_worth_another_try(tmp_path: Path, said: str, kind: type[CellFailed]) -> None:
+def test_only_what_may_pass_is_worth_another_try(tmp_path: Path, said: str, kind: type[MeasurementFailed]) -> None:
     adb = _adb(tmp_path, f'echo "{said}" >&2; exit 1')
-    with pytest.raises(CellFailed) as failure:
+    with pytest.raises(MeasurementFailed) as failure:
         adb.push([tmp_path], "/data", 5)
     assert type(failure.value) is kind
 
@@ -96,7 +96,7 @@ def test_an_adb_that_hangs_is_given_up(tmp_path: Path) -> None:
 
 
 def test_an_adb_that_cannot_start_is_said(tmp_path: Path) -> None:
-    with pytest.raises(CellFailed, match="could not be started"):
+    with pytest.raises(MeasurementFailed, match="could not be started"):
         Adb("SERIAL", str(tmp_path / "absent")).run("anything", 5)
 
 

@@ -1,4 +1,4 @@
-"""The user's benchmark_model: its output understood, its command line, and a whole cell through adb.
+"""The user's benchmark_model: its output understood, its command line, and a whole configuration through adb.
 
 The tool itself is in no package. In the last tests a script plays it, with the flags of the real one and the real
 LiteRT of this machine behind them; so the masks are right only if frames, names, files and the mask fed back are.
@@ -17,7 +17,7 @@ from devices.android.adb import Adb
 from devices.android.benchmark_model import Port, command, parse, script
 from devices.android.home import HOME, Limits
 from devices.android.runner import AndroidPhone
-from devices.contract import CellFailed, Job
+from devices.contract import Job, MeasurementFailed
 from tests.conftest import shebang
 from tests.devices.android.adbd import Adbd
 from tests.devices.android.conftest import TRANSCRIPTS, transcript
@@ -43,12 +43,12 @@ def test_a_graph_cut_in_pieces_is_named() -> None:
     [("fell-back", "GPU delegate took nothing"), ("failed", "did not finish: ERROR: Benchmarking failed")],
 )
 def test_a_launch_that_proves_nothing_is_refused(name: str, reason: str) -> None:
-    with pytest.raises(CellFailed, match=reason):
+    with pytest.raises(MeasurementFailed, match=reason):
         parse(transcript(f"benchmark_model.{name}"), "GPU")
 
 
 def test_another_delegate_than_the_one_asked_for_is_refused() -> None:
-    with pytest.raises(CellFailed, match="NNAPI delegate took nothing"):
+    with pytest.raises(MeasurementFailed, match="NNAPI delegate took nothing"):
         parse(transcript("benchmark_model.gpu"), "NNAPI")
 
 
@@ -132,7 +132,7 @@ def android(adb: Adb) -> AndroidPhone:
     ("unit", "log", "last_ns", "actual"),
     [("gpu", "gpu", 7_066_000, "GPU"), ("npu", "nnapi-partial", 15_100_000, "NNAPI and CPU")],
 )
-def test_a_cell_through_benchmark_model(
+def test_a_configuration_through_benchmark_model(
     android: AndroidPhone,
     phone: Adbd,
     job: Job,
@@ -154,14 +154,14 @@ def test_a_cell_through_benchmark_model(
 
 def test_a_silent_fall_back_to_the_cpu_costs_the_cell(android: AndroidPhone, phone: Adbd, job: Job) -> None:
     play(phone, "fell-back")
-    with pytest.raises(CellFailed, match="GPU delegate took nothing"):
+    with pytest.raises(MeasurementFailed, match="GPU delegate took nothing"):
         android.run(configured(job, unit="gpu"))
 
 
 def test_a_tool_that_dies_is_quoted(android: AndroidPhone, phone: Adbd, job: Job) -> None:
     play(phone, "gpu")
     phone.path(f"{HOME}/benchmark_model").write_text("#!/bin/sh\necho STARTING!; echo ERROR: no OpenCL here; exit 1\n")
-    with pytest.raises(CellFailed, match=r"did not finish every frame.*ERROR: no OpenCL here"):
+    with pytest.raises(MeasurementFailed, match=r"did not finish every frame.*ERROR: no OpenCL here"):
         android.run(configured(job, unit="gpu"))
 
 
@@ -183,14 +183,14 @@ def test_a_crash_in_the_middle_of_the_frames_is_told_with_its_last_words(
     # The first frame has an empty mask before it, the second has not.
     crash = "if Path('prev').read_bytes().strip(bytes(1)): sys.exit('STARTING! Segmentation fault')"
     replace_tool(phone, "interpreter.invoke()", f"from pathlib import Path\n{crash}\ninterpreter.invoke()")
-    with pytest.raises(CellFailed, match=r"did not finish every frame.*Segmentation fault"):
+    with pytest.raises(MeasurementFailed, match=r"did not finish every frame.*Segmentation fault"):
         android.run(configured(job, unit="gpu"))
 
 
 def test_words_that_are_none_of_the_tools_are_no_time(android: AndroidPhone, phone: Adbd, job: Job) -> None:
     play(phone, "gpu")
     replace_tool(phone, SAYS, "print('STARTING!\\n\\x00\\x7f curr=12 count=\\ncompletely'); (lambda _: _)(open(")
-    with pytest.raises(CellFailed, match="benchmark_model did not finish"):
+    with pytest.raises(MeasurementFailed, match="benchmark_model did not finish"):
         android.run(configured(job, unit="gpu"))
 
 
@@ -208,7 +208,7 @@ def test_masks_that_are_none_cost_the_cell(
     play(phone, "gpu")
     replace_tool(phone, WRITES, written)
     replace_tool(phone, "import numpy as np", "import os\nfrom pathlib import Path\nimport numpy as np")
-    with pytest.raises(CellFailed, match=reason):
+    with pytest.raises(MeasurementFailed, match=reason):
         android.run(configured(job, unit="gpu"))
 
 
@@ -216,5 +216,5 @@ def test_a_tool_that_hangs_is_stopped(adb: Adb, phone: Adbd, job: Job) -> None:
     play(phone, "gpu")
     phone.path(f"{HOME}/benchmark_model").write_text("#!/bin/sh\necho STARTING! loading; sleep 60\n")
     android = AndroidPhone(adb, limits=Limits(nominal=0, run=5), attempts=1)
-    with pytest.raises(CellFailed, match=r"did not finish every frame.*STARTING! loading"):
+    with pytest.raises(MeasurementFailed, match=r"did not finish every frame.*STARTING! loading"):
         android.run(configured(job, unit="gpu"))

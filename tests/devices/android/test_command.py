@@ -29,12 +29,12 @@ def test_two_phones_at_once_of_which_one_is_full(
     done = bench("--device", f"adb:{good.serial},adb:{full.serial}", "--device", "pixel9", "--json", *asked)
     assert done.returncode == 0, done.stderr
     assert "pixel9: not attached." in done.stderr
-    cells = {cell["device"]: cell for cell in json.loads(done.stdout)["cells"]}
-    assert cells[f"adb:{good.serial}"]["evidence"] == "measured"
-    assert cells[f"adb:{good.serial}"]["model"]["fps"] > 0
-    assert cells[f"adb:{good.serial}"]["iou"] is not None
-    assert cells[f"adb:{full.serial}"]["status"] == "failed"
-    assert "its disk is full" in cells[f"adb:{full.serial}"]["reason"]
+    configurations = {cell["device"]: cell for cell in json.loads(done.stdout)["cells"]}
+    assert configurations[f"adb:{good.serial}"]["evidence"] == "measured"
+    assert configurations[f"adb:{good.serial}"]["model"]["fps"] > 0
+    assert configurations[f"adb:{good.serial}"]["iou"] is not None
+    assert configurations[f"adb:{full.serial}"]["status"] == "failed"
+    assert "its disk is full" in configurations[f"adb:{full.serial}"]["reason"]
     assert any(HOME in command for command in good.commands)
 
 

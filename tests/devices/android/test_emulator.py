@@ -9,12 +9,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from converters.peer import open_peer
+from converters.peer import open_reference
 from devices import emulator
-from devices.contract import CellFailed, Job
+from devices.contract import Job, MeasurementFailed
 from devices.emulator import Arm64Emulator, per_frame
 from evaluation.score import predict
-from models.peer import Peer
+from models.peer import ReferenceModel
 from tests.devices.shallow import RESOLUTION, configured, convert
 
 
@@ -49,36 +49,36 @@ def test_a_newer_core_takes_fewer_instructions_or_other_kernels(qemu: str, job: 
 
 
 def test_somebody_elses_model_runs_without_a_previous_mask(
-    qemu: str, job: Job, frames: np.ndarray, somebody_elses: tuple[Peer, Path]
+    qemu: str, job: Job, frames: np.ndarray, somebody_elses: tuple[ReferenceModel, Path]
 ) -> None:
     peer, model = somebody_elses
     result = Arm64Emulator().run(replace(job, model=model, peer=peer))
-    wanted = predict(open_peer(peer, model, 1), frames, job.sequences)
+    wanted = predict(open_reference(peer, model, 1), frames, job.sequences)
     assert np.ptp(wanted) > 0.1
     assert np.abs(result.masks - wanted).max() < 1e-5
     assert result.instructions_per_frame
 
 
 def test_several_threads_are_refused(job: Job) -> None:
-    with pytest.raises(CellFailed, match="on one thread, not on 2"):
+    with pytest.raises(MeasurementFailed, match="on one thread, not on 2"):
         Arm64Emulator().run(configured(job, threads=2))
 
 
 def test_a_run_beyond_its_limit_costs_its_cell(qemu: str, job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(emulator, "START_SECONDS", 0.05)
-    with pytest.raises(CellFailed, match=r"the emulated runner did not answer within 0\.05 s"):
+    with pytest.raises(MeasurementFailed, match=r"the emulated runner did not answer within 0\.05 s"):
         Arm64Emulator(seconds_a_frame=0.0).run(job)
 
 
 def test_a_model_that_cannot_be_read_is_quoted(qemu: str, job: Job, tmp_path: Path) -> None:
     (tmp_path / "model.tflite").write_bytes(b"\x18\0\0\0TFL3" + bytes(64))
-    with pytest.raises(CellFailed):
+    with pytest.raises(MeasurementFailed):
         Arm64Emulator().run(replace(job, model=tmp_path / "model.tflite"))
 
 
 def test_without_qemu_it_is_said(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", os.devnull)
-    with pytest.raises(CellFailed, match="qemu-aarch64 is not installed"):
+    with pytest.raises(MeasurementFailed, match="qemu-aarch64 is not installed"):
         Arm64Emulator().run(job)
 
 
@@ -88,7 +88,7 @@ def test_the_plugins_file(text: str, told: tuple[int, int]) -> None:
 
 
 def test_a_frame_that_was_not_counted_is_told() -> None:
-    with pytest.raises(CellFailed, match="2 of 3 frames"):
+    with pytest.raises(MeasurementFailed, match="2 of 3 frames"):
         per_frame("7\n7\n", 3)
 
 

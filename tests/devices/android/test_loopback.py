@@ -17,7 +17,7 @@ from converters import tflite
 from converters.artifact import Spec
 from converters.build import convert_one
 from converters.cache import Cache
-from converters.peer import fetch, open_peer
+from converters.peer import fetch, open_reference
 from devices import job as jobs
 from devices.aarch64_runner import build
 from devices.android import adb as adbs
@@ -25,13 +25,13 @@ from devices.android.adb import Adb
 from devices.android.attached import find_all, find_one
 from devices.android.home import HOME, Limits
 from devices.android.runner import AndroidPhone
-from devices.contract import CellFailed, Job
+from devices.contract import Job, MeasurementFailed
 from devices.transport import Unreachable
 from evaluation.sample import portrait
 from evaluation.score import predict
 from models import checkpoint
 from models import peer as peers
-from models.peer import Peer
+from models.peer import ReferenceModel
 from models.segmenter import stretch
 from models.variant import Resolution, get
 from tests.devices.android.adbd import MODERN, Adbd
@@ -79,7 +79,7 @@ def test_a_phone_is_listed_and_found_by_its_name(phone: Adbd, adb_server: str) -
     assert phone.serial in {other.listed.serial for other in find_all()}
 
 
-def test_a_cell_is_measured_and_its_masks_are_this_machines(
+def test_a_configuration_is_measured_and_its_masks_are_this_machines(
     android: AndroidPhone, phone: Adbd, job: Job, wanted: np.ndarray, without_feedback: np.ndarray
 ) -> None:
     result = android.run(job)
@@ -150,15 +150,17 @@ def test_a_run_that_ends_in_silence_costs_a_retry(android: AndroidPhone, phone: 
 def test_a_phone_that_vanishes_for_good_costs_its_cell(android: AndroidPhone, phone: Adbd, job: Job) -> None:
     phone.faults.vanish_on, phone.faults.stays_away = RUNS, True
     android = replace(android, limits=Limits(nominal=0, come_back=2, shell=3))
-    with pytest.raises(CellFailed, match=r"tried 2 times"):
+    with pytest.raises(MeasurementFailed, match=r"tried 2 times"):
         android.run(job)
 
 
-def test_a_phone_that_locks_up_costs_its_cell_in_bounded_time(android: AndroidPhone, phone: Adbd, job: Job) -> None:
+def test_a_phone_that_locks_up_costs_its_configuration_in_bounded_time(
+    android: AndroidPhone, phone: Adbd, job: Job
+) -> None:
     phone.faults.stuck_on = RUNS
     android = replace(android, limits=Limits(nominal=0, shell=2, run=1), attempts=1)
     start = time.monotonic()
-    with pytest.raises(CellFailed, match="did not answer within 3 s"):
+    with pytest.raises(MeasurementFailed, match="did not answer within 3 s"):
         android.run(job)
     assert time.monotonic() - start < 60, "the limit of three seconds was not kept"
 
@@ -166,21 +168,21 @@ def test_a_phone_that_locks_up_costs_its_cell_in_bounded_time(android: AndroidPh
 def test_a_runner_that_hangs_is_ended_on_the_phone(make_phone, adb_server: str, qemu: str, job: Job) -> None:
     phone = make_phone(qemu=("sh", "-c", "'exec sleep 1000'"))
     android = AndroidPhone(Adb(phone.serial, adb_server), limits=Limits(nominal=0, run=1), attempts=1)
-    with pytest.raises(CellFailed, match=r"killed on the phone, at its time limit of 1 s"):
+    with pytest.raises(MeasurementFailed, match=r"killed on the phone, at its time limit of 1 s"):
         android.run(job)
 
 
 @pytest.mark.parametrize("room", [0, 9_000_000], ids=["at once", "in the middle of the kit"])
-def test_a_full_disk_costs_its_cell_at_once(android: AndroidPhone, phone: Adbd, job: Job, room: int) -> None:
+def test_a_full_disk_costs_its_configuration_at_once(android: AndroidPhone, phone: Adbd, job: Job, room: int) -> None:
     phone.faults.room = room
-    with pytest.raises(CellFailed, match="its disk is full") as failure:
+    with pytest.raises(MeasurementFailed, match="its disk is full") as failure:
         android.run(job)
     assert not isinstance(failure.value, Unreachable), "a full disk stays full: no retry"
 
 
 def test_a_kit_that_was_cut_short_is_pushed_again(android: AndroidPhone, phone: Adbd, job: Job) -> None:
     phone.faults.room = 9_000_000
-    with pytest.raises(CellFailed):
+    with pytest.raises(MeasurementFailed):
         android.run(job)
     phone.faults.room = None
     assert android.run(job).retries == 0
@@ -199,18 +201,18 @@ def _after_the_run(phone: Adbd, name: str, spoil) -> None:
 
 def test_half_a_mask_costs_its_cell(android: AndroidPhone, phone: Adbd, job: Job) -> None:
     _after_the_run(phone, "masks.f32", lambda path: path.write_bytes(path.read_bytes()[: 64 * 64 * 4 * 2 + 100]))
-    with pytest.raises(CellFailed, match=r"masks\.f32 holds \d+ bytes where 3 masks take \d+ .*tried 2 times"):
+    with pytest.raises(MeasurementFailed, match=r"masks\.f32 holds \d+ bytes where 3 masks take \d+ .*tried 2 times"):
         android.run(job)
 
 
 def test_an_answer_without_its_end_marker_costs_its_cell(android: AndroidPhone, phone: Adbd, job: Job) -> None:
     _after_the_run(phone, "result.json", lambda path: path.write_text(path.read_text().replace('"end"', '"und"')))
-    with pytest.raises(CellFailed, match="no end marker"):
+    with pytest.raises(MeasurementFailed, match="no end marker"):
         replace(android, attempts=1).run(job)
 
 
 def test_a_runner_that_fails_is_quoted(android: AndroidPhone, phone: Adbd, job: Job) -> None:
-    with pytest.raises(CellFailed, match=r"the runner failed: runner: frames\.u8 does not hold 4 frames"):
+    with pytest.raises(MeasurementFailed, match=r"the runner failed: runner: frames\.u8 does not hold 4 frames"):
         android.run(replace(job, sequences=(2, 2)))
 
 
@@ -219,26 +221,26 @@ def test_a_runner_that_fails_is_quoted(android: AndroidPhone, phone: Adbd, job: 
     [({"format": "onnx"}, "runs tflite, not onnx"), ({"unit": "gpu"}, "needs LiteRT's benchmark_model")],
 )
 def test_what_cannot_run_is_said(android: AndroidPhone, job: Job, change: dict[str, Any], reason: str) -> None:
-    with pytest.raises(CellFailed, match=reason):
+    with pytest.raises(MeasurementFailed, match=reason):
         android.run(configured(job, **change))
 
 
 def test_somebody_elses_model_runs_on_the_phone(
-    android: AndroidPhone, job: Job, frames: np.ndarray, somebody_elses: tuple[Peer, Path]
+    android: AndroidPhone, job: Job, frames: np.ndarray, somebody_elses: tuple[ReferenceModel, Path]
 ) -> None:
     peer, model = somebody_elses
     result = android.run(replace(job, model=model, peer=peer))
-    wanted = predict(open_peer(peer, model), frames, job.sequences)
+    wanted = predict(open_reference(peer, model), frames, job.sequences)
     assert np.ptp(wanted) > 0.1
     assert np.abs(result.masks - wanted).max() < 1e-5
 
 
 @pytest.mark.parametrize(("unit", "runner"), [("cpu", "the AArch64 runner"), ("gpu", "benchmark_model")])
 def test_somebody_elses_model_that_wants_its_frames_otherwise_is_refused(
-    android: AndroidPhone, phone: Adbd, job: Job, somebody_elses: tuple[Peer, Path], unit: str, runner: str
+    android: AndroidPhone, phone: Adbd, job: Job, somebody_elses: tuple[ReferenceModel, Path], unit: str, runner: str
 ) -> None:
     peer, model = replace(somebody_elses[0], mean=(0.5, 0.5, 0.5)), somebody_elses[1]
-    with pytest.raises(CellFailed, match=rf"{runner} gives RGB in \[0, 1\] .*; other has mean of its own"):
+    with pytest.raises(MeasurementFailed, match=rf"{runner} gives RGB in \[0, 1\] .*; other has mean of its own"):
         android.run(replace(configured(job, unit=unit), model=model, peer=peer))  # type: ignore[arg-type]
     assert not phone.path(HOME).exists(), "something was pushed that cannot run"
 
@@ -273,7 +275,7 @@ def test_mediapipes_network_gives_this_machines_masks_on_the_phone(
     frames = portraits(peer.resolution, tmp_path)
     its = replace(configured(job, precision="fp16", resolution=peer.resolution), model=model, frames=frames, peer=peer)
     result = android.run(its)
-    wanted = predict(open_peer(peer, model), jobs.read_frames(its), its.sequences)
+    wanted = predict(open_reference(peer, model), jobs.read_frames(its), its.sequences)
     assert np.ptp(wanted) > 0.9
     assert np.abs(result.masks - wanted).max() < 1e-3
 

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from devices.aarch64_runner import build, folder, pack
-from devices.contract import CellFailed, Config, Counts, Job
-from models.peer import Peer
+from devices.contract import Config, Counts, Job, MeasurementFailed
+from models.peer import ReferenceModel
 from tests.devices.shallow import configured
 
 JOB = Job(
@@ -42,7 +42,7 @@ def test_the_job_as_text() -> None:
 
 @pytest.mark.parametrize(("change", "reason"), [({"format": "onnx"}, "not onnx"), ({"unit": "npu"}, "not on the npu")])
 def test_what_the_runner_cannot_do_is_refused(tmp_path: Path, change: dict[str, Any], reason: str) -> None:
-    with pytest.raises(CellFailed, match=reason):
+    with pytest.raises(MeasurementFailed, match=reason):
         folder.describe(tmp_path, configured(JOB, **change))
 
 
@@ -59,9 +59,10 @@ def test_what_the_runner_cannot_do_is_refused(tmp_path: Path, change: dict[str, 
 )
 def test_a_model_that_wants_its_frames_or_masks_otherwise_is_refused(tmp_path: Path, field: str, value: Any) -> None:
     peer = replace(
-        Peer("other", JOB.model.name, "0" * 64, "CC0", JOB.config.resolution, "probabilities"), **{field: value}
+        ReferenceModel("other", JOB.model.name, "0" * 64, "CC0", JOB.config.resolution, "probabilities"),
+        **{field: value},
     )
-    with pytest.raises(CellFailed, match=f"other has {field} of its own"):
+    with pytest.raises(MeasurementFailed, match=f"other has {field} of its own"):
         folder.describe(tmp_path, replace(JOB, peer=peer))
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from devices.contract import CellFailed
+from devices.contract import MeasurementFailed
 from devices.desktop.agreement import Visit, agree, compare, main
 
 
@@ -28,7 +28,7 @@ def test_a_difference_of_four_percent_either_way_misses_the_aim(median: float) -
 
 
 def test_a_runtime_without_a_tool_is_told_so(tmp_path: Path) -> None:
-    with pytest.raises(CellFailed, match="ships no benchmark tool"):
+    with pytest.raises(MeasurementFailed, match="ships no benchmark tool"):
         agree(tmp_path / "model.onnx", rounds=1)
 
 

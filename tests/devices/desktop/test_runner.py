@@ -16,7 +16,7 @@ import psutil
 import pytest
 
 from devices import job as jobs
-from devices.contract import CellFailed, Config, Counts, Job
+from devices.contract import Config, Counts, Job, MeasurementFailed
 from devices.desktop.environment import DesktopProbe
 from devices.desktop.runner import Desktop
 from devices.desktop.worker import DONE, READY, get_ready
@@ -71,7 +71,7 @@ def desktop(script: str = "", time_limit: float | None = None) -> Desktop:
     return Desktop(time_limit, worker=lying_worker(script), probe=probe)
 
 
-def test_a_cell_is_measured(job: Job, frames: np.ndarray) -> None:
+def test_a_configuration_is_measured(job: Job, frames: np.ndarray) -> None:
     result = desktop().run(job)
     assert result.evidence == "measured"
     assert len(result.model_ns) >= COUNTS.samples
@@ -123,16 +123,16 @@ def test_the_baseline_is_the_checkpoint_itself(tmp_path: Path, job: Job, frames:
             assert np.allclose(result.masks[i], mask[0, 0].numpy(), atol=1e-5)
 
 
-def test_a_model_the_runtime_cannot_read_fails_its_cell_with_the_reason(tmp_path: Path, job: Job) -> None:
+def test_a_model_the_runtime_cannot_read_fails_its_configuration_with_the_reason(tmp_path: Path, job: Job) -> None:
     (tmp_path / "bad.onnx").write_text("this is not a model")
     with pytest.raises(
-        CellFailed, match=r"left no result\.json; the worker ended with code 1 after saying: .*INVALID_PROTOBUF"
+        MeasurementFailed, match=r"left no result\.json; the worker ended with code 1 after saying: .*INVALID_PROTOBUF"
     ):
         desktop().run(replace(job, model=tmp_path / "bad.onnx"))
 
 
 def test_another_unit_is_refused(job: Job) -> None:
-    with pytest.raises(CellFailed, match="cpu only, not the unit 'gpu'"):
+    with pytest.raises(MeasurementFailed, match="cpu only, not the unit 'gpu'"):
         desktop().run(configured(job, unit="gpu"))
 
 
@@ -146,7 +146,7 @@ def test_a_worker_killed_on_its_way_fails_its_cell(job: Job) -> None:
         print("measuring", file=sys.stderr, flush=True)
         os.kill(os.getpid(), 9)
     """
-    with pytest.raises(CellFailed, match="died of SIGKILL after saying: measuring"):
+    with pytest.raises(MeasurementFailed, match="died of SIGKILL after saying: measuring"):
         desktop(script).run(job)
 
 
@@ -168,13 +168,13 @@ PATIENT = f"""
 def test_a_process_that_was_started_ahead_is_the_one_that_measures(job: Job) -> None:
     here = desktop(PATIENT, 60)
     before = set(psutil.Process().children())
-    here.expect(job)
+    here.prefetch(job)
     (ahead,) = set(psutil.Process().children()) - before
     assert here.run(job).placement["pid"] == ahead.pid
     assert gone(ahead.pid)
 
 
-def test_a_timed_cell_has_a_process_of_its_own(job: Job) -> None:
+def test_a_timed_configuration_has_a_process_of_its_own(job: Job) -> None:
     here = desktop(PATIENT, 60)
     assert here.run(job).placement["pid"] != here.run(job).placement["pid"]
 
@@ -182,20 +182,20 @@ def test_a_timed_cell_has_a_process_of_its_own(job: Job) -> None:
 def test_a_process_that_waits_in_vain_is_ended(job: Job) -> None:
     here = desktop(PATIENT, 60)
     before = set(psutil.Process().children())
-    here.expect(job)
+    here.prefetch(job)
     (ahead,) = set(psutil.Process().children()) - before
     here.close()
     assert gone(ahead.pid)
 
 
-def test_emulated_cells_share_a_process_and_one_that_fails_costs_itself_alone(
+def test_emulated_configurations_share_a_process_and_one_that_fails_costs_itself_alone(
     job: Job, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("devices.desktop.runner.emulated", lambda format: format == "onnx")
     here = desktop(PATIENT, 60)
     first = here.run(job).placement["pid"]
     assert here.run(job).placement["pid"] == first
-    with pytest.raises(CellFailed, match="ended with code 1 after saying: it fails"):
+    with pytest.raises(MeasurementFailed, match="ended with code 1 after saying: it fails"):
         here.run(configured(job, variant="fail"))
     second = here.run(job).placement["pid"]
     assert second != first
@@ -213,7 +213,7 @@ def test_what_is_not_timed_is_bound_to_no_processor(monkeypatch: pytest.MonkeyPa
 
 
 def test_a_worker_that_says_all_is_well_and_leaves_nothing_is_not_believed(job: Job) -> None:
-    with pytest.raises(CellFailed, match=r"left no result\.json; the worker ended with code 0 without a word"):
+    with pytest.raises(MeasurementFailed, match=r"left no result\.json; the worker ended with code 0 without a word"):
         desktop("pass").run(job)
 
 
@@ -224,7 +224,7 @@ def test_a_worker_that_leaves_half_its_masks_is_not_believed(job: Job) -> None:
         Path(folder, "masks.f32").write_bytes(bytes(100))
         Path(folder, "result.json").write_text('{"evidence": "measured", "end": "done"}')
     """
-    with pytest.raises(CellFailed, match=r"masks\.f32 holds 100 bytes"):
+    with pytest.raises(MeasurementFailed, match=r"masks\.f32 holds 100 bytes"):
         desktop(script).run(job)
 
 
@@ -266,7 +266,7 @@ def gone(pid: int) -> bool:
 def test_a_worker_that_hangs_is_stopped_with_its_children(tmp_path: Path, job: Job) -> None:
     pids = tmp_path / "pids"
     for limit in (1, 5, 25):  # On a busy machine the worker may not get to start its child within the first.
-        with pytest.raises(CellFailed, match=f"stopped after {limit} s, its time limit"):
+        with pytest.raises(MeasurementFailed, match=f"stopped after {limit} s, its time limit"):
             desktop(FORKING.format(pids=str(pids)), limit).run(job)
         if pids.exists() and (started := pids.read_text().split()):
             break

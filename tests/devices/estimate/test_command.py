@@ -43,9 +43,13 @@ def test_an_estimate_is_the_same_to_the_byte_on_a_busy_machine(tmp_path: Path) -
     assert idle.returncode == 0, idle.stderr
     with busy():
         loaded = bench(*asked, tmp_path / "loaded")
-    cells = json.loads(idle.stdout)["cells"]
-    assert cells[0]["evidence"] == "estimated"
-    assert cells[0]["estimate"]["low"] < cells[0]["estimate"]["milliseconds"] < cells[0]["estimate"]["high"]
+    configurations = json.loads(idle.stdout)["cells"]
+    assert configurations[0]["evidence"] == "estimated"
+    assert (
+        configurations[0]["estimate"]["low"]
+        < configurations[0]["estimate"]["milliseconds"]
+        < configurations[0]["estimate"]["high"]
+    )
     assert idle.stdout.replace(str(tmp_path / "idle"), "") == loaded.stdout.replace(str(tmp_path / "loaded"), "")
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from devices.contract import CellFailed, Job
+from devices.contract import Job, MeasurementFailed
 from devices.ios import devicectl, usbmux
 from devices.ios.attached import find_one
 from devices.ios.link import Missing, NoTool
@@ -99,7 +99,7 @@ def test_only_phones_within_reach_of_ios_17_are_listed_with_what_to_do() -> None
 
 
 def test_faults_are_told_apart() -> None:
-    with pytest.raises(CellFailed, match="the iPhone is locked: unlock it") as locked:
+    with pytest.raises(MeasurementFailed, match="the iPhone is locked: unlock it") as locked:
         devicectl.parse_answer(transcript("launch-locked"))
     assert not isinstance(locked.value, Unreachable)
     with pytest.raises(Missing):
@@ -110,7 +110,7 @@ def test_faults_are_told_apart() -> None:
         )
 
 
-def test_a_cell_is_measured_through_devicectl(mac: Path, harness: Harness, job: Job) -> None:
+def test_a_configuration_is_measured_through_devicectl(mac: Path, harness: Harness, job: Job) -> None:
     found = find_one("iphone13")
     assert found
     assert found.by_devicectl
@@ -122,7 +122,7 @@ def test_a_cell_is_measured_through_devicectl(mac: Path, harness: Harness, job: 
 
 def test_a_locked_phone_costs_its_cell(mac: Path, harness: Harness, job: Job) -> None:
     mac.write_text("")
-    with pytest.raises(CellFailed, match="the iPhone is locked: unlock it") as failure:
+    with pytest.raises(MeasurementFailed, match="the iPhone is locked: unlock it") as failure:
         IPhone(devicectl.Devicectl(UDID), 18, LIMITS).run(job)
     assert not isinstance(failure.value, Unreachable)
 

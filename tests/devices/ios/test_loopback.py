@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from devices.contract import CellFailed, Job
+from devices.contract import Job, MeasurementFailed
 from devices.ios import attached, usbmux
 from devices.ios.link import Missing
 from devices.ios.runner import IPhone
@@ -64,7 +64,7 @@ def test_a_phone_that_does_not_answer_says_what_to_do(
 
 def test_a_usbmuxd_that_is_not_there_is_said_and_may_come_back(link: Libimobiledevice, phone: Usbmuxd) -> None:
     phone.close()
-    with pytest.raises(CellFailed, match=r"usbmuxd does not answer \(idevice_id said: .*device list"):
+    with pytest.raises(MeasurementFailed, match=r"usbmuxd does not answer \(idevice_id said: .*device list"):
         usbmux.attached()
     with pytest.raises(Unreachable, match="did not come back within 0 s"):
         link.wait(0)
@@ -87,7 +87,7 @@ def test_files_survive_the_trip(link: Libimobiledevice, phone: Usbmuxd, tmp_path
         link.pull("job/absent", tmp_path / "absent", 20)
 
 
-def test_a_cell_is_measured_and_its_masks_are_those_of_its_model(
+def test_a_configuration_is_measured_and_its_masks_are_those_of_its_model(
     iphone: IPhone, phone: Usbmuxd, harness: Harness, job: Job
 ) -> None:
     result = iphone.run(job)
@@ -113,26 +113,26 @@ def test_a_locked_screen_in_the_middle_costs_a_retry(iphone: IPhone, harness: Ha
     harness.interrupted = 1
     assert iphone.run(job).retries == 1
     harness.interrupted = 2
-    with pytest.raises(CellFailed, match=r"the screen was locked .*tried 2 times"):
+    with pytest.raises(MeasurementFailed, match=r"the screen was locked .*tried 2 times"):
         iphone.run(job)
 
 
-def test_a_locked_phone_costs_its_cell_at_once(iphone: IPhone, phone: Usbmuxd, job: Job) -> None:
+def test_a_locked_phone_costs_its_configuration_at_once(iphone: IPhone, phone: Usbmuxd, job: Job) -> None:
     phone.faults.locked = True
-    with pytest.raises(CellFailed, match="iPhone is locked: unlock it") as failure:
+    with pytest.raises(MeasurementFailed, match="iPhone is locked: unlock it") as failure:
         iphone.run(job)
     assert not isinstance(failure.value, Unreachable)
 
 
 def test_an_app_that_does_not_begin_costs_its_cell(iphone: IPhone, harness: Harness, job: Job) -> None:
     harness.silent = True
-    with pytest.raises(CellFailed, match="did not begin within 1 s: unlock the iPhone and open the app"):
+    with pytest.raises(MeasurementFailed, match="did not begin within 1 s: unlock the iPhone and open the app"):
         replace(iphone, limits=replace(LIMITS, start=0.6)).run(job)
 
 
 def test_an_app_that_is_not_installed_is_said(iphone: IPhone, phone: Usbmuxd, job: Job) -> None:
     del phone.apps[BUNDLE]
-    with pytest.raises(CellFailed, match=r"no app whose identifier ends in \.SegmentationHarness"):
+    with pytest.raises(MeasurementFailed, match=r"no app whose identifier ends in \.SegmentationHarness"):
         iphone.run(job)
 
 
@@ -143,19 +143,19 @@ def test_a_phone_that_vanishes_once_costs_a_retry(iphone: IPhone, phone: Usbmuxd
 
 def test_a_phone_that_vanishes_for_good_costs_its_cell(iphone: IPhone, phone: Usbmuxd, job: Job) -> None:
     phone.faults.vanish_on = "frames.u8"
-    with pytest.raises(CellFailed, match="did not come back within 1 s"):
+    with pytest.raises(MeasurementFailed, match="did not come back within 1 s"):
         replace(iphone, limits=replace(LIMITS, come_back=1)).run(job)
 
 
 def test_a_phone_that_locks_up_costs_its_cell(iphone: IPhone, phone: Usbmuxd, job: Job) -> None:
     phone.faults.stuck = True
-    with pytest.raises(CellFailed, match=r"did not answer within 2 s \(push\)"):
+    with pytest.raises(MeasurementFailed, match=r"did not answer within 2 s \(push\)"):
         replace(iphone, limits=replace(LIMITS, push=2), attempts=1).run(job)
 
 
-def test_a_full_disk_costs_its_cell_at_once(iphone: IPhone, phone: Usbmuxd, job: Job) -> None:
+def test_a_full_disk_costs_its_configuration_at_once(iphone: IPhone, phone: Usbmuxd, job: Job) -> None:
     phone.faults.room = 20_000
-    with pytest.raises(CellFailed, match="disk is full") as failure:
+    with pytest.raises(MeasurementFailed, match="disk is full") as failure:
         iphone.run(job)
     assert not isinstance(failure.value, Unreachable), "a full disk stays full: no retry"
 
@@ -166,7 +166,7 @@ def test_half_a_mask_costs_its_cell(iphone: IPhone, harness: Harness, job: Job) 
         file.write_bytes(file.read_bytes()[:-100])
 
     harness.spoil = halve
-    with pytest.raises(CellFailed, match=r"masks\.f32 holds \d+ bytes where 3 masks take \d+ .*tried 2 times"):
+    with pytest.raises(MeasurementFailed, match=r"masks\.f32 holds \d+ bytes where 3 masks take \d+ .*tried 2 times"):
         iphone.run(job)
 
 
@@ -176,7 +176,7 @@ def test_an_answer_without_its_end_marker_costs_its_cell(iphone: IPhone, harness
         file.write_text(file.read_text().replace('"end"', '"und"'))
 
     harness.spoil = cut
-    with pytest.raises(CellFailed, match="no end marker"):
+    with pytest.raises(MeasurementFailed, match="no end marker"):
         replace(iphone, attempts=1).run(job)
 
 
@@ -187,7 +187,7 @@ def test_the_answer_to_another_job_is_not_taken(iphone: IPhone, harness: Harness
         (answer / "result.json").write_text(json.dumps(values))
 
     harness.spoil = rename
-    with pytest.raises(CellFailed, match="the answer to another job"):
+    with pytest.raises(MeasurementFailed, match="the answer to another job"):
         replace(iphone, attempts=1).run(job)
 
 
@@ -196,7 +196,7 @@ def test_a_harness_that_fails_is_quoted(iphone: IPhone, harness: Harness, job: J
         raise RuntimeError("the model takes image, not frame and prev_mask")
 
     harness.spoil = fail
-    with pytest.raises(CellFailed, match="the harness failed: the model takes image") as failure:
+    with pytest.raises(MeasurementFailed, match="the harness failed: the model takes image") as failure:
         iphone.run(job)
     assert len(harness.jobs) == 1, "what failed for good was tried again"
     assert not isinstance(failure.value, Unreachable)
@@ -210,5 +210,5 @@ def test_a_harness_that_fails_is_quoted(iphone: IPhone, harness: Harness, job: J
     ],
 )
 def test_what_cannot_run_is_said(iphone: IPhone, job: Job, change: dict, reason: str) -> None:
-    with pytest.raises(CellFailed, match=reason):
+    with pytest.raises(MeasurementFailed, match=reason):
         iphone.run(configured(job, **change))

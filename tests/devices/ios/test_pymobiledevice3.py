@@ -1,6 +1,6 @@
 """The real pymobiledevice3 against the same iPhone; `make pymobiledevice3` installs it apart from everything else.
 
-A whole cell by it is in tests/devices/test_reference.py.
+A whole configuration by it is in tests/devices/test_reference.py.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from devices.contract import CellFailed
+from devices.contract import MeasurementFailed
 from devices.ios import usbmux
 from devices.ios.link import Missing, call
 from devices.ios.usbmux import Pymobiledevice3, parse_list
@@ -40,5 +40,5 @@ def test_a_phone_is_listed_and_a_file_that_is_not_there_is_missed(pymobile: Pymo
 def test_a_usbmuxd_that_is_not_there_is_said(pymobile: Pymobiledevice3, phone: Usbmuxd) -> None:
     phone.close()
     done = call([pymobile.program, "usbmux", "list", "--usb"], 60)
-    with pytest.raises(CellFailed, match=r"usbmuxd does not answer \(pymobiledevice3 said: Failed to connect"):
+    with pytest.raises(MeasurementFailed, match=r"usbmuxd does not answer \(pymobiledevice3 said: Failed to connect"):
         parse_list(done.stdout, done.stderr)

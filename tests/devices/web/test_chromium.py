@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 
 from converters.artifact import Format, Precision
-from devices.contract import CellFailed, Job, Result, Unit
-from devices.fleet import Began, Ended, Joined
+from devices.contract import Job, MeasurementFailed, Result, Unit
+from devices.fleet import DeviceJoined, JobEnded, JobStarted
 from devices.web.runner import Browsers
-from models.peer import Peer
+from models.peer import ReferenceModel
 from tests.conftest import need
 from tests.devices.shallow import convert
 from tests.devices.web.conftest import SOFTWARE_GPU
@@ -68,7 +68,7 @@ def wanted(job: Job, frames: np.ndarray, prev: str = "recurrent") -> np.ndarray:
 
 
 def the_result(events: list) -> Result:
-    assert [type(event) for event in events] == [Joined, Began, Ended]
+    assert [type(event) for event in events] == [DeviceJoined, JobStarted, JobEnded]
     outcome = events[-1].outcome
     assert isinstance(outcome, Result), outcome
     return outcome
@@ -110,7 +110,7 @@ def test_a_browser_without_simd_runs_onnx_by_the_plain_build_and_says_why_not_tf
     browser = open_browser()
     browser.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": NO_SIMD})
     asked = [ask(models["onnx"], "onnx"), ask(models["tflite"], "tflite")]
-    events = [event for event in measure(browser, asked) if isinstance(event, Ended)]
+    events = [event for event in measure(browser, asked) if isinstance(event, JobEnded)]
     assert isinstance(events[0].outcome, Result), events[0].outcome
     assert np.abs(events[0].outcome.masks - wanted(asked[0], frames)).max() < 1e-5
     assert events[0].outcome.placement["runtime"] == "ONNX Runtime Web 1.18.0"
@@ -124,7 +124,7 @@ def test_a_unit_that_is_missing_is_explained_on_the_page_and_in_the_row(
     browser, ask, models, unit: Unit, why: str
 ) -> None:
     events = measure(browser, [ask(models["onnx"], "onnx", unit=unit)])
-    assert isinstance(events[-1].outcome, CellFailed)
+    assert isinstance(events[-1].outcome, MeasurementFailed)
     assert why in str(events[-1].outcome)
     assert why in browser.find_element("id", "results").text
 
@@ -133,13 +133,13 @@ def test_what_litert_js_does_not_take_is_told_on_the_page_and_in_the_row_and_the
     browser, ask, models
 ) -> None:
     job = ask(models["tflite"], "tflite")
-    other = Peer("other", job.model.name, "0" * 64, "CC0", job.config.resolution, "probabilities")
+    other = ReferenceModel("other", job.model.name, "0" * 64, "CC0", job.config.resolution, "probabilities")
     refused = {
         "LiteRT.js 2.5.3 takes no int8 tensors": ask(models["tflite"], "tflite", precision="int8"),
         "a browser runs this project's own networks, not those of peers.toml": replace(job, peer=other),
     }
     events = measure(browser, [*refused.values(), job])
-    *ended, last = [event.outcome for event in events if isinstance(event, Ended)]
+    *ended, last = [event.outcome for event in events if isinstance(event, JobEnded)]
     assert [str(outcome) for outcome in ended] == list(refused)
     assert isinstance(last, Result), last
     shown = browser.find_element("id", "results").text
@@ -162,7 +162,7 @@ def test_onnx_of_other_precisions_gives_the_desktops_masks(
 def test_litert_js_does_take_no_int8_tensors(browser, ask, tmp_path) -> None:
     """The network called float32, so that it is tried. When this fails, LiteRT.js has learnt it: page/runtime.js."""
     (*_, end) = measure(browser, [ask(convert(tmp_path, "tflite", "int8"), "tflite")])
-    assert isinstance(end.outcome, CellFailed)
+    assert isinstance(end.outcome, MeasurementFailed)
     assert "INT8 is not supported" in str(end.outcome)
 
 
@@ -206,5 +206,5 @@ def test_a_page_that_is_loaded_again_goes_on_and_the_retry_is_counted(browser, a
             browser.refresh()
 
     events = measure(browser, [ask(models["onnx"], "onnx")], look=look)
-    assert [type(event) for event in events] == [Joined, Began, Began, Ended]
+    assert [type(event) for event in events] == [DeviceJoined, JobStarted, JobStarted, JobEnded]
     assert events[-1].outcome.retries == 1

@@ -21,7 +21,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("packages")]
 
 @pytest.fixture
 def serving(weights: Path, pictures: Path, tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
-    """The command, measuring one cell on whoever opens its page."""
+    """The command, measuring one configuration on whoever opens its page."""
     shape = ("--variants", "s16-skip-plain", "--formats", "onnx", "--resolution", "64x64", "--frames", "2", "--quick")
     asked = ("--device", "web", *shape, "--checkpoints", weights, "--data", pictures, "--json")
     pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
@@ -49,11 +49,11 @@ def test_a_browser_that_opens_the_page_gives_the_run_its_row(serving, browser, t
     told, said = serving.communicate(timeout=240)
     assert serving.returncode == 0, said
     (row,) = rows_in(tmp_path / "out")
-    (cell,) = json.loads(told)["cells"]
+    (configuration,) = json.loads(told)["cells"]
     assert row["status"] == "ok"
-    assert row["device"] == cell["device"]
-    assert cell["device"].startswith("web:")
-    assert cell["model"]["fps"] > 0
+    assert row["device"] == configuration["device"]
+    assert configuration["device"].startswith("web:")
+    assert configuration["model"]["fps"] > 0
     assert "headless" in row["hazards"]
     assert row["device"] in (tmp_path / "out" / "report.html").read_text()
     wait_for(browser, "return document.body.dataset.state === 'done'")

@@ -15,12 +15,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from devices.contract import CellFailed, Config, Counts, Job, Result
-from devices.fleet import Ended
+from devices.contract import Config, Counts, Job, MeasurementFailed, Result
+from devices.fleet import JobEnded
 from devices.web import answer, packages
 from devices.web.app import Site
-from devices.web.board import Board
 from devices.web.runner import Browsers
+from devices.web.scheduler import Scheduler
 from devices.web.serve import Places, serving
 from tests.conftest import need
 
@@ -56,7 +56,7 @@ class Page:
                 return error.code, error.read(), dict(error.headers)
 
     def begin(self) -> str:
-        """Join and take the first cell; the path of that cell."""
+        """Join and take the first configuration; the path of that configuration."""
         told = json.loads(self.ask("POST", "join", {"facts": {"user_agent": "test"}})[1])
         assert json.loads(self.ask("POST", f"phones/{told['phone']}/next")[1])["index"] == 0
         return f"phones/{told['phone']}/cells/0"
@@ -69,7 +69,7 @@ def site(tmp_path: Path) -> Site:
     counts = Counts(1, 0.1, samples=3, seconds=0.1)
     config = Config("shallow", "tflite", resolution=(SIDE, SIDE), device="web")
     job = Job(config, tmp_path / "model.tflite", tmp_path / "frames.u8", (2,), counts)
-    return Site([job], Board([60.0]))
+    return Site([job], Scheduler([60.0]))
 
 
 @pytest.fixture
@@ -83,22 +83,22 @@ def page(places: Places) -> Page:
     return Page(places.local)
 
 
-def outcome(site: Site) -> Result | CellFailed:
-    while not isinstance(event := site.board.told.get(timeout=10), Ended):
+def outcome(site: Site) -> Result | MeasurementFailed:
+    while not isinstance(event := site.scheduler.told.get(timeout=10), JobEnded):
         pass
     return event.outcome
 
 
 def test_a_whole_answer_becomes_a_result(site: Site, page: Page) -> None:
-    cell = page.begin()
-    assert page.ask("PUT", f"{cell}/masks", MASKS.tobytes())[0] == 204
-    assert page.ask("PUT", f"{cell}/result", ANSWER)[0] == 204
+    path = page.begin()
+    assert page.ask("PUT", f"{path}/masks", MASKS.tobytes())[0] == 204
+    assert page.ask("PUT", f"{path}/result", ANSWER)[0] == 204
     result = outcome(site)
     assert isinstance(result, Result)
     assert np.array_equal(result.masks, MASKS)
     assert result.model_ns == (1000, 2000, 3000)
     assert result.environment.facts["user_agent"] == "test"
-    assert json.loads(page.ask("POST", f"{cell.partition('/cells')[0]}/next")[1]) == {"end": True}
+    assert json.loads(page.ask("POST", f"{path.partition('/cells')[0]}/next")[1]) == {"end": True}
 
 
 def test_the_site_stays_until_the_page_has_heard_that_this_was_all(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -111,11 +111,11 @@ def test_the_site_stays_until_the_page_has_heard_that_this_was_all(site: Site, m
     running.start()
     wait_until(lambda: bool(said) and said[-1].startswith("On this machine open"))
     page = Page(said[-1].split()[-1])
-    cell = page.begin()
-    assert page.ask("PUT", f"{cell}/failure", {"reason": "no"})[0] == 204
+    path = page.begin()
+    assert page.ask("PUT", f"{path}/failure", {"reason": "no"})[0] == 204
     wait_until(lambda: len(events) == 3)
     time.sleep(0.3)
-    assert json.loads(page.ask("POST", f"{cell.partition('/cells')[0]}/next")[1]) == {"end": True}
+    assert json.loads(page.ask("POST", f"{path.partition('/cells')[0]}/next")[1]) == {"end": True}
     running.join(10)
     assert not running.is_alive()
 
@@ -162,9 +162,9 @@ def test_what_is_served_isolates_the_page(page: Page) -> None:
 
 
 def test_uploads_have_a_limit(site: Site, page: Page) -> None:
-    cell = page.begin()
-    assert page.ask("PUT", f"{cell}/masks", MASKS.tobytes() + b"x")[0] == 413
-    assert page.ask("PUT", f"{cell}/result", b" " * (answer.RESULT_BYTES + 1))[0] == 413
+    path = page.begin()
+    assert page.ask("PUT", f"{path}/masks", MASKS.tobytes() + b"x")[0] == 413
+    assert page.ask("PUT", f"{path}/result", b" " * (answer.RESULT_BYTES + 1))[0] == 413
     assert page.ask("POST", "join", b" " * (answer.FACTS_BYTES + 1))[0] == 413
 
 
@@ -194,16 +194,16 @@ def changed(**fields: Any) -> dict[str, Any]:
         (MASKS, changed(environment={"facts": {str(i): i for i in range(99)}}), "no short list"),
     ],
 )
-def test_a_bad_answer_costs_its_cell_and_says_why(
+def test_a_bad_answer_costs_its_configuration_and_says_why(
     site: Site, page: Page, masks: np.ndarray | None, sent: Any, reason: str
 ) -> None:
-    cell = page.begin()
+    path = page.begin()
     if masks is not None:
-        assert page.ask("PUT", f"{cell}/masks", masks.astype(np.float32).tobytes())[0] == 204
-    assert page.ask("PUT", f"{cell}/result", sent)[0] == 422
+        assert page.ask("PUT", f"{path}/masks", masks.astype(np.float32).tobytes())[0] == 204
+    assert page.ask("PUT", f"{path}/result", sent)[0] == 422
     failure = outcome(site)
-    assert isinstance(failure, CellFailed)
-    with pytest.raises(CellFailed, match=reason):
+    assert isinstance(failure, MeasurementFailed)
+    with pytest.raises(MeasurementFailed, match=reason):
         raise failure
 
 
@@ -213,10 +213,10 @@ def test_a_page_that_never_joined_gets_no_job(page: Page) -> None:
 
 
 def test_an_answer_comes_once(page: Page) -> None:
-    cell = page.begin()
-    page.ask("PUT", f"{cell}/failure", {"reason": "no\x1b memory"})
-    assert page.ask("PUT", f"{cell}/failure", {"reason": "again"})[0] == 409
-    assert json.loads(page.ask("POST", f"{cell}/alive")[1]) == {"go_on": False}
+    path = page.begin()
+    page.ask("PUT", f"{path}/failure", {"reason": "no\x1b memory"})
+    assert page.ask("PUT", f"{path}/failure", {"reason": "again"})[0] == 409
+    assert json.loads(page.ask("POST", f"{path}/alive")[1]) == {"go_on": False}
 
 
 def test_a_failure_is_told_in_plain_text(site: Site, page: Page) -> None:

@@ -8,8 +8,8 @@ import pytest
 from converters.session import Session
 from evaluation import folder
 from evaluation.clip import Dataset
-from training import against
-from training.against import Runner, Standing, markdown, standings
+from training import compare
+from training.compare import Runner, Standing, markdown, standings
 from training.quantise import Loss
 from training.ratio import Ratio
 
@@ -70,7 +70,7 @@ def test_what_is_kept_has_the_keys_of_both_networks():
     ahead = Standing("live", time, (Loss("live", "faces", 3, 90.0, 91.0, (-1.5, -0.5)),))
     runners = [Runner("live", Left(16), key="of live"), Runner("x.tflite", Left(16))]
     reference = Runner("mediapipe-selfie", Left(16), key="of its file")
-    kept = against.records(
+    kept = compare.records(
         runners, reference, [ahead, replace(ahead, name="x.tflite")], "fp32", "Made-up CPU", "2026-01-02"
     )
     assert kept == [
@@ -90,7 +90,7 @@ def test_what_is_kept_has_the_keys_of_both_networks():
             "points": [{"data": "faces", "images": 3, "points": 1.0, "low": 0.5, "high": 1.5}],
         }
     ]
-    assert against.records(runners, replace(reference, key=""), [ahead, ahead], "fp32", "Made-up CPU", "") == []
+    assert compare.records(runners, replace(reference, key=""), [ahead, ahead], "fp32", "Made-up CPU", "") == []
 
 
 def test_instructions_are_a_share_of_the_references(qemu: str, tmp_path):
@@ -101,14 +101,14 @@ def test_instructions_are_a_share_of_the_references(qemu: str, tmp_path):
         graph = Graph(32, 32)
         paths.append(tmp_path / f"{width}.tflite")
         paths[-1].write_bytes(graph.tflite([graph.conv(graph.input, width, kernel=3)]))
-    assert against.shares(paths[0], paths[0]) == (1, 1)
-    assert all(0.3 < share < 1 for share in against.shares(*paths))
-    assert against.shares(None, paths[0]) == ()
+    assert compare.shares(paths[0], paths[0]) == (1, 1)
+    assert all(0.3 < share < 1 for share in compare.shares(*paths))
+    assert compare.shares(None, paths[0]) == ()
 
 
 def test_a_mistake_is_a_sentence(tmp_path, capsys):
-    assert against.main(["live", "--validation", str(tmp_path / "none")]) == 2
+    assert compare.main(["live", "--validation", str(tmp_path / "none")]) == 2
     assert "there is no such folder" in capsys.readouterr().err
     (tmp_path / "images").mkdir()
-    assert against.main(["no-such", "--validation", str(tmp_path)]) == 2
-    assert capsys.readouterr().err.startswith("training.against: ")
+    assert compare.main(["no-such", "--validation", str(tmp_path)]) == 2
+    assert capsys.readouterr().err.startswith("training.compare: ")

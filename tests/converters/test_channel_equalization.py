@@ -12,7 +12,7 @@ import pytest
 import torch
 from torch import nn
 
-from converters.equalise import Site, equalised, factors, rescale, sites, sizes
+from converters.channel_equalization import Site, equalized, factors, rescale, sites, sizes
 from models.hourglass import Hourglass
 from models.inverted import Inverted, InvertedTrunk
 from models.segmenter import Floats
@@ -51,7 +51,7 @@ def test_any_factor_at_any_site_changes_nothing_and_half_of_a_site_would(number:
     frame, mask = (x.double() for x in next(tensors()))
     wanted = before.logits(frame, mask)
 
-    def strayed(site: Site) -> float:
+    def deviation(site: Site) -> float:
         after = deepcopy(before)
         named = dict(after.named_modules())
         names = {module: name for name, module in before.named_modules()}
@@ -64,15 +64,15 @@ def test_any_factor_at_any_site_changes_nothing_and_half_of_a_site_would(number:
         return float((after.logits(frame, mask) - wanted).abs().max())
 
     site = sites(before.trunk)[number]
-    assert strayed(site) < 1e-9
+    assert deviation(site) < 1e-9
     for one in range(len(site.readers)):
-        assert strayed(replace(site, readers=site.readers[:one] + site.readers[one + 1 :])) > 1e-6
+        assert deviation(replace(site, readers=site.readers[:one] + site.readers[one + 1 :])) > 1e-6
 
 
 @pytest.mark.parametrize("previous_mask", [True, False])
 def test_the_copy_gives_the_same_masks_and_its_channels_are_more_alike(previous_mask: bool) -> None:
     before = network(previous_mask)
-    after = equalised(before, frames())
+    after = equalized(before, frames())
     assert after is not before
     for frame, mask in tensors():
         torch.testing.assert_close(after(frame, mask), before(frame, mask), rtol=1e-3, atol=1e-4)
@@ -106,4 +106,4 @@ def test_a_silent_channel_is_no_reason_for_a_vast_factor() -> None:
 
 def test_a_squeezed_network_is_left_as_it_is() -> None:
     squeezed = Hourglass(get("s4-skip-light"))
-    assert equalised(squeezed, []) is squeezed
+    assert equalized(squeezed, []) is squeezed

@@ -1,9 +1,9 @@
-"""Hard-swish out of what LiteRT has integer kernels for.
+"""Rewrites hard-swish with operators that XNNPACK runs in int8.
 
-XNNPACK has none for HARD_SWISH in int8: LiteRT's own took 1.96 of 3.28 ms in a `live` whose stem had one too (240x240,
-one thread, x86-64). It has them for ADD with a RELU6 in it and for MUL, and six times hard-swish is x * relu6(x + 3);
-the sixth goes into the weights that read it. With a factor in the graph the converter would make a HARD_SWISH of it
-again.
+XNNPACK has no int8 kernel for HARD_SWISH. LiteRT's own took 1.96 of 3.28 ms in a `live` that also had one in its stem
+(240x240, one thread, x86-64). XNNPACK has int8 kernels for ADD with a fused RELU6 and for MUL, and 6 * hardswish(x) is
+x * relu6(x + 3). The factor 1/6 is folded into the weights that read the result: the converter would fuse it, as an
+operator of the graph, into a HARD_SWISH again.
 """
 
 from __future__ import annotations
@@ -19,19 +19,19 @@ if TYPE_CHECKING:
     from models.hourglass import Hourglass
 
 
-def sixfold(x: Tensor) -> Tensor:
+def hard_swish_times_six(x: Tensor) -> Tensor:
     """6 * hardswish(x)."""
     return x * F.relu6(x + 3)
 
 
 def without_hard_swish(network: Hourglass) -> Hourglass:
-    """A copy that computes the same masks, up to rounding; `network` itself when it has no hard-swish."""
+    """A copy whose masks are the same up to rounding; `network` itself when it has no hard-swish."""
     if network.variant.trunk != "inverted":
         return network
     copy = deepcopy(network)
     trunk: Any = copy.trunk
     for block in trunk.stage16:
-        block.act = sixfold
+        block.act = hard_swish_times_six
         _take_a_sixth(block.depthwise, block.narrow, *([block.gate.squeeze] if block.gate else []))
     return copy
 

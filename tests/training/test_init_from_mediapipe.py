@@ -9,13 +9,13 @@ from converters.peer import fetch
 from models import checkpoint, peer
 from models.inverted import InvertedTrunk
 from profiling.profile import _kinds, cut
-from training import begin
-from training.hints import Hints, original
+from training import init_from_mediapipe
+from training.mediapipe_features import MediaPipeFeatures, original
 
 
 @pytest.fixture(scope="module")
 def theirs() -> bytes:
-    return fetch(peer.read()[begin.PEER]).read_bytes()
+    return fetch(peer.read()[init_from_mediapipe.REFERENCE]).read_bytes()
 
 
 def features_of(model: bytes, picture: np.ndarray) -> np.ndarray:
@@ -39,22 +39,22 @@ def test_every_weight_is_where_it_was(theirs: bytes):
     wanted = features_of(theirs, picture)
     with torch.inference_mode():
         frame = torch.from_numpy(picture).permute(0, 3, 1, 2)
-        ours = original(begin.convolutions(theirs))(frame, frame[:, :1])
+        ours = original(init_from_mediapipe.convolutions(theirs))(frame, frame[:, :1])
     assert np.ptp(wanted) > 1
     np.testing.assert_allclose(ours.permute(0, 2, 3, 1), wanted, atol=1e-3)
 
 
 def test_hints_are_of_every_layer_and_nothing_where_nothing_differs(theirs: bytes):
-    kernels, frame = begin.convolutions(theirs), torch.rand(1, 3, 64, 64)
+    kernels, frame = init_from_mediapipe.convolutions(theirs), torch.rand(1, 3, 64, 64)
     same, cut_off = original(kernels), InvertedTrunk(previous_mask=True, published=True)
-    begin.take(cut_off, kernels)
+    init_from_mediapipe.take(cut_off, kernels)
     for trunk, differ in ((same, False), (cut_off, True)):
-        hints = Hints(trunk, original(kernels))
+        distance = MediaPipeFeatures(trunk, original(kernels))
         trunk(frame, torch.zeros(1, 1, 64, 64))
-        told = hints(frame, frame[:, :1])
-        assert len(hints.ours.seen) == len(hints.theirs.seen) == 10
+        told = distance(frame, frame[:, :1])
+        assert len(distance.ours.seen) == len(distance.theirs.seen) == 10
         # The first three layers come before the kernel that lost its last taps.
-        torch.testing.assert_close(hints.ours.seen["stage8.1"], hints.theirs.seen["stage8.1"])
+        torch.testing.assert_close(distance.ours.seen["stage8.1"], distance.theirs.seen["stage8.1"])
         assert (told > 0) == differ
     told.backward()
     assert any(p.grad is not None and p.grad.abs().max() > 0 for p in cut_off.parameters())
@@ -62,37 +62,37 @@ def test_hints_are_of_every_layer_and_nothing_where_nothing_differs(theirs: byte
 
 def test_the_command_writes_a_checkpoint_that_says_where_it_began(tmp_path, capsys):
     out = tmp_path / "begun.safetensors"
-    assert begin.main(["live", "--out", str(out)]) == 0
+    assert init_from_mediapipe.main(["live", "--out", str(out)]) == 0
     assert "mediapipe-selfie (Apache-2.0" in checkpoint.load(out).card["training"][0]["begun"]
-    assert begin.main(["s16-skip-plain", "--out", str(out)]) == 2
-    assert capsys.readouterr().err == "training.begin: s16-skip-plain has no inverted trunk\n"
+    assert init_from_mediapipe.main(["s16-skip-plain", "--out", str(out)]) == 2
+    assert capsys.readouterr().err == "training.init_from_mediapipe: s16-skip-plain has no inverted trunk\n"
 
 
 def test_an_even_kernel_is_the_odd_one_that_tflite_pads_on_one_side():
     x, kernel = torch.rand(1, 2, 16, 16), torch.rand(3, 2, 3, 3)
     same = F.conv2d(F.pad(x, (0, 1, 0, 1)), kernel, stride=2)
-    torch.testing.assert_close(F.conv2d(x, begin.even(kernel), stride=2, padding=1), same)
+    torch.testing.assert_close(F.conv2d(x, init_from_mediapipe.even(kernel), stride=2, padding=1), same)
 
 
 def test_an_even_kernel_of_a_5x5_one_lacks_its_last_row_and_column_alone():
     x, kernel = torch.rand(1, 2, 16, 16), torch.rand(3, 2, 5, 5)
     kernel[:, :, 4], kernel[:, :, :, 4] = 0, 0
     same = F.conv2d(F.pad(x, (1, 2, 1, 2)), kernel, stride=2)
-    torch.testing.assert_close(F.conv2d(x, begin.even(kernel), stride=2, padding=1), same)
+    torch.testing.assert_close(F.conv2d(x, init_from_mediapipe.even(kernel), stride=2, padding=1), same)
 
 
 def test_a_folded_kernel_sums_each_quarter_and_sees_the_same_of_a_flat_picture():
     kernel = torch.rand(3, 2, 4, 4)
-    torch.testing.assert_close(begin.folded(kernel)[1, 0, 0, 1], kernel[1, 0, :2, 2:].sum())
+    torch.testing.assert_close(init_from_mediapipe.folded(kernel)[1, 0, 0, 1], kernel[1, 0, :2, 2:].sum())
     flat = torch.rand(1, 2, 1, 1).expand(1, 2, 8, 8)
     seen = F.conv2d(flat, kernel, stride=2, padding=1)[:, :, 1:3, 1:3]
-    torch.testing.assert_close(F.conv2d(flat, begin.folded(kernel), stride=2)[:, :, 1:3, 1:3], seen)
+    torch.testing.assert_close(F.conv2d(flat, init_from_mediapipe.folded(kernel), stride=2)[:, :, 1:3, 1:3], seen)
 
 
 def test_kernels_that_do_not_fit_are_named():
     trunk = InvertedTrunk(previous_mask=False)
     kernel = (np.zeros((16, 3, 5, 5), np.float32), np.zeros(16, np.float32))
     with pytest.raises(ValueError, match="it has 1 convolutions"):
-        begin.take(trunk, [kernel])
+        init_from_mediapipe.take(trunk, [kernel])
     with pytest.raises(ValueError, match=r"stage4.widen is \(16, 16, 1, 1\), and its kernel \(16, 3, 5, 5\)"):
-        begin.take(trunk, [kernel] * 100)
+        init_from_mediapipe.take(trunk, [kernel] * 100)

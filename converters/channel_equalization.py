@@ -1,9 +1,9 @@
-"""The same network with channels more alike in size, for int8, which gives all channels of a tensor one scale.
+"""Channel equalization before int8 quantization, where all channels of an activation tensor share one scale.
 
 After SmoothQuant (Xiao et al., 2023) and "Data-free quantization through weight equalization and bias correction"
-(Nagel et al., 2019): a ReLU, a sum and a gate do not mind a factor a channel, so what writes a channel is divided by
-one, what reads it multiplied, and in float the masks stay what they were, up to rounding. Hard-swish minds: the middles
-of the blocks at stride 16 stay as they are.
+(Nagel et al., 2019). ReLU, addition and multiplication by a gate commute with a positive factor per channel. So the
+weights that write a channel are divided by a factor and those that read it are multiplied by it; float masks are equal
+up to rounding. Hard-swish does not commute with it: the inner channels of the blocks at stride 16 are not changed.
 """
 
 from __future__ import annotations
@@ -28,19 +28,19 @@ if TYPE_CHECKING:
     from models.inverted import InvertedTrunk, Join
 
 FORMATS: tuple[Format, ...] = ("onnx", "tflite", "coreml")
-"""Not OpenVINO: NNCF gives what a depthwise convolution reads a scale a channel. On an AMD EPYC (AVX2), the mean
-difference of `live`'s masks is 0.0132 with this and 0.0115 without, and `live-fast`'s 0.0185 and 0.0190."""
+"""Not OpenVINO: NNCF gives the input of a depthwise convolution a scale per channel. On an AMD EPYC (AVX2), the mean
+difference of `live`'s masks is 0.0132 with equalization and 0.0115 without, and `live-fast`'s 0.0185 and 0.0190."""
 SHARE = 0.5
-"""How much of what its channels differ by a tensor hands on to weights that mix channels; depthwise ones take all,
-for each channel of theirs has its own scale in int8."""
+"""The exponent of SmoothQuant (its alpha): how much of the activations' range moves into weights that mix channels.
+Depthwise weights take all of it, as each of their channels has its own scale in int8."""
 LARGEST = 64.0
-"""No channel is changed by a larger factor: one that is all but silent needs no bits."""
+"""The largest factor: a channel that is almost always zero needs no finer steps."""
 
 
 @dataclass(frozen=True)
 class Site:
-    """Channels that take a factor: modules whose output shows how large they are, the convolutions that write them, and
-    those that read them. `rectified` when only what is positive is kept of them."""
+    """Channels that share factors: the modules whose outputs give their range, the convolutions that write them, and
+    those that read them. `rectified`: a ReLU follows, so only positive values count."""
 
     shown: tuple[nn.Module, ...]
     writers: tuple[nn.Conv2d, ...]
@@ -49,7 +49,7 @@ class Site:
 
 
 def sites(trunk: InvertedTrunk) -> list[Site]:
-    """Every place where a factor a channel changes nothing."""
+    """Every place where a factor per channel does not change the network's function."""
     stage8, stage16 = cast(list[Inverted], list(trunk.stage8)), cast(list[Inverted], list(trunk.stage16))
     masks = () if trunk.mask is None else (trunk.mask,)
     return [
@@ -75,7 +75,7 @@ def _inside(block: Inverted) -> Iterator[Site]:
 
 
 def _stream(blocks: list[Inverted], more: tuple[nn.Conv2d, ...], following: Inverted, join: Join) -> Site:
-    """What a stage hands on, to the next stage and across to the decoder."""
+    """The output of a stage, which the next stage and the decoder read."""
     return Site(
         (*blocks, join.project),
         (*(block.narrow for block in blocks), *more, join.project),
@@ -83,8 +83,8 @@ def _stream(blocks: list[Inverted], more: tuple[nn.Conv2d, ...], following: Inve
     )
 
 
-def equalised(network: Hourglass, calibration: Calibration) -> Hourglass:
-    """A copy of `network`, its trunk rescaled by what `calibration` shows; itself where nothing can be rescaled."""
+def equalized(network: Hourglass, calibration: Calibration) -> Hourglass:
+    """A copy of `network` whose trunk is rescaled by the ranges in `calibration`; `network` itself for other trunks."""
     if network.variant.trunk != "inverted":
         return network
     alike = deepcopy(network)
@@ -100,7 +100,7 @@ def _nchw(pixels: NDArray[np.float32]) -> Tensor:
 
 
 def factors(site: Site, reached: Tensor) -> Tensor:
-    """(C,): what each channel that reaches `reached` (C,) is to be divided by; their geometric mean is 1."""
+    """(C,): the divisor of each channel, from its largest value `reached` (C,); their geometric mean is 1."""
     weights = torch.stack([_inputs(reader).abs().amax((1, 2, 3)) for reader in site.readers]).amax(0)
     share = 1.0 if all(reader.groups > 1 for reader in site.readers) else SHARE
     wanted = reached.clamp_min(1e-6) ** share / weights.clamp_min(1e-6) ** (1 - share)
@@ -109,7 +109,7 @@ def factors(site: Site, reached: Tensor) -> Tensor:
 
 @torch.no_grad()
 def sizes(trunk: InvertedTrunk, site: Site, batches: Iterable[tuple[Tensor, Tensor]]) -> Tensor:
-    """(C,): the largest that each channel of a site reaches."""
+    """(C,): the largest value of each channel of a site over all batches."""
     largest: list[Tensor] = []
     with _watching(site, largest):
         for frame, mask in batches:
@@ -132,7 +132,7 @@ def _watching(site: Site, largest: list[Tensor]) -> Iterator[None]:
 
 @torch.no_grad()
 def rescale(site: Site, by: Tensor) -> None:
-    """Divide what is written by `by` (C,), and multiply where it is read."""
+    """Divide the writers' output channels by `by` (C,), and multiply the readers' input channels by it."""
     for writer in site.writers:
         writer.weight /= by[:, None, None, None]
         assert writer.bias is not None
@@ -142,5 +142,5 @@ def rescale(site: Site, by: Tensor) -> None:
 
 
 def _inputs(reader: nn.Conv2d) -> Tensor:
-    """A convolution's weights, by input channel first."""
+    """A convolution's weights with the input channel as the first axis."""
     return reader.weight.data if reader.groups > 1 else reader.weight.data.transpose(0, 1)

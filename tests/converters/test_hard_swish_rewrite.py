@@ -5,14 +5,14 @@ from __future__ import annotations
 import torch
 import torch.nn.functional as F
 
-from converters.sixfold import sixfold, without_hard_swish
+from converters.hard_swish_rewrite import hard_swish_times_six, without_hard_swish
 from models.hourglass import Hourglass
 from models.variant import LIVE, get
 
 
 def test_it_is_six_times_a_hard_swish() -> None:
     x = torch.linspace(-9, 9, 361)
-    torch.testing.assert_close(sixfold(x), 6 * F.hardswish(x))
+    torch.testing.assert_close(hard_swish_times_six(x), 6 * F.hardswish(x))
 
 
 def test_the_copy_gives_the_same_masks_without_one(monkeypatch) -> None:

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from evaluation.clip import Clip, Dataset
-from training import worth
-from training.worth import Subject, difference, measure, summary
+from training import previous_mask_ablation
+from training.previous_mask_ablation import Subject, difference, measure, summary
 
 SIZE = (32, 32)
 
@@ -42,7 +42,7 @@ def told():
 
 
 def test_a_network_that_remembers_pays_for_it_after_an_event(told):
-    assert set(told) == set(worth.MEASURES)
+    assert set(told) == set(previous_mask_ablation.MEASURES)
     assert told["wrong mask, frames"]["with"][0] >= 2
     assert told["cut, frames"]["with"][0] >= 0
     for name in ("cut, frames", "entry, frames", "wrong mask, frames"):
@@ -86,16 +86,16 @@ def test_the_command_prints_a_table_and_writes_the_figures(tmp_path, capsys):
         save(tmp_path / f"{name}.safetensors", name, small, Hourglass(small).state_dict(), {"training": done})
         paths.append(str(tmp_path / f"{name}.safetensors"))
     out = tmp_path / "out"
-    assert worth.main([*paths, "--data", str(tmp_path), "--size", "32", "--out", str(out)]) == 0
+    assert previous_mask_ablation.main([*paths, "--data", str(tmp_path), "--size", "32", "--out", str(out)]) == 0
     said = capsys.readouterr().out
     assert "With: with, 640 @ 32 (2), seed 7. Without: without, untrained." in said
     assert "| | with | always empty | without | with − always empty | with − without | values |" in said
-    assert (out / "worth.md").read_text() in said
-    (figures,) = json.loads((out / "worth.json").read_text()).values()
-    assert figures["worth"]["IOU, %"]["values"] == 30
+    assert (out / "previous_mask.md").read_text() in said
+    (figures,) = json.loads((out / "previous_mask.json").read_text()).values()
+    assert figures["ablation"]["IOU, %"]["values"] == 30
     iou, unsteady = figures["truth"]
     assert 90 < iou < 100
     assert 0 < unsteady < 10
     assert f"The truth itself, made 32x32 and enlarged again, has {iou:.2f} % IOU and dtSSD {unsteady:.2f}." in said
-    assert worth.main([*paths, "--data", str(tmp_path / "none")]) == 2
+    assert previous_mask_ablation.main([*paths, "--data", str(tmp_path / "none")]) == 2
     assert capsys.readouterr().err.endswith("there is no such folder\n")

@@ -1,7 +1,7 @@
-"""What a peer's network sees on its way, as hints for a trunk that began with its weights.
+"""Feature distillation from MediaPipe's trunk, for a trunk that was initialised with its weights.
 
-After FitNets (Romero et al., 2015). A trunk trained on answers alone soon knew less of selfies than the weights that it
-began with (`training.begin`); what hints are worth by themselves was not measured (docs/experiments.md).
+After FitNets (Romero et al., 2015). A trunk trained with the teacher's masks alone was soon worse on selfies than its
+initial weights (`training.init_from_mediapipe`). The effect of this loss alone was not measured (docs/experiments.md).
 """
 
 from __future__ import annotations
@@ -13,12 +13,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from models.inverted import Inverted, InvertedTrunk, Join, convolve
-from training.begin import Kernel, take
+from training.init_from_mediapipe import Kernel, take
 
 
 def original(kernels: list[Kernel]) -> InvertedTrunk:
-    """MediaPipe's trunk as it was published, for features alone: its 5x5 kernel that strides is whole, and padded as
-    TFLite does."""
+    """MediaPipe's trunk as published, for features alone: its strided 5x5 kernel is complete, with TFLite's padding."""
     trunk = InvertedTrunk(previous_mask=False, published=True)
     take(trunk, kernels)
     weight, bias = next(kernel for kernel in kernels if kernel[0].shape[1:] == (1, 5, 5))
@@ -33,7 +32,7 @@ def original(kernels: list[Kernel]) -> InvertedTrunk:
 
 
 class Watched:
-    """The features inside a trunk of the picture that it was last given, by the name of their layer."""
+    """The features of a trunk's last forward pass, by the name of their layer."""
 
     def __init__(self, trunk: InvertedTrunk) -> None:
         self.seen: dict[str, Tensor] = {}
@@ -45,8 +44,8 @@ class Watched:
         self.seen[name] = out
 
 
-class Hints:
-    """How far a trunk's features of the picture that it was last given are from the original's."""
+class MediaPipeFeatures:
+    """The distance between the features of a trunk's last forward pass and the original's of the same picture."""
 
     def __init__(self, trunk: InvertedTrunk, original: InvertedTrunk) -> None:
         self.ours, self.theirs = Watched(trunk), Watched(original)

@@ -1,4 +1,4 @@
-"""Real frames with truth, as calibration and parity take them."""
+"""Labelled frames for int8 calibration and for the parity check."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from models.segmenter import Floats, Step, no_mask, stretch, to_input
 from models.variant import Resolution
 
 PARITY_FRAMES = 30
-"""How long the mask is fed back when an artifact is compared with its checkpoint."""
+"""Frames over which the mask is fed back when an artifact is compared with its checkpoint."""
 CALIBRATION_FRAMES = 32
 
 
 @dataclass(frozen=True)
-class Material:
-    """`clip` (PARITY_FRAMES, H, W, 3) uint8 RGB is one sequence, `labels` (PARITY_FRAMES, H, W) uint8 its truth.
+class CalibrationData:
+    """`clip` (PARITY_FRAMES, H, W, 3) uint8 RGB is one sequence, `labels` (PARITY_FRAMES, H, W) uint8 its labels.
 
-    `calibration` (N, H, W, 3) uint8 RGB are frames from elsewhere, so that parity is not measured on what int8 saw.
+    `calibration` (N, H, W, 3) uint8 RGB are frames of other clips: parity is not measured on calibration frames.
     """
 
     clip: NDArray[np.uint8]
@@ -41,16 +41,16 @@ class Material:
         np.savez(path, clip=self.clip, labels=self.labels, calibration=self.calibration)
 
     @classmethod
-    def read(cls, path: Path) -> Material:
+    def read(cls, path: Path) -> CalibrationData:
         with np.load(path) as arrays:
             return cls(arrays["clip"], arrays["labels"], arrays["calibration"])
 
 
-def prepare(footage: Dataset, resolution: Resolution) -> Material:
-    """The longest clip for parity, run to and fro where it is shorter than PARITY_FRAMES; the rest for calibration.
+def prepare(footage: Dataset, resolution: Resolution) -> CalibrationData:
+    """The longest clip for parity, played forward and backward up to PARITY_FRAMES; the other clips for calibration.
 
-    Every other still gives its picture, and the other clips, each evenly, what is missing to CALIBRATION_FRAMES.
-    Dataset of a single clip calibrates on that one.
+    Each still gives its picture. Frames at even distances of the other clips fill up to CALIBRATION_FRAMES.
+    A dataset of a single clip uses that clip for both.
     """
     longest = max(footage.clips, key=len)
     others = [clip for clip in footage.clips if clip is not longest] or [longest]
@@ -58,13 +58,13 @@ def prepare(footage: Dataset, resolution: Resolution) -> Material:
     share = -(-(CALIBRATION_FRAMES - len(others) + len(clips)) // len(clips)) if clips else 1
     pictures, labels = zip(*_read(longest, _to_and_fro(len(longest)), resolution), strict=True)
     calibration = [picture for clip in others for picture, _ in _read(clip, _spread(len(clip), share), resolution)]
-    return Material(np.stack(pictures), np.stack(labels), np.stack(calibration))
+    return CalibrationData(np.stack(pictures), np.stack(labels), np.stack(calibration))
 
 
 def calibration(step: Step, frames: NDArray[np.uint8]) -> Iterator[tuple[Floats, Floats]]:
-    """Each frame (H, W, 3) uint8 twice: as the first of a sequence, and with the mask that `step` then made of it.
+    """Each frame (H, W, 3) uint8 twice: with an empty previous mask, and with the mask that `step` made of it.
 
-    Ranges seen on empty previous masks alone would clip what the network meets from its second frame on.
+    Ranges of empty previous masks alone would be too narrow from the second frame on.
     """
     for picture in frames:
         frame, empty = to_input(picture), no_mask(picture.shape[:2])

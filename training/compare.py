@@ -1,0 +1,216 @@
+"""Networks beside one reference: python -m training.compare NAME [NAME ...] --validation DIR [DIR ...]
+
+NAME is a variant, which is converted to TFLite with its checkpoint, or a reference model. Printed are its time as a
+share of the reference's (LiteRT, one thread, in pairs in this process: training.ratio), its ARM instructions as a share
+of the reference's, where the emulator is installed, and by how many points of IOU it is ahead on each folder, with 95 %
+intervals paired by picture (give stills: frames of a clip would count as independent). Where an interval holds zero,
+the difference is not significant. `--json docs/measured.json` keeps times and points for `make docs`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from converters.artifact import Precision
+from converters.session import Session
+from evaluation.clip import Dataset
+from models.segmenter import ResizeMode
+from training.quantise import Loss, compare, ious
+from training.ratio import LOCK, Ratio, measure, running
+
+REFERENCE = "mediapipe-selfie"
+PAIRS = 360
+
+
+@dataclass(frozen=True)
+class Runner:
+    """A network that runs in LiteRT, and how it wants its pictures."""
+
+    name: str
+    session: Session
+    resize_mode: ResizeMode = "stretch"
+    path: Path | None = None
+    """The TFLite file, where instructions are to be counted."""
+    key: str = ""
+    """`reports.measured.weights_key`; empty for a file that has no name here."""
+
+
+@dataclass(frozen=True)
+class Standing:
+    """One network beside the reference: its time, and what it loses on each folder (negative when it is ahead)."""
+
+    name: str
+    time: Ratio
+    losses: tuple[Loss, ...]
+    instructions: tuple[float, ...] = ()
+    """ARM instructions as a share of the reference's, without and with dot products; empty where none were counted."""
+
+
+def open_tflite(name: str, precision: Precision) -> Runner:
+    """A variant's TFLite artifact of its checkpoint, or a reference model. ValueError when there is none.
+
+    An artifact that exceeds the parity tolerance is opened too, with a message: its loss of IOU is measured here.
+    """
+    from converters.artifact import Failure, Spec
+    from converters.build import build
+    from converters.peer import fetch
+    from converters.registry import converter
+    from devices.open_model import open_model
+    from models import checkpoint, peer
+    from models.variant import VARIANTS
+    from reports.measured import weights_key
+
+    if name not in VARIANTS:
+        session, _ = open_model(name)
+        known_peer = peer.read().get(name)
+        if known_peer is None:
+            return Runner(name, session, path=Path(name))
+        return Runner(name, session, known_peer.fit, fetch(known_peer), weights_key(known_peer))
+    path = checkpoint.find(name)
+    if path is None:
+        raise ValueError(f"{name} has no checkpoint")
+    known = checkpoint.load(path)
+    spec = Spec(name, path, known.sha256, "tflite", precision, known.variant.resolution)
+    made = build([spec])[spec]
+    if isinstance(made, Failure):
+        raise ValueError(made.reason)
+    if made.parity and made.parity.tolerance_exceeded:
+        print(f"training.compare: {name}, {precision}: {made.parity.tolerance_exceeded}", file=sys.stderr)
+    return Runner(name, converter("tflite").load(made.path, 1, precision), path=made.path, key=weights_key(known))
+
+
+def shares(one: Path | None, reference: Path | None) -> tuple[float, ...]:
+    """ARM instructions of the one as a share of the reference's on each core of devices.instructions; () without."""
+    from devices import instructions
+
+    if not (one and reference) or instructions.available():
+        return ()
+    try:
+        return tuple(instructions.count(one, core) / instructions.count(reference, core) for core in instructions.CORES)
+    except instructions.CannotCount as why:
+        print(f"training.compare: ARM instructions of {one.name}: {why}.", file=sys.stderr)
+        return ()
+
+
+def standings(
+    runners: Sequence[Runner], reference: Runner, data: Sequence[Dataset], pairs: int
+) -> tuple[list[float], list[Standing]]:
+    """The reference's own IOU on each footage, per cent, and how each of `runners` stands beside it."""
+
+    def judged(one: Runner, footage: Dataset) -> list[float]:
+        return ious(one.session, one.session.resolution, footage, one.resize_mode)
+
+    # Times first, together: whatever else this does warms the processor.
+    times = [measure(running(one.session), running(reference.session), pairs) for one in runners]
+    before = [judged(reference, footage) for footage in data]
+    found = []
+    for one, time in zip(runners, times, strict=True):
+        losses = (compare(one.name, f, own, judged(one, f)) for f, own in zip(data, before, strict=True))
+        found.append(Standing(one.name, time, tuple(losses), shares(one.path, reference.path)))
+    return [float(np.mean(one)) for one in before], found
+
+
+def markdown(reference: str, own: Sequence[float], found: Sequence[Standing], processor: str) -> str:
+    """A table; `processor` is what the times were measured on, instructions: without, with dot products."""
+    names = [f"{loss.data} ({loss.images})" for loss in found[0].losses]
+    lines = [
+        f"| network | time on {processor} | ARM instructions | {' | '.join(names)} |",
+        "|---" * (3 + len(names)) + "|",
+    ]
+    for one in found:
+        points = (f"{-lost.points:+.1f} ({-lost.interval[1]:+.1f} to {-lost.interval[0]:+.1f})" for lost in one.losses)
+        time = f"{one.time.median:.2f} ({one.time.low:.2f} to {one.time.high:.2f})"
+        counted = ", ".join(f"{share:.2f}" for share in one.instructions) or "not counted"
+        lines.append(f"| {one.name} | {time} | {counted} | {' | '.join(points)} |")
+    lines.append(f"| {reference} | 1 | 1 | {' | '.join(f'{iou:.1f} %' for iou in own)} |")
+    return "\n".join(lines)
+
+
+def records(
+    runners: Sequence[Runner],
+    reference: Runner,
+    found: Sequence[Standing],
+    precision: Precision,
+    processor: str,
+    day: str,
+) -> list[dict[str, Any]]:
+    """Entries of docs/measured.json (reports.measured), of what has a name alone; points are positive when ahead."""
+    return [
+        {
+            "network": one.name,
+            "key": runner.key,
+            "reference": reference.name,
+            "reference_key": reference.key,
+            "precision": precision,
+            "processor": processor,
+            "date": day,
+            **asdict(one.time),
+            "points": [
+                {
+                    "data": lost.data,
+                    "images": lost.images,
+                    "points": -lost.points,
+                    "low": -lost.interval[1],
+                    "high": -lost.interval[0],
+                }
+                for lost in one.losses
+            ],
+        }
+        for runner, one in zip(runners, found, strict=True)
+        if runner.key and reference.key
+    ]
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("names", nargs="+", metavar="NAME")
+    parser.add_argument("--validation", type=Path, nargs="+", required=True, metavar="DIR")
+    parser.add_argument("--data", type=Path, metavar="ROOT", help="the training data: its held-out tenth is judged too")
+    parser.add_argument("--reference", default=REFERENCE, help="in peers.toml, or a variant (%(default)s)")
+    parser.add_argument(
+        "--precision", choices=("fp32", "int8"), default="fp32", help="of variants; reference models have one"
+    )
+    parser.add_argument("--pairs", type=int, default=PAIRS, help="%(default)s of them for each network's time")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="keep times and points there: docs/measured.json")
+    options = parser.parse_args(arguments)
+    from filelock import FileLock
+
+    from converters import processor
+    from devices.desktop import environment
+    from evaluation import folder
+    from reports import measured
+    from training.evaluation import held_out
+
+    try:
+        data = [folder.read(one) for one in options.validation] + (held_out(options.data) if options.data else [])
+        reference = open_tflite(options.reference, options.precision)
+        runners = [open_tflite(name, options.precision) for name in options.names]
+        # A search on this machine and this take turns at the clock.
+        with FileLock(Path(tempfile.gettempdir()) / LOCK):
+            environment.pin(1)
+            own, found = standings(runners, reference, data, options.pairs)
+    except ValueError as error:
+        print(f"training.compare: {error}", file=sys.stderr)
+        return 2
+    here = processor.here().label
+    print(markdown(options.reference, own, found, here))
+    if options.json:
+        today = datetime.now(UTC).date().isoformat()
+        kept = records(runners, reference, found, options.precision, here, today)
+        measured.add_times(kept, options.json)
+        if len(kept) < len(found):
+            print("training.compare: files that have no name here are not kept.", file=sys.stderr)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
