@@ -69,7 +69,7 @@ PAGES = [
 """The model card is written by a program: its words are that program's."""
 
 
-ROOMS = ["gate", "reports", "evaluation", "video"]
+ROOMS = ["gate", "reports", "evaluation", "video", "models", "converters", "devices", "profiling", "cli", "training", "scripts", "examples"]
 """Folders whose string literals and page templates are looked at. A room is added when its words are mended."""
 
 
