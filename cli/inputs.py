@@ -61,7 +61,7 @@ def trained(folder: Path | None) -> dict[str, Weights]:
 
 
 def read_footage(data: Path | None) -> Dataset:
-    """The footage of the folder `data`, or the embedded sample; what is wrong with files is said on stderr."""
+    """The data set in the folder `data`, or the embedded sample; what is wrong with files is said on stderr."""
     from evaluation import folder, sample
 
     footage = folder.read(data) if data else sample.embedded()

@@ -31,7 +31,7 @@ class Data:
     """Of the frames and of their truth."""
     resize_mode: ResizeMode = "stretch"
     beside: tuple[Data, ...] = field(default=(), repr=False)
-    """The same footage as models of other inputs take it."""
+    """The same data set as models of other inputs take it."""
 
     def for_task(self, task: Task) -> Data:
         """What `task` takes."""

@@ -1,7 +1,7 @@
 """Tables and pictures of the documentation, made from what was measured: python -m reports.docs COMMAND
 
 A table stands between `<!-- make docs: NAME HASH -->` and `<!-- end -->`; the hash is of the figures it is made from:
-the metrics inside the checkpoints, models/checkpoints/peers.json, the ablation, and docs/measured.json. No table holds
+the metrics inside the checkpoints, `models/checkpoints/peers.json`, the ablation, and docs/measured.json. No table holds
 a figure of a network that has changed since.
 """
 

@@ -2,7 +2,7 @@
 
 python -m training.card judge DIR [DIR ...] [--data ROOT] [--variants GLOB] [--references GLOB]
     judge checkpoints on folders and on the tenth of ROOT that is never trained on; metrics go into the checkpoints,
-    those of reference models into peers.json beside them
+    those of reference models into `peers.json` beside them
 python -m training.card write [--failures VARIANT] [--clips DIR]
     write models/checkpoints/MODEL_CARD.md from them; draw VARIANT's worst frames of the embedded sample, and of clips
     that may be shown, into failures.png beside it
@@ -143,7 +143,7 @@ def render(
     ablation: str = "",
     previous_mask: str = "",
 ) -> str:
-    """The card as Markdown. `peers` is what peers.json holds, `shown` the variant whose failures were drawn."""
+    """The card as Markdown. `peers` is what `peers.json` holds, `shown` the variant whose failures were drawn."""
     entries = [Entry(c.name, c.card["metrics"], c.card.get("groups", {})) for c in checkpoints if c.card.get("metrics")]
     entries += [Entry(name, one["metrics"], one["groups"], peer=True) for name, one in (peers or {}).items()]
     parts = [INTRODUCTION, "## Training\n", *_training(checkpoints)]

@@ -104,7 +104,7 @@ def shares(one: Path | None, reference: Path | None) -> tuple[float, ...]:
 def standings(
     runners: Sequence[Runner], reference: Runner, data: Sequence[Dataset], pairs: int
 ) -> tuple[list[float], list[Standing]]:
-    """The reference's own IOU on each footage, per cent, and how each of `runners` stands beside it."""
+    """The reference's own IOU on each data set, per cent, and how each of `runners` stands beside it."""
 
     def judged(one: Runner, footage: Dataset) -> list[float]:
         return ious(one.session, one.session.resolution, footage, one.resize_mode)

@@ -3,7 +3,7 @@
 Every reader yields `Photo`s lazily. The label is soft, (H, W) uint8: 0 background, 255 person; where a set marks
 pixels "not judged" (VOC's 5-pixel borders) each takes the nearest judged label: the contour runs through the middle.
 
-Sets disagree on bystanders: `main person` sets (selfies, clothing photos, keyed footage) label one person, `all people`
+Sets disagree on bystanders: `main person` sets (selfies, clothing photos, keyed video) label one person, `all people`
 sets (VOC, group portraits) everyone. A photo keeps its own truth and says by `policy` which habit it follows; `settle`
 makes them agree.
 

@@ -49,7 +49,7 @@ def step_of(network: Hourglass) -> Step:
 
 
 def held_out(root: Path, sources: Iterable[str] = ("portraits", "ccp-upper")) -> list[Dataset]:
-    """The photos of a development folder that are never trained on, whole, a footage of stills a source.
+    """The photos of a development folder that are never trained on, whole, one data set of stills a source.
 
     They are those of `training.split`: the tenth that the hash of the group's name picks.
     """
@@ -71,7 +71,7 @@ def _reader(photo: datasets.Photo) -> Callable[[int], tuple[Picture, Label]]:
 
 
 def sets(footage: Dataset) -> list[Dataset]:
-    """A footage's stills as one set under its name, and each clip as one under the clip's."""
+    """A data set's stills as one set under its name, and each clip as one under the clip's."""
     stills = [clip for clip in footage.clips if clip.still]
     parts = [replace(footage, clips=stills)] if stills else []
     return parts + [replace(footage, name=clip.name, clips=[clip]) for clip in footage.clips if not clip.still]

@@ -66,7 +66,7 @@ class Convergence:
 def warm_up(loop: Loop, counts: Counts, clock: Clock = time.perf_counter_ns) -> WarmUp:
     """Run until converged and at least `counts.warm_up_least` times, but never beyond `counts.warm_up_seconds`.
 
-    The bound in seconds also beats the least number of iterations: a network that takes a second a frame would
+    The bound in seconds also overrides the least number of iterations: a network that takes a second a frame would
     otherwise warm up for half a minute. It then says that it has not converged.
     """
     state = Convergence()

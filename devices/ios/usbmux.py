@@ -208,7 +208,7 @@ class Pymobiledevice3:
 
 
 def _error(said: str) -> str:
-    """What pymobiledevice3 logged as its error; hints follow it."""
+    """What pymobiledevice3 logged as its error; advice follows it."""
     lines = re.findall(r" ERROR (.*)", said)
     return lines[-1][:300] if lines else last_line(said)
 
