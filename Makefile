@@ -34,7 +34,7 @@ $(LINT): pyproject.toml constraints.txt
 	@scripts/setup.sh --only lint
 	@touch $@
 
-bench: $(CORE) ## measure every variant in every format here, and make the page (BENCH="--quick ..." adds options)
+bench: $(CORE) ## measure the networks here, and make the page (BENCH="--quick ..." adds options)
 	$(RUN) bench.py $(BENCH)
 
 # Two at a time, whole files: what a file makes for its tests is made once.

@@ -86,7 +86,7 @@ def bench(
             parser=option(parse_variants),
             metavar="GLOB",
             help="Names or globs, separated by commas; * means the twelve of the reference set.",
-            show_default="*, and live in tflite",
+            show_default="the default choice, see --all",
         ),
     ] = None,
     formats: Annotated[
@@ -99,8 +99,18 @@ def bench(
         ),
     ] = None,
     precisions: Annotated[
-        Any, typer.Option(parser=option(parse_precisions), metavar="P,P", help="Of fp32, fp16, int8.")
-    ] = "fp32",
+        Any,
+        typer.Option(parser=option(parse_precisions), metavar="P,P", help="Of fp32, fp16, int8.", show_default="fp32"),
+    ] = None,
+    everything: Annotated[
+        bool,
+        typer.Option(
+            "--all",
+            help="The twelve of the reference set in every format. Without it, and without --variants, --formats and"
+            " --precisions: live, live-fast and live-best in fp32 and int8, the twelve in one format, four of them in"
+            " every other.",
+        ),
+    ] = False,
     references: Annotated[
         Any,
         typer.Option(
@@ -161,7 +171,7 @@ def bench(
         fail("--quick and --full exclude each other.", WRONG_USAGE)
     from cli.measuring import measure, show
     from devices.contract import FULL, QUICK, Counts
-    from devices.plan import Options, make, with_live
+    from devices.plan import Options, make, make_default
 
     found = asked_for(device, estimate)
     there = [] if dry_run else attached(found)
@@ -182,15 +192,15 @@ def bench(
             unit=unit,
             variants=variants or "*",
             formats=taken,
-            precisions=precisions,
+            precisions=precisions or ("fp32",),
             resolution=resolution,
             threads=threads,
             counts=QUICK if quick else FULL if full else Counts(),
             references=parse_references("*" if target.name == "desktop" else "none") if chosen is None else chosen,
             shard=shard,
         )
-        plan = make(options, weights)
-        plans.append(plan if variants or formats else with_live(plan, weights))
+        chosen_by_default = not (variants or formats or precisions or everything)
+        plans.append((make_default if chosen_by_default else make)(options, weights))
     if dry_run:
         show(plans, as_json)
         for words in absent(found):

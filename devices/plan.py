@@ -6,7 +6,7 @@ import hashlib
 import json
 import random
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import cast
 
@@ -21,6 +21,15 @@ BASELINE = "pytorch"
 """The checkpoint itself under PyTorch, in float32: the row that every format is compared with."""
 
 CELL_FORMATS: tuple[str, ...] = (BASELINE, *FORMATS)
+
+MAIN_FORMATS: tuple[Format, ...] = ("tflite", "onnx", "openvino")
+"""The formats whose runtimes measure speed on any desktop, the first being the phones' own."""
+
+RECOMMENDED = ("live", "live-fast", "live-best")
+"""The networks to start from; the others are an ablation."""
+
+CORNERS = ("s4-skip-dense", "s4-noskip-dense", "s16-skip-dense", "s16-noskip-dense")
+"""Of the reference set, what a default run measures in every format: two squeezes, with and without skips."""
 
 BASELINE_SECONDS = 4.0
 """What one row of the baseline, beside its counted seconds, took on two x86-64 cores; for the estimate only."""
@@ -100,30 +109,52 @@ def make(options: Options, checkpoints: Mapping[str, Weights]) -> Plan:
     Every configuration asked for is in the plan, also one whose variant has no checkpoint. ValueError, in one sentence,
     for options that mean nothing.
     """
-    names = match(options.variants)
+    return _plan(options, _tasks(options, match(options.variants), options.formats, options.precisions, checkpoints))
+
+
+def make_default(options: Options, checkpoints: Mapping[str, Weights]) -> Plan:
+    """The plan of a run that names no variants, formats or precisions; `options` has the device's formats.
+
+    The recommended networks that have a checkpoint come in float32 and int8 in each of `MAIN_FORMATS` that the device
+    takes, the twelve of the reference set in the first of these, and `CORNERS` in the formats that remain. A device
+    with no main format has its own formats in place of those. ValueError as `make`.
+    """
+    main = tuple(name for name in MAIN_FORMATS if name in options.formats)
+    main = main or tuple(name for name in options.formats if name != BASELINE)
+    others = tuple(name for name in options.formats if name not in main[:1])
+    recommended = [name for name in RECOMMENDED if name in checkpoints]
+    tasks = _tasks(options, recommended, main, ("fp32", "int8"), checkpoints)
+    tasks += _tasks(options, match("*"), main[:1], ("fp32",), checkpoints)
+    return _plan(options, tasks + _tasks(options, CORNERS, others, ("fp32",), checkpoints))
+
+
+def _tasks(
+    options: Options,
+    names: Sequence[str],
+    formats: Sequence[str],
+    precisions: Sequence[Precision],
+    checkpoints: Mapping[str, Weights],
+) -> list[Task]:
+    """Each of `names` in each format and precision; the baseline in float32 alone."""
     for name in names:
         get(name).check_resolution(_size(options, name))
+    return [
+        _task(options, name, format, precision, checkpoints.get(name))
+        for name in names
+        for format in formats
+        for precision in (("fp32",) if format == BASELINE else precisions)
+    ]
+
+
+def _plan(options: Options, tasks: Sequence[Task]) -> Plan:
+    """The share of `tasks` and of the reference models that falls to this machine."""
     index, shards = options.shard
     if not 1 <= index <= shards:
         raise ValueError(f"a shard is i/n with i from 1 to n, not {index}/{shards}")
     if options.threads < 1:
         raise ValueError(f"threads start at 1, not {options.threads}")
-    tasks = [
-        _task(options, name, format, precision, checkpoints.get(name))
-        for name in names
-        for format in options.formats
-        for precision in (("fp32",) if format == BASELINE else options.precisions)
-    ]
-    tasks += [_reference_task(options, peer) for peer in options.references if peer.format in options.formats]
-    return Plan(options, tuple(tasks[index - 1 :: shards]))
-
-
-def with_live(plan: Plan, weights: Mapping[str, Weights]) -> Plan:
-    """The plan and `live` in TFLite: a run that names no network is to include the recommended one."""
-    if "live" not in weights or "tflite" not in plan.options.formats:
-        return plan
-    alone = replace(plan.options, variants="live", formats=("tflite",), references=())
-    return replace(plan, tasks=plan.tasks + make(alone, weights).tasks)
+    beside = [_reference_task(options, peer) for peer in options.references if peer.format in options.formats]
+    return Plan(options, (*tasks, *beside)[index - 1 :: shards])
 
 
 def _size(options: Options, variant: str) -> Resolution:

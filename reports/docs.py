@@ -1,8 +1,8 @@
 """Tables and pictures of the documentation, made from what was measured: python -m reports.docs COMMAND
 
 A table stands between `<!-- make docs: NAME HASH -->` and `<!-- end -->`; the hash is of the figures it is made from:
-the metrics inside the checkpoints, `models/checkpoints/peers.json`, the ablation, and docs/measured.json. No table holds
-a figure of a network that has changed since.
+the metrics inside the checkpoints, `models/checkpoints/peers.json`, the ablation, and docs/measured.json. No table
+holds a figure of a network that has changed since.
 """
 
 from __future__ import annotations

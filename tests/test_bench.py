@@ -180,15 +180,16 @@ def test_a_dry_run_tells_the_plan_and_touches_nothing(here: Here, weights: Path,
     assert not out.exists()
 
 
-def test_who_names_no_network_gets_the_reference_set_and_the_one_to_ship(here: Here) -> None:
+def test_who_names_nothing_gets_the_recommended_networks_and_an_ablation(here: Here) -> None:
     def planned(*arguments: str) -> list[str]:
         return json.loads(here("--dry-run", "--json", "--references", "none", *arguments)[1])["measure"]
 
-    whole = planned()
-    assert len(whole) == 5 * len(REFERENCE) + 1
-    assert whole[-1] == "live/tflite/fp32/256x240/desktop/cpu1"
-    assert planned("--variants", "*") == whole[:-1]
-    assert not any("live" in name for name in planned("--formats", "tflite,onnx")), "what is asked for, and no more"
+    default, every = planned(), planned("--all")
+    assert default[0] == "live/tflite/fp32/256x240/desktop/cpu1"
+    assert len(every) == 5 * len(REFERENCE)
+    assert planned("--variants", "*") == every
+    for asked in (["--formats", "tflite,onnx"], ["--precisions", "fp32,int8"], ["--all"]):
+        assert not any("live" in name for name in planned(*asked)), "what is asked for, and no more"
 
 
 @pytest.mark.parametrize(

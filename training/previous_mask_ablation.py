@@ -205,7 +205,7 @@ def described(model: str) -> str:
 def compare(
     with_it: str, without: str, data: Iterable[Dataset], size: int, tell: Callable[[str], None]
 ) -> dict[str, Any]:
-    """{data set: {"ablation": `summary`, "truth": `limit`}} of two models by name or path; checkpoints run at `size`."""
+    """{data set: {"ablation": `summary`, "truth": `limit`}} of two models; checkpoints run at size."""
     from devices.open_model import CHECKPOINT, open_model
 
     def subject(name: str, model: str, prev: Previous) -> Subject:

@@ -9,7 +9,7 @@ import pytest
 
 from cli.measuring import show
 from devices.contract import FULL, QUICK, Config
-from devices.plan import CELL_FORMATS, Options, Weights, identity, make, seconds, shuffled
+from devices.plan import CELL_FORMATS, CORNERS, Options, Weights, identity, make, make_default, seconds, shuffled
 from models.variant import REFERENCE, VARIANTS
 
 TRAINED = {name: Weights(Path(f"{name}.safetensors"), name * 2) for name in REFERENCE}
@@ -33,6 +33,31 @@ def test_the_default_is_every_reference_variant_in_every_format_and_the_baseline
     assert len(plan.tasks) == 60
     assert len(plan.specs) == 48
     assert all(t.config.precision == "fp32" for t in plan.tasks)
+
+
+@pytest.mark.parametrize(
+    ("device", "formats", "count"),
+    [
+        ("desktop", CELL_FORMATS, 2 * 3 * 2 + 12 + 4 * 4),  # two recommended networks have a checkpoint
+        ("pixel2", ("tflite",), 2 * 2 + 12),
+        ("web", ("tflite", "onnx"), 2 * 2 * 2 + 12 + 4),
+        ("iphone7", ("coreml",), 2 * 2 + 12),
+    ],
+)
+def test_a_run_that_names_nothing_measures_what_is_recommended_first(
+    device: str, formats: tuple[str, ...], count: int
+) -> None:
+    weights = {name: Weights(Path(name), name) for name in ("live", "live-fast", *REFERENCE)}
+    plan = make_default(Options(device=device, formats=formats), weights)
+    configs = [task.config for task in plan.tasks]
+    assert len(configs) == len(set(configs)) == count
+    assert {(c.variant, c.precision) for c in configs[:4]} >= {("live", "fp32"), ("live", "int8")}
+    assert {c.variant for c in configs} == {"live", "live-fast", *REFERENCE}
+    assert {c.precision for c in configs if c.variant in REFERENCE} == {"fp32"}
+    assert all({c.format for c in configs if c.variant == name} == {*formats} for name in CORNERS)
+    shares = [make_default(Options(device=device, formats=formats, shard=(i, 2)), weights).tasks for i in (1, 2)]
+    assert {*shares[0], *shares[1]} == {*plan.tasks}
+    assert not {*shares[0]} & {*shares[1]}
 
 
 def test_a_spec_says_what_its_configuration_measures() -> None:
