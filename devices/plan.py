@@ -119,7 +119,7 @@ def make_default(options: Options, checkpoints: Mapping[str, Weights]) -> Plan:
     takes, the twelve of the reference set in the first of these, and `CORNERS` in the formats that remain. A device
     with no main format has its own formats in place of those. ValueError as `make`.
     """
-    main = tuple(name for name in MAIN_FORMATS if name in options.formats)
+    main: tuple[str, ...] = tuple(name for name in MAIN_FORMATS if name in options.formats)
     main = main or tuple(name for name in options.formats if name != BASELINE)
     others = tuple(name for name in options.formats if name not in main[:1])
     recommended = [name for name in RECOMMENDED if name in checkpoints]

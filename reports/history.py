@@ -205,7 +205,7 @@ def _figure(name: tuple[str, str, str], found: Sequence[Figure], at: Sequence[Ch
     colour = list(COLOURS.values())[1]
     for index, figure in enumerate(found):
         says = f"{figure.value:.3g}, {figure.time[:16]}, {figure.revision[:10]}"
-        drawing.axes.plot([index], [figure.value], "o", color=colour, markersize=4, gid=drawing.tip(says))
+        drawing.axes.plot([index], [figure.value], "o", color=colour, markersize=4, gid=drawing.group(None, says))
     edges = [0, *(change.index for change in at), len(found)]
     for a, b in pairwise(edges):
         level = statistics.median(f.value for f in found[a:b])

@@ -175,7 +175,9 @@ def view(seen: Sequence[Summary]) -> dict[str, Any]:
         "chosen": {id(s) for s in chosen},
         "verdicts": verdicts,
         "tables": [
-            (evidence, found) for evidence in EVIDENCE if (found := [s for s in done if s.row.evidence == evidence])
+            (evidence, sorted(found, key=lambda s: _best_first(s, chosen, verdicts)))
+            for evidence in EVIDENCE
+            if (found := [s for s in done if s.row.evidence == evidence])
         ],
         "estimates": {(s.row.device, s.row.precision): s for s in done if s.estimate},
         "failed": [s for s in seen if not s.ok],
@@ -203,6 +205,15 @@ def view(seen: Sequence[Summary]) -> dict[str, Any]:
         "fit": FIT_IOU,
         "sample": NAME,
     }
+
+
+def _best_first(
+    s: Summary, chosen: Sequence[Summary], verdicts: Mapping[int, Point]
+) -> tuple[str, bool, bool, float, float]:
+    """The order of a table: a device at a time what is recommended, its Pareto front, the rest; by IOU and FPS."""
+    verdict = verdicts.get(id(s))
+    on_front = verdict is not None and verdict.on_front and not s.baseline
+    return s.row.device, s not in chosen, not on_front, -(s.iou or 0), -(s.model.fps if s.model else 0)
 
 
 def _place(

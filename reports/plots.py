@@ -65,17 +65,20 @@ class Chart:
         from matplotlib.figure import Figure
 
         self.name = name
-        self.tips: dict[str, str] = {}
+        self.groups: dict[str, tuple[str, Summary | None]] = {}
         right, top, bottom = 10, 8, 48
         with rc_context(_STYLE):
             self.figure: Figure = Figure(figsize=(width / 100, height / 100), dpi=100)
             box = (left / width, bottom / height, (width - left - right) / width, (height - top - bottom) / height)
             self.axes: Axes = self.figure.add_axes(box)
 
-    def tip(self, text: str) -> str:
-        """A group id for a mark; the mark says `text` when pointed at, and to a screen reader."""
-        key = f"tip-{len(self.tips)}"
-        self.tips[key] = text
+    def group(self, of: Summary | None, text: str = "") -> str:
+        """A group id for what shows `of` and is hidden with it by the page's filters.
+
+        With `text` it is a mark, which says that when pointed at, and to a screen reader.
+        """
+        key = f"group-{len(self.groups)}"
+        self.groups[key] = text, of
         return key
 
     def svg(self, label: str) -> str:
@@ -85,10 +88,14 @@ class Chart:
         stream = io.StringIO()
         with rc_context({**_STYLE, "svg.hashsalt": self.name}):
             self.figure.savefig(stream, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
-        return _inline(stream.getvalue(), self.tips, label)
+        return _inline(stream.getvalue(), self.groups, label)
 
 
-def _inline(svg: str, tips: Mapping[str, str], label: str) -> str:
+JOINED = "joined"
+"""The id of a Pareto front's line, which is not drawn while a filter leaves out some of its marks."""
+
+
+def _inline(svg: str, groups: Mapping[str, tuple[str, Summary | None]], label: str) -> str:
     svg = re.sub(r"<metadata>.*?</metadata>", "", svg[svg.index("<svg") :], flags=re.DOTALL)
     box = re.search(r'viewBox="([^"]+)"', svg)
     assert box
@@ -96,8 +103,11 @@ def _inline(svg: str, tips: Mapping[str, str], label: str) -> str:
     svg = f'<svg viewBox="{box[1]}" role="img" aria-label="{html.escape(label)}">{drawing}'
     for colour, variable in _VARIABLES.items():
         svg = svg.replace(colour, variable)
-    for key, text in tips.items():
-        svg = svg.replace(f'<g id="{key}">', f'<g class="mark"><title>{html.escape(text)}</title>')
+    for key, (text, of) in groups.items():
+        data = "".join(f' {name}="{html.escape(value)}"' for name, value in (of.attributes if of else {}).items())
+        mark = f'<g class="mark"{data}><title>{html.escape(text)}</title>' if text else f"<g{data}>"
+        svg = svg.replace(f'<g id="{key}">', mark)
+    svg = svg.replace(f'<g id="{JOINED}">', f'<g class="{JOINED}">')
     svg = re.sub(r"font: ([\d.]+px) [^;\"]+", r"font-size: \1", svg)
     # Ids of several charts would collide in one page; those that nothing points at go.
     used = set(re.findall(r"(?:url\(|href=\")#([^)\"]+)", svg))
@@ -180,7 +190,7 @@ def _scatter(chart: Chart, groups: Sequence[Sequence[Mark]], limits: Limits, ref
     marks = [mark for group in groups for mark in group]
     for mark in (*marks, *references):
         s = mark.summary
-        ax.errorbar(
+        whiskers = ax.errorbar(
             mark.x,
             mark.iou,
             xerr=_whisker(mark.x, mark.x_interval),
@@ -190,9 +200,18 @@ def _scatter(chart: Chart, groups: Sequence[Sequence[Mark]], limits: Limits, ref
             elinewidth=1,
             alpha=0.55 if mark.best else 0.18,
         )
+        for bar in whiskers.get_children():
+            bar.set_gid(chart.group(s))
         if s.is_reference:
             ax.plot(
-                [mark.x], [mark.iou], "*", markersize=11, mfc=PAPER, mec=colour(s), zorder=4, gid=chart.tip(mark.says)
+                [mark.x],
+                [mark.iou],
+                "*",
+                markersize=11,
+                mfc=PAPER,
+                mec=colour(s),
+                zorder=4,
+                gid=chart.group(s, mark.says),
             )
             continue
         ax.plot(
@@ -204,11 +223,12 @@ def _scatter(chart: Chart, groups: Sequence[Sequence[Mark]], limits: Limits, ref
             markeredgecolor=colour(s),
             alpha=1 if mark.best else 0.75,
             zorder=4 if mark.best else 3,
-            gid=chart.tip(mark.says),
+            gid=chart.group(s, mark.says),
         )
     fronts = [sorted((mark for mark in group if mark.best), key=lambda mark: mark.x) for group in groups]
     for front in fronts:
-        ax.plot([m.x for m in front], [m.iou for m in front], color=FAINT, linewidth=1, linestyle=(0, (4, 3)), zorder=2)
+        xs, ious = [m.x for m in front], [m.iou for m in front]
+        ax.plot(xs, ious, color=FAINT, linewidth=1, linestyle=(0, (4, 3)), zorder=2, gid=JOINED)
     ax.set_xlim(limits[0])
     ax.set_ylim(limits[1])
     ax.set_xticks(_ticks(*limits[0]))
@@ -218,9 +238,9 @@ def _scatter(chart: Chart, groups: Sequence[Sequence[Mark]], limits: Limits, ref
     best = [mark for front in fronts for mark in front]
     several = len({mark.summary.row.precision for mark in marks}) > 1
     names = [f"{m.summary.row.variant} {m.summary.row.precision if several else ''}".strip() for m in best]
-    labels = [(m.x, m.iou, name) for m, name in zip(best, names, strict=True)]
-    labels += [(m.x, m.iou, m.summary.row.variant) for m in references]
-    _label(ax, labels, [(m.x, m.iou) for m in (*marks, *references)])
+    labels = [(m, name) for m, name in zip(best, names, strict=True)]
+    labels += [(m, m.summary.row.variant) for m in references]
+    _label(chart, labels, [(m.x, m.iou) for m in (*marks, *references)])
     return len(best)
 
 
@@ -251,11 +271,11 @@ def latency(name: str, summaries: Sequence[Summary], longest: float) -> str:
     ax = chart.axes
     for y, s in enumerate(summaries):
         assert s.model is not None
-        ax.plot([s.model.p50, s.model.p99], [y, y], color=colour(s), linewidth=1)
+        ax.plot([s.model.p50, s.model.p99], [y, y], color=colour(s), linewidth=1, gid=chart.group(s))
         band = [_p10(s.row.timing["model_ns"]), s.model.p90]
-        ax.plot(band, [y, y], color=colour(s), linewidth=5, alpha=0.4, solid_capstyle="butt")
+        ax.plot(band, [y, y], color=colour(s), linewidth=5, alpha=0.4, solid_capstyle="butt", gid=chart.group(s))
         says = f"{s.name}: p50 {s.model.p50:.2f}, p90 {s.model.p90:.2f}, p99 {s.model.p99:.2f} ms"
-        ax.plot([s.model.p50], [y], shape(s), color=colour(s), markersize=5, gid=chart.tip(says))
+        ax.plot([s.model.p50], [y], shape(s), color=colour(s), markersize=5, gid=chart.group(s, says))
     _rows(ax, names)
     ax.set_xlim(0, longest * 1.05)
     if longest > FRAME_MS * 0.8:
@@ -286,7 +306,7 @@ def effects(name: str, grids: Mapping[Grid, Sequence[Effect]], what: Literal["IO
             amount = f"{value:+.2f} IOU points" if what == "IOU" else f"{value:.2f} times the FPS"
             says = f"{grid.runtime} {grid.precision}, {grid.evidence}: {e.change.words}, {amount}"
             ax.plot(span, [y, y], color=tint, linewidth=1.2)
-            ax.plot([value], [y], form, mfc=fill, mec=tint, markersize=6, gid=chart.tip(says))
+            ax.plot([value], [y], form, mfc=fill, mec=tint, markersize=6, gid=chart.group(None, says))
     ax.axvline(0 if what == "IOU" else 1, color=FAINT, linewidth=1)
     _rows(ax, words)
     ax.set_xlabel("IOU, points (95 % interval) →" if what == "IOU" else "times the FPS (range of the pairs) →")
@@ -304,8 +324,8 @@ def costs(name: str, summaries: Sequence[Summary], what: Literal["size", "peak m
     for s, amount in shown:
         y = variants.index(s.row.variant) + 0.6 * ((runtimes.index(s.runtime) + 0.5) / len(runtimes) - 0.5)
         fill = colour(s) if s.measured else PAPER
-        tip = chart.tip(f"{s.name}: {what} {amount:.2f} MB")
-        ax.plot([amount], [y], shape(s), mfc=fill, mec=colour(s), markersize=5, gid=tip, clip_on=False)
+        mark = chart.group(s, f"{s.name}: {what} {amount:.2f} MB")
+        ax.plot([amount], [y], shape(s), mfc=fill, mec=colour(s), markersize=5, gid=mark, clip_on=False)
     _rows(ax, variants)
     ax.set_xlim(left=0)
     ax.set_xlabel(f"← {what}, MB")
@@ -343,13 +363,15 @@ def _ticks(low: float, high: float) -> list[float]:
     return [step for step in steps if low <= step <= high]
 
 
-def _label(ax: Axes, labels: Iterable[tuple[float, float, str]], marks: Sequence[tuple[float, float]]) -> None:
+def _label(chart: Chart, labels: Iterable[tuple[Mark, str]], marks: Sequence[tuple[float, float]]) -> None:
     """Write each label beside its mark, on the side that hides the fewest marks and labels, or nowhere."""
     from matplotlib.transforms import Bbox
 
+    ax = chart.axes
     marked = [Bbox.from_bounds(x - 5, y - 5, 10, 10) for x, y in ax.transData.transform(list(marks))] if marks else []
     written: list[Bbox] = []
-    for x, y, name in labels:
+    for mark, name in labels:
+        x, y = mark.x, mark.iou
         text = _short(name)
         at = ax.transData.transform((x, y))
         width, height = 6.6 * len(text), 13
@@ -377,4 +399,15 @@ def _label(ax: Axes, labels: Iterable[tuple[float, float, str]], marks: Sequence
         anchor = {"left": dx, "right": dx + width, "center": 0}[ha], {"center": 0, "bottom": dy, "top": dy + height}[va]
         # Points are 72 to the inch, the figure's pixels 100.
         offset = (anchor[0] * 0.72, anchor[1] * 0.72)
-        ax.annotate(text, (x, y), offset, textcoords="offset points", ha=ha, va=va, color=INK, fontsize=8.5, zorder=5)
+        ax.annotate(
+            text,
+            (x, y),
+            offset,
+            textcoords="offset points",
+            ha=ha,
+            va=va,
+            color=INK,
+            fontsize=8.5,
+            zorder=5,
+            gid=chart.group(mark.summary),
+        )

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import base64
 import secrets
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from functools import cache
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
@@ -106,10 +107,16 @@ def network(variant: str, resolution: Resolution) -> dict[str, Any]:
     }
 
 
+SHARED = 4
+"""Frames that the page shows of every network, the same of each."""
+
+
 def examples(masks: NDArray[np.float32], dataset: Dataset, score: Score) -> tuple[dict[str, Any], ...]:
-    """Overlays of the frame with the lowest IOU and of the one in the middle."""
-    ranked = sorted(range(len(score.per_image)), key=lambda i: score.per_image[i][1])
-    chosen = {"worst": ranked[0], "typical": ranked[len(ranked) // 2]}
+    """Overlays of `SHARED` frames that are the same for every network, then of the worst frame with a person."""
+    chosen = [("shared", index) for index in shared(dataset)]
+    peopled = [i for i, label in enumerate(_labels(dataset)) if (label == 1).any()]
+    if peopled:
+        chosen.append(("worst", min(peopled, key=lambda i: score.per_image[i][1])))
     return tuple(
         {
             "kind": kind,
@@ -117,8 +124,22 @@ def examples(masks: NDArray[np.float32], dataset: Dataset, score: Score) -> tupl
             "iou": score.per_image[index][1],
             "jpeg": _jpeg(*_frame(dataset, index), masks[index]),
         }
-        for kind, index in chosen.items()
+        for kind, index in chosen
     )
+
+
+def shared(dataset: Dataset) -> list[int]:
+    """Indices of at most `SHARED` frames: the middle ones of clips at even distances, the longest clip first."""
+    lengths = [len(clip) for clip in dataset.clips]
+    starts = list(accumulate(lengths, initial=0))
+    longest_first = sorted(range(len(lengths)), key=lambda clip: -lengths[clip])
+    count = min(SHARED, len(lengths))
+    chosen = [longest_first[i * len(lengths) // count] for i in range(count)]
+    return [starts[clip] + lengths[clip] // 2 for clip in chosen]
+
+
+def _labels(dataset: Dataset) -> Iterator[Label]:
+    return (clip.label(i) for clip in dataset.clips for i in range(len(clip)))
 
 
 def _frame(dataset: Dataset, index: int) -> tuple[Picture, Label]:

@@ -57,7 +57,10 @@ class Row:
     environment: dict[str, Any] = field(default_factory=dict)
     hazards: tuple[str, ...] = ()
     examples: tuple[dict[str, Any], ...] = ()
-    """{"kind": "worst" | "typical", "frame": name, "iou": x, "jpeg": base64 of an overlay, 200 px wide at most}."""
+    """{"kind": "shared" | "worst", "frame": name, "iou": x, "jpeg": base64 of an overlay, 200 px wide at most}.
+
+    Rows of before have "typical" in place of "shared".
+    """
     retries: int = 0
     schema: int = SCHEMA
 

@@ -212,6 +212,19 @@ class Summary:
         return bool(ops) and delegated is not None and delegated < ops
 
     @property
+    def attributes(self) -> dict[str, str]:
+        """What the page's filters look at: data attributes of everything that shows this configuration."""
+        row = self.row
+        return {
+            "data-variant": row.variant,
+            "data-format": self.runtime,
+            "data-precision": row.precision,
+            "data-device": row.device,
+            "data-evidence": row.evidence,
+            "data-status": row.status,
+        }
+
+    @property
     def order(self) -> tuple[object, ...]:
         row = self.row
         return (

@@ -88,7 +88,7 @@ def row(variant: str = "s16-skip-dense", format: str = "tflite", precision: str 
         placement={"runtime": format, "requested": "cpu", "actual": "XNNPACK", "delegated": 76, "ops": 76},
         environment={"os": "Linux", "cpu": "Made-up CPU", "cores": 2, "load_1m": round(float(random.uniform()), 2)},
         hazards=("virtual-machine",),
-        examples=tuple(_example(kind, float(ious.min())) for kind in ("worst", "typical")),
+        examples=tuple(_example(kind, float(ious.min())) for kind in ("shared", "worst")),
     )
     return replace(made, **changes)
 
@@ -135,7 +135,7 @@ def _example(kind: str, iou: float) -> dict[str, Any]:
     picture = Image.new("RGB", (160, 120), (90, 110, 130))
     draw = ImageDraw.Draw(picture)
     draw.ellipse((50, 20, 110, 80), fill=(190, 150, 120))
-    draw.rectangle((40, 80, 120, 120), fill=(60, 140, 90) if kind == "typical" else (190, 60, 60))
+    draw.rectangle((40, 80, 120, 120), fill=(60, 140, 90) if kind == "shared" else (190, 60, 60))
     stream = io.BytesIO()
     picture.save(stream, "JPEG", quality=70)
     return {"kind": kind, "frame": "clip-3/004", "iou": iou, "jpeg": base64.b64encode(stream.getvalue()).decode()}

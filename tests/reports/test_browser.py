@@ -66,11 +66,49 @@ def test_filters_narrow_together_and_count(page):
     assert page.find_element("id", "shown").text == "74 configurations"
 
 
+def test_the_charts_and_masks_show_what_the_filters_leave(page):
+    def visible(selector: str) -> list[str]:
+        script = "return [...document.querySelectorAll(arguments[0])].filter(e => e.getClientRects().length)"
+        return page.execute_script(f"{script}.map(e => e.dataset.variant)", selector)
+
+    marks, lines = visible("#pareto .mark"), page.execute_script("return document.querySelectorAll('.joined').length")
+    assert len(set(marks)) == 12
+    assert lines
+    choose(page, "variant", "s4-skip-plain")
+    assert {*visible("#pareto .mark")} == {*visible("#costs .mark")} == {*visible("#masks figure")} == {"s4-skip-plain"}
+    assert page.execute_script("return document.querySelectorAll('.joined:not([hidden])').length") == 0
+    page.find_element("css selector", ".filters button").click()
+    assert visible("#pareto .mark") == marks
+    assert page.execute_script("return document.querySelectorAll('.joined:not([hidden])').length") == lines
+
+
+def test_the_address_keeps_what_was_chosen(page, url):
+    choose(page, "format", "LiteRT")
+    page.find_element("name", "more").click()
+    kept = page.current_url
+    assert kept.endswith("?format=LiteRT&more=1")
+    page.get(kept)
+    assert {row[-1] for row in rows(page)} == {"LiteRT"}
+    assert page.find_element("xpath", "//th/button[text()='p50, ms']").is_displayed()
+    page.get(f"{url}?format=nonsense")
+    assert len(rows(page)) == 74
+
+
+def test_a_table_is_narrow_and_best_first_until_all_is_asked_for(page):
+    shown = page.execute_script(
+        "return [...document.querySelectorAll('#measured th')].filter(h => h.offsetParent).map(h => h.innerText)"
+    )
+    assert len(shown) <= 8
+    found = page.execute_script("return [...document.querySelectorAll('#measured tbody tr')].map(r => r.className)")
+    assert found[0] == "front chosen"
+    assert found == sorted(found, key=lambda name: not name), "the Pareto front, then what it dominates"
+
+
 def test_evidence_and_status_hide_whole_tables(page):
     choose(page, "evidence", "emulated")
     assert {row[-1] for row in rows(page)} == {"Core ML"}
     titles = [title.text for title in page.find_elements("css selector", ".cells h3") if title.is_displayed()]
-    assert titles == ["Emulated: right answers, no time"]
+    assert titles == ["Emulated: correct masks, no times"]
     choose(page, "evidence", "all")
     choose(page, "status", "failed")
     assert len(rows(page)) == 2
@@ -79,16 +117,17 @@ def test_evidence_and_status_hide_whole_tables(page):
 
 def test_a_column_sorts_by_number_both_ways(page):
     press(page, "Model FPS")
-    fps = column(page, 3)
+    fps = column(page, 4)
     assert fps == sorted(fps, reverse=True)
     assert len(set(fps)) > 20
     press(page, "Model FPS")
-    assert column(page, 3) == sorted(fps)
+    assert column(page, 4) == sorted(fps)
     head = page.find_element("xpath", "//th[button[text()='Model FPS']]")
     assert head.get_attribute("aria-sort") == "ascending"
+    page.find_element("name", "more").click()
     press(page, "p50, ms")
     assert head.get_attribute("aria-sort") is None
-    assert column(page, 3) == sorted(fps, reverse=True), "the shortest time is the highest speed"
+    assert column(page, 4) == sorted(fps, reverse=True), "the shortest time is the highest speed"
 
 
 def test_networks_sort_by_their_numbers(page):
@@ -98,17 +137,20 @@ def test_networks_sort_by_their_numbers(page):
 
 
 def test_what_has_no_value_sorts_last_both_ways(page):
-    """The size of the first cell is taken away: a dash is neither small nor large."""
-    page.execute_script(
+    """The size of the first configuration is taken away: a dash is neither small nor large."""
+    index = page.execute_script(
         """
-        const cell = document.querySelector('#measured tbody tr').cells[15];
+        const heads = [...document.querySelectorAll('#measured th')];
+        const index = heads.findIndex(head => head.innerText.startsWith('Size'));
+        const cell = document.querySelector('#measured tbody tr').cells[index];
         cell.dataset.v = '';
         cell.textContent = '–';
+        return index;
         """
     )
     for _ in range(2):
         press(page, "Size, MB")
-        sizes = [row[15] for row in page.execute_script(ROWS, "#measured")]
+        sizes = [row[index] for row in page.execute_script(ROWS, "#measured")]
         assert sizes.index("–") == len(sizes) - 1
 
 
