@@ -145,6 +145,17 @@ def bench(
     full: Annotated[
         bool, typer.Option("--full", help="1024 samples and a minute for each configuration, for a decision.")
     ] = False,
+    sustained: Annotated[
+        float,
+        typer.Option(
+            min=0,
+            max=120,
+            metavar="MINUTES",
+            help="Then load each configuration for so long, at least 2: FPS in bins of ten seconds, and energy where"
+            " the host has a counter. On desktop and Android's cpu.",
+            show_default="none",
+        ),
+    ] = 0.0,
     seed: Annotated[
         int | None,
         typer.Option(metavar="N", help="Of the order of the configurations.", show_default="drawn and recorded"),
@@ -169,10 +180,16 @@ def bench(
         return
     if quick and full:
         fail("--quick and --full exclude each other.", WRONG_USAGE)
+    from dataclasses import replace
+
     from cli.measuring import measure, show
     from devices.contract import FULL, QUICK, Counts
     from devices.plan import Options, make, make_default
+    from devices.select import sustains
+    from devices.sustained import LEAST_MINUTES
 
+    if 0 < sustained < LEAST_MINUTES:
+        fail(f"--sustained takes at least {LEAST_MINUTES:g} minutes: the first and the last are compared.", WRONG_USAGE)
     found = asked_for(device, estimate)
     there = [] if dry_run else attached(found)
     targets: Sequence[Attached | NotAttached] = there or found
@@ -187,6 +204,8 @@ def bench(
             fail(f"{target.name} takes {', '.join(target.formats)}, not {strange}.", WRONG_USAGE)
         if unit not in target.units:
             fail(f"{target.name} has {', '.join(target.units)}, not {unit}.", WRONG_USAGE)
+        if sustained and not sustains(target.name, unit):
+            fail(f"--sustained is not measured on {target.name}'s {unit}: desktop and Android's cpu.", WRONG_USAGE)
         options = Options(
             device=target.name,
             unit=unit,
@@ -195,7 +214,7 @@ def bench(
             precisions=precisions or ("fp32",),
             resolution=resolution,
             threads=threads,
-            counts=QUICK if quick else FULL if full else Counts(),
+            counts=replace(QUICK if quick else FULL if full else Counts(), sustained=sustained),
             references=parse_references("*" if target.name == "desktop" else "none") if chosen is None else chosen,
             shard=shard,
         )

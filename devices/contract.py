@@ -34,6 +34,8 @@ class Counts:
     warm_up_seconds: float = 1.0
     samples: int = 50
     seconds: float = 0.5
+    sustained: float = 0.0
+    """Minutes of load after that, in bins of ten seconds (devices.sustained); 0 for none."""
 
 
 QUICK = Counts(warm_up_seconds=0.7, samples=30, seconds=0.3)
@@ -78,7 +80,7 @@ class Job:
     def time_limit(self) -> float:
         """Seconds after which a runner is surely stuck: three times what it was told, two a frame, two minutes."""
         counts = self.counts
-        told = counts.warm_up_seconds + 2 * counts.seconds
+        told = counts.warm_up_seconds + 2 * counts.seconds + 60 * counts.sustained
         return 120.0 + 3.0 * told + 2.0 * (counts.samples + sum(self.sequences))
 
 
@@ -106,6 +108,10 @@ class Result:
     first_ns: int | None = None
     warm_up: dict[str, Any] = field(default_factory=dict)
     peak_memory_bytes: int | None = None
+    sustained: tuple[dict[str, Any], ...] = ()
+    """Bins of `devices.sustained.to_json`, where minutes of load were asked for."""
+    energy: dict[str, Any] = field(default_factory=dict)
+    """Of a frame, {"millijoules", "watts", "frames", "source"}, where the device has a counter."""
     instructions_per_frame: int | None = None
     estimate: dict[str, Any] = field(default_factory=dict)
     """Of evidence estimated alone: `milliseconds`, `low` and `high` of the network, and what they follow from."""

@@ -97,7 +97,7 @@ def read_result(folder: Path) -> Result:
         facts=values.get("environment", {}).get("facts", {}),
         hazards=tuple(values.get("environment", {}).get("hazards", ())),
     )
-    times = {key: tuple(values.get(key, ())) for key in ("model_ns", "pipeline_ns")}
+    times = {key: tuple(values.get(key, ())) for key in ("model_ns", "pipeline_ns", "sustained")}
     try:
         return Result(**values | times | {"masks": masks, "environment": environment})
     except TypeError as error:

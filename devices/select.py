@@ -108,6 +108,13 @@ def select(name: str) -> Attached | NotAttached:
     raise ValueError(f"no device {name!r}; there are: {', '.join(names())}, adb:SERIAL, ios:UDID")
 
 
+def sustains(name: str, unit: Unit) -> bool:
+    """Whether minutes of load can be asked of the device called `name`: this machine, and an Android phone's cpu."""
+    phone = phones().get(name)
+    android = name.startswith("adb:") or (phone is not None and phone.system == "android")
+    return unit == "cpu" and (name == "desktop" or android)
+
+
 def _desktop() -> Attached:
     from devices.desktop.runner import Desktop
     from devices.desktop.worker import emulated

@@ -101,7 +101,7 @@ def chart(name: str, speed: Speed) -> str:
         left_out = "" if used else "; excluded, as the control varied more than usual"
         says = f"block {number}: {change:+.1f} %, control changed by {100 * math.expm1(moved):.1f} %{left_out}"
         fill = colour if used else PAPER
-        ax.plot([number], [change], "o", mfc=fill, mec=colour, markersize=5, zorder=3, gid=drawing.tip(says))
+        ax.plot([number], [change], "o", mfc=fill, mec=colour, markersize=5, zorder=3, gid=drawing.group(None, says))
     ax.axhline(0, color=FAINT, linewidth=0.8)
     ax.axhline(100 * speed.tolerance, color=INK, linewidth=1, linestyle=":")
     if found:

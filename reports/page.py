@@ -182,6 +182,7 @@ def view(seen: Sequence[Summary]) -> dict[str, Any]:
         "estimates": {(s.row.device, s.row.precision): s for s in done if s.estimate},
         "failed": [s for s in seen if not s.ok],
         "ablations": _ablations(now),
+        "sustained": _sustained(now),
         "costs": _costs([s for s in now if s.ok]),
         "gallery": _gallery([s for s in now if s.ok], chosen),
         "again": {id(s) for s in seen} - {id(s) for s in now},
@@ -286,6 +287,17 @@ def _ablations(seen: Sequence[Summary]) -> list[Ablations]:
             charts.append(plots.effects(f"{scope} speed", grids, "speed"))
         ablations.append(Ablations(scope, grids, tuple(map(_safe, charts))))
     return ablations
+
+
+def _sustained(seen: Sequence[Summary]) -> list[tuple[str, Any, list[Summary]]]:
+    """(device, chart, configurations that kept most of their speed first) where minutes of load were measured."""
+    found = []
+    for device in dict.fromkeys(s.row.device for s in seen):
+        there = [s for s in seen if s.row.device == device and s.kept]
+        if there:
+            ranked = sorted(there, key=lambda s: -s.kept.last if s.kept else 0)
+            found.append((device, _safe(plots.sustained(f"{device} sustained", there)), ranked))
+    return found
 
 
 def _costs(done: Sequence[Summary]) -> dict[str, list[Any]]:
@@ -405,7 +417,10 @@ def _blanks(seen: Sequence[Summary]) -> list[str]:
     runs = Counter((s.row.device, s.row.cell) for s in seen if s.measured)
     if runs and max(runs.values()) == 1:
         told.append("Variation from run to run: every configuration was measured in one run.")
-    told.append("Sustained speed, after minutes of load, when a phone is warm; and energy.")
+    if not any(s.sustained for s in seen):
+        told.append("Sustained speed, after minutes of load, when a phone is warm: --sustained MINUTES.")
+    if not any(s.energy for s in seen):
+        told.append("Energy.")
     told.append("Any device that is not named here. A speed, and a ranking by speed, holds for one device only.")
     return told
 

@@ -284,6 +284,23 @@ def latency(name: str, summaries: Sequence[Summary], longest: float) -> str:
     return chart.svg(f"Distribution of frame times of {len(summaries)} configurations.")
 
 
+def sustained(name: str, summaries: Sequence[Summary]) -> str:
+    """FPS of the network alone over minutes of load, a line a configuration."""
+    chart = Chart(name, 2 * WIDTH, 320)
+    ax = chart.axes
+    for s in summaries:
+        minutes, fps = zip(*((b.start / 60, b.fps) for b in s.sustained), strict=True)
+        says = f"{s.name}: {fps[0]:.0f} FPS at first, {fps[-1]:.0f} at last"
+        ax.plot(minutes, fps, color=colour(s), linewidth=1.6, gid=chart.group(s, says))
+        ax.plot(minutes[-1:], fps[-1:], shape(s), color=colour(s), markersize=5, gid=chart.group(s, says))
+    ax.set_ylim(0, 1.15 * max(b.fps for s in summaries for b in s.sustained))
+    ends = [Mark(s, s.sustained[-1].start / 60, s.sustained[-1].fps, True, "") for s in summaries]
+    _label(chart, [(mark, f"{mark.summary.row.variant} {mark.summary.row.precision}") for mark in ends], [])
+    ax.set_xlabel("minutes under load")
+    ax.set_ylabel("model FPS →")
+    return chart.svg(f"Frames a second of {len(summaries)} configurations over minutes of load.")
+
+
 def _p10(ns: Sequence[int]) -> float:
     import numpy as np
 

@@ -194,5 +194,5 @@ def _accuracy(score: Score | None, data: Data) -> dict[str, Any]:
 
 def _timing(result: Result, counts: Counts) -> dict[str, Any]:
     names = ("model_ns", "pipeline_ns", "load_ns", "first_ns", "warm_up", "peak_memory_bytes", "instructions_per_frame")
-    estimate = {"estimate": result.estimate} if result.estimate else {}
-    return {name: getattr(result, name) for name in names} | estimate | {"counts": asdict(counts)}
+    there = {name: found for name in ("estimate", "sustained", "energy") if (found := getattr(result, name))}
+    return {name: getattr(result, name) for name in names} | there | {"counts": asdict(counts)}

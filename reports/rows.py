@@ -52,6 +52,7 @@ class Row:
     per_image [[name, iou, boundary_f], ...], from_host {runtime, max_difference, mean_difference}."""
     timing: dict[str, Any] = field(default_factory=dict)
     """model_ns [...], pipeline_ns [...], load_ns, first_ns, warm_up, peak_memory_bytes, instructions_per_frame,
+    sustained [bins of devices.sustained], energy {millijoules, watts, frames, source},
     estimate {milliseconds, low, high, instructions, core, rates, error, errors, runtime, faster_since, source}."""
     placement: dict[str, Any] = field(default_factory=dict)
     environment: dict[str, Any] = field(default_factory=dict)

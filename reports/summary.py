@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from devices.sustained import Bin, Kept, from_json, kept
 from models.variant import VARIANTS
 from reports.rows import Row
 from reports.statistics import Interval, Latency, latency
@@ -100,6 +101,21 @@ class Summary:
     @property
     def peak_mb(self) -> float | None:
         return self._timing("peak_memory_bytes", 1e6)
+
+    @cached_property
+    def sustained(self) -> tuple[Bin, ...]:
+        """Bins of ten seconds under load; none where minutes of load were not asked for."""
+        return from_json(self.row.timing.get("sustained") or ()) if self.measured else ()
+
+    @property
+    def kept(self) -> Kept | None:
+        """The first and the last minute under load."""
+        return kept(self.sustained)
+
+    @property
+    def energy(self) -> dict[str, Any]:
+        """{"millijoules" a frame, "watts", "frames", "source"}; empty where the device has no counter."""
+        return (self.row.timing.get("energy") or {}) if self.measured else {}
 
     @property
     def instructions(self) -> int | None:

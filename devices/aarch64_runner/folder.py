@@ -63,6 +63,7 @@ def text(job: Job, cpus: int, measure: bool) -> str:
         "warm_up_seconds": job.counts.warm_up_seconds,
         "samples": job.counts.samples,
         "seconds": job.counts.seconds,
+        "sustained": job.counts.sustained,
         "sequences": " ".join(str(number) for number in (len(job.sequences), *job.sequences)),
     }
     return "".join(f"{name} {value}\n" for name, value in values.items())

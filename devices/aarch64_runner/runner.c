@@ -58,7 +58,7 @@ typedef struct {
     unsigned long long cpus; /* one bit a processor; 0 leaves the choice to the kernel */
     bool measure;            /* false: score only, mark the frames for an instruction counter */
     long warm_up_least, samples;
-    double warm_up_seconds, seconds;
+    double warm_up_seconds, seconds, sustained; /* the last in minutes */
 } Job;
 
 static Job read_job(void) {
@@ -78,6 +78,7 @@ static Job read_job(void) {
         else if (!strcmp(name, "warm_up_seconds")) read = fscanf(file, "%lf", &job.warm_up_seconds);
         else if (!strcmp(name, "samples")) read = fscanf(file, "%ld", &job.samples);
         else if (!strcmp(name, "seconds")) read = fscanf(file, "%lf", &job.seconds);
+        else if (!strcmp(name, "sustained")) read = fscanf(file, "%lf", &job.sustained);
         else if (!strcmp(name, "sequences")) {
             read = fscanf(file, "%d", &job.sequences);
             job.lengths = allocate(sizeof(int) * (job.sequences > 0 ? job.sequences : 1));
@@ -409,6 +410,49 @@ static Samples sample(Loop *loop, int64_t (*iteration)(Loop *)) {
     return samples;
 }
 
+/* ---- sustained speed: the rules of devices/sustained.py ---- */
+
+enum { BIN_SECONDS = 10, ZONES = 64 };
+
+/* The number in one of the kernel's files, or -1. */
+static long read_number(const char *path) {
+    long value = -1;
+    FILE *file = fopen(path, "r");
+    if (!file) return -1;
+    if (fscanf(file, "%ld", &value) != 1) value = -1;
+    fclose(file);
+    return value;
+}
+
+/* The clock of the processor that this runs on, and the hottest zone, where the device tells them. */
+static void write_state(FILE *file) {
+    char path[96];
+    snprintf(path, sizeof path, "/sys/devices/system/cpu/cpu%d/cpufreq/scaling_cur_freq", sched_getcpu());
+    long khz = read_number(path), hottest = -1;
+    for (int zone = 0; zone < ZONES; zone++) {
+        snprintf(path, sizeof path, "/sys/class/thermal/thermal_zone%d/temp", zone);
+        long millidegrees = read_number(path);
+        if (millidegrees > hottest && millidegrees < 150000) hottest = millidegrees;
+    }
+    if (khz > 0) fprintf(file, ", \"frequency_mhz\": %ld", khz / 1000);
+    if (hottest > 0) fprintf(file, ", \"temperature_c\": %.1f", hottest / 1000.0);
+}
+
+static void write_sustained(FILE *file, Loop *loop) {
+    fputs(" \"sustained\": [", file);
+    int64_t begun = now_ns(), end = begun + (int64_t)(loop->job->sustained * 60e9);
+    for (bool first = true; now_ns() < end; first = false) {
+        int64_t start = now_ns(), busy = 0;
+        long frames = 0;
+        for (; now_ns() - start < BIN_SECONDS * INT64_C(1000000000); frames++) busy += time_model(loop);
+        fprintf(file, "%s{\"start\": %.3f, \"frames\": %ld, \"busy\": %.6f", first ? "" : ", ", (start - begun) / 1e9, frames,
+                busy / 1e9);
+        write_state(file);
+        fputc('}', file);
+    }
+    fputs("],\n", file);
+}
+
 /* ---- the answer ---- */
 
 static void write_samples(FILE *file, const char *name, Samples samples) {
@@ -441,6 +485,7 @@ int main(int count, char **arguments) {
         WarmUp warm = warm_up(&loop);
         write_samples(file, "model_ns", sample(&loop, time_model));
         write_samples(file, "pipeline_ns", sample(&loop, time_pipeline));
+        if (job.sustained > 0) write_sustained(file, &loop);
         fprintf(file, " \"load_ns\": %lld, \"first_ns\": %lld,\n", (long long)load_ns, (long long)first_ns);
         fprintf(file, " \"warm_up\": {\"iterations\": %ld, \"seconds\": %.6f, \"converged\": %s},\n", warm.iterations,
                 warm.seconds, warm.converged ? "true" : "false");

@@ -60,7 +60,9 @@ def used(before: Mapping[Path, int], after: Mapping[Path, int]) -> int | None:
     return total
 
 
-def measure(loop: Loop, seconds: float = SECONDS, root: Path = POWERCAP, clock: Clock = time.perf_counter_ns) -> Any:
+def measure(
+    loop: Loop, seconds: float = SECONDS, root: Path = POWERCAP, clock: Clock = time.perf_counter_ns
+) -> dict[str, Any] | None:
     """`Energy` as a dictionary of `loop` running for `seconds`; None where the host has no counter."""
     before = counters(root)
     if not before:

@@ -259,6 +259,17 @@ NOW: dict[str, Callable[[], Any]] = {
 """The same for what does change."""
 
 
+def state() -> dict[str, Any]:
+    """What minutes of load may change: the clock, the hottest sensor, and the battery's charge in per cent."""
+    names = ("frequency_mhz", "temperature_c")
+    return gather({**{name: NOW[name] for name in names}, "battery": _battery_percent})
+
+
+def _battery_percent() -> float | None:
+    battery = _psutil().sensors_battery()
+    return None if battery is None else round(battery.percent, 1)
+
+
 def _processor() -> Processor | None:
     found = processor.here()
     return None if found.model == processor.UNKNOWN else found

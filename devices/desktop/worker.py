@@ -4,8 +4,8 @@ It binds itself to as many processors as THREADS, imports what runs FORMAT, says
 folder, so that it can be started while its caller is still busy. What is timed has a process to itself: its caller
 gives it one folder. There it loads the model, runs it once, runs it some more and notes the process's peak memory,
 warms up until converged, and then times the two loops: the model's, which passes every frame at least once and keeps
-its mask, and the pipeline's. What is scored is therefore what was timed. Nothing else runs here: no progress, no
-monitor.
+its mask, and the pipeline's. What is scored is therefore what was timed. Minutes of load, if asked for, come last.
+Nothing else runs here: no progress, no monitor.
 """
 
 from __future__ import annotations
@@ -18,8 +18,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from devices import job as jobs
+from devices import sustained
 from devices.contract import Environment, Job, Result
-from devices.desktop import environment, timing
+from devices.desktop import energy, environment, timing
 from devices.desktop.model_loop import ModelLoop, unrepeated
 from devices.desktop.placement import placement
 from devices.open_model import load
@@ -72,6 +73,9 @@ def measure(job: Job) -> Result:
     model_ns = timing.sample(model, replace(job.counts, samples=max(job.counts.samples, scored)))
     model.note()
     pipeline_ns = timing.sample(pipeline, job.counts)
+    facts = watch.facts()
+    minutes = job.counts.sustained
+    bins = sustained.run(model, minutes, environment.state) if minutes else ()
     return Result(
         masks=model.masks[:scored],
         evidence="measured",
@@ -81,8 +85,10 @@ def measure(job: Job) -> Result:
         first_ns=first_ns,
         warm_up=asdict(warm),
         peak_memory_bytes=peak,
+        sustained=tuple(sustained.to_json(bins)),
+        energy=(energy.measure(model) if minutes else None) or {},
         placement={"requested": job.config.unit, "cpus": cpus, **placement(session)},
-        environment=Environment(facts={"pinned": cpus is not None, **watch.facts()}),
+        environment=Environment(facts={"pinned": cpus is not None, **facts}),
     )
 
 

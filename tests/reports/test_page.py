@@ -311,3 +311,18 @@ def test_a_full_disk_is_told_in_a_sentence_and_the_page_that_was_there_stays(tmp
         write([row()], page)
     assert page.read_text() == "the page before"
     assert not fresh.is_symlink()
+
+
+def test_minutes_of_load_are_a_chart_and_the_share_that_is_kept():
+    bins = [
+        {"start": 10.0 * i, "frames": 1000 if i < 9 else 800, "busy": 9.0, "temperature_c": 50.0 + i} for i in range(18)
+    ]
+    energy = {"millijoules": 12.5, "watts": 3.0, "frames": 800, "source": "RAPL, processor package"}
+    made = page(row(timing=row().timing | {"sustained": bins, "energy": energy}))
+    assert "Sustained speed" in made.text
+    assert "minutes of load, when a phone is warm" not in made.text, "it is not said to be missing"
+    cells = [[" ".join(cell.split()) for cell in line] for line in made.rows]
+    (line,) = [line for line in cells if line and line[-1].startswith("12.5")]
+    assert line[3:6] == ["111", "88.9", "80.0"]
+    assert line[7] == "50 to 67"
+    assert "Sustained speed" not in page(row()).text.replace("Sustained speed, after", "")

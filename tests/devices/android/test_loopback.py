@@ -19,6 +19,7 @@ from converters.build import convert_one
 from converters.cache import Cache
 from converters.peer import fetch, open_reference
 from devices import job as jobs
+from devices import sustained
 from devices.aarch64_runner import build
 from devices.android import adb as adbs
 from devices.android.adb import Adb
@@ -103,6 +104,13 @@ def test_a_configuration_is_measured_and_its_masks_are_this_machines(
     assert facts["fingerprint"].startswith("google/walleye/walleye:11/")
     assert facts["cpus"] == "f0", "the phone's clocks tell its fast cores"
     assert "thermal" not in result.environment.hazards
+
+
+def test_minutes_of_load_come_back_in_bins(android: AndroidPhone, job: Job) -> None:
+    bins = sustained.from_json(android.run(replace(job, counts=replace(job.counts, sustained=0.02))).sustained)
+    assert len(bins) == 1
+    assert bins[0].frames > 0
+    assert bins[0].busy == pytest.approx(sustained.BIN_SECONDS, rel=0.5), "all but laying out the frames"
 
 
 def test_the_kit_is_pushed_once(android: AndroidPhone, phone: Adbd, job: Job) -> None:

@@ -36,6 +36,7 @@ def test_the_job_as_text() -> None:
         "warm_up_seconds": "8.0",
         "samples": "128",
         "seconds": "2.0",
+        "sustained": "0.0",
         "sequences": "3 3 1 2",
     }
 

@@ -16,6 +16,7 @@ import psutil
 import pytest
 
 from devices import job as jobs
+from devices import sustained
 from devices.contract import Config, Counts, Job, MeasurementFailed
 from devices.desktop.environment import DesktopProbe
 from devices.desktop.runner import Desktop
@@ -97,6 +98,15 @@ def test_a_configuration_is_measured(job: Job, frames: np.ndarray) -> None:
 
 
 @pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="this system does not bind processes to processors")
+def test_minutes_of_load_come_back_in_bins(job: Job) -> None:
+    result = desktop().run(replace(job, counts=replace(COUNTS, sustained=0.02)))
+    (only,) = sustained.from_json(result.sustained)
+    assert only.frames > 100
+    assert 0 < only.busy < 1.5 * sustained.BIN_SECONDS
+    assert np.isfinite(result.masks).all()
+    assert desktop().run(job).sustained == ()
+
+
 def test_the_timed_process_is_bound_to_as_many_processors_as_threads(job: Job) -> None:
     result = desktop().run(job)
     assert len(result.placement["cpus"]) == 1
@@ -266,7 +276,7 @@ def gone(pid: int) -> bool:
 def test_a_worker_that_hangs_is_stopped_with_its_children(tmp_path: Path, job: Job) -> None:
     pids = tmp_path / "pids"
     for limit in (1, 5, 25):  # On a busy machine the worker may not get to start its child within the first.
-        with pytest.raises(MeasurementFailed, match=f"stopped after {limit} s, its time limit"):
+        with pytest.raises(MeasurementFailed, match=f"stopped after {limit} s, the time limit"):
             desktop(FORKING.format(pids=str(pids)), limit).run(job)
         if pids.exists() and (started := pids.read_text().split()):
             break
