@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Protocol
 
@@ -10,6 +10,9 @@ from converters.artifact import Artifact, Failure
 from devices import instructions, run
 from devices.data import Data, excerpt, prepare
 from devices.plan import Plan, Task, identity, shuffled
+
+SHOWN = 6
+"""Configurations that a sentence names before it counts the rest."""
 
 if TYPE_CHECKING:
     from converters.build import Event
@@ -72,6 +75,8 @@ def measure(
         todo = shuffled(remaining(plan, made, data, finished), seed)
         shares.append(run.Share(plan, todo, target.runner, data, target.emulated, target.here))
     _count([made[task.spec] for share in shares for task in share.tasks if task.spec], listener)
+    if kept := [task for plan, _ in parts for task in plan.tasks if all(task not in share.tasks for share in shares)]:
+        listener.say(told(kept))
     listener.stage("measure", sum(len(share.tasks) for share in shares))
     for share, event in run.run_all(shares, made):
         if isinstance(event, run.Started):
@@ -80,6 +85,13 @@ def measure(
             listener.more(f"{event.name} takes part.", event.configurations)
         else:
             yield share, event
+
+
+def told(kept: Sequence[Task]) -> str:
+    """Which configurations are taken from the rows of before, in a sentence."""
+    names = [task.config.name for task in kept]
+    listed = ", ".join(names[:SHOWN]) + (f" and {len(names) - SHOWN} more" if len(names) > SHOWN else "")
+    return f"Kept from before, not measured again: {listed}."
 
 
 def remaining(plan: Plan, made: run.Made, data: Data, finished: Collection[str | None]) -> list[Task]:

@@ -1,10 +1,11 @@
-"""The progress of a run, on stderr: a line a finished configuration, and on a terminal a bar with the remaining time.
+"""The progress of a run, on stderr: a line a finished step with the remaining time, and on a terminal a bar.
 
 Nothing is drawn while a configuration is timed: the bar has no thread of its own and moves only on a call.
 """
 
 from __future__ import annotations
 
+import time
 from types import TracebackType
 
 from rich.console import Console
@@ -14,6 +15,14 @@ from converters.artifact import Failure
 from converters.build import Event
 from reports.rows import Row
 from reports.summary import Summary
+
+
+def remaining(done: int, total: int, seconds: float) -> str:
+    """How long `total - done` steps still take if they go on like the first, in words; empty where there is none."""
+    if not 0 < done < total:
+        return ""
+    left = seconds / done * (total - done)
+    return f", about {left / 60:.0f} min left" if left >= 90 else f", about {left:.0f} s left"
 
 
 class Live:
@@ -45,6 +54,7 @@ class Live:
         if self.task is not None:
             self.progress.remove_task(self.task)
         self.name = name
+        self.begun = time.monotonic()
         self.task = self.progress.add_task(name, total=steps)
         self.progress.refresh()
 
@@ -63,7 +73,9 @@ class Live:
         self.progress.update(self.task, advance=1)
         if line:
             task = self.progress.tasks[-1]
-            self.say(f"[{task.completed:.0f}/{task.total:.0f}] {line}")
+            done, total = round(task.completed), round(task.total or 0)
+            left = remaining(done, total, time.monotonic() - self.begun)
+            self.say(f"[{done}/{total}{left}] {line}")
         self.progress.refresh()
 
     def convert(self, event: Event) -> None:
@@ -71,9 +83,9 @@ class Live:
         if event.stage != "done":
             self.step(f"{event.spec.name} ({event.stage})")
         elif isinstance(event.outcome, Failure):
-            self.done(f"{event.spec.name}: failed: {event.outcome.reason}")
+            self.done(f"not converted: {event.spec.name}: {event.outcome.reason}")
         else:
-            self.done("" if event.cached else event.spec.name)
+            self.done("" if event.cached else f"converted {event.spec.name}")
 
     def say(self, line: str) -> None:
         self.console.print(line, markup=False, soft_wrap=True)
@@ -84,7 +96,8 @@ def line(row: Row) -> str:
     seen = Summary(row)
     name = seen.name if row.device == "desktop" else f"{seen.name} on {row.device}"
     if not seen.ok:
-        return f"{name}: failed: {row.reason}"
-    speed = f"{seen.model.fps:.1f} FPS" if seen.model else row.evidence
+        return f"failed: {name}: {row.reason}"
+    speed = f"{seen.model.fps:.1f} FPS" if seen.model else "no speed"
     accuracy = f", IOU {seen.iou:.1f} %" if seen.iou is not None else ""
-    return f"{name}: {speed}{accuracy}"
+    verb = row.evidence if seen.model is None else "measured"
+    return f"{verb} {name}: {speed}{accuracy}"
