@@ -139,6 +139,20 @@ class Place:
     """That no network trained to be used is among those measured here, in a sentence; empty when one is."""
 
 
+LOAD_FACTS = (("frequency_mhz", "Clock, MHz"), ("temperature_c", "Temperature, °C"), ("battery", "Battery, %"))
+"""(fact, heading) of what minutes of load may change."""
+
+
+@dataclass(frozen=True)
+class Sustained:
+    """Minutes of load on one device: the chart, the configurations, the fastest last minute first, and known facts."""
+
+    device: str
+    chart: Any
+    configurations: Sequence[Summary]
+    facts: Sequence[tuple[str, str]]
+
+
 @dataclass(frozen=True)
 class Ablations:
     """The ablation of one scope: a line a change, a column a grid, so that no column mixes evidence."""
@@ -289,14 +303,15 @@ def _ablations(seen: Sequence[Summary]) -> list[Ablations]:
     return ablations
 
 
-def _sustained(seen: Sequence[Summary]) -> list[tuple[str, Any, list[Summary]]]:
-    """(device, chart, configurations that kept most of their speed first) where minutes of load were measured."""
+def _sustained(seen: Sequence[Summary]) -> list[Sustained]:
+    """One a device on which minutes of load were measured."""
     found = []
     for device in dict.fromkeys(s.row.device for s in seen):
         there = [s for s in seen if s.row.device == device and s.kept]
         if there:
             ranked = sorted(there, key=lambda s: -s.kept.last if s.kept else 0)
-            found.append((device, _safe(plots.sustained(f"{device} sustained", there)), ranked))
+            told = [(name, label) for name, label in LOAD_FACTS if any(name in s.sustained[0].facts for s in there)]
+            found.append(Sustained(device, _safe(plots.sustained(f"{device} sustained", there)), ranked, told))
     return found
 
 

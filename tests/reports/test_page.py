@@ -324,5 +324,5 @@ def test_minutes_of_load_are_a_chart_and_the_share_that_is_kept():
     cells = [[" ".join(cell.split()) for cell in line] for line in made.rows]
     (line,) = [line for line in cells if line and line[-1].startswith("12.5")]
     assert line[3:6] == ["111", "88.9", "80.0"]
-    assert line[7] == "50 to 67"
+    assert line[6] == "50 to 67"
     assert "Sustained speed" not in page(row()).text.replace("Sustained speed, after", "")
