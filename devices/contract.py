@@ -108,6 +108,13 @@ class Result:
     first_ns: int | None = None
     warm_up: dict[str, Any] = field(default_factory=dict)
     peak_memory_bytes: int | None = None
+    model_switched: tuple[int, ...] | None = None
+    """Indices in `model_ns` of samples during which a thread was switched out; None where that is not known."""
+    pipeline_switched: tuple[int, ...] | None = None
+    """The same of `pipeline_ns`."""
+    paired: dict[str, Any] = field(default_factory=dict)
+    """The network in turn with the fixed reference (devices.desktop.interleaved.Interleaved.to_json, and `reference`),
+    or {"reason"} where that could not be; empty on devices that run one network at a time."""
     sustained: tuple[dict[str, Any], ...] = ()
     """Bins of `devices.sustained.to_json`, where minutes of load were asked for."""
     energy: dict[str, Any] = field(default_factory=dict)

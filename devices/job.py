@@ -98,6 +98,8 @@ def read_result(folder: Path) -> Result:
         hazards=tuple(values.get("environment", {}).get("hazards", ())),
     )
     times = {key: tuple(values.get(key, ())) for key in ("model_ns", "pipeline_ns", "sustained")}
+    told = {key: values.get(key) for key in ("model_switched", "pipeline_switched")}
+    times |= {key: tuple(indices) for key, indices in told.items() if indices is not None}
     try:
         return Result(**values | times | {"masks": masks, "environment": environment})
     except TypeError as error:

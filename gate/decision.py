@@ -3,10 +3,8 @@
 The unit is the block, never the sample: samples of one visit share a clock frequency and a cache, and an interval made
 of them is a decoration. `effects` are log(candidate / baseline), one a block; the estimate is their median.
 
-The bootstrap needs no draws here. A bootstrap's median lies at or below x when at least half of the n drawn blocks do,
-and each drawn block does with the share k/n of the blocks that lie there: a binomial tail, exact (Efron 1979, section
-10.A). So a verdict is a matter of counting blocks on either side of the tolerance, and no single block, however wild,
-moves it by more than one.
+The interval is that of `devices.ratio`, whose bootstrap needs no draws. So a verdict is a matter of counting blocks on
+either side of the tolerance, and no single block, however wild, moves it by more than one.
 """
 
 from __future__ import annotations
@@ -15,13 +13,12 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from devices.ratio import Floats, bootstrap_tail, median_interval
 
 ALPHA = 0.02
 """Chance of a wrong side at one look. The self-test prints what all looks and the confirmation make of it."""
@@ -77,25 +74,6 @@ def valid(control: Floats) -> NDArray[np.bool_]:
     return control <= WILD * np.median(control, axis=-1, keepdims=True)
 
 
-def bootstrap_tail(beyond: Any, used: Any) -> Any:
-    """Chance that a bootstrap's median lies among `beyond` of `used` blocks (arrays or numbers).
-
-    Never below 2^-used, the chance that a fair coin puts all blocks on one side: a few blocks are never sure.
-    """
-    used, beyond = np.asarray(used), np.asarray(beyond)
-    return _bootstrap_tails(int(used.max(initial=0)))[used, beyond]
-
-
-@lru_cache
-def _bootstrap_tails(most: int) -> Floats:
-    """`tail` for every (used, beyond) up to `most`: simulated gates ask for it millions of times."""
-    from scipy.stats import binom
-
-    used, beyond = np.mgrid[: most + 1, : most + 1]
-    chance = binom.sf((used + 1) // 2 - 1, used, np.minimum(beyond / np.maximum(used, 1), 1.0))
-    return np.where(used > 0, np.maximum(chance, 0.5 ** used.astype(float)), 1.0)
-
-
 def sides(effects: Floats, control: Floats, limit: float) -> tuple[Any, Any, Any]:
     """(p_slower, p_within, blocks used) of effects (..., n) against a limit in log terms."""
     used = valid(control)
@@ -117,13 +95,8 @@ def estimate(
         raise ValueError("there is no estimate without blocks")
     all_effects, all_control = np.asarray(effects, float), np.asarray(control, float)
     slower, within, used = sides(all_effects, all_control, math.log1p(tolerance))
-    kept = np.sort(all_effects[valid(all_control)])
-    chances = bootstrap_tail(np.arange(len(kept) + 1), len(kept))
-    outside = int((chances <= alpha).sum())  # so many blocks on one side are still too few to hold the median
-    low, high = (kept[outside - 1], kept[-outside]) if outside else (-math.inf, math.inf)
-    return Estimate(
-        float(np.median(kept)), float(low), float(high), int(used), len(effects), float(slower), float(within)
-    )
+    low, median, high = median_interval(all_effects[valid(all_control)], alpha)
+    return Estimate(median, low, high, int(used), len(effects), float(slower), float(within))
 
 
 def decide(found: Estimate, fail_at: float = ALPHA, pass_at: float = ALPHA) -> Outcome:

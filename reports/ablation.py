@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from models.variant import VARIANTS, Resolution
+from reports.pareto import times_as_fast
 from reports.statistics import Interval, mean_ci
 from reports.summary import Scope, Summary
 
@@ -84,6 +85,14 @@ def ablation(summaries: Iterable[Summary]) -> dict[Grid, list[Effect]]:
     return {grid: found for grid, found in effects.items() if found}
 
 
+def _speed(a: Summary, b: Summary) -> float | None:
+    """How many times as fast `b` is as `a`: both in turns with the reference, or both by their FPS."""
+    if a.paired or b.paired:
+        found = times_as_fast(b, a)
+        return found.times if found else None
+    return b.model.fps / a.model.fps if a.model and b.model else None
+
+
 def effect(change: Change, rows: Mapping[str, Summary]) -> Effect | None:
     """One change over the variants in `rows` (name -> summary); None when no pair shows it.
 
@@ -106,7 +115,7 @@ def effect(change: Change, rows: Mapping[str, Summary]) -> Effect | None:
             a.row.variant,
             b.row.variant,
             sum(b.ious[p] - a.ious[p] for p in pictures) / len(pictures),
-            b.model.fps / a.model.fps if a.model and b.model else None,
+            _speed(a, b),
         )
         for a, b in found
     )

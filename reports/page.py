@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 from devices.android import probe as android
 from devices.desktop.environment import HAZARDS
+from devices.desktop.reference import NAME as REFERENCE_NAME
 from devices.instructions import CORES, Core
 from devices.ios import probe as ios
+from devices.ratio import Ratio
 from devices.web import phone
 from evaluation.sample import NAME
 from models.variant import REFERENCE, VARIANTS
@@ -29,8 +31,10 @@ from reports.pareto import (
     fronts,
     overlooked,
     points,
+    quiet_fps,
     reference_comparisons,
     scopes,
+    times_as_fast,
 )
 from reports.rows import Row, latest, read
 from reports.statistics import FRAME_MS, Interval
@@ -133,8 +137,8 @@ class Place:
     verdicts: Mapping[int, Point]
     """id of a summary -> its point, with the dominator among all that could run there."""
     reference_comparisons: Sequence[ReferenceComparison]
-    paces: Sequence[tuple[Summary, float]]
-    """Networks measured for their speed alone, and the ratio of the recommended FPS to theirs."""
+    paces: Sequence[tuple[Summary, Ratio | None]]
+    """Networks measured for their speed alone, and how many times as fast the recommended one is."""
     overlooked: str
     """That no network trained to be used is among those measured here, in a sentence; empty when one is."""
 
@@ -180,9 +184,15 @@ def view(seen: Sequence[Summary]) -> dict[str, Any]:
     places = [_place(scope, members, groups.values(), race, paced) for scope, members in scopes(race).items()]
     verdicts |= {key: point for place in places for key, point in place.verdicts.items()}
     chosen = [place.choice.recommended.summary for place in places]
+    quiet = quiet_fps(s for s in now if s.model is not None and s.iou is not None and not s.disturbed)
+    busy = _busy(now)
     return {
         "rows": seen,
         "places": places,
+        "quiet": quiet,
+        "busy": busy,
+        "withheld": {scope: counts for scope, counts in busy.items() if scope not in {p.scope for p in places}},
+        "paired": any(s.paired for s in seen),
         "cores": [core for core in CORES.values() if any(s.arm(core.name) for s in seen)],
         "counts": _counts(now),
         "counted_as": _counted_as(seen),
@@ -216,10 +226,20 @@ def view(seen: Sequence[Summary]) -> dict[str, Any]:
         "legend": _legend(done),
         "race_legend": _legend([p.summary for p in race]),
         "frame_ms": FRAME_MS,
+        "turns_with": REFERENCE_NAME,
         "tolerable": TOLERABLE_LOSS,
         "fit": FIT_IOU,
         "sample": NAME,
     }
+
+
+def _busy(seen: Sequence[Summary]) -> dict[Scope, tuple[int, int]]:
+    """(disturbed, measured) of each scope of which most configurations were disturbed."""
+    there: dict[Scope, list[bool]] = defaultdict(list)
+    for s in seen:
+        if s.paired:
+            there[s.scope].append(s.disturbed)
+    return {scope: (sum(found), len(found)) for scope, found in there.items() if 2 * sum(found) > len(found)}
 
 
 def _best_first(
@@ -262,7 +282,7 @@ def _place(
         {r: _safe(plots.latency(f"{scope} {r} ms", [p.summary for p in ps], longest)) for r, ps in flat.items()},
         {id(p.summary): p for p in members},
         beside,
-        [(s, choice.recommended.fps / s.model.fps) for s in paced if s.scope == scope and s.model],
+        [(s, times_as_fast(choice.recommended.summary, s)) for s in paced if s.scope == scope and s.model],
         overlooked(p.summary.row.variant for p in members),
     )
 

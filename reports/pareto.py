@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from devices.desktop.reference import NAME as REFERENCE
 from devices.instructions import PLAIN
+from devices.ratio import Ratio
 from models.variant import VARIANTS
 from reports.statistics import Interval, paired
 from reports.summary import Scope, Summary
@@ -27,9 +29,12 @@ class Point:
 
     summary: Summary
     fps: float
+    """As measured; where all of a scope was measured in turns with a reference, the ratio times the reference's best
+    FPS: so configurations compare though the machine was slower for some."""
     iou: float
     dominator: Summary | None = None
     """The configuration that is at least as good in both and better in one; None on the Pareto front."""
+    fps_ci: Interval | None = None
 
     @property
     def on_front(self) -> bool:
@@ -78,8 +83,33 @@ class Choice:
 
 
 def points(summaries: Iterable[Summary]) -> list[Point]:
-    """Configurations that a device measured and whose own masks were scored."""
-    return [Point(s, s.model.fps, s.iou) for s in summaries if s.model is not None and s.iou is not None]
+    """Configurations that a device measured undisturbed, and whose own masks were scored."""
+    found = [s for s in summaries if s.model is not None and s.iou is not None and not s.disturbed]
+    quiet = quiet_fps(found)
+    return [_point(s, quiet.get(s.scope)) for s in found]
+
+
+def quiet_fps(summaries: Iterable[Summary]) -> dict[Scope, float]:
+    """The reference's best FPS, of each scope in which every configuration was measured in turns with it."""
+    found: dict[Scope, list[float | None]] = defaultdict(list)
+    for s in summaries:
+        found[s.scope].append(s.reference_fps if s.ratio else None)
+    return {scope: max(fps for fps in all_of if fps) for scope, all_of in found.items() if all(all_of)}
+
+
+def _point(s: Summary, quiet: float | None) -> Point:
+    assert s.model is not None
+    assert s.iou is not None
+    if quiet and s.ratio:
+        return Point(s, quiet * s.ratio.times, s.iou, None, (quiet * s.ratio.low, quiet * s.ratio.high))
+    return Point(s, s.model.fps, s.iou, None, s.model.fps_ci)
+
+
+def times_as_fast(one: Summary, other: Summary) -> Ratio | None:
+    """How many times as fast `one` is; None unless both were measured in turns with the reference."""
+    if one.ratio and other.row.variant == REFERENCE:
+        return one.ratio
+    return one.ratio.over(other.ratio) if one.ratio and other.ratio else None
 
 
 def fronts(points: Iterable[Point]) -> dict[Group, list[Point]]:
@@ -111,8 +141,8 @@ class ReferenceComparison:
     point: Point
     gain: tuple[float, Interval] | None
     """IOU points of ours minus the reference model's and their interval, paired by picture."""
-    speed: float
-    """Our FPS divided by the reference model's."""
+    speed: Ratio | None
+    """How many times as fast ours is; None unless both were measured in turns."""
     instructions: float | None = None
     """Our ARM instructions divided by the reference model's, no dot products; None unless both were counted."""
 
@@ -127,7 +157,8 @@ def reference_comparisons(choice: Choice, points: Iterable[Point]) -> list[Refer
     def beside_ours(p: Point) -> ReferenceComparison:
         theirs = p.summary.arm(PLAIN)
         share = ours / theirs if ours and theirs else None
-        return ReferenceComparison(p, paired(p.summary.ious, recommended.summary.ious), recommended.fps / p.fps, share)
+        speed = times_as_fast(recommended.summary, p.summary)
+        return ReferenceComparison(p, paired(p.summary.ious, recommended.summary.ious), speed, share)
 
     return list(map(beside_ours, beside))
 
@@ -143,7 +174,7 @@ def dominance(points: Sequence[Point]) -> list[Point]:
     named = []
     for p in points:
         dominator = next((q.summary for q in best_first if _dominates(q, p)), None)
-        named.append(Point(p.summary, p.fps, p.iou, dominator))
+        named.append(replace(p, dominator=dominator))
     return named
 
 
@@ -181,5 +212,5 @@ def overlooked(variants: Iterable[str]) -> str:
 
 def _overlap(a: Point, b: Point) -> bool:
     """Whether the intervals of two speeds overlap; False without intervals."""
-    one, other = (p.summary.model.fps_ci if p.summary.model else None for p in (a, b))
+    one, other = a.fps_ci, b.fps_ci
     return one is not None and other is not None and one[0] <= other[1] and other[0] <= one[1]

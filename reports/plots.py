@@ -150,11 +150,10 @@ def pareto(
 
     def mark(point: Point) -> Mark:
         s = point.summary
-        assert s.model is not None
         verdict = f"dominated by {point.dominator.name}" if point.dominator else "on the Pareto front"
         says = f"{point.fps:.0f} FPS, IOU {point.iou:.1f} %"
         says = f"{s.name}, a reference model: {says}" if s.is_reference else f"{s.name}: {says}; {verdict}"
-        return Mark(s, point.fps, point.iou, point.on_front, says, s.model.fps_ci)
+        return Mark(s, point.fps, point.iou, point.on_front, says, point.fps_ci)
 
     chart = Chart(name, width, height)
     best = _scatter(chart, [[mark(p) for p in group] for group in groups], limits, [mark(p) for p in references])

@@ -26,6 +26,7 @@ from evaluation.score import Score
 from models.variant import Resolution
 from reports.gitinfo import revision_here
 from reports.rows import Row
+from reports.summary import Summary
 
 EXAMPLE_WIDTH = 200
 
@@ -80,8 +81,8 @@ def record(outcome: Outcome, counts: Counts, data: Data, run: Run) -> Row:
 
 
 def identity(row: Row) -> str | None:
-    """`devices.plan.identity` of a row; None for a failed one, whose configuration is to be tried again."""
-    if row.status != "ok":
+    """`devices.plan.identity` of a row; None for a failed or disturbed one, whose configuration is tried again."""
+    if row.status != "ok" or Summary(row).disturbed:
         return None
     return plan.identity(
         row.artifact.get("key") or row.checkpoint,
@@ -194,5 +195,7 @@ def _accuracy(score: Score | None, data: Data) -> dict[str, Any]:
 
 def _timing(result: Result, counts: Counts) -> dict[str, Any]:
     names = ("model_ns", "pipeline_ns", "load_ns", "first_ns", "warm_up", "peak_memory_bytes", "instructions_per_frame")
-    there = {name: found for name in ("estimate", "sustained", "energy") if (found := getattr(result, name))}
+    there = {name: found for name in ("estimate", "sustained", "energy", "paired") if (found := getattr(result, name))}
+    switched = ("model_switched", "pipeline_switched")
+    there |= {name: found for name in switched if (found := getattr(result, name)) is not None}
     return {name: getattr(result, name) for name in names} | there | {"counts": asdict(counts)}

@@ -52,6 +52,9 @@ class Row:
     per_image [[name, iou, boundary_f], ...], from_host {runtime, max_difference, mean_difference}."""
     timing: dict[str, Any] = field(default_factory=dict)
     """model_ns [...], pipeline_ns [...], load_ns, first_ns, warm_up, peak_memory_bytes, instructions_per_frame,
+    model_switched [i, ...] and pipeline_switched: indices of samples during which a thread was switched out,
+    paired {reference {name, file, sha256, ...}, times_as_fast, interval, rounds, rounds_taken, takes, switched_share,
+    disturbed, reference_fps, reference_ns, reference_switched, order, samples} or {reason},
     sustained [bins of devices.sustained], energy {millijoules, watts, frames, source},
     estimate {milliseconds, low, high, instructions, core, rates, error, errors, runtime, faster_since, source}."""
     placement: dict[str, Any] = field(default_factory=dict)

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from devices.ratio import Ratio
 from devices.sustained import Bin, Kept, from_json, kept
 from models.variant import VARIANTS
 from reports.rows import Row
-from reports.statistics import Interval, Latency, latency
+from reports.statistics import FEWEST, Interval, Latency, latency
 
 RUNTIMES = {
     "pytorch": "PyTorch",
@@ -80,11 +81,50 @@ class Summary:
 
     @cached_property
     def model(self) -> Latency | None:
-        return latency(self.row.timing.get("model_ns") or ()) if self.measured else None
+        return self._latency("model")
 
     @cached_property
     def pipeline(self) -> Latency | None:
-        return latency(self.row.timing.get("pipeline_ns") or ()) if self.measured else None
+        return self._latency("pipeline")
+
+    def _latency(self, what: str) -> Latency | None:
+        """Of the samples that were not switched out, or of all where these are too few."""
+        ns = self.row.timing.get(f"{what}_ns") or ()
+        switched = set(self.row.timing.get(f"{what}_switched") or ())
+        clean = [sample for index, sample in enumerate(ns) if index not in switched]
+        return latency(clean if len(clean) >= FEWEST else ns) if self.measured else None
+
+    @property
+    def _paired(self) -> dict[str, Any]:
+        """In turns with the reference; empty where that was not measured."""
+        found = (self.row.timing.get("paired") or {}) if self.measured else {}
+        return found if "takes" in found else {}
+
+    @property
+    def paired(self) -> bool:
+        """Whether it was measured in turns with the reference."""
+        return bool(self._paired)
+
+    @property
+    def disturbed(self) -> bool:
+        """Whether other work kept the processor so busy that nothing can be claimed of its speed."""
+        return bool(self._paired.get("disturbed"))
+
+    @property
+    def ratio(self) -> Ratio | None:
+        """How many times as fast as the reference; None where it was not measured or cannot be claimed."""
+        times, interval = self._paired.get("times_as_fast"), self._paired.get("interval")
+        return Ratio(times, *interval) if times and interval and not self.disturbed else None
+
+    @property
+    def switched_share(self) -> float | None:
+        """Of the samples in turns the share that lost the processor; None where the system does not tell."""
+        return self._paired.get("switched_share")
+
+    @property
+    def reference_fps(self) -> float | None:
+        """Frames a second of the reference meanwhile."""
+        return self._paired.get("reference_fps")
 
     def _timing(self, name: str, scale: float) -> float | None:
         value = self.row.timing.get(name)

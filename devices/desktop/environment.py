@@ -40,6 +40,10 @@ HAZARDS: dict[str, tuple[str, Callable[[Mapping[str, Any]], bool]]] = {
         "the timed process had to wait for a processor",
         lambda facts: facts.get("waited_share", 0) > WAITED,
     ),
+    "disturbed": (
+        "the network and the reference were switched out too often for a ratio of their times, so none is claimed",
+        lambda facts: facts.get("disturbed") is True,
+    ),
     "stolen-time": (
         "the hypervisor gave the processors to another guest",
         lambda facts: facts.get("stolen_share", 0) > STOLEN,

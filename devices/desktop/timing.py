@@ -7,6 +7,7 @@ camera would have), `run` is what the number claims to be. Clocks return monoton
 from __future__ import annotations
 
 import gc
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -84,21 +85,72 @@ def warm_up(loop: Loop, counts: Counts, clock: Clock = time.perf_counter_ns) -> 
             return WarmUp(state.iterations, seconds, converged=False)
 
 
+@dataclass(frozen=True)
+class Samples:
+    """Raw nanoseconds of each `run`, and which of them were switched out; None where the system does not tell."""
+
+    ns: tuple[int, ...] = ()
+    switched: tuple[bool, ...] | None = ()
+
+    def __add__(self, other: Samples) -> Samples:
+        if self.switched is None or other.switched is None:
+            return Samples(self.ns + other.ns, None)
+        return Samples(self.ns + other.ns, self.switched + other.switched)
+
+    @property
+    def clean(self) -> tuple[int, ...]:
+        """Those that count: not switched out, as far as the system tells."""
+        if self.switched is None:
+            return self.ns
+        return tuple(ns for ns, out in zip(self.ns, self.switched, strict=True) if not out)
+
+    @property
+    def switched_at(self) -> tuple[int, ...] | None:
+        """The indices of those that were switched out."""
+        return None if self.switched is None else tuple(i for i, out in enumerate(self.switched) if out)
+
+
+def involuntary_switches() -> int | None:
+    """How often a thread of this process was switched out while it could have run; None except on Linux.
+
+    getrusage(2), ru_nivcsw. Of the whole process: with one thread that is the caller's, which runs the network in every
+    runtime here; with more it holds the runtime's helpers too, for which the caller waits.
+    """
+    if sys.platform != "linux":
+        return None
+    import resource
+
+    return resource.getrusage(resource.RUSAGE_SELF).ru_nivcsw
+
+
 def sample(loop: Loop, counts: Counts, clock: Clock = time.perf_counter_ns) -> tuple[int, ...]:
     """Raw nanoseconds of each `run`, until there are `counts.samples` of them AND `counts.seconds` have passed."""
-    buffer: NDArray[np.int64] = np.zeros(max(counts.samples, 1024), np.int64)
+    return watched(loop, counts, clock, lambda: None).ns
+
+
+def watched(
+    loop: Loop,
+    counts: Counts,
+    clock: Clock = time.perf_counter_ns,
+    switches: Callable[[], int | None] = involuntary_switches,
+) -> Samples:
+    """As `sample`, each sample with whether `switches` counted on during it."""
+    buffer: NDArray[np.int64] = np.zeros((max(counts.samples, 1024), 2), np.int64)
+    told = switches() is not None
     taken = 0
     end = clock() + round(counts.seconds * 1e9)
     with no_garbage_collection():
         while True:
             loop.prepare()
+            switched = switches()
             before = clock()
             loop.run()
             after = clock()
-            buffer[taken] = after - before
+            buffer[taken] = after - before, switches() != switched
             taken += 1
             if taken >= counts.samples and after >= end:
-                return tuple(buffer[:taken].tolist())
+                ns, out = buffer[:taken].T.tolist()
+                return Samples(tuple(ns), tuple(map(bool, out)) if told else None)
             if taken == len(buffer):  # Between two samples, so that its copy is in neither.
                 buffer = np.concatenate([buffer, np.zeros_like(buffer)])
 

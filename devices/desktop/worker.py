@@ -3,24 +3,27 @@
 It binds itself to as many processors as THREADS, imports what runs FORMAT, says so, and sleeps until it is given a
 folder, so that it can be started while its caller is still busy. What is timed has a process to itself: its caller
 gives it one folder. There it loads the model, runs it once, runs it some more and notes the process's peak memory,
-warms up until converged, and then times the two loops: the model's, which passes every frame at least once and keeps
-its mask, and the pipeline's. What is scored is therefore what was timed. Minutes of load, if asked for, come last.
-Nothing else runs here: no progress, no monitor.
+warms up until converged, and then times the two loops: the model's, in turn with the fixed reference's, which passes
+every frame at least once and keeps its mask, and the pipeline's. What is scored is therefore what was timed. Minutes
+of load, if asked for, come last. Nothing else runs here: no progress, no monitor.
 """
 
 from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable
-from dataclasses import asdict, replace
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+import numpy as np
+from numpy.typing import NDArray
+
 from devices import job as jobs
 from devices import sustained
-from devices.contract import Environment, Job, Result
-from devices.desktop import energy, environment, timing
+from devices.contract import Counts, Environment, Job, Result
+from devices.desktop import energy, environment, interleaved, reference, timing
 from devices.desktop.model_loop import ModelLoop, unrepeated
 from devices.desktop.placement import placement
 from devices.open_model import load
@@ -69,18 +72,20 @@ def measure(job: Job) -> Result:
     pipeline.run()  # Its first resize allocates what the later ones use.
     warm = timing.warm_up(model, job.counts)
     watch = environment.Watch(cpus)
-    model.rewind()
-    model_ns = timing.sample(model, replace(job.counts, samples=max(job.counts.samples, scored)))
+    network, paired = in_turn(job, model, frames, sequences, interleaved.take_all(job.counts, scored))
     model.note()
-    pipeline_ns = timing.sample(pipeline, job.counts)
-    facts = watch.facts()
+    camera = interleaved.alone(pipeline, job.counts)
+    facts = watch.facts() | {name: paired[name] for name in ("disturbed",) if name in paired}
     minutes = job.counts.sustained
     bins = sustained.run(model, minutes, environment.state) if minutes else ()
     return Result(
         masks=model.masks[:scored],
         evidence="measured",
-        model_ns=model_ns,
-        pipeline_ns=pipeline_ns,
+        model_ns=network.ns,
+        model_switched=network.switched_at,
+        pipeline_ns=camera.ns,
+        pipeline_switched=camera.switched_at,
+        paired=paired,
         load_ns=load_ns,
         first_ns=first_ns,
         warm_up=asdict(warm),
@@ -90,6 +95,21 @@ def measure(job: Job) -> Result:
         placement={"requested": job.config.unit, "cpus": cpus, **placement(session)},
         environment=Environment(facts={"pinned": cpus is not None, **facts}),
     )
+
+
+def in_turn(
+    job: Job, model: ModelLoop, frames: NDArray[np.uint8], sequences: Sequence[int], counts: Counts
+) -> tuple[timing.Samples, dict[str, Any]]:
+    """The network's samples, and the ratio to the fixed reference as the row keeps it, or the reason for none."""
+    try:
+        beside, described = reference.opened(job.config.threads, frames, sequences)
+    except reference.NoReference as reason:
+        model.rewind()
+        return interleaved.alone(model, counts), {"reason": str(reason)}
+    quick = min(timing.sample(model, reference.WARM)) / 1e9
+    model.rewind()
+    found = interleaved.measure(model, beside, quick, counts)
+    return found.of(interleaved.OWN), {"reference": described, **found.to_json()}
 
 
 def get_ready(format: str, threads: int) -> list[int] | None:

@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from devices.ratio import bootstrap_tail
 from gate import decision
 from gate.decision import (
     ALPHA,
@@ -15,7 +16,6 @@ from gate.decision import (
     FRESH,
     MOST,
     Outcome,
-    bootstrap_tail,
     confirmed,
     decide,
     estimate,

@@ -12,7 +12,7 @@ from reports.page import render
 from reports.rows import Row, from_json, to_json
 from reports.summary import Summary, summaries
 from reports.table import figures
-from tests.reports.made_up import desktop, phone, row
+from tests.reports.made_up import desktop, paired, phone, row
 
 NOW = datetime(2026, 1, 2, 3, 4, tzinfo=UTC)
 
@@ -81,8 +81,8 @@ def test_the_page_shows_counts_with_their_unit_and_as_no_time() -> None:
     rows = [counted(row("s16-skip-dense"), 28.67, 27.5, changed="with TRANSPOSE_CONV for its own Magic"), row("live")]
     page = render(rows, "t", NOW)
     assert page.count("<small>M ARM instructions</small>") == 2
-    assert '<td data-v="28.67">28.67</td><td data-v="27.5">27.50</td>' in page
-    assert '<td data-v="">–</td><td data-v="">–</td>' in page, "what was not counted is empty"
+    assert '<td data-v="28.67">28.67</td><td class="more" data-v="27.5">27.50</td>' in page
+    assert '<td data-v="">–</td><td class="more" data-v="">–</td>' in page, "what was not counted is empty"
     assert "the count is no time" in page
     assert "Counted with TRANSPOSE_CONV for its own Magic: s16-skip-dense." in page
     assert page.count("million ARM instructions an inference") == 2
@@ -113,6 +113,7 @@ def test_a_failed_cell_is_on_no_chart() -> None:
 
 def test_a_peer_is_compared_in_time_and_in_instructions() -> None:
     peer = replace(row("s16-skip-plain"), variant="theirs", network={"peer": True, "licence": "CC0"})
-    page = render([counted(row(), 20, 20), counted(peer, 40, 40)], "t", NOW)
-    assert "times as fast, with 0.50 of its ARM instructions (no dot products)." in " ".join(page.split())
+    page = render([paired(counted(row(), 20, 20), 2.0), paired(counted(peer, 40, 40), 1.0)], "t", NOW)
+    said = "2.00 times as fast (1.97 to 2.03), with 0.50 of its ARM instructions (no dot products)."
+    assert said in " ".join(page.split())
     assert "of its ARM instructions" not in render([row(), counted(peer, 40, 40)], "t", NOW)

@@ -16,7 +16,7 @@ from reports.page import TITLE, build, num, render, signed, tiny, write
 from reports.pareto import points
 from reports.rows import Row, append
 from reports.summary import summaries
-from tests.reports.made_up import desktop, emulated, failed, phone, row
+from tests.reports.made_up import desktop, emulated, failed, paired, phone, row
 
 NOW = datetime(2026, 1, 2, 3, 4, tzinfo=UTC)
 VOID = {"meta", "img", "br", "input", "link"}
@@ -214,9 +214,10 @@ def test_a_network_measured_for_its_speed_alone_is_said_to_be_that():
         timing=ours.timing | {"model_ns": [4 * ns for ns in ours.timing["model_ns"]]},
         examples=(),
     )
-    shown = page(ours, photo)
+    shown = page(paired(ours, 2.0), paired(photo, 0.5))
     assert "Speed only, with untrained weights: photo , 256x256" in shown.text
-    assert "Ours is 4.0 times as fast. It has no IOU here" in shown.text
+    assert "Ours is 4.0 times as fast (3.9 to 4.1). It has no IOU here" in shown.text
+    assert "times as fast" not in page(ours, photo).text, "rows that are minutes apart compare no speeds"
     (line,) = [cells for cells in shown.rows if cells and cells[0].startswith("photo")]
     assert "speed only: untrained weights" in line[0]
     assert [point.summary.row.variant for point in points(summaries([ours, photo]))] == [ours.variant]
@@ -326,3 +327,29 @@ def test_minutes_of_load_are_a_chart_and_the_share_that_is_kept():
     assert line[3:6] == ["111", "88.9", "80.0"]
     assert line[6] == "50 to 67"
     assert "Sustained speed" not in page(row()).text.replace("Sustained speed, after", "")
+
+
+def test_a_claim_is_a_ratio_in_turns():
+    ours = paired(row(), 2.0, reference_fps=190.0)
+    theirs = replace(
+        paired(row("s16-skip-plain"), 1.25), variant="theirs", network={"peer": True, "licence": "CC0"}, cell="theirs"
+    )
+    shown = page(ours, theirs).text
+    assert "times as fast as mediapipe-selfie, in turns 2.00 1.98–2.02" in shown
+    assert "1.60 times as fast (1.58 to 1.62)" in shown
+
+
+def test_a_page_that_was_mostly_disturbed_claims_no_ratio():
+    quiet, lost = paired(row(), 2.0), [paired(row(name), 2.0, disturbed=True) for name in ("live", "live-fast")]
+    shown = page(quiet, *lost)
+    assert "Other work disturbed 2 of 3 measurements" in shown.text
+    assert "times as fast as" not in shown.text
+    assert any(attributes.get("class") == "recommended disturbed" for _, attributes in shown.tags)
+    assert sum("disturbed" in line for cells in shown.rows for line in cells) == 2, "each row says so"
+    assert "Other work" not in page(quiet, paired(row("live"), 1.0), lost[0]).text
+
+
+def test_where_all_was_disturbed_nothing_is_recommended():
+    shown = page(*(paired(row(name), 2.0, disturbed=True) for name in ("live", "live-fast"))).text
+    assert "No speed is claimed" in shown
+    assert "Recommended:" not in shown

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reports.pareto import Point, choose, dominance, fronts, overlooked, points, scopes
+from reports.pareto import Point, choose, dominance, fronts, overlooked, points, scopes, times_as_fast
 from reports.rows import Row
 from reports.summary import Summary, summaries
-from tests.reports.made_up import desktop, emulated, failed, phone, row
+from tests.reports.made_up import desktop, emulated, failed, paired, phone, row
 
 
 def point(fps: float, iou: float, variant: str = "s16-skip-dense") -> Point:
@@ -204,3 +204,28 @@ def test_rows_of_two_processors_are_not_compared() -> None:
     here, there = summaries([first, replace(first, environment=facts)])
     assert here.scope != there.scope
     assert str(there.scope) == "desktop, Another CPU (AVX2, AVX-512), CPU, 1 thread"
+
+
+def test_speeds_of_a_run_in_turns_are_ratios_at_the_references_best_speed() -> None:
+    slow_minute = paired(row("s4-skip-plain"), 2.0, reference_fps=100.0)
+    quiet = paired(row("s16-skip-plain"), 1.5, reference_fps=200.0)
+    found = {p.summary.row.variant: p for p in points(summaries([slow_minute, quiet]))}
+    assert found["s4-skip-plain"].fps == pytest.approx(400)
+    assert found["s16-skip-plain"].fps == pytest.approx(300)
+    assert found["s16-skip-plain"].fps_ci == pytest.approx((297, 303))
+    mixed = points(summaries([slow_minute, row("s16-skip-plain")]))
+    assert [p.fps for p in mixed] == [p.summary.model.fps for p in mixed if p.summary.model], "not all in turns"
+
+
+def test_what_was_disturbed_is_no_point() -> None:
+    assert points(summaries([paired(row(), 2.0, disturbed=True)])) == []
+
+
+def test_the_reference_itself_is_not_compared_through_itself() -> None:
+    ours, other = Summary(paired(row(), 3.0)), Summary(paired(row("s4-skip-plain"), 1.5))
+    reference = Summary(replace(paired(row(), 1.02), variant="mediapipe-selfie"))
+    assert times_as_fast(ours, reference) == ours.ratio
+    found = times_as_fast(ours, other)
+    assert found
+    assert found.times == pytest.approx(2.0)
+    assert times_as_fast(ours, Summary(row())) is None

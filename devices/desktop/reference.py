@@ -1,0 +1,58 @@
+"""The fixed reference of every desktop measurement: MediaPipe's selfie network in LiteRT, computing in float32."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from devices.contract import Counts
+from devices.desktop import timing
+from devices.desktop.model_loop import ModelLoop
+
+NAME = "mediapipe-selfie"
+WARM = Counts(samples=8, seconds=0.0)
+FRAMES = 16
+"""The first frames of a job, at the reference's own size: it is timed and not scored."""
+
+
+class NoReference(Exception):
+    """Why there is no reference in this process, in a few words."""
+
+
+def opened(threads: int, frames: NDArray[np.uint8], sequences: Sequence[int]) -> tuple[ModelLoop, dict[str, Any]]:
+    """The warm reference as a loop over `frames` (N, H, W, 3), and what a row says of it."""
+    import models.peer
+
+    try:
+        from converters.peer import fetch, open_reference
+
+        peer = models.peer.read()[NAME]
+        path = fetch(peer)
+        session = open_reference(peer, path, threads)
+    except (ImportError, KeyError, OSError, ValueError) as error:
+        raise NoReference(f"{NAME} could not be opened: {error}") from None
+    loop = ModelLoop(session, _resized(frames[:FRAMES], session.resolution), _first(sequences, FRAMES))
+    timing.sample(loop, WARM)
+    said = {"name": NAME, "file": path.name, "sha256": peer.sha256, "format": peer.format, "weights": peer.precision}
+    return loop, said | {"computes": "fp32", "resolution": list(session.resolution), **session.facts}
+
+
+def _resized(frames: NDArray[np.uint8], resolution: tuple[int, int]) -> NDArray[np.uint8]:
+    import cv2
+
+    height, width = resolution
+    return np.stack([np.asarray(cv2.resize(frame, (width, height)), np.uint8) for frame in frames])
+
+
+def _first(sequences: Sequence[int], frames: int) -> list[int]:
+    """The lengths of the sequences as far as the first `frames` reach."""
+    kept: list[int] = []
+    for length in sequences:
+        if frames <= 0:
+            break
+        kept.append(min(length, frames))
+        frames -= length
+    return kept
