@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Any
@@ -138,14 +137,11 @@ def check_masks(masks: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def _copy_model(model: Path, folder: Path) -> Path:
-    """Copy a model file, an .mlpackage folder, or an OpenVINO .xml with the .bin beside it; return the copy."""
+    """Copy all files of a model; return the copy."""
+    from converters.cache import copy as copy_artifact
+
     copy = folder / model.name
-    if model.is_dir():
-        shutil.copytree(model, copy, dirs_exist_ok=True)
-        return copy
-    shutil.copyfile(model, copy)
-    if model.suffix == ".xml":
-        shutil.copyfile(model.with_suffix(".bin"), copy.with_suffix(".bin"))
+    copy_artifact(model, copy)
     return copy
 
 

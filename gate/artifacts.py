@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from converters.artifact import Artifact, Parity
-from converters.cache import Cache, files
+from converters.cache import Cache, placed, size
 from converters.cache import copy as copy_artifact
 from converters.child import last_line
 from converters.registry import converter
@@ -58,18 +58,15 @@ Artifacts = Mapping[Config, GateArtifact | MissingArtifact]
 
 def of_file(path: Path, format: str, macs: int | None = None, parity: Parity | None = None) -> GateArtifact:
     """The artifact at `path`, with its hash, size and operators."""
-    parts = files(path)
-    return GateArtifact(
-        path, content(path), sum(p.stat().st_size for p in parts), converter(format).inspect(path), macs, parity
-    )
+    return GateArtifact(path, content(path), size(path), converter(format).inspect(path), macs, parity)
 
 
 def content(path: Path) -> str:
-    """The hash of an artifact's bytes, whatever its files are called."""
+    """The hash of the bytes of all files of an artifact, whatever the artifact itself is called."""
     digest = hashlib.sha256()
-    for file in files(path):
-        name = str(file.relative_to(path)) if path.is_dir() else file.suffix
-        digest.update(name.encode() + b"\0" + hashlib.sha256(file.read_bytes()).digest())
+    for file, place in placed(path, Path(f"model{path.suffix}")).items():
+        with file.open("rb") as stream:
+            digest.update(str(place).removeprefix("model").encode() + b"\0" + hashlib.file_digest(stream, "sha256").digest())
     return digest.hexdigest()
 
 

@@ -17,6 +17,7 @@ from gate.artifacts import GateArtifact, MissingArtifact
 from reports import gitinfo
 from reports.rows import append
 from tests.conftest import ROOT, need
+from tests.converters.test_files import external
 from tests.devices.test_paired import network
 from tests.reports.made_up import failed, row
 
@@ -165,3 +166,19 @@ def test_what_an_old_commit_cannot_make_is_absent_with_its_own_words(tmp_path: P
     assert isinstance(made, MissingArtifact)
     assert made.reason.endswith(f"could not make {CELL.name}: bench.py: this one is too old")
     assert artifacts._costs(tmp_path, [CELL]) == {}
+
+
+def test_external_data_of_zeros_is_another_artifact(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        external(tmp_path / name / "model.onnx", "model.onnx.data")
+    (tmp_path / "b" / "model.onnx.data").write_bytes(bytes(1024))
+    one, other = (artifacts.of_file(tmp_path / name / "model.onnx", "onnx") for name in ("a", "b"))
+    assert one.sha256 != other.sha256
+    assert one.bytes == (tmp_path / "a" / "model.onnx").stat().st_size + 1024
+    artifacts.save({CELL: one}, tmp_path / "saved")
+    (tmp_path / "a" / "model.onnx.data").unlink()
+    kept = artifacts.of_folder(tmp_path / "saved", [CELL])[CELL]
+    assert isinstance(kept, GateArtifact)
+    assert kept.sha256 == one.sha256
+    (tmp_path / "saved" / "s16-skip-plain.onnx.fp32.256x256" / "model.onnx.data").write_bytes(bytes(1024))
+    assert isinstance(artifacts.of_folder(tmp_path / "saved", [CELL])[CELL], MissingArtifact)
