@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NoReturn
 
 WRONG_USAGE, NOT_MEASURED, INTERRUPTED = 64, 3, 130
-"""What a command exits with when it does not exit with 0. 1 and 2 are verdicts of the gate; 64 is EX_USAGE of sysexits.h."""
+"""What a command exits with when it does not exit with 0. 1 and 2 are verdicts of the gate, 64 is EX_USAGE of BSD."""
 
 ROOT = Path(__file__).resolve().parent.parent
 
