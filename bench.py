@@ -425,6 +425,13 @@ def gate(
             "machines. A regression on the clock always fails."
         ),
     ] = Clock.decides,
+    allow_removed: Annotated[
+        bool,
+        typer.Option(
+            "--allow-removed",
+            help="Let this checkout's gate.toml declare less than the baseline's, or tolerate more.",
+        ),
+    ] = False,
     data: DataOption = None,
     checkpoints: CheckpointsOption = None,
     out: Annotated[
@@ -454,6 +461,7 @@ def gate(
         max_slowdown,
         seconds,
         clock is Clock.advises,
+        allow_removed,
     )
 
     def run() -> int:
