@@ -90,7 +90,7 @@ def write_result(folder: Path, result: Result) -> Path:
 
 def read_result(folder: Path) -> Result:
     """The answer to the job in `folder`. MeasurementFailed when it is missing, truncated or invalid."""
-    values = _read_ended(folder / "result.json")
+    values = read_ended(folder / "result.json")
     masks = _read_masks(folder)
     environment = Environment(
         facts=values.get("environment", {}).get("facts", {}),
@@ -103,13 +103,16 @@ def read_result(folder: Path) -> Result:
         raise MeasurementFailed(f"result.json does not fit the contract: {error}") from None
 
 
-def _read_ended(path: Path) -> dict[str, Any]:
+def read_ended(path: Path) -> dict[str, Any]:
+    """The values of a result.json without its end marker. MeasurementFailed when it is missing or truncated."""
     try:
         values = json.loads(path.read_text())
     except FileNotFoundError:
         raise MeasurementFailed("the runner left no result.json") from None
     except ValueError:
         raise MeasurementFailed("result.json is not whole: the runner was cut off while writing it") from None
+    except RecursionError:
+        raise MeasurementFailed("result.json is nested too deeply to be a result") from None
     if not isinstance(values, dict) or list(values)[-1:] != ["end"] or values.pop("end") != "done":
         raise MeasurementFailed("result.json has no end marker: the runner did not finish")
     return values
