@@ -91,7 +91,7 @@ class Pages:
         token = self.token.encode()
 
         async def guarded(scope: Scope, receive: Receive, send: Send) -> None:
-            first = b"" if scope["type"] == "lifespan" else scope["path"].split("/")[1].encode(errors="replace")
+            first = scope.get("path", "").removeprefix("/").partition("/")[0].encode(errors="replace")
             known = scope["type"] == "lifespan" or secrets.compare_digest(first, token)
             await (app if known else Response("Not Found", 404))(scope, receive, send)
 
