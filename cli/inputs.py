@@ -51,13 +51,16 @@ def absent(found: Sequence[Attached | NotAttached]) -> list[str]:
 
 
 def trained(folder: Path | None) -> dict[str, Weights]:
-    """The checkpoints of the named variants, in `folder` or as shipped."""
+    """The checkpoints of the named variants, in `folder` or as shipped. BadCheckpoint for one of another variant."""
     from devices.plan import Weights
-    from models.checkpoint import FOLDER, sha256
+    from models.checkpoint import FOLDER, check_name, sha256
     from models.variant import VARIANTS
 
     paths = {name: (folder or FOLDER) / f"{name}.safetensors" for name in VARIANTS}
-    return {name: Weights(path, sha256(path)) for name, path in paths.items() if path.is_file()}
+    there = {name: path for name, path in paths.items() if path.is_file()}
+    for name, path in there.items():
+        check_name(path, name, VARIANTS[name])
+    return {name: Weights(path, sha256(path)) for name, path in there.items()}
 
 
 def read_footage(data: Path | None) -> Dataset:

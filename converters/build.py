@@ -52,10 +52,12 @@ def build(
     footage: Dataset | None = None,
     cache: Cache | None = None,
     worker: tuple[str, ...] = WORKER,
+    believe_parity: bool = True,
 ) -> dict[Spec, Artifact | Failure]:
     """Every spec's artifact, in the order given, from the cache where it is there, or the reason why there is none.
 
-    Parity is measured again for a cached artifact whose parity was measured on another kind of processor.
+    Parity is measured again for a cached artifact whose parity was measured on another kind of processor, and without
+    `believe_parity` for every cached one.
     An artifact that exceeds the parity tolerance is returned too, and `parity.tolerance_exceeded` says why. `footage`
     gives the frames for calibration and parity, by default the embedded sample. `progress` is called from this thread.
     KeyboardInterrupt ends the workers at once and leaves no partial artifact.
@@ -75,7 +77,7 @@ def build(
             calibration_data, sha = calibration_sets[spec.resolution]
             job = Job(spec, key(spec, converter(spec.format).versions(), sha, code(spec.format)), calibration_data)
             found = cache.find(job.key, spec)
-            if found and _proven_here(found):
+            if found and believe_parity and _proven_here(found):
                 done[spec] = found
                 tell(Event(spec, "done", found, cached=True))
             else:

@@ -18,6 +18,7 @@ from functools import cache as once
 from pathlib import Path
 
 from converters.artifact import Artifact, Format, Spec
+from converters.registry import converter, format_of
 from converters.serialization import artifact_of, encode_artifact
 from converters.sources import ROOT, sources
 
@@ -48,10 +49,23 @@ def code(format: Format) -> str:
 
 
 def files(path: Path) -> list[Path]:
-    """All that belongs to an artifact: the file, a folder's files, or an .xml with the .bin beside it."""
-    if path.is_dir():
-        return sorted(p for p in path.rglob("*") if p.is_file())
-    return [path, path.with_suffix(".bin")] if path.suffix == ".xml" else [path]
+    """All files that the artifact at `path` consists of, as its format says; see `Converter.files`."""
+    return list(placed(path, path))
+
+
+def placed(path: Path, out: Path) -> dict[Path, Path]:
+    """`Converter.files` of the artifact's format; ValueError, one sentence, when one is not there.
+
+    A file whose suffix no format has consists of itself.
+    """
+    try:
+        format = format_of(path)
+    except ValueError:
+        return {path: out}
+    found = converter(format).files(path, out)
+    if lost := [file for file in found if not file.is_file()]:
+        raise ValueError(f"{path}: {lost[0].name!r}, which belongs to it, is not there")
+    return found
 
 
 def size(path: Path) -> int:
@@ -62,18 +76,20 @@ def sha256(path: Path) -> str:
     """The hash of an artifact's bytes, and of its files' places in it."""
     digest = hashlib.sha256()
     for file in files(path):
-        digest.update(str(file.relative_to(path.parent)).encode() + file.read_bytes())
+        digest.update(str(file.relative_to(path.parent)).encode())
+        with file.open("rb") as stream:
+            while chunk := stream.read(1 << 20):
+                digest.update(chunk)
     return digest.hexdigest()
 
 
 def copy(path: Path, out: Path) -> None:
     """Copy an artifact to the path `out`, whole: `out` replaces what was there."""
-    if path.is_dir():
+    if out.is_dir():
         shutil.rmtree(out, ignore_errors=True)
-        shutil.copytree(path, out)
-        return
-    for file in files(path):
-        shutil.copyfile(file, out.with_suffix(file.suffix))
+    for file, place in placed(path, out).items():
+        place.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(file, place)
 
 
 @dataclass(frozen=True)

@@ -125,6 +125,12 @@ def load(path: Path, threads: int = 1, precision: Precision = "fp32") -> Session
     return Native(path) if evidence() == "measured" else Emulated(path, threads)
 
 
+def files(path: Path, out: Path) -> dict[Path, Path]:
+    """All that is in the package."""
+    inside = sorted(file for file in path.rglob("*") if file.is_file())
+    return {file: out / file.relative_to(path) for file in inside}
+
+
 def inspect(path: Path) -> dict[str, Any]:
     return graph.summary(package.operations(path))
 

@@ -168,6 +168,11 @@ def load(path: Path, threads: int = 1, precision: Precision = "fp32") -> Session
     return OpenVinoSession(path, threads)
 
 
+def files(path: Path, out: Path) -> dict[Path, Path]:
+    """The .xml, and the weights in the .bin of the same name."""
+    return {path: out, path.with_suffix(".bin"): out.with_suffix(".bin")}
+
+
 def inspect(path: Path) -> dict[str, Any]:
     import openvino as ov
 

@@ -27,9 +27,9 @@ from numpy.typing import NDArray
 
 from converters import onnx, openvino
 from converters.artifact import Artifact, Failure, Spec
-from converters.cache import code, files, size
+from converters.cache import code, size
 from converters.child import last_line
-from converters.registry import cannot_run, converter
+from converters.registry import cannot_run, converter, format_of
 from converters.session import Array, Session
 from models.peer import PEERS, BadReferenceModel, ReferenceModel
 from models.segmenter import enlarge, no_mask
@@ -91,7 +91,7 @@ def _make(peer: ReferenceModel, module: str) -> Path:
 def hash_of(path: Path) -> str:
     """sha256 of a model file; of an OpenVINO model, of the .xml and then the .bin."""
     digest = hashlib.sha256()
-    for file in filter(Path.is_file, files(path)):
+    for file in filter(Path.is_file, converter(format_of(path)).files(path, path)):
         digest.update(file.read_bytes())
     return digest.hexdigest()
 
@@ -120,25 +120,31 @@ def _download(peer: ReferenceModel, folder: Path) -> Path:
 
 
 def _unpack(peer: ReferenceModel, archive: Path, folder: Path) -> Path:
-    """The model's files out of the archive, side by side in `folder`; an OpenVINO .bin comes along."""
+    """The model's files out of the archive, in `folder`: the file itself, then what its format says goes with it."""
     folder.mkdir()
     path = folder / PurePosixPath(peer.file).name
-    for out in files(path):
-        inside = str(PurePosixPath(peer.file).with_suffix(out.suffix))
-        try:
-            if archive.suffix == ".whl":
-                with zipfile.ZipFile(archive) as wheel:
-                    out.write_bytes(wheel.read(inside))
-            else:
-                with tarfile.open(archive) as tar:
-                    stream = tar.extractfile(f"package/{inside}")
-                    assert stream
-                    out.write_bytes(stream.read())
-        except KeyError:
-            raise BadReferenceModel(
-                peer.name, "file", f"is {peer.file!r}, and {peer.package} has no {inside}"
-            ) from None
+    _extract(peer, archive, path, folder)
+    for file in converter(peer.format).files(path, path):
+        if file != path:
+            _extract(peer, archive, file, folder)
     return path
+
+
+def _extract(peer: ReferenceModel, archive: Path, out: Path, folder: Path) -> None:
+    """Write the file that is beside the model in the archive as `out` is in `folder`."""
+    inside = str(PurePosixPath(peer.file).parent / out.relative_to(folder).as_posix())
+    out.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        if archive.suffix == ".whl":
+            with zipfile.ZipFile(archive) as wheel:
+                out.write_bytes(wheel.read(inside))
+        else:
+            with tarfile.open(archive) as tar:
+                stream = tar.extractfile(f"package/{inside}")
+                assert stream
+                out.write_bytes(stream.read())
+    except KeyError:
+        raise BadReferenceModel(peer.name, "file", f"is {peer.file!r}, and {peer.package} has no {inside}") from None
 
 
 def bring(peer: ReferenceModel, spec: Spec) -> Artifact | Failure:

@@ -54,6 +54,13 @@ class Converter(Protocol):
 
     def load(self, path: Path, threads: int = 1, precision: Precision = "fp32") -> Session: ...
 
+    def files(self, path: Path, out: Path) -> dict[Path, Path]:
+        """Every file that the artifact at `path` consists of -> where it belongs when the artifact is at `out`.
+
+        They need not be there, but for `path`. ValueError, one sentence, for files outside of the artifact's folder.
+        """
+        ...
+
     def inspect(self, path: Path) -> dict[str, Any]:
         """{"ops": {name: count}, "leftovers": {"TRANSPOSE": n, "PAD": n, "RESHAPE": n}}; see `converters.graph`."""
         ...

@@ -78,6 +78,10 @@ def _halve(model: bytes) -> bytes:
     return bytes(casting.quantize(enable_progress_report=False).quantized_model or b"")
 
 
+def files(path: Path, out: Path) -> dict[Path, Path]:
+    return {path: out}
+
+
 def quantise(model: bytes, previous_mask: bool, calibration: Calibration) -> bytes:
     """Static int8 throughout, inputs and output too, of a float32 model with our signature."""
     from ai_edge_quantizer import quantizer, recipe

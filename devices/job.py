@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Any
@@ -91,7 +90,7 @@ def write_result(folder: Path, result: Result) -> Path:
 
 def read_result(folder: Path) -> Result:
     """The answer to the job in `folder`. MeasurementFailed when it is missing, truncated or invalid."""
-    values = _read_ended(folder / "result.json")
+    values = read_ended(folder / "result.json")
     masks = _read_masks(folder)
     environment = Environment(
         facts=values.get("environment", {}).get("facts", {}),
@@ -106,13 +105,16 @@ def read_result(folder: Path) -> Result:
         raise MeasurementFailed(f"result.json does not fit the contract: {error}") from None
 
 
-def _read_ended(path: Path) -> dict[str, Any]:
+def read_ended(path: Path) -> dict[str, Any]:
+    """The values of a result.json without its end marker. MeasurementFailed when it is missing or truncated."""
     try:
         values = json.loads(path.read_text())
     except FileNotFoundError:
         raise MeasurementFailed("the runner left no result.json") from None
     except ValueError:
         raise MeasurementFailed("result.json is not whole: the runner was cut off while writing it") from None
+    except RecursionError:
+        raise MeasurementFailed("result.json is nested too deeply to be a result") from None
     if not isinstance(values, dict) or list(values)[-1:] != ["end"] or values.pop("end") != "done":
         raise MeasurementFailed("result.json has no end marker: the runner did not finish")
     return values
@@ -140,14 +142,11 @@ def check_masks(masks: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def _copy_model(model: Path, folder: Path) -> Path:
-    """Copy a model file, an .mlpackage folder, or an OpenVINO .xml with the .bin beside it; return the copy."""
+    """Copy all files of a model; return the copy."""
+    from converters.cache import copy as copy_artifact
+
     copy = folder / model.name
-    if model.is_dir():
-        shutil.copytree(model, copy, dirs_exist_ok=True)
-        return copy
-    shutil.copyfile(model, copy)
-    if model.suffix == ".xml":
-        shutil.copyfile(model.with_suffix(".bin"), copy.with_suffix(".bin"))
+    copy_artifact(model, copy)
     return copy
 
 

@@ -31,7 +31,7 @@ from devices.alarm import alarm
 from devices.contract import Counts, Job, MeasurementFailed, Runner
 
 if TYPE_CHECKING:
-    from converters.session import Session
+    from devices.desktop.model_loop import ModelLoop
 
 Arm = Literal["baseline", "candidate", "control"]
 BASELINE, CANDIDATE, CONTROL = "baseline", "candidate", "control"
@@ -98,17 +98,20 @@ def rounds_for(frame_ns: float) -> int:
 class Pair:
     """A running process, from outside. MeasurementFailed for whatever goes wrong in it."""
 
-    def __init__(self, child: Child, folder: Path, job: Job) -> None:
+    def __init__(self, child: Child, folder: Path, jobs: Mapping[str, Job]) -> None:
         self.child = child
         self.folder = folder
-        self.job = job
+        self.jobs = jobs
         self.taken = 0
 
     def run_once(self) -> Outputs:
         """Run every frame once through each artifact, untimed."""
-        said = self._ask({"do": "run_once"}, START_SECONDS + 4.0 * sum(self.job.sequences))
-        shape = (sum(self.job.sequences), *self.job.config.resolution)
-        masks = {name: np.load(self.folder / f"{name}.npy").reshape(shape) for name in (BASELINE, CANDIDATE)}
+        frames = {name: sum(job.sequences) for name, job in self.jobs.items()}
+        said = self._ask({"do": "run_once"}, START_SECONDS + 2.0 * sum(frames.values()))
+        masks = {
+            name: np.load(self.folder / f"{name}.npy").reshape(frames[name], *job.config.resolution)
+            for name, job in self.jobs.items()
+        }
         return Outputs(masks, said["placement"])
 
     def blocks(self, count: int) -> list[Block]:
@@ -128,21 +131,28 @@ class Pair:
 
 
 @contextmanager
-def opened(baseline: Path, candidate: Job, seed: int, worker: tuple[str, ...] = WORKER) -> Iterator[Pair]:
-    """A process that holds baseline and candidate: `candidate` as its job says, `baseline` an artifact run likewise.
+def opened(baseline: Path | Job, candidate: Job, seed: int, worker: tuple[str, ...] = WORKER) -> Iterator[Pair]:
+    """A process that holds baseline and candidate, each as its job says; a `baseline` that is a path runs likewise.
 
+    The two may differ in their resolution.
     The process is bound to as many processors as the job has threads, and ends with the `with`.
     """
     if candidate.config.unit != "cpu":
         raise MeasurementFailed(f"pairs are measured on the cpu only, not on the unit {candidate.config.unit!r}")
     with tempfile.TemporaryDirectory(prefix="pair-") as temporary:
         folder = jobs.describe(Path(temporary), candidate)
-        (folder / "pair.json").write_text(json.dumps({"baseline": str(baseline.absolute()), "seed": seed}))
+        before = _before(baseline, candidate)
+        jobs.describe(folder / BASELINE, before)
+        (folder / "pair.json").write_text(json.dumps({"seed": seed}))
         child = Child([*worker, str(folder)], candidate.config.threads)
         try:
-            yield Pair(child, folder, candidate)
+            yield Pair(child, folder, {BASELINE: before, CANDIDATE: candidate})
         finally:
             child.end()
+
+
+def _before(baseline: Path | Job, candidate: Job) -> Job:
+    return baseline if isinstance(baseline, Job) else replace(candidate, model=baseline)
 
 
 class OnDevice:
@@ -151,9 +161,10 @@ class OnDevice:
     Its blocks are minutes apart rather than seconds, and each visit loads its artifact anew.
     """
 
-    def __init__(self, runner: Runner, baseline: Path, candidate: Job, seed: int) -> None:
+    def __init__(self, runner: Runner, baseline: Path | Job, candidate: Job, seed: int) -> None:
         self.runner, self.seed = runner, seed
-        self.jobs = {BASELINE: replace(candidate, model=baseline), CANDIDATE: candidate}
+        before = replace(_before(baseline, candidate), counts=candidate.counts)
+        self.jobs = {BASELINE: before, CANDIDATE: candidate}
         self.taken = 0
 
     def run_once(self) -> Outputs:
@@ -170,7 +181,7 @@ class OnDevice:
 
 
 @contextmanager
-def on_device(runner: Runner, baseline: Path, candidate: Job, seed: int) -> Iterator[OnDevice]:
+def on_device(runner: Runner, baseline: Path | Job, candidate: Job, seed: int) -> Iterator[OnDevice]:
     """As `opened`, through a device's own runner."""
     yield OnDevice(runner, baseline, replace(candidate, counts=VISIT), seed)
 
@@ -187,12 +198,11 @@ class Bench:
         candidate = jobs.read(folder)
         if emulated(candidate.config.format):
             raise SystemExit(f"{candidate.config.format} is emulated here: it has masks and no time to compare")
-        pair = json.loads((folder / "pair.json").read_text())
-        self.jobs = {CANDIDATE: candidate, BASELINE: replace(candidate, model=Path(pair["baseline"]))}
-        self.seed = int(pair["seed"])
+        self.jobs = {CANDIDATE: candidate, BASELINE: jobs.read(folder / BASELINE)}
+        self.seed = int(json.loads((folder / "pair.json").read_text())["seed"])
         self.rounds = 0
         self.cpus = environment.pin(candidate.config.threads)
-        self.frames, self.sequences = unrepeated(jobs.read_frames(candidate), candidate.sequences)
+        self.shown = {name: unrepeated(jobs.read_frames(job), job.sequences) for name, job in self.jobs.items()}
         import_runtime(candidate.config.format)
 
     def run_once(self) -> dict[str, Any]:
@@ -200,14 +210,13 @@ class Bench:
 
         placed = {}
         for name, job in self.jobs.items():
-            session = self._load(name)
-            loop = self._loop(session)
+            loop = self._loop(name)
             for _ in range(sum(job.sequences)):
                 loop.prepare()
                 loop.run()
             loop.note()
             np.save(self.folder / f"{name}.npy", loop.masks[: sum(job.sequences)])
-            placed[name] = {"cpus": self.cpus, **placement(session)}
+            placed[name] = {"cpus": self.cpus, **placement(loop.session)}
         return {"placement": placed}
 
     def blocks(self, first: int, count: int) -> dict[str, Any]:
@@ -218,7 +227,7 @@ class Bench:
 
         arms = list(SOURCE)
         random.Random(f"{self.seed}/{index}").shuffle(arms)
-        loops = {arm: self._loop(self._load(SOURCE[arm])) for arm in arms}
+        loops = {arm: self._loop(SOURCE[arm]) for arm in arms}
         if not self.rounds:
             timing.warm_up(loops[CONTROL], SETTLE)
             self.rounds = rounds_for(float(np.median(timing.sample(loops[CONTROL], WARM))))
@@ -234,16 +243,13 @@ class Bench:
                 ns.append(timing.sample(loops[arm], BURST))
         return Block(visits, tuple(ns))
 
-    def _load(self, name: str) -> Session:
+    def _loop(self, name: str) -> ModelLoop:
+        """A session of baseline or candidate, loaded anew, over its own frames."""
+        from devices.desktop.model_loop import ModelLoop
         from devices.open_model import load
 
         job = self.jobs[name]
-        return load(job.config, job.model, job.peer)
-
-    def _loop(self, session: Session) -> Any:
-        from devices.desktop.model_loop import ModelLoop
-
-        return ModelLoop(session, self.frames, self.sequences)
+        return ModelLoop(load(job.config, job.model, job.peer), *self.shown[name])
 
 
 def main(folder: Path) -> None:

@@ -1,8 +1,9 @@
 """The baseline's and the candidate's artifacts: of this checkout, a git ref, a saved folder, an earlier run, a file.
 
-A saved folder holds a folder a config: the artifact and `arm.json` with what the artifact itself does not state. A
-git ref becomes such a folder in the cache: its own code converts its own checkpoints, once a commit, config and set of
-converter versions. This checkout's runtime then runs both, so that only the artifacts differ.
+A saved folder holds a folder a config: the artifact, and `arm.json` with its hash. Nothing else that is written there
+is believed: size, operators and multiply-accumulates are taken from the artifact itself each time. A git ref becomes
+such a folder in the cache: its own code converts its own checkpoints, once a commit, config and set of converter
+versions. This checkout's runtime then runs both, so that only the artifacts differ.
 """
 
 from __future__ import annotations
@@ -13,22 +14,24 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from converters.artifact import Artifact, Parity
-from converters.cache import Cache, files
+from converters.cache import Cache, placed, sha256, size
 from converters.cache import copy as copy_artifact
 from converters.child import last_line
+from converters.macs import macs
 from converters.registry import converter
 from devices.contract import Config
-from reports.gitinfo import commit_of, no_checkout, tree
+from reports.gitinfo import tree
 
 if TYPE_CHECKING:
-    from converters.build import Progress
+    from converters.build import Event, Progress
     from devices.plan import Weights
+    from models.variant import Resolution
 
 RECORD = "arm.json"
 CONVERT_SECONDS = 900.0
@@ -36,7 +39,7 @@ CONVERT_SECONDS = 900.0
 
 @dataclass(frozen=True)
 class GateArtifact:
-    """An artifact to be compared. `macs` and `parity` are None where only the file is known."""
+    """An artifact to be compared. `macs` is None where its graph does not tell, `parity` where it has no checkpoint."""
 
     path: Path
     sha256: str
@@ -56,42 +59,60 @@ class MissingArtifact:
 Artifacts = Mapping[Config, GateArtifact | MissingArtifact]
 
 
-def of_file(path: Path, format: str, macs: int | None = None, parity: Parity | None = None) -> GateArtifact:
-    """The artifact at `path`, with its hash, size and operators."""
-    parts = files(path)
-    return GateArtifact(
-        path, content(path), sum(p.stat().st_size for p in parts), converter(format).inspect(path), macs, parity
-    )
+def of_file(path: Path, format: str, parity: Parity | None = None) -> GateArtifact:
+    """The artifact at `path`, with its hash, size, operators and multiply-accumulates, all taken from its files."""
+    return GateArtifact(path, content(path), size(path), converter(format).inspect(path), macs(path, format), parity)
 
 
 def content(path: Path) -> str:
-    """The hash of an artifact's bytes, whatever its files are called."""
+    """The hash of the bytes of all files of an artifact, whatever the artifact itself is called."""
     digest = hashlib.sha256()
-    for file in files(path):
-        name = str(file.relative_to(path)) if path.is_dir() else file.suffix
-        digest.update(name.encode() + b"\0" + hashlib.sha256(file.read_bytes()).digest())
+    for file, place in placed(path, Path(f"model{path.suffix}")).items():
+        with file.open("rb") as stream:
+            digest.update(
+                str(place).removeprefix("model").encode() + b"\0" + hashlib.file_digest(stream, "sha256").digest()
+            )
     return digest.hexdigest()
 
 
 def of_checkout(
-    configs: Sequence[Config], weights: Mapping[str, Weights], progress: Progress | None = None
+    configs: Sequence[Config],
+    weights: Mapping[str, Weights],
+    progress: Progress | None = None,
+    known: Collection[str] = (),
 ) -> Artifacts:
-    """This checkout's own artifacts of `configs`, from the cache or converted now."""
+    """This checkout's own artifacts of `configs`, from the cache or converted now.
+
+    What the cache says of an artifact's parity is not believed: it is measured again, but for an artifact whose content
+    is among the hashes `known`, which is not compared.
+    """
     from converters.build import build
     from devices.plan import spec_of
-    from models.cost import macs
-    from models.variant import get
 
     specs = {config: spec_of(config, weights[config.variant]) for config in configs if config.variant in weights}
-    made = build(specs.values(), progress) if specs else {}
+    cached = set()
+
+    def note(event: Event) -> None:
+        if event.cached:
+            cached.add(event.spec)
+        if progress:
+            progress(event)
+
+    made = build(specs.values(), note) if specs else {}
+    doubted = [
+        spec
+        for spec, artifact in made.items()
+        if spec in cached and isinstance(artifact, Artifact) and content(artifact.path) not in known
+    ]
+    if doubted:
+        made = made | build(doubted, believe_parity=False)
     artifacts: dict[Config, GateArtifact | MissingArtifact] = {}
     for config in configs:
         artifact = made[specs[config]] if config in specs else None
         if artifact is None:
             artifacts[config] = MissingArtifact(f"{config.variant} has no checkpoint; train.py makes one")
         elif isinstance(artifact, Artifact):
-            cost = macs(get(config.variant), config.resolution)
-            artifacts[config] = of_file(artifact.path, config.format, cost, artifact.parity)
+            artifacts[config] = of_file(artifact.path, config.format, artifact.parity)
         else:
             artifacts[config] = MissingArtifact(artifact.reason)
     return artifacts
@@ -105,31 +126,34 @@ def save(artifacts: Artifacts, folder: Path) -> None:
 
 
 def _save(config: Config, artifact: GateArtifact, folder: Path) -> None:
-    place = _place(folder, config)
-    place.mkdir(parents=True, exist_ok=True)
-    copy_artifact(artifact.path, place / f"model{artifact.path.suffix}")
-    (place / RECORD).write_text(
-        json.dumps(asdict(artifact) | {"path": f"model{artifact.path.suffix}"}, indent=1) + "\n"
-    )
+    there = place(folder, config)
+    shutil.rmtree(there, ignore_errors=True)
+    there.mkdir(parents=True)
+    copy_artifact(artifact.path, there / f"model{artifact.path.suffix}")
+    (there / RECORD).write_text(json.dumps({"sha256": artifact.sha256}) + "\n")
 
 
 def of_folder(folder: Path, configs: Sequence[Config]) -> Artifacts:
     """The artifacts that `save` wrote into `folder`."""
-    return {config: _read(folder, config) or MissingArtifact(f"{folder} holds no {config.name}") for config in configs}
+    return {config: _read(folder, config) for config in configs}
 
 
-def _read(folder: Path, config: Config) -> GateArtifact | None:
-    place = _place(folder, config)
+def _read(folder: Path, config: Config) -> GateArtifact | MissingArtifact:
+    there = place(folder, config)
+    path = there / f"model{converter(config.format).SUFFIX}"
+    if not (there / RECORD).is_file():
+        return MissingArtifact(f"{folder} holds no {config.name}")
     try:
-        values = json.loads((place / RECORD).read_text())
-        parity = Parity.from_dict(values["parity"]) if values["parity"] else None
-        artifact = GateArtifact(**values | {"path": place / values["path"], "parity": parity})
-        return artifact if content(artifact.path) == artifact.sha256 else None
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
+        saved = json.loads((there / RECORD).read_text())["sha256"]
+        if content(path) == saved:
+            return of_file(path, config.format)
+        return MissingArtifact(f"{path} is not the artifact that was saved: its hash is another")
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        return MissingArtifact(f"{there} is damaged: {error}".removesuffix("."))
 
 
-def _place(folder: Path, config: Config) -> Path:
+def place(folder: Path, config: Config) -> Path:
+    """The folder in a saved folder where the artifact of `config` lies."""
     height, width = config.resolution
     return folder / f"{config.variant}.{config.format}.{config.precision}.{height}x{width}"
 
@@ -152,8 +176,15 @@ def of_run(folder: Path, configs: Sequence[Config], cache: Cache | None = None) 
         if found is None:
             artifacts[config] = MissingArtifact(f"the cache no longer has the {config.name} of {folder}")
             continue
-        parity = Parity.from_dict(row.artifact["parity"]) if row.artifact.get("parity") else None
-        artifacts[config] = of_file(found, config.format, row.network.get("macs"), parity)
+        try:
+            changed = sha256(found) != row.artifact["sha256"]
+            artifacts[config] = (
+                MissingArtifact(f"{found} is not what {folder} measured: its hash is another")
+                if changed
+                else of_file(found, config.format)
+            )
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            artifacts[config] = MissingArtifact(f"{found} is damaged: {error}".removesuffix("."))
     return artifacts
 
 
@@ -165,19 +196,16 @@ def of_commit(commit: str, configs: Sequence[Config], say: Callable[[str], None]
     folders = {config: folder / _versions(config) for config in configs}
     artifacts: dict[Config, GateArtifact | MissingArtifact] = {}
     for config in configs:
-        if found := _read(folders[config], config):
+        if isinstance(found := _read(folders[config], config), GateArtifact):
             artifacts[config] = found
     if missing := [config for config in configs if config not in artifacts]:
         with tree(commit) as there:
-            costs = _costs(there, missing)
             for config in missing:
                 say(f"{config.name} as of {commit[:10]}")
-                made = _convert(there, config, costs.get(config))
+                made = _convert(there, config)
                 if isinstance(made, GateArtifact):
                     _save(config, made, folders[config])
-                    made = _read(folders[config], config) or MissingArtifact(
-                        f"{config.name} could not be kept in {folders[config]}"
-                    )
+                    made = _read(folders[config], config)
                 artifacts[config] = made
     return {config: artifacts[config] for config in configs}
 
@@ -187,7 +215,7 @@ def _versions(config: Config) -> str:
     return hashlib.sha256(json.dumps(versions).encode()).hexdigest()[:12]
 
 
-def _convert(there: Path, config: Config, macs: int | None) -> GateArtifact | MissingArtifact:
+def _convert(there: Path, config: Config) -> GateArtifact | MissingArtifact:
     height, width = config.resolution
     out = there / "made" / f"model{converter(config.format).SUFFIX}"
     shutil.rmtree(out.parent, ignore_errors=True)
@@ -197,18 +225,17 @@ def _convert(there: Path, config: Config, macs: int | None) -> GateArtifact | Mi
     if done.returncode or not out.exists():
         said = last_line(done.stderr).removesuffix(".")
         return MissingArtifact(f"the baseline's own code could not make {config.name}: {said}")
-    return of_file(out, config.format, macs)
+    return of_file(out, config.format)
 
 
-def _costs(there: Path, configs: Sequence[Config]) -> dict[Config, int]:
-    """Multiply-accumulates of `configs` as the baseline's own code counts them."""
-    costs: dict[Config, int] = {}
-    for height, width in {config.resolution for config in configs}:
-        done = _bench(there, "variants", "--resolution", f"{height}x{width}", "--json")
-        listed = {v["variant"]: v["macs"] for v in json.loads(done.stdout)} if done.returncode == 0 else {}
-        mine = [config for config in configs if config.resolution == (height, width)]
-        costs |= {config: listed[config.variant] for config in mine if config.variant in listed}
-    return costs
+def sizes_of(there: Path) -> dict[str, Resolution]:
+    """The resolution that each network of another checkout has by itself; empty where it does not tell."""
+    done = _bench(there, "variants", "--json")
+    try:
+        listed = json.loads(done.stdout) if done.returncode == 0 else []
+        return {one["variant"]: (int(one["resolution"][0]), int(one["resolution"][1])) for one in listed}
+    except (ValueError, KeyError, TypeError, IndexError):
+        return {}
 
 
 def _bench(there: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -227,22 +254,3 @@ def _bench(there: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
         )
     except subprocess.TimeoutExpired:
         return subprocess.CompletedProcess(command, 1, "", f"it was stopped after {CONVERT_SECONDS:g} s")
-
-
-def find(
-    baseline: str, configs: Sequence[Config], say: Callable[[str], None] = lambda _: None
-) -> tuple[str, Artifacts]:
-    """The name of the baseline that `--baseline` selects, and its artifacts. ValueError when it names nothing."""
-    folder = Path(baseline)
-    if folder.is_dir():
-        kind = of_run if (folder / "rows.jsonl").exists() else of_folder
-        return baseline, kind(folder, configs)
-    if commit := commit_of(baseline):
-        name = commit[:10]
-        return name if commit.startswith(baseline) else f"{baseline} ({name})", of_commit(commit, configs, say)
-    if reason := no_checkout():
-        raise ValueError(
-            f"{baseline!r} is no saved folder and no earlier run, and a git ref needs a git checkout: {reason};"
-            " name the folder of a gate --save or of a run, or --baseline-artifact"
-        )
-    raise ValueError(f"{baseline!r} is no git ref of this repository, no saved folder and no earlier run")

@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING
 
 from converters.artifact import Format
 from devices.contract import Config
-from gate import artifacts, output, section
+from gate import artifacts, matching, output, section
+from gate import baseline as baselines
+from gate.baseline import Baseline
 from gate.config import GateCase, Tolerance, read
 from gate.run import SECONDS, Comparison, run
-from gate.verdict import NOT_MEASURED, Result, headline, words
+from gate.verdict import NOT_MEASURED, Result, Verdict, headline, words
 from reports.gitinfo import checkout_words
 
 if TYPE_CHECKING:
@@ -38,6 +40,7 @@ class Asked:
     max_slowdown: float | None
     seconds: float = SECONDS
     clock_advises: bool = False
+    allow_removed: bool = False
 
 
 def gate(asked: Asked, weights: Mapping[str, Weights], dataset: Dataset, out: Path, as_json: bool) -> int:
@@ -62,6 +65,8 @@ def gate(asked: Asked, weights: Mapping[str, Weights], dataset: Dataset, out: Pa
         print(output.to_json(result), end="")
         return result.exit_code
     print(headline(result))
+    for note in result.notes:
+        print(note)
     for verdict in result.configurations:
         print(f"\n{verdict.configuration}")
         for sentence in words(verdict):
@@ -74,11 +79,13 @@ def save(asked: Asked, weights: Mapping[str, Weights], folder: Path) -> int:
     """Keep this checkout's artifacts of the declared configurations in `folder`; 3 when one of them cannot be made."""
     from reports.live import Live
 
-    configs = [case.config for case in _declared(asked)]
+    cases = read(asked.configurations)
+    configs = [case.config for case in cases]
     with Live() as live:
         live.stage("convert", len(configs))
         made = artifacts.of_checkout(configs, weights, live.convert)
     artifacts.save(made, folder)
+    baselines.save(cases, folder)
     absent = {
         config.name: artifact.reason
         for config, artifact in made.items()
@@ -108,22 +115,48 @@ def self_test(
     return 1 if missed else 0
 
 
-def _declared(asked: Asked) -> list[GateCase]:
+def _against(asked: Asked, name: str, weights: Mapping[str, Weights], dataset: Dataset, live: Live) -> Result:
     cases = read(asked.configurations)
-    if asked.max_slowdown is None:
-        return cases
-    return [replace(case, tolerance=replace(case.tolerance, slowdown=asked.max_slowdown)) for case in cases]
+    live.stage("baseline", len(cases))
+    baseline = baselines.find(name, asked.configurations, live.step)
+    verdicts, notes = _no_longer_checked(cases, baseline, asked.allow_removed)
+    if not asked.allow_removed:
+        checked = [matching.held(case, baseline.cases) for case in cases]
+        cases = [case for case, _ in checked]
+        notes += [sentence for _, said in checked for sentence in said]
+    if asked.max_slowdown is not None:
+        cases = [replace(case, tolerance=replace(case.tolerance, slowdown=asked.max_slowdown)) for case in cases]
+    pairs = matching.matched(cases, baseline.cases, baseline.sizes)
+    before = baseline.artifacts([pair.before for pair in pairs])
+    live.stage("convert", len(pairs))
+    hashes = {artifact.sha256 for artifact in before.values() if isinstance(artifact, artifacts.GateArtifact)}
+    now = artifacts.of_checkout([pair.case.config for pair in pairs], weights, live.convert, hashes)
+    comparisons = [
+        Comparison(
+            pair.case.config,
+            before[pair.before],
+            now[pair.case.config],
+            pair.case.tolerance,
+            before=pair.before.resolution,
+        )
+        for pair in pairs
+    ]
+    found = _result(baseline.name, checkout_words(), comparisons, dataset, live, asked)
+    return replace(found, configurations=(*found.configurations, *verdicts), notes=tuple(notes))
 
 
-def _against(asked: Asked, baseline: str, weights: Mapping[str, Weights], dataset: Dataset, live: Live) -> Result:
-    cases = _declared(asked)
-    configs = [case.config for case in cases]
-    live.stage("baseline", len(configs))
-    name, before = artifacts.find(baseline, configs, live.step)
-    live.stage("convert", len(configs))
-    now = artifacts.of_checkout(configs, weights, live.convert)
-    comparisons = [Comparison(case.config, before[case.config], now[case.config], case.tolerance) for case in cases]
-    return _result(name, checkout_words(), comparisons, dataset, live, asked)
+def _no_longer_checked(cases: Sequence[GateCase], baseline: Baseline, allowed: bool) -> tuple[list[Verdict], list[str]]:
+    """A verdict on each configuration that the baseline checks and `cases` do not, or where `allowed` a sentence."""
+    gone = matching.removed(cases, baseline.cases)
+    notes = list(baseline.notes)
+    if allowed:
+        notes += [f"{case.config.name} is no longer checked, which {matching.ALLOW} allows." for case in gone]
+        notes += [f"What the baseline checks is not known: {baseline.unreadable}."] if baseline.unreadable else []
+        return [], notes
+    verdicts = [matching.verdict_on_removed(case) for case in gone]
+    if baseline.unreadable:
+        verdicts.append(Verdict("what the baseline checks", reason=baseline.unreadable))
+    return verdicts, notes
 
 
 def _files(asked: Asked, dataset: Dataset, live: Live) -> Result:
@@ -143,15 +176,13 @@ def _files(asked: Asked, dataset: Dataset, live: Live) -> Result:
         if format_of(path) != format:
             raise ValueError(f"{path}: {asked.runtime} does not run it; its format is {format_of(path)}")
         sizes.append(open_model(path)[1])
-    if sizes[0] != sizes[1]:
-        (h0, w0), (h1, w1) = sizes
-        raise ValueError(f"the two take pictures of different sizes, {h0}x{w0} and {h1}x{w1}")
     one = Comparison(
-        Config("", format, resolution=sizes[0]),
+        Config("", format, resolution=sizes[1]),
         artifacts.of_file(baseline, format),
         artifacts.of_file(candidate, format),
         Tolerance() if asked.max_slowdown is None else Tolerance(slowdown=asked.max_slowdown),
         f"{candidate.name} ({asked.runtime})",
+        sizes[0],
     )
     names = (baseline.name, candidate.name) if baseline.name != candidate.name else (str(baseline), str(candidate))
     return _result(*names, [one], dataset, live, asked)

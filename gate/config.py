@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
@@ -35,16 +35,40 @@ class GateCase:
 
     config: Config
     tolerance: Tolerance = Tolerance()
+    default_size: bool = False
+    """Whether the resolution is the network's own: the file names none, or that one."""
+
+
+SizeOf = Callable[[str, Resolution | None], tuple[Resolution, bool]]
+"""(variant, the resolution that the file names, if any) -> the resolution, and whether it is the network's own.
+
+ValueError, one sentence, for a variant or a resolution that there is not.
+"""
+
+
+def here(name: str, named: Resolution | None) -> tuple[Resolution, bool]:
+    """`SizeOf` for the networks of this checkout."""
+    variant = get(name)
+    size = named or variant.resolution
+    variant.check_resolution(size)
+    return size, size == variant.resolution
+
+
+def of_sizes(sizes: Mapping[str, Resolution]) -> SizeOf:
+    """`SizeOf` for the networks of another checkout, given the resolution of each."""
+
+    def size_of(name: str, named: Resolution | None) -> tuple[Resolution, bool]:
+        if not named and name not in sizes:
+            raise ValueError(f"no variant {name!r}")
+        return named or sizes[name], not named
+
+    return size_of
 
 
 def read(path: Path) -> list[GateCase]:
     """The declared configurations. ValueError, one sentence, for a file that declares none or is not valid."""
     try:
-        values = tomllib.loads(path.read_text())
-    except tomllib.TOMLDecodeError as error:
-        raise ValueError(f"{path}: not TOML: {error}") from None
-    try:
-        cases = parse(values)
+        cases = parse_text(path.read_text(encoding="utf-8"))
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from None
     if not cases:
@@ -52,14 +76,23 @@ def read(path: Path) -> list[GateCase]:
     return cases
 
 
-def parse(values: Mapping[str, Any]) -> list[GateCase]:
+def parse_text(text: str, size_of: SizeOf = here) -> list[GateCase]:
+    """`parse` of the text of a gate.toml."""
+    try:
+        values = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ValueError(f"not TOML: {error}") from None
+    return parse(values, size_of)
+
+
+def parse(values: Mapping[str, Any], size_of: SizeOf = here) -> list[GateCase]:
     """The configurations of a parsed gate.toml. A configuration's own tolerances override the common ones."""
     _known(values, {"tolerance", "configuration", "cell"}, "the file")
     common = tolerance(values.get("tolerance", {}), Tolerance())
     listed, former = values.get("configuration", []), values.get("cell", [])
     if not (isinstance(listed, list) and isinstance(former, list)):
         raise ValueError("a configuration begins with [[configuration]], in two pairs of brackets")
-    cases = [_case(declared, common) for declared in [*listed, *former]]
+    cases = [_case(declared, common, size_of) for declared in [*listed, *former]]
     if len({case.config for case in cases}) < len(cases):
         raise ValueError("a configuration is declared twice")
     return cases
@@ -95,7 +128,7 @@ def points(value: object) -> float:
     return float(value)
 
 
-def _case(values: Mapping[str, Any], common: Tolerance) -> GateCase:
+def _case(values: Mapping[str, Any], common: Tolerance, size_of: SizeOf) -> GateCase:
     if not isinstance(values, dict):
         raise ValueError(f"a configuration is a table under [[configuration]], not {values!r}")
     _known(values, KEYS, "a configuration")
@@ -105,17 +138,16 @@ def _case(values: Mapping[str, Any], common: Tolerance) -> GateCase:
         raise ValueError(f"{values['format']!r} is none of {', '.join(FORMATS)}")
     if values.get("precision", "fp32") not in PRECISIONS:
         raise ValueError(f"{values['precision']!r} is none of {', '.join(PRECISIONS)}")
-    variant = get(str(values["variant"]))
-    size = _resolution(values["resolution"]) if "resolution" in values else variant.resolution
+    named = _resolution(values["resolution"]) if "resolution" in values else None
+    size, default_size = size_of(str(values["variant"]), named)
     given = {name: value for name, value in values.items() if name != "tolerance"} | {"resolution": size}
     config = Config(**given)
-    variant.check_resolution(config.resolution)
     if not _whole(config.threads) or config.threads < 1:
         raise ValueError(f"threads is a whole number from 1, not {config.threads!r}")
     # A name that is mistyped is said now, not after the conversions.
     if config.device not in names() and not config.device.startswith(("adb:", "ios:")):
         raise ValueError(f"no device {config.device!r}; there are: {', '.join(names())}, adb:SERIAL, ios:UDID")
-    return GateCase(config, tolerance(values.get("tolerance", {}), common))
+    return GateCase(config, tolerance(values.get("tolerance", {}), common), default_size)
 
 
 def _resolution(value: object) -> Resolution:

@@ -43,7 +43,14 @@ def from_json(text: str) -> Result:
     values = json.loads(text)
     listed = values["configurations"] if "configurations" in values else values["cells"]
     verdicts = tuple(map(_verdict, listed))
-    return Result(values["baseline"], values["candidate"], values["time"], verdicts, values["machine"])
+    return Result(
+        values["baseline"],
+        values["candidate"],
+        values["time"],
+        verdicts,
+        values["machine"],
+        tuple(values.get("notes", ())),
+    )
 
 
 def _verdict(values: Mapping[str, Any]) -> Verdict:
@@ -81,6 +88,7 @@ def markdown(result: Result) -> str:
             lines.append(f"| {name} | {_change(found.effect)} | {interval} | {tolerance} | {basis} |")
         else:
             lines.append(f"| {name} | {'same artifact' if verdict.equal else '–'} | | | |")
+    lines += ["", *(f"- {_escape(note)}" for note in result.notes)] if result.notes else []
     for verdict in result.configurations:
         told = "".join(f"\n- {_escape(sentence)}" for sentence in words(verdict))
         body = f"{told}\n"

@@ -26,6 +26,7 @@ from gate.verdict import Finding, Speed, Verdict
 
 if TYPE_CHECKING:
     from evaluation.clip import Dataset
+    from models.variant import Resolution
 
 SECONDS = 60.0
 """For the blocks of one configuration, all processes together."""
@@ -46,6 +47,8 @@ class Comparison:
     candidate: GateArtifact | MissingArtifact
     tolerance: Tolerance = Tolerance()
     label: str = ""
+    before: Resolution | None = None
+    """The baseline's resolution, where it is another: each side is judged at its own."""
 
     @property
     def name(self) -> str:
@@ -66,11 +69,14 @@ class _Ready:
     candidate: GateArtifact
     job: Job
     seed: int
+    before: Job | None = None
+    """The baseline's own job, where its resolution is another."""
 
     def pair(self, again: int = 0) -> AbstractContextManager[paired.Pair | paired.OnDevice]:
+        before = self.before or self.baseline.path
         if self.asked.config.device == "desktop":
-            return paired.opened(self.baseline.path, self.job, self.seed + again)
-        return paired.on_device(_runner(self.asked.config.device), self.baseline.path, self.job, self.seed + again)
+            return paired.opened(before, self.job, self.seed + again)
+        return paired.on_device(_runner(self.asked.config.device), before, self.job, self.seed + again)
 
 
 @dataclass(frozen=True)
@@ -106,10 +112,7 @@ def run(
             if verdict:
                 verdicts[asked.name] = verdict
             else:
-                assert isinstance(asked.baseline, GateArtifact)
-                assert isinstance(asked.candidate, GateArtifact)
-                job = job_of(asked, asked.candidate, _dataset_for(asked, dataset), frames or Path(temporary))
-                ready.append(_Ready(asked, asked.baseline, asked.candidate, job, seed))
+                ready.append(_ready(asked, _dataset_for(asked, dataset), frames or Path(temporary), seed))
         timed = [r for r in ready if not r.asked.emulated]
         measured = []
         for r in ready:
@@ -118,6 +121,16 @@ def run(
             measured.append(_measure(r, its, seconds * FIRST_SHARE, ALPHA / max(1, len(timed)), speed_only))
         verdicts |= _judge(measured, seconds, say, clock_advises)
     return tuple(verdicts[asked.name] for asked in comparisons)
+
+
+def _ready(asked: Comparison, dataset: Dataset, folder: Path, seed: int) -> _Ready:
+    assert isinstance(asked.baseline, GateArtifact)
+    assert isinstance(asked.candidate, GateArtifact)
+    job, before = job_of(asked, asked.candidate, dataset, folder), None
+    if asked.before and asked.before != asked.config.resolution:
+        former = replace(asked, config=replace(asked.config, resolution=asked.before))
+        before = job_of(former, asked.baseline, dataset, folder)
+    return _Ready(asked, asked.baseline, asked.candidate, job, seed, before)
 
 
 def _without_measuring(asked: Comparison, even_equal: bool) -> Verdict | None:
@@ -211,7 +224,9 @@ def until_decided(
 
 def _static_checks(ready: _Ready) -> list[Finding]:
     before, now, tolerance = ready.baseline, ready.candidate, ready.asked.tolerance
+    was = ready.asked.before or ready.asked.config.resolution
     return [
+        *static_checks.resolution(was, ready.asked.config.resolution),
         static_checks.size(before.bytes, now.bytes, tolerance),
         static_checks.macs(before.macs, now.macs, tolerance),
         static_checks.graph(before.graph, now.graph),

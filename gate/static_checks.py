@@ -10,7 +10,17 @@ from evaluation.score import Score
 from gate.config import Tolerance
 from gate.decision import Outcome
 from gate.verdict import Finding, percent
+from models.variant import Resolution
 from reports.statistics import paired
+
+
+def resolution(before: Resolution, now: Resolution) -> list[Finding]:
+    """A change of the input is reported; what it costs and what it brings is judged by the other checks."""
+    if before == now:
+        return []
+    (h0, w0), (h1, w1) = before, now
+    words = f"The input is {h1}x{w1}, {h0}x{w0} before: each side is measured and judged at its own."
+    return [Finding("resolution", Outcome.PASS, words)]
 
 
 def size(before: int, now: int, tolerance: Tolerance) -> Finding:
@@ -19,7 +29,7 @@ def size(before: int, now: int, tolerance: Tolerance) -> Finding:
 
 def macs(before: int | None, now: int | None, tolerance: Tolerance) -> Finding:
     if before is None or now is None:
-        return Finding("macs", None, "Multiply-accumulates were not compared: an artifact alone does not state them.")
+        return Finding("macs", None, "Multiply-accumulates were not compared: a graph does not state its shapes.")
     return _share(
         "macs", before, now, tolerance.macs, f"{now / 1e6:.1f} M multiply-accumulates, {before / 1e6:.1f} M before"
     )
@@ -101,9 +111,7 @@ def accuracy(before: Score, now: Score, tolerance: Tolerance) -> list[Finding]:
 
 
 def _share(metric: str, before: float, now: float, allowed: float, said: str) -> Finding:
-    growth = now / before - 1
     if now - before > allowed * before:
-        return Finding(
-            metric, Outcome.FAIL, f"FAIL; {said}: {100 * growth:+.1f} %, and {percent(allowed)} is tolerated."
-        )
+        growth = f": {100 * (now / before - 1):+.1f} %" if before else ""
+        return Finding(metric, Outcome.FAIL, f"FAIL; {said}{growth}, and {percent(allowed)} is tolerated.")
     return Finding(metric, Outcome.PASS, f"{said[0].upper()}{said[1:]}.")

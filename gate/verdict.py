@@ -100,6 +100,8 @@ class Result:
     time: str
     configurations: tuple[Verdict, ...]
     machine: dict[str, Any] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    """Sentences about the whole gate: what was not known, or what was allowed by an option."""
 
     @property
     def outcome(self) -> Outcome:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -95,6 +95,26 @@ def load(path: Path) -> Checkpoint:
         raise BadCheckpoint(f"{path}: its metadata cannot be read ({error})") from None
     _check(path, variant, state)
     return Checkpoint(metadata.get("name", path.stem), variant, sha256(path), state, card)
+
+
+def check_name(path: Path, name: str, variant: Variant) -> None:
+    """BadCheckpoint when the file says that it is of another network than `variant`, which is called `name`.
+
+    The resolution that it was trained for does not count. A file that says nothing is left to `load`.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="numpy") as file:
+            stored = Variant.from_dict(json.loads((file.metadata() or {})["variant"]))
+    except (SafetensorError, OSError, KeyError, ValueError, TypeError):
+        return
+    shape = [f.name for f in fields(Variant) if f.name != "resolution"]
+    if shown := next((one for one in shape if getattr(stored, one) != getattr(variant, one)), None):
+        raise BadCheckpoint(
+            f"{path}: is no checkpoint of {name}: its {shown} is {getattr(stored, shown)}, and {name} has"
+            f" {getattr(variant, shown)}"
+        )
 
 
 def _check(path: Path, variant: Variant, state: Mapping[str, Tensor]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import tarfile
@@ -16,21 +17,47 @@ from converters.child import last_line
 ROOT = Path(__file__).resolve().parent.parent
 
 
+class NoCommit(ValueError):
+    """A name that stands for no commit here; its text says why, in git's own words where git has any."""
+
+
 def no_checkout() -> str | None:
     """Why a git ref means nothing here, in words; None in a git checkout of this project."""
     if not shutil.which("git"):
         return "git is not installed"
     # An unpacked archive may lie inside somebody else's repository, whose refs are none of this project's.
     done = _git("ls-files", "--error-unmatch", "bench.py")
-    return f"{ROOT} is no git checkout ({last_line(done.stderr)})" if done.returncode else None
+    if done.returncode == 0:
+        return None
+    if "dubious ownership" in done.stderr:
+        mended = f"git config --global --add safe.directory {ROOT}"
+        return f"git refuses {ROOT}, which belongs to another user; `{mended}` allows it"
+    return f"{ROOT} is no git checkout ({_said(done)})"
+
+
+def commit(ref: str) -> str:
+    """The commit that `ref` names in this repository. NoCommit when it names none, or more than one."""
+    if reason := no_checkout():
+        raise NoCommit(f"a git ref needs a git checkout: {reason}")
+    done = _git("rev-parse", "--verify", "--end-of-options", f"{ref}^{{commit}}")
+    if "is ambiguous" in done.stderr:
+        raise NoCommit(f"more than one ref has this name ({_said(done)}); write refs/heads/{ref} or refs/tags/{ref}")
+    if done.returncode == 0:
+        return done.stdout.strip()
+    if _git("rev-parse", "--is-shallow-repository").stdout.strip() == "true":
+        raise NoCommit(
+            "it is not in this clone, which is shallow: actions/checkout needs `fetch-depth: 0`, and elsewhere"
+            " `git fetch --unshallow` mends it"
+        )
+    raise NoCommit(f"it is no git ref of this repository ({_said(done)})")
 
 
 def commit_of(ref: str) -> str | None:
     """The commit that `ref` names in this repository; None when it names none, and outside a git checkout."""
-    if no_checkout():
+    try:
+        return commit(ref)
+    except NoCommit:
         return None
-    done = _git("rev-parse", "--verify", "--quiet", "--end-of-options", f"{ref}^{{commit}}")
-    return done.stdout.strip() or None
 
 
 @cache
@@ -55,7 +82,7 @@ def tree(commit: str) -> Iterator[Path]:
         packed = Path(temporary) / "tree.tar"
         done = _git("archive", "--output", str(packed), commit)
         if done.returncode:
-            raise ValueError(f"{commit[:10]}: its files cannot be had ({last_line(done.stderr)})")
+            raise NoCommit(f"{commit[:10]}: its files cannot be had ({_said(done)})")
         there = Path(temporary) / "tree"
         with tarfile.open(packed) as archive:
             archive.extractall(there, filter="data")
@@ -63,4 +90,18 @@ def tree(commit: str) -> Iterator[Path]:
 
 
 def _git(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, text=True, check=False)
+    # Its words are looked at, so they are to be the untranslated ones.
+    plain = os.environ | {"LC_ALL": "C", "GIT_TERMINAL_PROMPT": "0"}
+    try:
+        return subprocess.run(
+            ["git", *arguments], cwd=ROOT, env=plain, capture_output=True, text=True, errors="replace", check=False
+        )
+    except FileNotFoundError:
+        return subprocess.CompletedProcess(["git", *arguments], 127, "", "git is not installed")
+
+
+def _said(done: subprocess.CompletedProcess[str]) -> str:
+    """Git's reason: its first error or warning, else its last words, without its advice."""
+    lines = [line.strip() for line in done.stderr.splitlines()]
+    marked = (line for line in lines if line.startswith(("error: ", "fatal: ", "warning: ")))
+    return f"git says: {next(marked, last_line(done.stderr))[:300]}"

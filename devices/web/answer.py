@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import statistics
 from collections.abc import Mapping
 from dataclasses import replace
@@ -18,6 +17,11 @@ FACTS_BYTES = 16 << 10
 TEXT = 400
 """Characters of one fact: a user agent may have 300."""
 FACTS = 60
+LARGEST = 1e15
+"""Of a fact that is a number."""
+MOST_SAMPLES = 200_000
+CLOCKS_DIFFER, SLACK_SECONDS = 1.02, 0.5
+"""How much faster than this machine's clock a page's may go, and the rounding of a coarse one."""
 KEYS = {"evidence", "model_ns", "pipeline_ns", "load_ns", "first_ns", "warm_up", "placement", "environment", "end"}
 
 
@@ -27,35 +31,65 @@ def masks_bytes(job: Job) -> int:
     return 4 * sum(job.sequences) * height * width
 
 
-def read(folder: Path, job: Job, phone_facts: Mapping[str, Any], retries: int) -> Result:
-    """The answer in `folder`: result.json and masks.f32. MeasurementFailed when it is invalid."""
+def read(folder: Path, job: Job, phone_facts: Mapping[str, Any], retries: int, elapsed: float) -> Result:
+    """The answer in `folder`: result.json and masks.f32. MeasurementFailed, one sentence, when it is invalid.
+
+    `elapsed`: the seconds of this machine's clock since the page was given the job.
+    """
+    check(jobs.read_ended(folder / "result.json"), job, elapsed)
     result = jobs.read_result(folder)
-    values = json.loads((folder / "result.json").read_text())
-    if unknown := sorted(set(values) - KEYS):
-        raise MeasurementFailed(f"the answer has fields that no page sends: {', '.join(unknown)[:TEXT]}")
-    if result.evidence != "measured":
-        raise MeasurementFailed("the answer does not say that it was measured")
-    times = {"model_ns": result.model_ns, "pipeline_ns": result.pipeline_ns}
-    singles = [result.load_ns, result.first_ns]
-    for name, samples in {**times, "load_ns or first_ns": singles}.items():
-        if not all(isinstance(ns, int) and not isinstance(ns, bool) and 0 <= ns < 10**13 for ns in samples):
-            raise MeasurementFailed(f"the answer's {name} are not whole nanoseconds")
-    if len(result.model_ns) < job.counts.samples:
-        raise MeasurementFailed(
-            f"the answer has {len(result.model_ns)} samples where {job.counts.samples} were asked for"
-        )
-    told = result.environment.facts
-    for name, facts in {"placement": result.placement, "facts": told, "warm_up": result.warm_up}.items():
-        flat(name, facts)
-    everything = {**phone_facts, **told}
+    everything = {**phone_facts, **result.environment.facts}
     median = statistics.median(result.model_ns)
-    if median == 0:
-        raise MeasurementFailed("the browser's clock is too coarse: most samples took no time at all")
     return replace(
         result,
         environment=Environment(everything, phone.hazards(everything, median, job.config.unit)),
         retries=retries,
     )
+
+
+def check(values: Mapping[str, Any], job: Job, elapsed: float) -> None:
+    """MeasurementFailed unless a page that measured `job` for at most `elapsed` seconds may have sent `values`."""
+    if unknown := sorted(set(values) - KEYS):
+        raise MeasurementFailed(f"the answer has fields that no page sends: {', '.join(unknown)[:TEXT]}")
+    if values.get("evidence") != "measured":
+        raise MeasurementFailed("the answer does not say that it was measured")
+    total = sum(sum(_samples(name, values.get(name, []))) for name in ("model_ns", "pipeline_ns"))
+    for name in ("load_ns", "first_ns"):
+        if not _nanoseconds(values.get(name)):
+            raise MeasurementFailed(f"the answer's {name} is not whole nanoseconds")
+        total += values[name]
+    if (count := len(values.get("model_ns", []))) < job.counts.samples:
+        raise MeasurementFailed(f"the answer has {count} samples where {job.counts.samples} were asked for")
+    if total > 1e9 * (CLOCKS_DIFFER * elapsed + SLACK_SECONDS):
+        raise MeasurementFailed(
+            f"the answer's times add up to {total / 1e9:.1f} s, and it came {elapsed:.1f} s after the page began"
+        )
+    environment = values.get("environment", {})
+    if not isinstance(environment, dict) or set(environment) - {"facts"}:
+        raise MeasurementFailed("the answer's environment holds more than facts")
+    told = {"placement": values.get("placement", {}), "warm_up": values.get("warm_up", {})}
+    for name, facts in {**told, "facts": environment.get("facts", {})}.items():
+        flat(name, facts)
+    counts = [told["placement"].get(name) for name in ("ops", "delegated")]
+    if not all(count is None or _nanoseconds(count) for count in counts):
+        raise MeasurementFailed("the answer's numbers of operators are not whole numbers")
+
+
+def _samples(name: str, samples: Any) -> list[int]:
+    if not isinstance(samples, list):
+        raise MeasurementFailed(f"the answer's {name} are no list of samples")
+    if len(samples) > MOST_SAMPLES:
+        raise MeasurementFailed(f"the answer has {len(samples)} {name}, and {MOST_SAMPLES} are the most")
+    if not all(map(_nanoseconds, samples)):
+        raise MeasurementFailed(f"the answer's {name} are not whole nanoseconds")
+    if 0 in samples:
+        raise MeasurementFailed("the browser's clock is too coarse: a sample took no time at all")
+    return samples
+
+
+def _nanoseconds(value: Any) -> bool:
+    """Whether it is a whole number of nanoseconds, of less than three hours."""
+    return type(value) is int and 0 <= value < 10**13
 
 
 def flat(what: str, facts: Any) -> dict[str, Any]:
@@ -68,4 +102,6 @@ def flat(what: str, facts: Any) -> dict[str, Any]:
             raise MeasurementFailed(f"the answer's {what} hold more than plain text and numbers")
         if len(key) > TEXT or len(text) > TEXT:
             raise MeasurementFailed(f"the answer's {what} hold a text of more than {TEXT} characters")
+        if isinstance(value, int | float) and not -LARGEST <= value <= LARGEST:
+            raise MeasurementFailed(f"the answer's {what} hold a number that is not finite, or too large")
     return facts

@@ -22,6 +22,9 @@ from devices.web import answer
 from devices.web.scheduler import ClientSession, Refused, Scheduler
 from devices.web.site import Handler, Pages, Routes
 
+DIGITS = 6
+"""Of a configuration's number in an address."""
+
 
 @dataclass
 class Site(Pages):
@@ -34,14 +37,14 @@ class Site(Pages):
         return {
             **super().routes(),
             "/plan": (self.plan, "GET"),
-            "/models/{index:int}": (self.model, "GET"),
-            "/frames/{index:int}": (self.frames, "GET"),
+            "/models/{index}": (self.model, "GET"),
+            "/frames/{index}": (self.frames, "GET"),
             "/join": (self.join, "POST"),
             "/phones/{id}/next": (self.next, "POST"),
-            "/phones/{id}/cells/{index:int}/alive": (self.alive, "POST"),
-            "/phones/{id}/cells/{index:int}/masks": (self.masks, "PUT"),
-            "/phones/{id}/cells/{index:int}/result": (self.result, "PUT"),
-            "/phones/{id}/cells/{index:int}/failure": (self.failure, "PUT"),
+            "/phones/{id}/cells/{index}/alive": (self.alive, "POST"),
+            "/phones/{id}/cells/{index}/masks": (self.masks, "PUT"),
+            "/phones/{id}/cells/{index}/result": (self.result, "PUT"),
+            "/phones/{id}/cells/{index}/failure": (self.failure, "PUT"),
         }
 
     def tick(self) -> None:
@@ -112,11 +115,16 @@ class Site(Pages):
         """The last part of an answer. A bad one costs its configuration; the page is told why."""
         client, index = self._measuring(request)
         job = self.asked[index]
-        text = await _body(request, answer.RESULT_BYTES)
+        try:
+            text = await _body(request, answer.RESULT_BYTES)
+        except HTTPException as reason:
+            self.scheduler.end(client, index, MeasurementFailed(f"the answer is too long: {reason.detail}"))
+            raise
+        elapsed = self.scheduler.elapsed(client)
         folder = jobs.describe(self._answer(client, index), job)
         (folder / "result.json").write_bytes(text)
         try:
-            result = await run_in_threadpool(answer.read, folder, job, client.facts, client.tries - 1)
+            result = await run_in_threadpool(answer.read, folder, job, client.facts, client.tries - 1, elapsed)
         except MeasurementFailed as reason:
             self.scheduler.end(client, index, reason)
             return JSONResponse({"refused": str(reason)}, 422)
@@ -126,7 +134,8 @@ class Site(Pages):
     async def failure(self, request: Request) -> Response:
         client, index = self._measuring(request)
         reason = _json(await _body(request, answer.FACTS_BYTES)).get("reason")
-        words = "".join(c if c.isprintable() else " " for c in str(reason))[: answer.TEXT]
+        told = reason if isinstance(reason, str) and reason.strip() else "the page gave no reason"
+        words = "".join(c if c.isprintable() else " " for c in told[: answer.TEXT])
         self.scheduler.end(client, index, MeasurementFailed(words))
         return Response(status_code=204)
 
@@ -134,7 +143,10 @@ class Site(Pages):
         return self.scheduler.client(request.path_params["id"])
 
     def _index(self, request: Request) -> int:
-        return int(request.path_params["index"])
+        index = request.path_params["index"]
+        if not (index.isascii() and index.isdecimal() and len(index) <= DIGITS):
+            raise HTTPException(404)
+        return int(index)
 
     def _asked(self, request: Request) -> Job:
         if self._index(request) >= len(self.asked):
@@ -177,7 +189,7 @@ async def _body(request: Request, limit: int) -> bytes:
 def _json(body: bytes) -> dict[str, Any]:
     try:
         values = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         values = None
     if not isinstance(values, dict):
         raise HTTPException(422, "not a JSON object")

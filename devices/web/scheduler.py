@@ -56,12 +56,17 @@ class Scheduler:
     told: queue.SimpleQueue[DeviceJoined | JobStarted | JobEnded] = field(default_factory=queue.SimpleQueue)
 
     def join(self, facts: Mapping[str, Any], before: str | None = None) -> ClientSession:
-        """A phone's session; `before` is the id of the session that a reloaded page continues."""
+        """A phone's session; `before` is the id of the session that a reloaded page continues.
+
+        Refused when there are too many phones already, and when all that took part have ended: the run is over then.
+        """
         if before in self.clients and not self.clients[before].gone:
             client = self.clients[before]
             client.seen = self.clock()
             return client
-        if len(self.clients) >= MOST_PHONES:
+        if self.over:
+            raise Refused("this run is over; give the command again for this phone")
+        if sum(not self._has_ended(client) for client in self.clients.values()) >= MOST_PHONES:
             raise Refused(f"{MOST_PHONES} phones take part already")
         alike = sum(client.name.partition(" #")[0] == phone.name(facts) for client in self.clients.values())
         name = phone.name(facts) + (f" #{alike + 1}" if alike else "")
@@ -93,6 +98,10 @@ class Scheduler:
         """Whether the phone is measuring this configuration, as far as the scheduler knows."""
         return client.at == index and client.tries > 0
 
+    def elapsed(self, client: ClientSession) -> float:
+        """Seconds since the phone was given the configuration that it measures."""
+        return self.clock() - client.since
+
     def end(self, client: ClientSession, index: int, outcome: Result | MeasurementFailed) -> None:
         """Record a configuration's end and move on to the next. Refused when the phone was not measuring it."""
         if not self.is_measuring(client, index):
@@ -118,11 +127,13 @@ class Scheduler:
     @property
     def over(self) -> bool:
         """Every phone that joined has measured everything or was given up, and there is one."""
-        return bool(self.clients) and all(
-            client.gone or client.at == len(self.limits) for client in self.clients.values()
-        )
+        return bool(self.clients) and all(map(self._has_ended, self.clients.values()))
 
     @property
     def all_know(self) -> bool:
         """Whether every phone that is there was told that this was all."""
         return all(client.gone or client.dismissed for client in self.clients.values())
+
+    def _has_ended(self, client: ClientSession) -> bool:
+        """Whether a phone was given up or has measured everything, so that its place is free."""
+        return client.gone or client.at == len(self.limits)

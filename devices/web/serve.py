@@ -6,6 +6,7 @@ import asyncio
 import socket
 import tempfile
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,10 +14,12 @@ from pathlib import Path
 
 import uvicorn
 
+from devices.contract import MeasurementFailed
 from devices.web import address
 from devices.web.site import Pages
 
 TICK_SECONDS = 1.0
+START_SECONDS = 30.0
 
 
 @dataclass(frozen=True)
@@ -39,7 +42,8 @@ def serving(site: Pages) -> Iterator[Places]:
         _listen("0.0.0.0") as secure,
     ):
         chain, key = address.certificate(Path(folder), ["localhost", "127.0.0.1", *addresses])
-        quiet = {"log_level": "critical", "access_log": False, "timeout_graceful_shutdown": 1}
+        # No page of ours has a WebSocket: without one a request for it is answered like any other.
+        quiet = {"log_level": "critical", "access_log": False, "timeout_graceful_shutdown": 1, "ws": "none"}
         app = site.app()
         servers = [
             (uvicorn.Server(uvicorn.Config(app, **quiet)), plain),  # type: ignore[arg-type]
@@ -48,8 +52,17 @@ def serving(site: Pages) -> Iterator[Places]:
                 secure,
             ),
         ]
-        thread = threading.Thread(target=lambda: asyncio.run(_serve(site, servers)), daemon=True)
+        failed: list[OSError] = []
+
+        def serve() -> None:
+            try:
+                asyncio.run(_serve(site, servers))
+            except OSError as error:
+                failed.append(error)
+
+        thread = threading.Thread(target=serve, daemon=True)
         thread.start()
+        _wait(thread, [server for server, _ in servers], failed)
         port, secure_port = plain.getsockname()[1], secure.getsockname()[1]
         try:
             yield Places(
@@ -61,6 +74,16 @@ def serving(site: Pages) -> Iterator[Places]:
             for server, _ in servers:
                 server.should_exit = True
             thread.join(timeout=10)
+
+
+def _wait(thread: threading.Thread, servers: list[uvicorn.Server], failed: list[OSError]) -> None:
+    """Return when all answer: no address is told before. MeasurementFailed when one cannot."""
+    end = time.monotonic() + START_SECONDS
+    while not all(server.started for server in servers):
+        if not thread.is_alive() or time.monotonic() > end:
+            why = f" ({failed[0]})" if failed else ""
+            raise MeasurementFailed(f"the page cannot be served: its server did not start{why}")
+        time.sleep(0.01)
 
 
 async def _serve(site: Pages, servers: list[tuple[uvicorn.Server, socket.socket]]) -> None:

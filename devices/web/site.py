@@ -9,6 +9,7 @@ import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import ClassVar
 
@@ -71,10 +72,10 @@ class Pages:
 
     def app(self) -> ASGIApp:
         listed = [
-            Route("/{token}" + path, self._guarded(handler), methods=[method])
+            Route("/{token}" + path, partial(self.answer, handler), methods=[method])
             for path, (handler, method) in self.routes().items()
         ]
-        return _with_headers(Starlette(routes=listed, lifespan=self.lifespan), self.headers)
+        return _with_headers(self._guarded(Starlette(routes=listed, lifespan=self.lifespan)), self.headers)
 
     async def answer(self, handler: Handler, request: Request) -> Response:
         try:
@@ -82,11 +83,17 @@ class Pages:
         except ClientDisconnect:
             return Response(status_code=400)
 
-    def _guarded(self, handler: Handler) -> Handler:
-        async def guarded(request: Request) -> Response:
-            if not secrets.compare_digest(request.path_params["token"].encode(), self.token.encode()):
-                raise HTTPException(404)
-            return await self.answer(handler, request)
+    def _guarded(self, app: ASGIApp) -> ASGIApp:
+        """`app` for addresses that begin with the token. Others are 404 before anything else is looked at.
+
+        So a stranger does not learn which addresses and methods there are.
+        """
+        token = self.token.encode()
+
+        async def guarded(scope: Scope, receive: Receive, send: Send) -> None:
+            first = scope.get("path", "").removeprefix("/").partition("/")[0].encode(errors="replace")
+            known = scope["type"] == "lifespan" or secrets.compare_digest(first, token)
+            await (app if known else Response("Not Found", 404))(scope, receive, send)
 
         return guarded
 

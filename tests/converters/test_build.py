@@ -137,6 +137,19 @@ def test_parity_from_another_kind_of_processor_is_measured_again(troubled: Troub
     assert isinstance(build([made.spec], cache=cache, worker=CANNOT_START)[made.spec], Failure)
 
 
+def test_a_forged_parity_is_measured_again_where_it_is_not_to_be_believed(troubled: Troubled, tmp_path: Path) -> None:
+    made = troubled[2]["fp32"]
+    assert isinstance(made, Artifact)
+    assert made.parity
+    cache = Cache(tmp_path)
+    with cache.workshop() as workshop:
+        copy(made.path, workshop / made.path.name)
+        forged = replace(made.parity, mean_difference=0.5, tolerance_exceeded=None)
+        cache.publish(workshop, replace(made, path=workshop / made.path.name, parity=forged))
+    assert build([made.spec], cache=cache)[made.spec].parity == forged  # type: ignore[union-attr]
+    assert build([made.spec], cache=cache, believe_parity=False)[made.spec].parity == made.parity  # type: ignore[union-attr]
+
+
 def test_a_damaged_entry_is_not_found_and_gives_way(troubled: Troubled, tmp_path: Path) -> None:
     made = troubled[2]["fp32"]
     assert isinstance(made, Artifact)

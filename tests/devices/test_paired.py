@@ -20,7 +20,7 @@ H, W = 32, 64
 SEQUENCES = (3, 2)
 
 
-def network(path: Path, weight: float) -> Path:
+def network(path: Path, weight: float, size: tuple[int, int] = (H, W)) -> Path:
     """mask = weight * prev_mask + (1 - weight) * red, so that the masks tell which artifact made them."""
     from onnx import TensorProto, helper, save
 
@@ -34,7 +34,7 @@ def network(path: Path, weight: float) -> Path:
         helper.make_node("Add", ["a", "b"], ["mask"]),
     ]
     tensor = {
-        name: helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, channels, H, W])
+        name: helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, channels, *size])
         for name, channels in (("frame", 3), ("prev_mask", 1), ("mask", 1))
     }
     inputs = [tensor["frame"], tensor["prev_mask"]]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 from dataclasses import replace
 from pathlib import Path
@@ -10,13 +9,14 @@ from pathlib import Path
 import pytest
 
 from converters.artifact import Parity
-from converters.cache import Cache
+from converters.cache import Cache, sha256
 from devices.contract import Config
 from gate import artifacts
 from gate.artifacts import GateArtifact, MissingArtifact
 from reports import gitinfo
 from reports.rows import append
-from tests.conftest import ROOT, need
+from tests.conftest import ROOT
+from tests.converters.test_files import external
 from tests.devices.test_paired import network
 from tests.reports.made_up import failed, row
 
@@ -25,15 +25,8 @@ PARITY = Parity(30, 1e-5, 1e-7, 0.0, {"max_difference": 1e-3})
 
 
 @pytest.fixture
-def checkout() -> None:
-    """Only in a git checkout; from an archive of the sources these tests are skipped, with the reason."""
-    reason = gitinfo.no_checkout()
-    need(f"this test reads commits of this repository, and {reason}" if reason else None)
-
-
-@pytest.fixture
 def artifact(tmp_path: Path) -> GateArtifact:
-    return artifacts.of_file(network(tmp_path / "one.onnx", 0.25), "onnx", macs=7, parity=PARITY)
+    return artifacts.of_file(network(tmp_path / "one.onnx", 0.25), "onnx", parity=PARITY)
 
 
 def test_the_content_is_what_counts_and_not_the_name(artifact: GateArtifact, tmp_path: Path) -> None:
@@ -61,7 +54,7 @@ def test_a_saved_folder_gives_back_what_was_saved(artifact: GateArtifact, tmp_pa
     found = artifacts.of_folder(folder, [CELL, other])
     mine = found[CELL]
     assert isinstance(mine, GateArtifact)
-    assert replace(mine, path=artifact.path) == artifact
+    assert replace(mine, path=artifact.path) == replace(artifact, parity=None), "parity is of the candidate alone"
     assert mine.path.is_relative_to(folder)
     absent = found[other]
     assert isinstance(absent, MissingArtifact)
@@ -82,7 +75,9 @@ def test_a_damaged_saved_artifact_is_missing(artifact: GateArtifact, tmp_path: P
 
 def test_an_earlier_run_gives_the_artifacts_it_measured(tmp_path: Path) -> None:
     run, cache = tmp_path / "run", Cache(tmp_path / "cache")
+    model = network(tmp_path / "s16-skip-plain.onnx", 0.25)
     measured = row("s16-skip-plain", "onnx")
+    measured = replace(measured, artifact=measured.artifact | {"sha256": sha256(model)})
     append(run / "rows.jsonl", measured)
     append(run / "rows.jsonl", failed())
     (gone,) = artifacts.of_run(run, [CELL], cache).values()
@@ -96,21 +91,21 @@ def test_an_earlier_run_gives_the_artifacts_it_measured(tmp_path: Path) -> None:
     mine, absent = found[CELL], found[other]
     assert isinstance(mine, GateArtifact)
     assert mine.path.parent == entry
-    assert mine.macs == measured.network["macs"]
-    assert mine.parity
+    assert mine.macs == 0, "counted in its graph, which has no convolution, whatever the row says"
     assert isinstance(absent, MissingArtifact)
     assert "has no row of live/onnx" in absent.reason
+    network(entry / "s16-skip-plain.onnx", 0.5)
+    (forged,) = artifacts.of_run(run, [CELL], cache).values()
+    assert isinstance(forged, MissingArtifact)
+    assert forged.reason.endswith(f"is not what {run} measured: its hash is another")
 
 
 @pytest.mark.usefixtures("checkout")
-def test_a_ref_is_a_commit_or_nothing(tmp_path: Path) -> None:
+def test_a_ref_is_a_commit_or_nothing() -> None:
     head = subprocess.run(["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
     assert gitinfo.commit_of("HEAD") == head.strip()
     assert gitinfo.commit_of("--all") is None
     assert gitinfo.commit_of("no-such-ref") is None
-    with pytest.raises(ValueError, match="no git ref of this repository, no saved folder and no earlier run"):
-        artifacts.find("no-such-ref", [CELL])
-    assert artifacts.find(str(tmp_path), [CELL])[1] == {CELL: MissingArtifact(f"{tmp_path} holds no {CELL.name}")}
 
 
 @pytest.mark.usefixtures("checkout")
@@ -130,38 +125,33 @@ def test_a_commit_whose_files_are_not_here_is_said(monkeypatch: pytest.MonkeyPat
     assert gitinfo.commit_of("HEAD") is None, "without git no ref means anything"
 
 
-@pytest.mark.parametrize("around", [False, True], ids=["alone", "in another repository"])
-def test_without_a_checkout_the_gate_says_what_else_to_name(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, around: bool
-) -> None:
-    """The sources as an archive gives them, also where somebody keeps that in a repository of their own."""
-    need(None if shutil.which("git") else "git is not installed")
-    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path))
-    root = tmp_path / "theirs" / "bench"
-    root.mkdir(parents=True)
-    (root / "bench.py").touch()
-    if around:
-        subprocess.run(["git", "init", "--quiet"], cwd=root.parent, check=True)
-    monkeypatch.setattr(gitinfo, "ROOT", root)
-    assert gitinfo.commit_of("HEAD") is None
-    assert gitinfo.checkout_words() == "this checkout"
-    with pytest.raises(
-        ValueError, match=r"a git ref needs a git checkout: .* is no git checkout .*--baseline-artifact"
-    ):
-        artifacts.find("main", [CELL])
-
-
 def test_a_baseline_that_does_not_end_is_absent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "bench.py").write_text("import time\ntime.sleep(600)\n")
     monkeypatch.setattr(artifacts, "CONVERT_SECONDS", 0.5)
-    made = artifacts._convert(tmp_path, CELL, None)
+    made = artifacts._convert(tmp_path, CELL)
     assert isinstance(made, MissingArtifact)
     assert made.reason.endswith(f"could not make {CELL.name}: it was stopped after 0.5 s")
 
 
 def test_what_an_old_commit_cannot_make_is_absent_with_its_own_words(tmp_path: Path) -> None:
     (tmp_path / "bench.py").write_text("import sys\nsys.exit('bench.py: this one is too old.')\n")
-    made = artifacts._convert(tmp_path, CELL, None)
+    made = artifacts._convert(tmp_path, CELL)
     assert isinstance(made, MissingArtifact)
     assert made.reason.endswith(f"could not make {CELL.name}: bench.py: this one is too old")
-    assert artifacts._costs(tmp_path, [CELL]) == {}
+    assert artifacts.sizes_of(tmp_path) == {}
+
+
+def test_external_data_of_zeros_is_another_artifact(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        external(tmp_path / name / "model.onnx", "model.onnx.data")
+    (tmp_path / "b" / "model.onnx.data").write_bytes(bytes(1024))
+    one, other = (artifacts.of_file(tmp_path / name / "model.onnx", "onnx") for name in ("a", "b"))
+    assert one.sha256 != other.sha256
+    assert one.bytes == (tmp_path / "a" / "model.onnx").stat().st_size + 1024
+    artifacts.save({CELL: one}, tmp_path / "saved")
+    (tmp_path / "a" / "model.onnx.data").unlink()
+    kept = artifacts.of_folder(tmp_path / "saved", [CELL])[CELL]
+    assert isinstance(kept, GateArtifact)
+    assert kept.sha256 == one.sha256
+    (tmp_path / "saved" / "s16-skip-plain.onnx.fp32.256x256" / "model.onnx.data").write_bytes(bytes(1024))
+    assert isinstance(artifacts.of_folder(tmp_path / "saved", [CELL])[CELL], MissingArtifact)

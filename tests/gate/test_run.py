@@ -45,9 +45,26 @@ def test_two_real_artifacts_are_compared(tmp_path: Path, dataset: Any) -> None:
     assert len(verdict.speed.first) == FIRST
     assert verdict.speed.estimate
     said = {f.metric: f.outcome for f in verdict.findings}
-    assert said["size"] is said["graph"] is said["placement"] is Outcome.PASS
-    assert said["macs"] is said["parity"] is said["instructions"] is None
+    assert said["size"] is said["macs"] is said["graph"] is said["placement"] is Outcome.PASS
+    assert said["parity"] is said["instructions"] is None
     assert said["IOU"] is not None
+
+
+def test_each_side_is_measured_and_judged_at_its_own_resolution(tmp_path: Path, dataset: Any) -> None:
+    """A network that has grown is slower, however fast it would be at its former size."""
+    small = artifacts.of_file(network(tmp_path / "small.onnx", 0.25, (64, 64)), "onnx")
+    large = artifacts.of_file(network(tmp_path / "large.onnx", 0.25, (512, 512)), "onnx")
+    grown = run.Comparison(Config("tiny", "onnx", resolution=(512, 512)), small, large, before=(64, 64))
+    (verdict,) = run.run([grown], dataset, seconds=5)
+    assert verdict.reason is None
+    assert verdict.outcome is Outcome.FAIL
+    assert verdict.speed
+    assert verdict.speed.outcome is Outcome.FAIL
+    said = {f.metric: f for f in verdict.findings}
+    assert (
+        said["resolution"].words == "The input is 512x512, 64x64 before: each side is measured and judged at its own."
+    )
+    assert said["IOU"].outcome is not None
 
 
 def test_an_artifact_that_does_not_load_is_not_measured_and_costs_itself_alone(tmp_path: Path, dataset: Any) -> None:
@@ -190,7 +207,7 @@ def test_a_fault_of_ours_never_looks_like_a_regression(monkeypatch: pytest.Monke
 def test_the_file_of_configurations_has_its_former_flag_too(flag: str, tmp_path: Path) -> None:
     (tmp_path / "mine.toml").write_text("")
     done = CliRunner().invoke(app, ["gate", "--baseline", str(tmp_path), flag, str(tmp_path / "mine.toml")])
-    assert done.exit_code == 3
+    assert done.exit_code == 64
     assert "mine.toml: declares no configuration" in done.output
     help_text = CliRunner().invoke(app, ["gate", "--help"]).output
     assert "--configurations" in help_text

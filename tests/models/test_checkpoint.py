@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -72,3 +74,23 @@ def test_every_reference_variant_ships_a_trained_checkpoint(name):
     loaded = checkpoint.load(path)
     assert loaded.variant == REFERENCE[name]
     assert sum(run["samples"] for run in loaded.card["training"]) > 10_000
+
+
+def test_a_checkpoint_of_another_variant_under_the_right_name_is_refused(saved, tmp_path):
+    path, _ = saved
+    checkpoint.check_name(path, "s32-noskip-plain", TINY)
+    larger = replace(TINY, resolution=(320, 320))
+    checkpoint.check_name(path, "s32-noskip-plain", larger)
+    with pytest.raises(checkpoint.BadCheckpoint, match=r"is no checkpoint of live: its .* is .*, and live has"):
+        checkpoint.check_name(path, "live", get("live"))
+    (tmp_path / "noise.safetensors").write_bytes(b"noise")
+    checkpoint.check_name(tmp_path / "noise.safetensors", "live", get("live"))
+
+
+def test_every_command_refuses_a_folder_with_such_a_checkpoint(saved, tmp_path):
+    from cli.inputs import trained
+
+    path, _ = saved
+    path.rename(tmp_path / "live.safetensors")
+    with pytest.raises(checkpoint.BadCheckpoint, match=r"live\.safetensors: is no checkpoint of live"):
+        trained(tmp_path)

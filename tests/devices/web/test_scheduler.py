@@ -95,12 +95,47 @@ def test_a_phone_that_falls_silent_costs_its_configurations_and_no_other_phone(
     assert all("silent" in str(event.outcome) for event in lost)
     with pytest.raises(Refused, match="load the page again"):
         scheduler.client(silent.id)
+    again = scheduler.join(FACTS, before=silent.id)
+    assert again is not silent
+    again.gone = True
     while (index := scheduler.next(loud)) is not None:
         assert not scheduler.all_know, "one of two knows, and the other measures"
         scheduler.end(loud, index, RESULT)
     assert scheduler.all_know, "a phone that is gone hears nothing"
-    assert scheduler.join(FACTS, before=silent.id) is not silent
-    assert not scheduler.over
+    assert scheduler.over
+
+
+def test_a_phone_that_comes_late_is_told_so(scheduler: Scheduler) -> None:
+    client = scheduler.join(FACTS)
+    while (index := scheduler.next(client)) is not None:
+        scheduler.end(client, index, RESULT)
+    with pytest.raises(Refused, match="this run is over"):
+        scheduler.join(FACTS)
+    assert scheduler.join(FACTS, before=client.id) is client, "its own page, loaded again, hears that this was all"
+    assert scheduler.over
+
+
+def test_phones_that_were_given_up_free_their_places(scheduler: Scheduler, clock: Clock) -> None:
+    silent = [scheduler.join(FACTS) for _ in range(MOST_PHONES - 1)]
+    loud = scheduler.join(FACTS)
+    with pytest.raises(Refused, match="take part already"):
+        scheduler.join(FACTS)
+    clock.now = SILENCE_SECONDS + 1
+    scheduler.client(loud.id)
+    scheduler.tick()
+    assert all(client.gone for client in silent)
+    for _ in silent:
+        scheduler.join(FACTS)
+    with pytest.raises(Refused, match="take part already"):
+        scheduler.join(FACTS)
+
+
+def test_what_a_phone_takes_is_counted_from_when_it_was_told_to_begin(scheduler: Scheduler, clock: Clock) -> None:
+    client = scheduler.join(FACTS)
+    clock.now = 5.0
+    scheduler.next(client)
+    clock.now = 12.5
+    assert scheduler.elapsed(client) == 7.5
 
 
 def test_a_configuration_that_takes_too_long_is_given_up_and_the_next_one_begins(

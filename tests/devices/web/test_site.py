@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import ssl
 import threading
@@ -127,11 +128,41 @@ def wait_until(true: Callable[[], bool]) -> None:
         time.sleep(0.02)
 
 
-@pytest.mark.parametrize("path", ["", "plan", "page/main.js", "models/0", "frames/0", "packages/x.js"])
-def test_without_the_token_there_is_nothing(places: Places, path: str) -> None:
+@pytest.mark.parametrize(
+    "path",
+    [
+        "",
+        "plan",
+        "page/main.js",
+        "models/0",
+        f"models/{'9' * 5000}",
+        "frames/0",
+        "packages/x.js",
+        "join",
+        "phones/x/next",
+    ],
+)
+@pytest.mark.parametrize("method", ["GET", "POST", "PUT", "DELETE", "OPTIONS"])
+def test_without_the_token_there_is_nothing(places: Places, path: str, method: str) -> None:
     root = f"http://localhost:{places.port}/"
     for stranger in (root, f"{root}{'x' * 16}/", f"{root}%C3%A9/"):
-        assert Page(stranger).ask("GET", path)[0] == 404
+        assert Page(stranger).ask(method, path)[0] == 404
+    for bare in ("x" * 16, "%ff", "plan"):
+        assert Page(root).ask(method, bare)[0] == 404, "and no redirection to an address with a slash"
+
+
+def test_a_websocket_is_no_way_around_the_token(places: Places) -> None:
+    request = urllib.request.Request(f"http://localhost:{places.port}/plan")
+    for name, value in {
+        "Connection": "Upgrade",
+        "Upgrade": "websocket",
+        "Sec-WebSocket-Key": "AAAAAAAAAAAAAAAAAAAAAA==",
+    }.items():
+        request.add_header(name, value)
+    with pytest.raises(urllib.error.HTTPError) as told:
+        urllib.request.urlopen(request, timeout=30)
+    assert told.value.code == 404
+    told.value.close()
 
 
 @pytest.mark.parametrize(
@@ -145,6 +176,8 @@ def test_without_the_token_there_is_nothing(places: Places, path: str) -> None:
         "packages/@litertjs/core/wasm/..%2f..%2f..%2f..%2fpage/main.js",
         "models/1",
         "frames/7",
+        "frames/0x0",
+        f"models/{'9' * 5000}",
         "job.json",
     ],
 )
@@ -165,6 +198,7 @@ def test_uploads_have_a_limit(site: Site, page: Page) -> None:
     path = page.begin()
     assert page.ask("PUT", f"{path}/masks", MASKS.tobytes() + b"x")[0] == 413
     assert page.ask("PUT", f"{path}/result", b" " * (answer.RESULT_BYTES + 1))[0] == 413
+    assert "the answer is too long" in str(outcome(site)), "its configuration has ended"
     assert page.ask("POST", "join", b" " * (answer.FACTS_BYTES + 1))[0] == 413
 
 
@@ -186,7 +220,37 @@ def changed(**fields: Any) -> dict[str, Any]:
         (MASKS, changed(model_ns=[1.5, 2, 3]), "not whole nanoseconds"),
         (MASKS, changed(model_ns=[1, -2, 3]), "not whole nanoseconds"),
         (MASKS, changed(model_ns=[0, 0, 3]), "clock is too coarse"),
+        (MASKS, changed(model_ns=[1, 2, 0]), "clock is too coarse"),
+        (MASKS, changed(model_ns=[1, 2, True]), "not whole nanoseconds"),
+        (MASKS, changed(model_ns=[1, 2, float("nan")]), "not whole nanoseconds"),
+        (MASKS, changed(model_ns=[1, 2, float("inf")]), "not whole nanoseconds"),
+        (MASKS, changed(model_ns=[1, 2, 10**20]), "not whole nanoseconds"),
+        (MASKS, changed(model_ns=[1, 2, [3]]), "not whole nanoseconds"),
+        (MASKS, changed(model_ns="123"), "no list of samples"),
+        (MASKS, changed(model_ns={"0": 1}), "no list of samples"),
+        (MASKS, changed(model_ns=None), "no list of samples"),
+        (MASKS, changed(model_ns=7), "no list of samples"),
+        (MASKS, changed(pipeline_ns=7), "no list of samples"),
+        (MASKS, changed(pipeline_ns=[-1]), "not whole nanoseconds"),
+        (MASKS, changed(model_ns=[1] * (answer.MOST_SAMPLES + 1)), "200000 are the most"),
+        (MASKS, changed(model_ns=[10**12] * 3), r"add up to 3000\.0 s, and it came 0\.\d s after the page began"),
+        (MASKS, changed(load_ns=9 * 10**12), "add up to 9000"),
+        (MASKS, changed(load_ns=None), "load_ns is not whole nanoseconds"),
         (MASKS, changed(load_ns="soon"), "not whole nanoseconds"),
+        (MASKS, changed(evidence=["measured"]), "does not say that it was measured"),
+        (MASKS, changed(environment=[]), "environment holds more"),
+        (MASKS, changed(environment={"facts": {}, "hazards": 5}), "environment holds more"),
+        (MASKS, changed(environment={"facts": 5}), "no short list"),
+        (MASKS, changed(environment={"facts": {"level": float("inf")}}), "not finite"),
+        (MASKS, changed(environment={"facts": {"level": 10**300}}), "too large"),
+        (MASKS, changed(placement={"ops": "many", "delegated": 3}), "not whole numbers"),
+        (MASKS, changed(placement=None), "no short list"),
+        (MASKS, changed(warm_up=[1]), "no short list"),
+        (MASKS, b"[" * 200_000, "nested too deeply"),
+        (MASKS, b'{"a":' * 100_000, "nested too deeply"),
+        (MASKS, b"[]", "no end marker"),
+        (MASKS, b"null", "no end marker"),
+        (MASKS, b"\xff\xfe", "not whole"),
         (MASKS, changed(retries=3), "no page sends: retries"),
         (MASKS, changed(placement={"runtime": "x" * 500}), "more than 400 characters"),
         (MASKS, changed(placement={"runtime": "\x1b[2J"}), "plain text"),
@@ -205,6 +269,44 @@ def test_a_bad_answer_costs_its_configuration_and_says_why(
     assert isinstance(failure, MeasurementFailed)
     with pytest.raises(MeasurementFailed, match=reason):
         raise failure
+
+
+DEEP = b'{"facts": ' + b"[" * 5000 + b"]" * 5000 + b"}"
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [b"{", b"[]", b"5", DEEP, {"facts": 5}, {"facts": {"a": []}}, {"facts": {"x": float("nan")}}, {"facts": None}, {}],
+)
+def test_a_bad_word_at_the_door_is_422(page: Page, sent: Any) -> None:
+    assert page.ask("POST", "join", sent)[0] == 422
+
+
+@pytest.mark.parametrize("reason", [5, None, [[]], {}, "", "  "])
+def test_a_failure_without_a_reason_is_one_all_the_same(site: Site, page: Page, reason: Any) -> None:
+    assert page.ask("PUT", f"{page.begin()}/failure", {"reason": reason})[0] == 204
+    assert str(outcome(site)) == "the page gave no reason"
+
+
+def test_after_a_wrong_answer_the_run_goes_on(site: Site, page: Page) -> None:
+    site.asked = [*site.asked, site.asked[0]]
+    site.scheduler.limits = [60.0, 60.0]
+    first = page.begin()
+    page.ask("PUT", f"{first}/masks", MASKS.tobytes())
+    assert page.ask("PUT", f"{first}/result", changed(pipeline_ns=7))[0] == 422
+    phone = first.partition("/cells")[0]
+    assert json.loads(page.ask("POST", f"{phone}/next")[1])["index"] == 1
+    page.ask("PUT", f"{phone}/cells/1/masks", MASKS.tobytes())
+    assert page.ask("PUT", f"{phone}/cells/1/result", ANSWER)[0] == 204
+    assert isinstance(outcome(site), MeasurementFailed)
+    assert isinstance(outcome(site), Result)
+
+
+def test_a_phone_that_comes_late_gets_409(page: Page) -> None:
+    page.ask("PUT", f"{page.begin()}/failure", {"reason": "no"})
+    status, told, _ = page.ask("POST", "join", {"facts": {"user_agent": "late"}})
+    assert status == 409
+    assert "this run is over" in json.loads(told)["refused"]
 
 
 def test_a_page_that_never_joined_gets_no_job(page: Page) -> None:
@@ -242,8 +344,23 @@ def test_the_https_site_is_the_same_one(places: Places) -> None:
     need(None if places.lan else "this machine has no address but its loopback")
     anything = ssl.create_default_context()
     anything.check_hostname, anything.verify_mode = False, ssl.CERT_NONE
-    with urllib.request.urlopen(places.lan[0], timeout=30, context=anything) as response:
-        assert b"Start" in response.read()
+    for address in places.lan:
+        with urllib.request.urlopen(address, timeout=30, context=anything) as response:
+            assert b"Start" in response.read()
+        with pytest.raises((OSError, http.client.HTTPException)):
+            urllib.request.urlopen(address.replace("https:", "http:"), timeout=30)
+
+
+def test_a_server_that_cannot_start_is_said(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    from devices.web import address
+
+    def broken(folder: Path, names: Any) -> tuple[Path, Path]:
+        (folder / "chain.pem").write_text("no certificate")
+        return folder / "chain.pem", folder / "chain.pem"
+
+    monkeypatch.setattr(address, "certificate", broken)
+    with pytest.raises(MeasurementFailed, match=r"its server did not start \(.*PEM"), serving(site):
+        pass
 
 
 def test_a_qr_code_is_drawn() -> None:

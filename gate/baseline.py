@@ -1,0 +1,143 @@
+"""What `--baseline` names: a git ref, a folder of `gate --save`, or the folder of an earlier run."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+from converters.artifact import FORMATS, PRECISIONS
+from devices.contract import Config
+from gate import artifacts
+from gate.artifacts import Artifacts
+from gate.config import GateCase, Tolerance, here, of_sizes, parse_text
+from models.variant import Resolution
+from reports import gitinfo, whole
+
+DECLARED = "declared.json"
+"""In a saved folder: what was declared when it was saved."""
+ROWS = "rows.jsonl"
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """A baseline that was found."""
+
+    name: str
+    artifacts: Callable[[Sequence[Config]], Artifacts]
+    cases: tuple[GateCase, ...] = ()
+    """What it checks, at its own resolutions."""
+    sizes: Mapping[str, Resolution] = field(default_factory=dict)
+    """The resolution that each of its networks has by itself, as far as it tells."""
+    notes: tuple[str, ...] = ()
+    """Sentences about what it does not tell."""
+    unreadable: str | None = None
+    """Why what it checks is not known although it says so, without the full stop."""
+
+
+def find(baseline: str, configurations: Path, say: Say = lambda _: None) -> Baseline:
+    """The baseline of that name. ValueError, one sentence, when it names nothing, or two things.
+
+    `configurations` is the candidate's gate.toml: the baseline's is the file of the same name.
+    """
+    folder = Path(baseline)
+    kind = _run if (folder / ROWS).is_file() else _saved if _is_saved(folder) else None
+    # A path is written as one; a bare name may be a folder and a ref.
+    is_path = folder.is_absolute() or baseline.startswith((f".{os.sep}", f"..{os.sep}")) or baseline in (".", "..")
+    if is_path and kind:
+        return kind(folder)
+    try:
+        commit = gitinfo.commit(baseline)
+    except gitinfo.NoCommit as reason:
+        if kind:
+            return kind(folder)
+        what = "it is a folder without artifacts of gate --save and without rows" if folder.is_dir() else ""
+        said = "; ".join(filter(None, (what, str(reason))))
+        raise ValueError(
+            f"{baseline!r} is no baseline: {said}. Name a git ref, the folder of a gate --save or of a run, or"
+            " --baseline-artifact"
+        ) from None
+    if kind:
+        raise ValueError(f"{baseline!r} is a folder and a git ref: write ./{baseline} or refs/heads/{baseline}")
+    name = commit[:10]
+    return _of_commit(commit, name if commit.startswith(baseline) else f"{baseline} ({name})", configurations, say)
+
+
+def _of_commit(commit: str, name: str, configurations: Path, say: Say) -> Baseline:
+    made = partial(artifacts.of_commit, commit, say=say)
+    with gitinfo.tree(commit) as there:
+        sizes = artifacts.sizes_of(there)
+        try:
+            text = (there / configurations.resolve().relative_to(gitinfo.ROOT)).read_text(encoding="utf-8")
+        except (ValueError, OSError):
+            return Baseline(name, made, sizes=sizes, notes=(f"{name} has no {configurations.name}.",))
+    notes = () if sizes else (f"{name} does not tell the resolutions of its networks: this checkout's are taken.",)
+    try:
+        cases = tuple(parse_text(text, of_sizes(sizes) if sizes else here))
+    except ValueError as error:
+        return Baseline(name, made, (), sizes, notes, f"its {configurations.name} cannot be read: {error}")
+    return Baseline(name, made, cases, sizes, notes)
+
+
+def _run(folder: Path) -> Baseline:
+    from reports.rows import latest, read
+
+    rows, _ = read(folder / ROWS)
+    found: dict[str, set[Resolution]] = {}
+    for row in latest(rows):
+        found.setdefault(row.variant, set()).add(row.resolution)
+    sizes = {variant: next(iter(several)) for variant, several in found.items() if len(several) == 1}
+    return Baseline(str(folder), partial(artifacts.of_run, folder), sizes=sizes)
+
+
+def save(cases: Sequence[GateCase], folder: Path) -> None:
+    """Write what is declared, as `find` reads it back from a saved folder."""
+    listed = [
+        {"config": vars(case.config), "tolerance": vars(case.tolerance), "default_size": case.default_size}
+        for case in cases
+    ]
+    whole.write(folder / DECLARED, json.dumps(listed, indent=1) + "\n")
+
+
+def _saved(folder: Path) -> Baseline:
+    """What is declared there, and every artifact that lies there beside it: taking a line out removes no check."""
+    made = partial(artifacts.of_folder, folder)
+    cases: list[GateCase] = []
+    try:
+        cases = [_case(one) for one in json.loads((folder / DECLARED).read_text(encoding="utf-8"))]
+    except FileNotFoundError:
+        pass
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return Baseline(str(folder), made, unreadable=f"{folder / DECLARED} cannot be read")
+    known = {artifacts.place(folder, case.config) for case in cases}
+    for place in sorted(folder.glob(f"*/{artifacts.RECORD}")):
+        if place.parent not in known and (config := _config_of(place.parent.name)):
+            cases.append(GateCase(config, default_size=True))
+    sizes = {case.config.variant: case.config.resolution for case in cases if case.default_size}
+    return Baseline(str(folder), made, tuple(cases), sizes)
+
+
+def _is_saved(folder: Path) -> bool:
+    return (folder / DECLARED).is_file() or any(folder.glob(f"*/{artifacts.RECORD}"))
+
+
+def _case(values: Mapping[str, dict[str, object]]) -> GateCase:
+    config = Config(**values["config"])  # type: ignore[arg-type]
+    height, width = config.resolution
+    tolerance = Tolerance(**{name: float(value) for name, value in values["tolerance"].items()})  # type: ignore[arg-type]
+    return GateCase(Config(**vars(config) | {"resolution": (height, width)}), tolerance, bool(values["default_size"]))
+
+
+def _config_of(name: str) -> Config | None:
+    """The configuration whose artifact lies in the folder `name` of a saved folder."""
+    found = re.fullmatch(rf"(.+)\.({'|'.join(FORMATS)})\.({'|'.join(PRECISIONS)})\.(\d+)x(\d+)", name)
+    if not found:
+        return None
+    variant, format, precision, height, width = found.groups()
+    return Config(variant, format, precision, (int(height), int(width)))  # type: ignore[arg-type]
