@@ -434,7 +434,8 @@ def gate(
 ) -> None:
     """Test whether this checkout is slower, larger or less accurate than a baseline.
 
-    Exits with 0 for a pass, 1 for a regression, 2 when inconclusive, 3 when something could not be measured.
+    Exits with 0 for a pass, 1 for a regression, 2 when inconclusive, 3 when something could not be measured, 64 for
+    wrong usage.
     """
     if ctx.invoked_subcommand:
         if words := misplaced(ctx):
@@ -444,7 +445,6 @@ def gate(
         self_test_gate(ctx, real, minutes, noisy_neighbour, seconds, checkpoints, out)
     from gate import command
 
-    weights = trained(or_before(ctx, "checkpoints", checkpoints))
     asked = command.Asked(
         baseline,
         baseline_artifact,
@@ -457,6 +457,7 @@ def gate(
     )
 
     def run() -> int:
+        weights = trained(or_before(ctx, "checkpoints", checkpoints))
         if save:
             return command.save(asked, weights, save)
         dataset = read_footage(or_before(ctx, "data", data))
@@ -491,12 +492,15 @@ def self_test_gate(
     """
     from gate import command
 
-    weights = trained(or_before(ctx, "checkpoints", checkpoints))
-    end_gate(lambda: command.self_test(weights, out, real, noisy_neighbour, seconds, minutes))
+    folder = or_before(ctx, "checkpoints", checkpoints)
+    end_gate(lambda: command.self_test(trained(folder), out, real, noisy_neighbour, seconds, minutes))
 
 
 def end_gate(run: Callable[[], int]) -> NoReturn:
-    """Exit with what `run` returns. Of a fault Python would end with 1, and 1 says that there is a regression."""
+    """Exit with what `run` returns, and with 64 for wrong usage.
+
+    Of a fault Python would end with 1, and 1 says that there is a regression.
+    """
     try:
         code = run()
     except KeyboardInterrupt:
@@ -504,10 +508,11 @@ def end_gate(run: Callable[[], int]) -> NoReturn:
     except typer.Exit:
         raise
     except Exception as error:
-        if not (isinstance(error, OSError) or (isinstance(error, ValueError) and ours(error))):
+        mistaken = isinstance(error, ValueError) and ours(error)
+        if not (mistaken or isinstance(error, OSError)):
             traceback.print_exc()
         print(f"bench.py: {error}", file=sys.stderr)
-        code = NOT_MEASURED
+        code = WRONG_USAGE if mistaken else NOT_MEASURED
     raise typer.Exit(code)
 
 

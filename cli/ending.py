@@ -8,8 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
 
-WRONG_USAGE, NOT_MEASURED, INTERRUPTED = 2, 3, 130
-"""What a command exits with when it does not exit with 0."""
+WRONG_USAGE, NOT_MEASURED, INTERRUPTED = 64, 3, 130
+"""What a command exits with when it does not exit with 0. 1 and 2 are verdicts of the gate; 64 is EX_USAGE of sysexits.h."""
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -24,6 +24,12 @@ def fail(words: str, code: int) -> NoReturn:
 
 def carry_out(app: Callable[[], object], name: str) -> None:
     """Run the command called `name`, and exit as it ended."""
+    from typer import BadParameter
+
+    # Typer would end wrong usage with 2, which is the gate's word for an inconclusive comparison.
+    for kind in BadParameter.__mro__:
+        if kind.__name__ == "UsageError":
+            kind.exit_code = WRONG_USAGE  # type: ignore[attr-defined]
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, interrupt_once)
     try:

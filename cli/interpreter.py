@@ -16,7 +16,7 @@ NEEDED = ("ai_edge_litert", "cv2", "numpy", "psutil", "safetensors", "torch", "t
 """Modules that tell an environment made for this project from any other."""
 NEEDED_FOR_A_PACK = ("cv2", "numpy", "safetensors", "torch")
 """What a training from a pack takes (docs/gpu-training.md)."""
-WRONG_USAGE = 2
+WRONG_USAGE = 64
 SENT = "SEGMENTATION_BENCH_SENT"
 """Set for the interpreter in .venv, which must not start itself again when it lacks packages too."""
 

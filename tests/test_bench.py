@@ -218,15 +218,20 @@ def test_who_names_nothing_gets_the_recommended_networks_and_an_ablation(here: H
         (["report", "models"], "no rows there"),
         (["--threads", "2", "evaluate", "LICENSE"], "--threads belongs behind evaluate"),
         (["--unit", "gpu", "variants"], "variants takes no --unit"),
+        (["gate", "--tread"], "No such option: --tread"),
+        (["gate", "--max-slowdown", "300"], "'300' is no tolerance"),
+        (["gate", "--seconds", "soon"], "'soon' is not a valid float"),
+        (["gate", "--baseline", "no-such-ref"], "'no-such-ref' is no git ref of this repository"),
+        (["gate", "self-test", "--real", "-1"], "-1 is not in the range"),
     ],
 )
-def test_a_mistake_is_a_sentence_on_stderr_and_exit_2(
+def test_a_mistake_is_a_sentence_on_stderr_and_exit_64(
     here: Here, arguments: list[str], words: str, tmp_path: Path
 ) -> None:
     place = ["--out", str(tmp_path / "out")] if arguments[0].startswith("--") and len(arguments) < 3 else []
     code, said, told = here(*place, *arguments)
     assert words in told
-    assert code == 2
+    assert code == 64
     assert said == ""
 
 
@@ -241,7 +246,7 @@ def test_a_phone_that_is_not_there_is_exit_3_with_what_to_do() -> None:
 def test_a_gate_that_cannot_be_asked_never_looks_like_a_regression(tmp_path: Path) -> None:
     for arguments in ([], ["--baseline", str(tmp_path / "nowhere")]):
         result = CliRunner().invoke(app, ["gate", *arguments, "--out", str(tmp_path / "out")])
-        assert result.exit_code == 3
+        assert result.exit_code == 64
         assert result.stderr.startswith("bench.py: ")
 
 

@@ -23,7 +23,7 @@ def faulty() -> None:
 
 
 @pytest.mark.parametrize(
-    ("command", "code", "words"), [(mistaken, 2, "no such thing"), (closed, 3, "Permission denied: 'page.html'")]
+    ("command", "code", "words"), [(mistaken, 64, "no such thing"), (closed, 3, "Permission denied: 'page.html'")]
 )
 def test_what_the_user_can_mend_is_a_sentence(
     command: Callable[[], None], code: int, words: str, capsys: pytest.CaptureFixture[str]

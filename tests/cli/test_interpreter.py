@@ -55,7 +55,7 @@ def ask(python: Path | str, script: Path, *arguments: str, cwd: Path | None = No
 @pytest.mark.parametrize("command", COMMANDS)
 def test_without_a_venv_one_sentence_says_what_to_run(bare: Path, checkout: Path, command: str) -> None:
     done = ask(bare, checkout / command, "--help")
-    assert (done.returncode, done.stdout) == (2, "")
+    assert (done.returncode, done.stdout) == (64, "")
     said = f"{command}: {bare} has no ai_edge_litert, cv2, .*; run `make setup` in {checkout}, then again.\n"
     assert re.fullmatch(said, done.stderr)
 
@@ -74,14 +74,14 @@ def test_arguments_and_the_exit_code_are_kept_from_another_folder_and_through_a_
     give_venv(checkout, sys.executable)
     (tmp_path / "linked.py").symlink_to(checkout / "bench.py")
     done = ask(bare, Path("linked.py"), "--variants", "no such *", cwd=tmp_path)
-    assert done.returncode == 2
+    assert done.returncode == 64
     assert "no such *" in done.stderr
 
 
 def test_a_venv_without_the_packages_does_not_start_itself_again(bare: Path, checkout: Path) -> None:
     give_venv(checkout, str(bare))
     done = ask(bare, checkout / "bench.py", "--help")
-    assert done.returncode == 2
+    assert done.returncode == 64
     assert re.fullmatch(rf"bench.py: {checkout}/.venv has no .*; run `make clean setup` in .*\n", done.stderr)
 
 
@@ -89,7 +89,7 @@ def test_a_venv_whose_interpreter_is_gone_is_none(bare: Path, checkout: Path) ->
     (checkout / ".venv" / "bin").mkdir(parents=True)
     (checkout / ".venv" / "bin" / "python").symlink_to(checkout / "gone")
     done = ask(bare, checkout / "bench.py", "--help")
-    assert done.returncode == 2
+    assert done.returncode == 64
     assert "run `make setup`" in done.stderr
 
 
@@ -111,7 +111,7 @@ def test_a_python_that_is_too_old_is_sent_on_too(checkout: Path) -> None:
     old = checkout / "old.py"
     old.write_text(OLD)
     alone = ask(sys.executable, old, "bench.py", "--help", cwd=checkout)
-    assert alone.returncode == 2
+    assert alone.returncode == 64
     assert "is Python 3.8, and 3.11 or newer is needed; run `make setup`" in alone.stderr
     give_venv(checkout, sys.executable)
     assert ask(sys.executable, old, "bench.py", "--help", cwd=checkout).returncode == 0

@@ -190,7 +190,7 @@ def test_a_fault_of_ours_never_looks_like_a_regression(monkeypatch: pytest.Monke
 def test_the_file_of_configurations_has_its_former_flag_too(flag: str, tmp_path: Path) -> None:
     (tmp_path / "mine.toml").write_text("")
     done = CliRunner().invoke(app, ["gate", "--baseline", str(tmp_path), flag, str(tmp_path / "mine.toml")])
-    assert done.exit_code == 3
+    assert done.exit_code == 64
     assert "mine.toml: declares no configuration" in done.output
     help_text = CliRunner().invoke(app, ["gate", "--help"]).output
     assert "--configurations" in help_text
