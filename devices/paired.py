@@ -108,7 +108,8 @@ class Pair:
         """Run every frame once through each artifact, untimed."""
         said = self._ask({"do": "run_once"}, START_SECONDS + 4.0 * sum(self.job.sequences))
         shape = (sum(self.job.sequences), *self.job.config.resolution)
-        masks = {name: np.load(self.folder / f"{name}.npy").reshape(shape) for name in (BASELINE, CANDIDATE)}
+        loaded = {name: np.load(self.folder / f"{name}.npy").reshape(shape) for name in (BASELINE, CANDIDATE)}
+        masks = {name: jobs.check_masks(mask) for name, mask in loaded.items()}
         return Outputs(masks, said["placement"])
 
     def blocks(self, count: int) -> list[Block]:
