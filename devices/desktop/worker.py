@@ -17,6 +17,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+from converters.child import end_with_parent
 from devices import job as jobs
 from devices.contract import Environment, Job, Result
 from devices.desktop import environment, timing
@@ -123,6 +124,7 @@ def timed(work: Callable[[], Any]) -> tuple[Any, int]:
 
 
 def main(format: str, threads: int) -> None:
+    end_with_parent()
     get_ready(format, threads)
     print(READY, flush=True)
     for line in sys.stdin:
