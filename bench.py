@@ -388,15 +388,18 @@ def report(
 ) -> None:
     """Make one page of the rows of one run or many, on one device or many."""
     from gate.section import page
+    from models.files import check_outputs
 
+    check_outputs([out, csv], [*folders, *(folder / "rows.jsonl" for folder in folders)])
     for words in page(folders, out):
         print(words, file=sys.stderr)
     print(out)
     if csv:
+        from reports import whole
         from reports.dataframe import dataframe
         from reports.page import gather
 
-        dataframe(gather(folders)[0]).to_csv(csv, index=False)
+        whole.write(csv, dataframe(gather(folders)[0]).to_csv(index=False))
         print(csv)
 
 
@@ -564,8 +567,10 @@ def history(
     ] = None,
 ) -> None:
     """Keep the figures of runs, draw them over time, and tell where their level changed. Advisory, unlike the gate."""
+    from models.files import check_outputs
     from reports import history as past
 
+    check_outputs([store, out], [*(add or []), *(path / "rows.jsonl" for path in add or [])])
     for path in add or []:
         fresh = past.add(store, past.gather(path, revision))
         print(f"{path}: {fresh} figures are new")

@@ -103,16 +103,21 @@ def segment(
     )
     watch = Stopwatch()
     sink = open_sink(out, source, cutout)
-    interrupted = False
+    for sentence in (*source.left_out, *sink.left_out):
+        say(sentence)
+    complete = interrupted = False
     try:
         process(source, segmenter, effect, sink, watch, refine)
+        complete = True
     except KeyboardInterrupt:  # As every recording of a camera ends.
-        interrupted = True
+        interrupted, complete = True, source.camera
     finally:
-        sink.close()
+        sink.close(complete)
         source.close()
+        if not complete and sink.place != out.resolve():
+            say(f"{out}: is as it was; {sink.place} holds what was done.")
     if interrupted:
-        print(f"Interrupted; {out} holds what was done.", file=sys.stderr)
+        say(f"Interrupted; {sink.place if sink.place != out.resolve() else out} holds what was done.")
     elif source.cut_short:
         whole = f" of {source.frames}" if source.frames > source.read else ""
         print(f"{video}: damaged or cut short; {source.read} frames{whole} could be read.", file=sys.stderr)
@@ -202,7 +207,7 @@ def process(
                     sink.write(*item)
                 yield 1
             else:
-                sink.sound(item)
+                sink.packet(item)
 
     total = source.frames or round((source.seconds or 0) * source.rate) or None
     decoded = watch.timed("decode", source.items())

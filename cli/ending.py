@@ -37,7 +37,7 @@ def carry_out(app: Callable[[], object], name: str) -> None:
     except ValueError as error:
         if not ours(error):
             raise
-        words, code = str(error), WRONG_USAGE
+        words, code = str(error), getattr(error, "exit_code", WRONG_USAGE)
     except OSError as error:
         words, code = str(error), NOT_MEASURED
     print(f"{name}: {words}", file=sys.stderr)

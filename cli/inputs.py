@@ -70,6 +70,8 @@ def read_footage(data: Path | None) -> Dataset:
     footage = folder.read(data) if data else sample.embedded()
     for problem in footage.problems:
         print(problem, file=sys.stderr)
-    if footage.problems:
-        print(f"{len(footage.problems)} problems in {data}; the rest is used.", file=sys.stderr)
+    if number := len(footage.problems):
+        print(f"{number} problem{'s' * (number != 1)} in {data}; the rest is used.", file=sys.stderr)
+    for sentence in footage.masks:
+        print(sentence, file=sys.stderr)
     return footage

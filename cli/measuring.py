@@ -19,7 +19,23 @@ if TYPE_CHECKING:
 def measure(
     parts: list[tuple[Plan, Attached]], footage: Dataset, frames: int | None, out: Path, seed: int | None, as_json: bool
 ) -> None:
-    """Measure what has not been measured yet, append a row per configuration, and make the page."""
+    """Measure what has not been measured yet, append a row per configuration, and make the page.
+
+    One run at a time has the folder `out`: two would measure each other.
+    """
+    from models.scratch import Held, hold
+
+    out.mkdir(parents=True, exist_ok=True)
+    try:
+        with hold(out / "run.lock"):
+            _measure(parts, footage, frames, out, seed, as_json)
+    except Held:
+        fail(f"another run writes into {out}; wait for its end, or give another --out.", NOT_MEASURED)
+
+
+def _measure(
+    parts: list[tuple[Plan, Attached]], footage: Dataset, frames: int | None, out: Path, seed: int | None, as_json: bool
+) -> None:
     from devices import session
     from reports import page, rows, table
     from reports.live import Live, line
@@ -29,6 +45,7 @@ def measure(
     ledger, report = out / "rows.jsonl", out / "report.html"
     cells = {task.config.name for plan, _ in parts for task in plan.tasks}
     fresh = 0
+    unkept = []
     with Live() as live:
         try:
             known, damaged = rows.read(ledger) if ledger.exists() else ([], [])
@@ -38,15 +55,24 @@ def measure(
             finished = set(map(identity, rows.latest(known)))
             for share, outcome in session.measure(parts, footage, this_run.seed, finished, live, frames):
                 row = record(outcome, share.plan.options.counts, share.data, this_run)
-                rows.append(ledger, row)
+                try:
+                    rows.append(ledger, row)
+                except OSError as error:
+                    live.say(f"{row.cell}: its row could not be kept, and is on this page alone: {error}")
+                    unkept.append(row)
                 cells.add(row.cell)
                 fresh += 1
                 live.done(line(row))
         except KeyboardInterrupt:
             live.say(f"Interrupted. What was measured is in {ledger}; the same command goes on from there.")
             raise typer.Exit(INTERRUPTED) from None
+        except OSError as error:
+            live.say(f"The run ends here, and the page is made of what was measured: {error}")
+            unmeasured = True
+        else:
+            unmeasured = False
 
-    everything, _ = rows.read(ledger)
+    everything = [*(rows.read(ledger)[0] if ledger.exists() else []), *unkept]
     page.write(everything, report)
     mine = [row for row in rows.latest(everything) if row.cell in cells]
     if as_json:
@@ -56,10 +82,12 @@ def measure(
         if words := overlooked(row.variant for row in mine):
             print(words)
         print(f"The page: {report}")
-    if not fresh:
+    if not fresh and not unmeasured:
         live.say("All of this was measured before; give another --out to measure it once more.")
     if not any(row.status == "ok" for row in mine):
         fail("no configuration could be measured; each row says why.", NOT_MEASURED)
+    if unkept or unmeasured:
+        raise typer.Exit(NOT_MEASURED)
 
 
 def show(plans: list[Plan], as_json: bool) -> None:

@@ -9,7 +9,6 @@ import asyncio
 import json
 import os
 import sys
-import tempfile
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,6 +20,8 @@ from converters.cache import Cache, code, copy, key
 from converters.child import Child
 from converters.registry import converter
 from converters.serialization import artifact_of, encode_artifact, encode_spec
+from models.files import check_outputs
+from models.scratch import scratch
 from models.variant import Resolution
 
 if TYPE_CHECKING:
@@ -66,8 +67,8 @@ def build(
     cache = cache or Cache.default()
     tell = progress or (lambda event: None)
     done: dict[Spec, Artifact | Failure] = {}
-    with tempfile.TemporaryDirectory(prefix="calibration_data-") as folder:
-        calibration_sets = _calibration_sets(wanted, footage, Path(folder)) if wanted else {}
+    with scratch("calibration") as folder:
+        calibration_sets = _calibration_sets(wanted, footage, folder) if wanted else {}
         jobs: dict[Format, list[Job]] = {}
         for spec in wanted:
             if unavailable := converter(spec.format).available():
@@ -92,6 +93,7 @@ def convert_one(spec: Spec, out: Path, progress: Progress | None = None, cache: 
     suffix = converter(spec.format).SUFFIX
     if out.suffix != suffix:
         raise ValueError(f"{out}: an artifact of {spec.format} is called something{suffix}")
+    check_place(out, spec)
     made = build([spec], progress, cache=cache)[spec]
     if isinstance(made, Failure):
         raise NotConverted(made.reason)
@@ -100,6 +102,17 @@ def convert_one(spec: Spec, out: Path, progress: Progress | None = None, cache: 
     out.parent.mkdir(parents=True, exist_ok=True)
     copy(made.path, out)
     return replace(made, path=out)
+
+
+def check_place(out: Path, spec: Spec) -> None:
+    """ValueError, one sentence, where an artifact must not be written: what is there is no artifact."""
+    if out.is_dir() and not (out / "Manifest.json").is_file():
+        raise ValueError(f"{out}: is a folder that holds no model; give another place to write to")
+    if not out.is_dir():
+        check_outputs([out], [spec.checkpoint])
+    weights = out.with_suffix(".bin")
+    if spec.format == "openvino" and weights.exists() and not out.exists():
+        raise ValueError(f"{weights}: is there already, and is not the weights of {out.name}; give another name")
 
 
 @dataclass(frozen=True)
@@ -158,15 +171,24 @@ async def _convert_format(
         try:
             while waiting and worker.alive:
                 job = waiting.pop(0)
-                with cache.workshop() as workshop:
-                    outcome = await worker.convert(job, workshop, tell)
-                    if isinstance(outcome, Artifact):
-                        outcome = cache.restate(outcome) if job.found else cache.publish(workshop, outcome)
+                outcome = await _kept(job, worker, cache, tell)
                 done[job.spec] = outcome
                 tell(Event(job.spec, "done", outcome))
         finally:
             worker.child.end()
     return done
+
+
+async def _kept(job: Job, worker: Worker, cache: Cache, tell: Progress) -> Artifact | Failure:
+    """What a worker makes of a job, in the cache. A full disk, or a folder that is gone, costs this spec alone."""
+    try:
+        with cache.workshop() as workshop:
+            outcome = await worker.convert(job, workshop, tell)
+            if isinstance(outcome, Artifact):
+                outcome = cache.restate(outcome) if job.found else cache.publish(workshop, outcome)
+            return outcome
+    except OSError as error:
+        return Failure(job.spec, f"{job.spec.format} of {job.spec.variant} cannot be kept: {error}")
 
 
 class Worker:

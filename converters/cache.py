@@ -10,17 +10,19 @@ import hashlib
 import json
 import os
 import shutil
-import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cache as once
 from pathlib import Path
 
+from filelock import FileLock
+
 from converters.artifact import Artifact, Format, Spec
 from converters.registry import converter, format_of
 from converters.serialization import artifact_of, encode_artifact
 from converters.sources import ROOT, sources
+from models.scratch import scratch
 
 ENTRY = "entry.json"
 
@@ -108,28 +110,34 @@ class Cache:
         folder = self.root / key
         try:
             written = artifact_of(json.loads((folder / ENTRY).read_text()))
-            path = folder / written.path
-            return replace(written, spec=spec, path=path) if sha256(path) == written.sha256 else None
-        except (OSError, ValueError, KeyError, TypeError):
+            path = folder / written.path.name
+            whole = str(written.path) == path.name and sha256(path) == written.sha256
+            return replace(written, spec=spec, path=path) if whole else None
+        # Whatever was written into it, a damaged entry is none.
+        except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
             return None
 
     @contextmanager
     def workshop(self) -> Iterator[Path]:
         """An empty folder to make an entry in, gone afterwards unless it was published."""
         self.root.mkdir(parents=True, exist_ok=True)
-        folder = Path(tempfile.mkdtemp(prefix=".making-", dir=self.root))
-        try:
-            yield folder
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
+        with scratch("making", self.root) as folder:
+            (folder / "entry").mkdir()
+            yield folder / "entry"
 
     def publish(self, workshop: Path, artifact: Artifact) -> Artifact:
-        """Move the finished `artifact`, whose path lies in `workshop`, under its key; return it in its new place."""
+        """Move the finished `artifact`, whose path lies in `workshop`, under its key; return it in its new place.
+
+        Of many processes that publish under one key the first wins, and what it published is never moved: another may
+        have it open by its name.
+        """
         _describe(artifact, workshop)
         folder = self.root / artifact.key
-        # Whatever is there already is damaged, or equal and made meanwhile by another process.
-        shutil.rmtree(folder, ignore_errors=True)
-        workshop.rename(folder)
+        with FileLock(self.root.with_name(f"{self.root.name}.lock")):
+            if found := self.find(artifact.key, artifact.spec):
+                return found
+            shutil.rmtree(folder, ignore_errors=True)
+            workshop.rename(folder)
         return replace(artifact, path=folder / artifact.path.relative_to(workshop))
 
     def restate(self, artifact: Artifact) -> Artifact:

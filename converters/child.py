@@ -2,15 +2,43 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import signal
 import subprocess
+import sys
 import tempfile
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
+PARENT = "SEGMENTATION_BENCH_PARENT"
+"""The number of a pipe's end in a child: nothing is ever written into it, and it closes when the parent ends."""
+
+
+def end_with_parent() -> None:
+    """In a child of `Child`: kill this process and its own children when the parent has gone, were it by SIGKILL.
+
+    The system's signal for a dead parent would not do: on Linux that is of the parent's thread, and other systems have
+    none.
+    """
+    if (given := os.environ.pop(PARENT, None)) is None:
+        return
+    pipe = int(given)
+
+    def watch() -> None:
+        with suppress(OSError):
+            os.read(pipe, 1)
+            os.killpg(0, signal.SIGKILL)
+
+    threading.Thread(target=watch, name="parent", daemon=True).start()
+    if sys.platform == "linux":
+        # A converter's native code may keep the thread from running for minutes; SIGIO ends it from outside.
+        with suppress(OSError):
+            fcntl.fcntl(pipe, fcntl.F_SETOWN, -os.getpgrp())
+            fcntl.fcntl(pipe, fcntl.F_SETFL, fcntl.fcntl(pipe, fcntl.F_GETFL) | os.O_ASYNC)
 
 
 def last_line(text: str) -> str:
@@ -22,17 +50,21 @@ def last_line(text: str) -> str:
 class Child:
     """It runs in the project's folder, in a process group of its own.
 
-    So Ctrl-C reaches it through us alone, and its own children end with it. `threads` bounds those of its numerical
+    So Ctrl-C reaches it through us alone, and its own children end with it; where its program calls `end_with_parent`
+    it does not outlive us. `threads` bounds those of its numerical
     libraries; None leaves them as they are.
     """
 
     def __init__(self, command: Sequence[str], threads: int | None = None) -> None:
         self.stderr = tempfile.TemporaryFile("w+", errors="replace")  # noqa: SIM115 - as long as the process
         bound = {} if threads is None else {"OMP_NUM_THREADS": str(threads)}
+        self._ours: int | None
+        theirs, self._ours = os.pipe()
         self.process = subprocess.Popen(
             command,
             cwd=ROOT,
-            env=os.environ | {"PYTHONUNBUFFERED": "1"} | bound,
+            env=os.environ | {"PYTHONUNBUFFERED": "1", PARENT: str(theirs)} | bound,
+            pass_fds=[theirs],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self.stderr,
@@ -40,6 +72,7 @@ class Child:
             errors="replace",
             start_new_session=True,
         )
+        os.close(theirs)
         assert self.process.stdin
         assert self.process.stdout
         self.stdin, self.stdout = self.process.stdin, self.process.stdout
@@ -74,6 +107,9 @@ class Child:
         """Kill what is left of it, and collect it."""
         self.kill()
         self.process.wait()
+        if self._ours is not None:
+            os.close(self._ours)
+            self._ours = None
         for stream in (self.stdin, self.stdout, self.stderr):
             with suppress(BrokenPipeError):
                 stream.close()

@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Any
 from converters import cache, channel_equalization, parity
 from converters.artifact import Artifact, Spec
 from converters.calibration_data import CalibrationData, calibration
+from converters.child import end_with_parent
 from converters.registry import converter
 from converters.serialization import artifact_of, encode_artifact, spec_of
 
@@ -95,6 +96,7 @@ def reason(error: Exception) -> str:
 
 
 def main() -> None:
+    end_with_parent()
     # Converters and their native libraries talk on stdout as they please: the protocol keeps the real one to itself.
     answers = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)

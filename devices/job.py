@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from devices.contract import Config, Counts, Environment, Job, MeasurementFailed, Result
 from models.peer import ReferenceModel
+from models.segmenter import BadMask, check_mask
 
 END = {"end": "done"}
 
@@ -136,9 +137,10 @@ def _read_masks(folder: Path) -> NDArray[np.float32]:
 
 def check_masks(masks: NDArray[np.float32]) -> NDArray[np.float32]:
     """The same masks; MeasurementFailed when they hold values that no mask has."""
-    if not (np.isfinite(masks).all() and masks.min() >= -0.01 and masks.max() <= 1.01):
-        raise MeasurementFailed("the model's masks hold values outside [0, 1], or none at all (NaN)")
-    return masks
+    try:
+        return check_mask(masks)
+    except BadMask as reason:
+        raise MeasurementFailed(str(reason)) from None
 
 
 def _copy_model(model: Path, folder: Path) -> Path:

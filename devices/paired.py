@@ -109,7 +109,7 @@ class Pair:
         frames = {name: sum(job.sequences) for name, job in self.jobs.items()}
         said = self._ask({"do": "run_once"}, START_SECONDS + 2.0 * sum(frames.values()))
         masks = {
-            name: np.load(self.folder / f"{name}.npy").reshape(frames[name], *job.config.resolution)
+            name: jobs.check_masks(np.load(self.folder / f"{name}.npy").reshape(frames[name], *job.config.resolution))
             for name, job in self.jobs.items()
         }
         return Outputs(masks, said["placement"])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import queue
-import tempfile
 import threading
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
@@ -22,6 +21,7 @@ from devices.data import Data
 from devices.facts import attempt
 from devices.fleet import DeviceJoined, Fleet, JobEnded, JobStarted
 from devices.plan import Plan, Task, Weights
+from models.scratch import scratch
 
 if TYPE_CHECKING:
     from evaluation.score import Score
@@ -140,9 +140,9 @@ def measure(
     """
     timed = [task for task in tasks if task.config.format not in emulated]
     untimed = [task for task in tasks if task.config.format in emulated]
-    with tempfile.TemporaryDirectory(prefix="bench-") as folder:
+    with scratch("bench") as folder:
         every = (data, *data.beside)
-        frames = {d.sha256: jobs.write_frames(Path(folder) / f"frames-{i}.u8", d.frames) for i, d in enumerate(every)}
+        frames = {d.sha256: jobs.write_frames(folder / f"frames-{i}.u8", d.frames) for i, d in enumerate(every)}
 
         def ask(task: Task) -> Job | Outcome:
             its = data.for_task(task)
@@ -163,6 +163,8 @@ def measure(
                 told: Result | MeasurementFailed = runner.run(asked)
             except MeasurementFailed as failure:
                 told = failure
+            except OSError as error:  # A full disk, or a folder that is gone.
+                told = MeasurementFailed(f"this machine could not measure it: {error}")
             for following in timed[position + 1 : position + 2]:
                 expect(following)
             return replace(judge(task, told), position=position)
@@ -255,12 +257,16 @@ def _ask(task: Task, plan: Plan, made: Made, data: Data, frames: Path) -> Job | 
 
 
 def _judge(task: Task, made: Made, told: Result | MeasurementFailed, data: Data) -> Outcome:
-    """The outcome of a runner's result or failure."""
+    """The outcome of a runner's result or failure. Pictures that are gone meanwhile are a failure too."""
+    from evaluation.pictures import Unusable
     from evaluation.score import score, without_bars
 
     artifact = cast(Artifact, made[task.spec]) if task.spec else None
     if isinstance(told, MeasurementFailed):
         return Outcome(task, artifact, reason=str(told), retries=told.retries)
-    if data.resize_mode == "letterbox":
-        told = replace(told, masks=without_bars(told.masks, data.footage))
-    return Outcome(task, artifact, told, score(told.masks, data.footage), retries=told.retries)
+    try:
+        if data.resize_mode == "letterbox":
+            told = replace(told, masks=without_bars(told.masks, data.footage))
+        return Outcome(task, artifact, told, score(told.masks, data.footage), retries=told.retries)
+    except (OSError, Unusable) as error:
+        return Outcome(task, artifact, reason=f"its masks could not be judged: a picture {error}")

@@ -51,6 +51,8 @@ class Dataset:
     description: str
     clips: Sequence[Clip]
     problems: Sequence[str] = ()
+    masks: Sequence[str] = ()
+    """How the masks of a folder were read, and what looks odd about them, a sentence each."""
 
     @cached_property
     def frames(self) -> int:

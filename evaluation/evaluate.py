@@ -36,7 +36,8 @@ def evaluate(
 
 
 def report(score: Score, dataset: Dataset, prev: Previous) -> dict[str, Any]:
-    """The JSON of `--json`: IOU and boundary F in 0..1, `dtssd` null without clips, the data set and its problems."""
+    """The JSON of `--json`: IOU and boundary F in 0..1, `dtssd` null without clips, the data set, its problems
+    and how its masks were read."""
     return {
         "iou": score.iou,
         "iou_ci": list(score.iou_ci),
@@ -49,6 +50,7 @@ def report(score: Score, dataset: Dataset, prev: Previous) -> dict[str, Any]:
         "data": dataset.name,
         "description": dataset.description,
         "problems": list(dataset.problems),
+        "masks": list(dataset.masks),
     }
 
 

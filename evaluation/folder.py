@@ -13,11 +13,13 @@ values mean is decided once a folder, from all its masks together:
   judged, or, where no mask holds both 1 and 255, masks of two kinds; a soft mask, spread up to 255, is cut at 128, also
   among masks of 0 and 255. Anything else is taken for class ids that nobody named, and refused.
 
-Where a mask's values are: in an indexed file they are the palette's greys, or, with `classes.json` or a coloured
-palette, the indices; in a file with transparency they are its colours, or its alpha where that is what varies. A file
-whose colours and alpha tell of two masks is refused.
+Where a mask's values are: in an indexed file they are the palette's greys, or, with `classes.json`, a coloured palette
+or one of a single grey, the indices; in a file with transparency they are its colours, or its alpha where that is what
+varies. A file whose colours and alpha tell of two masks is refused. A mask of the size that its picture is stored in,
+not shown in, is turned with it. docs/data.md has all of this in a table.
 
-Files that are missing, empty, unreadable or do not fit are named in `Dataset.problems` and left out.
+Files that are missing, empty, unreadable or do not fit are named in `Dataset.problems` and left out. `Dataset.masks`
+says how the masks were read, the person's share, and what looks odd about them.
 """
 
 from __future__ import annotations
@@ -28,15 +30,17 @@ import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError
 
 from evaluation.clip import Alpha, Clip, Dataset, Label, Picture
+from evaluation.look import Counted, Reading, count, looked
+from evaluation.pictures import UPRIGHT, Unusable, check_picture, read_mask, read_picture
+from models.files import SpecialFile, refuse_special
 
 PICTURES = (".jpg", ".jpeg", ".png")
 UNJUDGED = 255
@@ -51,8 +55,7 @@ class NothingLeft(ValueError):
     """A folder without one usable picture and mask; its text says why in a sentence."""
 
 
-class Unusable(ValueError):
-    """A file that cannot be used; its text is the reason."""
+MOST_CLASSES_BYTES = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -66,6 +69,11 @@ class Pair:
     values: frozenset[int]
     soft: bool
     """Whether few of the mask's pixels lie between its extremes, as along an antialiased edge."""
+    mark: int = UPRIGHT
+    """How the mask is to be turned to lie on its picture: its picture's rotation mark, or not at all."""
+    open_turn: bool = False
+    """Whether the picture's turn keeps its size, so that the mask's size does not tell whether the mask needs it."""
+    counted: Counted = field(default_factory=Counted, repr=False, compare=False)
 
 
 @dataclass(frozen=True)
@@ -76,16 +84,21 @@ class Pairs:
     table: Table
     ids: bool = False
     """Whether masks hold class ids that classes.json names."""
+    how: str = ""
+    """How the masks are read, in words."""
 
     def read(self, index: int) -> tuple[Picture, Label]:
         return read_picture(self.pairs[index].picture), self.read_label(index)
 
     def read_label(self, index: int) -> Label:
-        return self.table[read_mask(self.pairs[index].mask, self.ids)]
+        return self.table[self._values(index)]
+
+    def _values(self, index: int) -> NDArray[np.uint8]:
+        return read_mask(self.pairs[index].mask, self.ids, self.pairs[index].mark)
 
     def read_alpha(self, index: int) -> Alpha:
         """The mask itself as a share, where the folder's masks are soft."""
-        return read_mask(self.pairs[index].mask).astype(np.float32) / np.float32(255)
+        return self._values(index).astype(np.float32) / np.float32(255)
 
     @property
     def soft(self) -> bool:
@@ -103,15 +116,19 @@ def read(path: Path | str) -> Dataset:
         raise NothingLeft(f"{root}: there is no such folder")
     problems: list[str] = []
     clips: list[Clip] = []
+    readings: list[Reading] = []
     if _holds_pairs(root):
         pairs = _pairs(root, root, problems)
-        stills = (Pairs((pair,), pairs.table, pairs.ids) for pair in pairs.pairs)
+        readings.append(_reading(pairs))
+        stills = (replace(pairs, pairs=(pair,)) for pair in pairs.pairs)
         clips += [_clip(s.pairs[0].name, (s.pairs[0].name,), s) for s in stills]
     for folder in sorted((f for f in root.iterdir() if f.is_dir() and _holds_pairs(f)), key=_natural):
         pairs = _one_size(_pairs(folder, root, problems), root, problems)
+        readings.append(_reading(pairs))
         if pairs.pairs:
-            names = tuple(f"{folder.name}/{pair.name}" for pair in pairs.pairs)
-            clips.append(_clip(folder.name, names, pairs))
+            name = printable(folder.name)
+            names = tuple(f"{name}/{pair.name}" for pair in pairs.pairs)
+            clips.append(_clip(name, names, pairs))
     if not clips and not problems:
         held = any(map(_holds_pairs, [root, *(f for f in root.iterdir() if f.is_dir())]))
         what = (
@@ -120,7 +137,28 @@ def read(path: Path | str) -> Dataset:
         raise NothingLeft(f"{root}: {what}")
     if not clips:
         raise NothingLeft(f"{root}: nothing left to use, {_count(len(problems), 'problem')}: {_first(problems)}")
-    return Dataset(root.resolve().name, _describe(root, clips, problems), clips, problems)
+    name = printable(root.resolve().name)
+    return Dataset(name, _describe(name, clips, problems), clips, problems, looked(readings))
+
+
+def _reading(pairs: Pairs) -> Reading:
+    return Reading(
+        pairs.how,
+        pairs.table,
+        tuple(pair.counted for pair in pairs.pairs),
+        turned=sum(pair.mark != UPRIGHT for pair in pairs.pairs),
+        open_turns=sum(pair.open_turn for pair in pairs.pairs),
+    )
+
+
+def printable(name: str) -> str:
+    """A file's name as text: bytes that are not UTF-8, and control characters, as escapes such as \\xe9."""
+    text = os.fsencode(name).decode("utf-8", "backslashreplace")
+    return re.sub(r"[\x00-\x1f\x7f-\x9f]", lambda found: f"\\x{ord(found[0]):02x}", text)
+
+
+def _place(path: Path, root: Path) -> str:
+    return printable(str(path.relative_to(root)))
 
 
 def _clip(name: str, frame_names: tuple[str, ...], pairs: Pairs) -> Clip:
@@ -131,13 +169,13 @@ def _holds_pairs(folder: Path) -> bool:
     return (folder / "images").is_dir() or (folder / "masks").is_dir()
 
 
-def _describe(root: Path, clips: list[Clip], problems: list[str]) -> str:
+def _describe(name: str, clips: list[Clip], problems: list[str]) -> str:
     stills = [clip for clip in clips if clip.still]
     moving = [clip for clip in clips if not clip.still]
     what = [_count(len(stills), "still")] if stills else []
     what += [f"{_count(len(moving), 'clip')} of {sum(map(len, moving))} frames"] if moving else []
     left_out = f"; {_count(len(problems), 'problem')}, the files named were left out" if problems else ""
-    return f"{root.resolve().name}: {' and '.join(what)}{left_out}."
+    return f"{name}: {' and '.join(what)}{left_out}."
 
 
 def _count(number: int, word: str) -> str:
@@ -156,9 +194,9 @@ def _pairs(folder: Path, root: Path, problems: list[str]) -> Pairs:
     pictures = _by_name(folder / "images", PICTURES, root, problems)
     masks = _by_name(folder / "masks", (".png",), root, problems)
     for name in sorted(pictures.keys() - masks.keys()):
-        problems.append(f"{pictures[name].relative_to(root)}: has no mask {name}.png")
+        problems.append(f"{_place(pictures[name], root)}: has no mask {name}.png")
     for name in sorted(masks.keys() - pictures.keys()):
-        problems.append(f"{masks[name].relative_to(root)}: has no picture of its name")
+        problems.append(f"{_place(masks[name], root)}: has no picture of its name")
     names = [name for name in pictures if name in masks]
     try:
         classes = _classes(folder, root)
@@ -172,11 +210,11 @@ def _pairs(folder: Path, root: Path, problems: list[str]) -> Pairs:
     try:
         if not ids:
             good = _without_odd_ones(good, root, problems)
-        table = meaning([pair.values for pair in good], all(pair.soft for pair in good), classes)
+        table, how = meaning([pair.values for pair in good], all(pair.soft for pair in good), classes)
     except Unusable as error:
-        problems.append(f"{(folder / 'masks').relative_to(root)}: {error}")
+        problems.append(f"{_place(folder / 'masks', root)}: {error}")
         return Pairs((), np.zeros(256, np.uint8))
-    return Pairs(tuple(_judgeable(good, table, classes, root, problems)), table, ids)
+    return Pairs(tuple(_judgeable(good, table, classes, root, problems)), table, ids, how)
 
 
 def _without_odd_ones(pairs: list[Pair], root: Path, problems: list[str]) -> list[Pair]:
@@ -195,7 +233,7 @@ def _without_odd_ones(pairs: list[Pair], root: Path, problems: list[str]) -> lis
         elif _spread(pair.values):
             kept.append(replace(pair, soft=True))
         else:
-            problems.append(f"{pair.mask.relative_to(root)}: holds {len(pair.values)} values among masks of 0 and 255")
+            problems.append(f"{_place(pair.mask, root)}: holds {len(pair.values)} values among masks of 0 and 255")
     return kept
 
 
@@ -207,19 +245,24 @@ def _spread(values: Iterable[int]) -> bool:
 def _by_name(folder: Path, endings: tuple[str, ...], root: Path, problems: list[str]) -> dict[str, Path]:
     """Files of the right kind by their name without ending, in natural order."""
     if not folder.is_dir():
-        problems.append(f"{folder.relative_to(root)}: there is no such folder")
+        problems.append(f"{_place(folder, root)}: there is no such folder")
         return {}
     found: dict[str, Path] = {}
     for path in sorted(folder.iterdir(), key=_natural):
         if path.name.startswith(".") or path.name == "Thumbs.db":
             continue
+        try:
+            refuse_special(path)
+        except SpecialFile as special:
+            problems.append(f"{_place(path, root)}: {special.reason}")
+            continue
         if path.suffix.lower() not in endings:
-            problems.append(f"{path.relative_to(root)}: not one of {', '.join(endings)}")
+            problems.append(f"{_place(path, root)}: not one of {', '.join(endings)}")
             continue
         # One system writes é as one character, another as two.
-        name = unicodedata.normalize("NFC", path.stem)
+        name = unicodedata.normalize("NFC", printable(path.stem))
         if name in found:
-            problems.append(f"{path.relative_to(root)}: there is {found[name].name} of the same name")
+            problems.append(f"{_place(path, root)}: there is {printable(found[name].name)} of the same name")
         else:
             found[name] = path
     return found
@@ -234,17 +277,22 @@ def _check(name: str, picture: Path, mask: Path, ids: bool) -> Pair | tuple[Path
     """The pair, or the file at fault and why."""
     at = picture
     try:
-        size = check_picture(picture)
+        size, mark = check_picture(picture)
         at = mask
         values = read_mask(mask, ids)
+        stored = size[::-1] if mark >= 5 else size
+        turn = mark if values.shape == stored != size else UPRIGHT
+        if turn != UPRIGHT:
+            values = read_mask(mask, ids, turn)
     except Unusable as error:
         return at, str(error)
     if values.shape != size:
         (h, w), (height, width) = values.shape, size
         return mask, f"is {w}x{h}, its picture {width}x{height}"
-    counts = np.bincount(values.ravel(), minlength=256)
-    soft = counts[17:239].sum() <= 0.2 * values.size
-    return Pair(name, picture, mask, size, frozenset(np.flatnonzero(counts).tolist()), bool(soft))
+    counted = count(values)
+    soft = counted.whole[17:239].sum() <= 0.2 * values.size
+    found = frozenset(np.flatnonzero(counted.whole).tolist())
+    return Pair(name, picture, mask, size, found, bool(soft), turn, mark != UPRIGHT and stored == size, counted)
 
 
 def _sift(checked: Iterable[Pair | tuple[Path, str]], root: Path, problems: list[str]) -> list[Pair]:
@@ -254,7 +302,7 @@ def _sift(checked: Iterable[Pair | tuple[Path, str]], root: Path, problems: list
             good.append(outcome)
         else:
             path, reason = outcome
-            problems.append(f"{path.relative_to(root)}: {reason}")
+            problems.append(f"{_place(path, root)}: {reason}")
     return good
 
 
@@ -265,9 +313,9 @@ def _judgeable(
     for pair in pairs:
         unknown = sorted(pair.values - classes.keys() - {UNJUDGED}) if classes and not binary else []
         if unknown:
-            problems.append(f"{pair.mask.relative_to(root)}: holds {unknown[0]}, which classes.json does not name")
+            problems.append(f"{_place(pair.mask, root)}: holds {unknown[0]}, which classes.json does not name")
         elif all(table[v] == UNJUDGED for v in pair.values):
-            problems.append(f"{pair.mask.relative_to(root)}: no pixel of it is to be judged")
+            problems.append(f"{_place(pair.mask, root)}: no pixel of it is to be judged")
         else:
             yield pair
 
@@ -277,143 +325,83 @@ def _one_size(pairs: Pairs, root: Path, problems: list[str]) -> Pairs:
     kept = [pair for pair in pairs.pairs if pair.size == pairs.pairs[0].size]
     for pair in pairs.pairs:
         if pair.size != pairs.pairs[0].size:
-            problems.append(f"{pair.picture.relative_to(root)}: not of the size of its clip's first frame")
-    return Pairs(tuple(kept), pairs.table, pairs.ids)
+            problems.append(f"{_place(pair.picture, root)}: not of the size of its clip's first frame")
+    return replace(pairs, pairs=tuple(kept))
 
 
 # Labels: what a mask's values mean.
 
 
-def meaning(masks: Sequence[frozenset[int]], soft: bool, classes: dict[int, str] | None) -> Table:
-    """The label of each mask value, from the values of each of a folder's masks; see the module's text.
+def meaning(masks: Sequence[frozenset[int]], soft: bool, classes: dict[int, str] | None) -> tuple[Table, str]:
+    """The label of each mask value, from the values of each of a folder's masks, and how they are read, in words.
 
-    `soft`: few pixels lie between the extremes. Unusable when nothing says what the values mean.
+    See the module's text. `soft`: few pixels lie between the extremes. Unusable when nothing says what values mean.
     """
     table = np.zeros(256, np.uint8)
     values = frozenset().union(*masks)
     others = sorted(values - {0})
     if values <= {0, 255}:
         table[255] = 1
-    elif classes is not None:
-        names = {i: name.strip().lower() for i, name in classes.items()}
-        people = [i for i, name in names.items() if name in PEOPLE]
-        table[people or list(range(1, 256))] = 1
-        table[[i for i, name in names.items() if "void" in name or "ignore" in name]] = UNJUDGED
-        if 255 not in names:
-            table[255] = UNJUDGED
-    elif len(others) == 1:
+        return table, "0 is background and 255 person"
+    if classes is not None:
+        return _of_classes(table, classes)
+    if len(others) == 1:
         table[others[0]] = 1
-    elif others == [1, 255]:
+        return table, f"0 is background and {others[0]} person"
+    if others == [1, 255]:
         both = any({1, 255} <= mask for mask in masks)
         table[1], table[255] = 1, UNJUDGED if both else 1
-    elif soft and _spread(others):
+        last = "255 is not judged" if both else "in other files 255 is person"
+        return table, f"0 is background and 1 person, {last}"
+    if soft and _spread(others):
         table[128:] = 1
-    else:
-        some = ", ".join(map(str, sorted(values)[:6])) + (", ..." if len(values) > 6 else "")
-        raise Unusable(f"hold {len(values)} values ({some}): class ids need a classes.json that names them")
-    return table
+        return table, "soft, person from 128 of 255 up"
+    some = ", ".join(map(str, sorted(values)[:6])) + (", ..." if len(values) > 6 else "")
+    raise Unusable(f"hold {len(values)} values ({some}): class ids need a classes.json that names them")
+
+
+def _of_classes(table: Table, classes: dict[int, str]) -> tuple[Table, str]:
+    names = {i: name.strip().lower() for i, name in classes.items()}
+    people = [i for i, name in names.items() if name in PEOPLE]
+    table[people or list(range(1, 256))] = 1
+    skipped = [i for i, name in names.items() if "void" in name or "ignore" in name]
+    table[skipped] = UNJUDGED
+    if 255 not in names:
+        table[255] = UNJUDGED
+    if people:
+        named = " and ".join(f"{i} ({names[i]})" for i in people)
+        return table, f"class ids of classes.json, person is {named}"
+    return table, "class ids of classes.json, which names no person: person is every class but 0"
 
 
 def _classes(folder: Path, root: Path) -> dict[int, str] | None:
     """Names by class id; None without a classes.json."""
-    path = next((p for p in (folder / "classes.json", root / "classes.json") if p.is_file()), None)
+    path = next((p for p in (folder / "classes.json", root / "classes.json") if p.exists()), None)
     if path is None:
         return None
     try:
-        content = json.loads(path.read_text(encoding="utf-8-sig"))
+        refuse_special(path)
+        if path.stat().st_size > MOST_CLASSES_BYTES:
+            raise ValueError(f"it has more than {MOST_CLASSES_BYTES // 10**6} MB")
+        content = json.loads(path.read_text(encoding="utf-8-sig"), object_pairs_hook=_no_key_twice)
         named = enumerate(content) if isinstance(content, list) else ((int(k), v) for k, v in content.items())
-        classes = {int(i): str(name) for i, name in named}
-    except (ValueError, AttributeError, OSError, RecursionError) as error:
-        raise Unusable(f'{path.relative_to(root)} is not {{"id": "name", ...}} ({error})') from None
+        classes: dict[int, str] = {}
+        for i, name in named:
+            if not isinstance(name, str) or i in classes:
+                raise ValueError(f"class {i} has no name, or two")
+            classes[i] = name
+    except SpecialFile as special:
+        raise Unusable(f"{_place(path, root)}: {special.reason}") from None
+    except RecursionError:
+        raise Unusable(f'{_place(path, root)} is not {{"id": "name", ...}} (it is nested too deeply)') from None
+    except (ValueError, AttributeError, OSError) as error:
+        raise Unusable(f'{_place(path, root)} is not {{"id": "name", ...}} ({error})') from None
     if any(not 0 <= i <= 255 for i in classes):
-        raise Unusable(f"{path.relative_to(root)} has class ids outside 0..255")
+        raise Unusable(f"{_place(path, root)} has class ids outside 0..255")
     return classes
 
 
-# Files.
-
-
-def read_picture(path: Path) -> Picture:
-    """(H, W, 3) uint8 RGB, turned as its rotation mark says. Unusable when it cannot be read."""
-    with _open(path) as image:
-        turned = ImageOps.exif_transpose(_loaded(image))
-        if turned.mode.startswith("I"):
-            # Pillow would cut 16 bits off at 255.
-            grey = np.asarray(turned).astype(np.float32)
-            values = np.rint(grey / 257 if grey.max(initial=0) > 255 else grey).clip(0, 255).astype(np.uint8)
-            return np.repeat(values[..., None], 3, axis=2)
-        return np.array(turned.convert("RGB"))
-
-
-def check_picture(path: Path) -> tuple[int, int]:
-    """(height, width) of a picture that can be decoded to its end. Unusable otherwise."""
-    with _open(path) as image:
-        width, height = image.size
-        # A JPEG decoded at an eighth is read to its end all the same, in a fraction of the time.
-        image.draft("RGB", (1, 1))
-        turned = _loaded(image).getexif().get(0x0112, 1) >= 5
-    return (width, height) if turned else (height, width)
-
-
-def read_mask(path: Path, ids: bool = False) -> NDArray[np.uint8]:
-    """(H, W) uint8 values, turned as the file's rotation mark says; see the module's text for where they are.
-
-    `ids`: an indexed file holds class ids. Unusable when it is not such a mask.
-    """
-    with _open(path) as image:
-        turned = ImageOps.exif_transpose(_loaded(image))
-    if turned.mode == "P" and not (ids or _coloured(turned)):
-        turned = turned.convert("LA" if "transparency" in turned.info else "L")
-    if turned.mode in ("P", "1", "L") or turned.mode.startswith("I"):
-        values = np.asarray(turned)
-    else:
-        values = _grey(np.asarray(turned.convert("RGBA")))
-    if values.min() < 0 or values.max() > 255:
-        raise Unusable(f"holds values up to {values.max()}; a mask has 8 bits")
-    return values.astype(np.uint8)
-
-
-def _coloured(image: Image.Image) -> bool:
-    """Whether a palette's colours, those in use, are other than greys."""
-    used = np.unique(np.asarray(image))
-    palette = np.array(image.getpalette("RGB"), np.uint8).reshape(-1, 3)
-    return bool(np.ptp(palette[used[used < len(palette)]].astype(int), axis=1).any())
-
-
-def _grey(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """The mask in (H, W, 4) RGBA: in its colours, or in its alpha."""
-    colours, alpha = pixels[..., :3], pixels[..., 3]
-    seen = alpha > 0
-    if (colours[seen] != colours[seen][:, :1]).any():
-        raise Unusable("is a colour picture; a mask has one channel")
-    grey = np.where(seen, colours[..., 0], 0).astype(np.uint8)
-    if (alpha == 255).all():
-        return grey
-    if not seen.any() or (grey[seen] == grey[seen][0]).all() or np.array_equal(grey, alpha):
-        return alpha
-    if (alpha == alpha.flat[0]).all():
-        return grey
-    raise Unusable("holds one mask in its colours and another in its alpha")
-
-
-def _open(path: Path) -> Image.Image:
-    try:
-        if not path.stat().st_size:
-            raise Unusable("is an empty file")
-        return Image.open(path)
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        if isinstance(error, Unusable):
-            raise
-        raise Unusable(f"cannot be read ({_reason(error)})") from None
-
-
-def _loaded(image: Image.Image) -> Image.Image:
-    try:
-        image.load()
-    except (OSError, SyntaxError, ValueError) as error:
-        raise Unusable(f"cannot be read ({_reason(error)})") from None
-    return image
-
-
-def _reason(error: Exception) -> str:
-    return "not a picture" if isinstance(error, UnidentifiedImageError) else str(error)
+def _no_key_twice(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    if len(dict(pairs)) < len(pairs):
+        raise ValueError("a class id is there twice")
+    return dict(pairs)

@@ -22,6 +22,16 @@ Step = Callable[[Floats, Floats], Floats]
 """One frame through a network: frame (1, H, W, 3) RGB in [0, 1] and previous mask (1, H, W, 1) to mask (1, H, W, 1)."""
 
 
+class BadMask(ValueError):
+    """What a model gave is no mask; its text says why in a sentence."""
+
+    exit_code = 3
+    """Of a command: it could not be measured."""
+
+
+ROUNDING = 0.01
+"""By how much a mask may leave [0, 1]: float16 and int8 round."""
+
 ResizeMode = Literal["stretch", "letterbox"]
 """How a picture is brought to an input: its aspect not kept, or in the middle with black bars."""
 
@@ -70,18 +80,26 @@ class Segmenter:
         return fitted(picture, self.resolution, self.resize_mode)
 
     def mask(self, frame: NDArray[np.uint8]) -> Floats:
-        """The mask (H, W) of a frame (H, W, 3) uint8 RGB at `resolution`."""
+        """The mask (H, W) of a frame (H, W, 3) uint8 RGB at `resolution`. BadMask as of `check_mask`."""
         if self.watch_cuts:
             seen = glance(frame)
             if self.seen is not None and is_cut(self.seen, seen):
                 self.reset()
             self.seen = seen
-        mask = self.step(to_input(frame), self.previous if self.feedback else no_mask(self.resolution))
+        mask = check_mask(self.step(to_input(frame), self.previous if self.feedback else no_mask(self.resolution)))
         # There is nothing to lean on where nobody was seen before.
         leans = self.smoothing and self.previous.any()
         # A copy, because a runtime may write its next answer into the same memory.
         self.previous = smooth(mask, self.previous, self.smoothing) if leans else mask.copy()
         return self.previous[0, :, :, 0]
+
+
+def check_mask(mask: Floats) -> Floats:
+    """The same mask; BadMask when it holds NaN or values outside [0, 1]."""
+    # Written so that a NaN is neither above nor below.
+    if not (mask.min() >= -ROUNDING and mask.max() <= 1 + ROUNDING):
+        raise BadMask("the model's masks hold values outside [0, 1], or none at all (NaN)")
+    return mask
 
 
 GLANCE = 16

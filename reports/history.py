@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from converters.registry import missing
+from models.files import check_outputs, refuse_special
 from reports import whole
 from reports.rows import Row, read
 
@@ -92,11 +93,12 @@ def gather(path: Path, revision: str | None = None) -> list[Figure]:
 
     `revision` is that of a run whose rows do not tell theirs, or tell it wrongly.
     """
+    refuse_special(path)
     if path.is_dir() and (path / "rows.jsonl").is_file():
         return list(of_rows(read(path / "rows.jsonl")[0], revision))
     try:
         return list(of_benchmarks(json.loads(path.read_text())))
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise ValueError(f"{path}: neither the folder of a run nor a pytest-benchmark JSON") from None
 
 
@@ -116,6 +118,7 @@ def load(store: Path) -> list[Figure]:
 
 
 def _open(store: Path) -> sqlite3.Connection:
+    check_outputs([store])
     store.parent.mkdir(parents=True, exist_ok=True)
     columns = ", ".join(f"{f.name} {'real' if f.name == 'value' else 'text'} not null" for f in fields(Figure))
     database = sqlite3.connect(store)

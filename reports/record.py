@@ -189,6 +189,7 @@ def _accuracy(score: Score | None, data: Data) -> dict[str, Any]:
         "data": dataset.name,
         "description": dataset.description,
         "problems": list(dataset.problems),
+        "masks": list(dataset.masks),
         "data_sha256": data.sha256,
     }
 

@@ -5,9 +5,15 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from models.files import check_outputs
+
 
 def write(path: Path, text: str) -> None:
-    """Put `text` at `path`, in UTF-8. OSError, one sentence, where it cannot be; what was there before then stays."""
+    """Put `text` at `path`, in UTF-8. OSError, one sentence, where it cannot be; what was there before then stays.
+
+    ValueError, one sentence, where `path` is a folder, a pipe or a device.
+    """
+    check_outputs([path])
     path.parent.mkdir(parents=True, exist_ok=True)
     fresh = path.with_name(path.name + ".fresh")
     try:

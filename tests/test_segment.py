@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import signal
 import subprocess
 import sys
@@ -308,14 +309,21 @@ def test_a_camera_that_is_not_there_is_told_in_a_sentence(tmp_path, run, network
     assert not (tmp_path / "out.mp4").exists()
 
 
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full, which plays a full disk")
 @pytest.mark.parametrize(("suffix", "effect"), [(".mp4", "--blur"), (".mkv", "--blur"), (".webm", "--cutout")])
-def test_a_full_disk_is_told_in_a_sentence(tmp_path, run, network, suffix, effect):
+def test_a_full_disk_is_told_in_a_sentence_and_what_was_there_stays(tmp_path, run, network, suffix, effect):
+    """A limit on the size of files plays the full disk."""
+    source = video(tmp_path / "a.mp4", 90, sound="aac")
     out = tmp_path / f"out{suffix}"
-    out.symlink_to("/dev/full")
-    code, _, said = run(video(tmp_path / "a.mp4", 90, sound="aac"), "-o", out, effect, "--model", network)
+    out.write_bytes(b"precious")
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (5_000, limits[1]))
+    try:
+        code, _, said = run(source, "-o", out, effect, "--model", network)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert code == 3
-    assert f"{out}: cannot be written (No space left on device)" in one_sentence(said)
+    assert f"{out}: cannot be written (File too large)" in said
+    assert out.read_bytes() == b"precious"
 
 
 def held_along(tmp_path: Path, frames: int, size: tuple[int, int], measure) -> list[int]:

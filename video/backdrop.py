@@ -56,7 +56,7 @@ def open_backdrop(text: str, size: tuple[int, int]) -> Backdrop:
         if re.fullmatch(r"#?\w+", text):
             raise ValueError(f"{text}: neither a file nor a colour, such as teal or #204060")
     if Path(text).suffix.lower() in PICTURES:
-        from evaluation.folder import Unusable, read_picture
+        from evaluation.pictures import Unusable, read_picture
 
         try:
             return still(fill(read_picture(Path(text)), size))

@@ -1,4 +1,4 @@
-"""Video in: a file or a camera as upright RGB frames with their times, its sound as packets.
+"""Video in: a file or a camera as upright RGB frames with their times, its sound and subtitles as packets.
 
 What phones and recorders do is undone here: pictures are turned as the file's display matrix says, 10-bit and
 full-range pictures become 8-bit RGB by the matrix they were made with, times start at zero and always rise, a picture
@@ -8,6 +8,7 @@ of another size than the first is brought to that one with black bars, and a fil
 from __future__ import annotations
 
 import itertools
+import os
 import sys
 import time
 from collections.abc import Iterable, Iterator
@@ -22,6 +23,7 @@ from av.sidedata.sidedata import Type as SideData
 from av.video.reformatter import VideoReformatter
 from numpy.typing import NDArray
 
+from models.files import SpecialFile, refuse_special
 from models.segmenter import fitted
 
 Picture = NDArray[np.uint8]
@@ -30,11 +32,14 @@ CAMERA = "camera"
 CAMERAS = {"linux": ("v4l2", "/dev/video{}"), "darwin": ("avfoundation", "{}:none"), "win32": ("dshow", "video={}")}
 """How FFmpeg calls a camera: its input format, and its name of number N (on Windows a name is given instead)."""
 
+KINDS = {"audio": "sound track", "subtitle": "subtitle track"}
+
 UNSPECIFIED = 2
 """What FFmpeg's colour enumerations say where the file says nothing."""
 BT709, BT601 = 1, 6
 
-Sound: TypeAlias = av.Packet
+Copy: TypeAlias = av.Packet
+"""A packet of sound or subtitles."""
 
 
 @dataclass(frozen=True)
@@ -74,15 +79,20 @@ class Source:
     """An opened video. Iterate over `items()` once; `damaged` then counts what could not be decoded, or not whole.
 
     `size` is (height, width) of the upright picture, `rate` the average frames a second, `frames` how many the file
-    says it has (0: it does not say), `aspect` the width of a pixel over its height.
+    says it has (0: it does not say), `aspect` the width of a pixel over its height. `left_out` tells in sentences which
+    streams cannot be used.
     """
 
-    def __init__(self, name: str, container: av.container.InputContainer) -> None:
+    def __init__(self, name: str, container: av.container.InputContainer, camera: bool = False) -> None:
         self.name = name
+        self.camera = camera
         self.container = container
         self.stream = _video(name, container)
         self.stream.thread_type = "AUTO"
-        self.sounds = list(container.streams.audio)
+        # A stream of a codec that FFmpeg does not know has no codec context.
+        self.sounds = [sound for sound in container.streams.audio if sound.codec_context]
+        self.subtitles = [titles for titles in container.streams.subtitles if titles.codec_context]
+        self.left_out = _left_out(container, {self.stream.index, *(s.index for s in (*self.sounds, *self.subtitles))})
         self.time_base = self.stream.time_base or Fraction(1, 90_000)
         self.rate = self.stream.average_rate or self.stream.guessed_rate or Fraction(30)
         self.frames = self.stream.frames
@@ -91,7 +101,7 @@ class Source:
         # One for all frames: it keeps the tables that a frame's own would make anew each time.
         self._reformatter = VideoReformatter()
         self._decoded = self._decode()
-        self._begun: list[Frame | Sound] = []
+        self._begun: list[Frame | Copy] = []
         for item in self._decoded:
             self._begun.append(item)
             if isinstance(item, Frame):
@@ -109,19 +119,19 @@ class Source:
         """After the last item: whether frames that the file announced were not there."""
         return self.damaged > 0 or self.read < self.frames
 
-    def items(self) -> Iterator[Frame | Sound]:
-        """Frames and packets of sound, in the order of the file; times of both start where the file does."""
+    def items(self) -> Iterator[Frame | Copy]:
+        """Frames, and packets of sound and subtitles, in the order of the file; all times start where the file does."""
         return itertools.chain(self._begun, self._decoded)
 
     def close(self) -> None:
         self.container.close()
 
-    def _decode(self) -> Iterator[Frame | Sound]:
+    def _decode(self) -> Iterator[Frame | Copy]:
         start = Fraction(self.container.start_time or 0, av.time_base)
         step = max(1, round(1 / (self.rate * self.time_base)))
         last = -step
         for packet in self._packets():
-            if packet.stream.type == "audio":
+            if packet.stream.type != "video":
                 if packet.size:
                     yield _shifted(packet, start)
                 continue
@@ -145,8 +155,9 @@ class Source:
         self.aspect = aspect if lies else 1 / aspect
 
     def _packets(self) -> Iterator[av.Packet]:
-        """Packets of the video and of all sound; an empty one of each stream at the end flushes its decoder."""
-        packets = self.container.demux([self.stream, *self.sounds])
+        """Packets of all that is used; an empty one of each stream at the end flushes its decoder."""
+        wanted = [self.stream, *self.sounds, *self.subtitles]
+        packets = self.container.demux(wanted)
         while True:
             try:
                 yield next(packets)
@@ -154,7 +165,7 @@ class Source:
                 return
             except av.error.BlockingIOError:  # A camera that has no new picture yet.
                 time.sleep(0.002)
-                packets = self.container.demux([self.stream, *self.sounds])
+                packets = self.container.demux(wanted)
             except av.error.FFmpegError:
                 self.damaged += 1
                 return
@@ -172,7 +183,7 @@ def open_source(name: str) -> Source:
     camera = name == CAMERA or name.startswith(CAMERA + ":")
     container = _camera(name) if camera else _file(name)
     try:
-        return Source(name, container)
+        return Source(name, container, camera)
     except BaseException:
         container.close()
         raise
@@ -180,11 +191,17 @@ def open_source(name: str) -> Source:
 
 def _file(name: str) -> av.container.InputContainer:
     try:
-        return av.open(name, metadata_errors="replace")
-    except FileNotFoundError:
-        raise Unreadable(f"{name}: there is no such file") from None
-    except (OSError, av.error.FFmpegError) as error:
-        raise Unreadable(f"{name}: cannot be read as a video ({error.strerror})") from None
+        refuse_special(Path(name))
+    except SpecialFile as special:
+        raise Unreadable(f"{special}; a camera is named {CAMERA}, {CAMERA}:1 or {CAMERA}:{name}") from None
+    if not os.path.exists(name):
+        raise Unreadable(f"{name}: there is no such file")
+    try:
+        # The prefix makes a colon part of the name, and a file may not have others, or the network, read for it.
+        return av.open(f"file:{name}", metadata_errors="replace", container_options={"protocol_whitelist": "file"})
+    except (OSError, ValueError, av.error.FFmpegError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise Unreadable(f"{name}: cannot be read as a video ({reason})") from None
 
 
 def _camera(name: str) -> av.container.InputContainer:
@@ -202,11 +219,36 @@ def _camera(name: str) -> av.container.InputContainer:
 
 def _video(name: str, container: av.container.InputContainer) -> av.VideoStream:
     """The main video stream; a cover picture is none."""
-    moving = [s for s in container.streams.video if not s.disposition & av.stream.Disposition.attached_pic]
+    moving = [s for s in container.streams.video if not _is_cover(s)]
     if not moving:
         raise Unreadable(f"{name}: has no video stream")
+    known = [s for s in moving if s.codec_context]
+    if not known:
+        raise Unreadable(f"{name}: its video is of a codec that FFmpeg here does not know")
     best = container.streams.best("video")
-    return best if best in moving else moving[0]
+    return best if best in known else known[0]
+
+
+def _is_cover(stream: Any) -> bool:
+    return bool(stream.disposition & av.stream.Disposition.attached_pic)
+
+
+def _left_out(container: av.container.InputContainer, used: set[int]) -> tuple[str, ...]:
+    """A sentence for each stream that is not used."""
+    said = []
+    for stream in container.streams:
+        if stream.index in used:
+            continue
+        if stream.type in ("audio", "subtitle"):
+            what, why = f"{KINDS[stream.type]} {stream.index}", "FFmpeg here does not know its codec"
+        elif stream.type == "video" and _is_cover(stream):
+            what, why = f"cover picture {stream.index}", "only the video is changed"
+        elif stream.type == "video":
+            what, why = f"video {stream.index}", "one video stream is read"
+        else:
+            what, why = f"{stream.type} stream {stream.index}", "only video, sound and subtitles are kept"
+        said.append(f"The {what} is left out: {why}.")
+    return tuple(said)
 
 
 def _shifted(packet: av.Packet, start: Fraction) -> av.Packet:

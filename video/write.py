@@ -6,24 +6,27 @@
 | .webm | VP9 | VP9 |
 | none: a folder | | PNG, a file a frame |
 
-MP4 and MOV are written in fragments and made into an ordinary file at the end; Matroska and WebM are streams anyway.
+MP4 and MOV are written in fragments and made into an ordinary file at the end; Matroska and WebM are streams anyway. A
+file that is there already stays until the new one is complete: until then that is NAME.fresh.SUFFIX beside it.
 """
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
-from typing import Protocol, cast
+from typing import Any, Protocol, cast
 
 import av
 import numpy as np
 from av.video.reformatter import VideoReformatter
 
-from video.read import Picture, Sound, Source
+from models.files import refuse_special
+from video.read import KINDS, Copy, Picture, Source
 
 LIMITED_RANGE = 1
 KEYFRAME_SECONDS = 2
@@ -60,6 +63,24 @@ COPIED = {
     ".mkv": ".*",
     ".webm": "opus|vorbis",
 }
+SUBTITLES = {
+    ".mp4": "mov_text",
+    ".m4v": "mov_text",
+    ".mov": "mov_text",
+    ".mkv": "subrip|ass|ssa|webvtt|text|hdmv_pgs_subtitle|dvd_subtitle|dvb_subtitle",
+    ".webm": "webvtt",
+}
+MOV_LANGUAGES = re.compile(
+    "eng|fra|ger|ita|dut|sve|spa|dan|por|nor|heb|jpn|ara|fin|gre|ice|tur|chi|urd|hin|tha|kor|lit|pol|hun|est|lav|rus|"
+    "ron|ces|slk|mac|bul|ukr|bel"
+)
+MOV_NAMES = {
+    "deu": "ger", "fre": "fra", "nld": "dut", "swe": "sve", "ell": "gre", "isl": "ice", "zho": "chi", "rum": "ron",
+    "cze": "ces", "slo": "slk", "mkd": "mac",
+}  # fmt: skip
+"""A MOV file has names of its own for languages (ISO 639-2, but for Swedish); FFmpeg drops others without a word."""
+OWN_TAGS = ("major_brand", "minor_version", "compatible_brands", "encoder", "duration", "handler_name", "vendor_id")
+"""Tags that say how a file was written, and not what it is of."""
 ALPHA = {".mov": PRORES, ".webm": VP9_ALPHA}
 
 
@@ -68,16 +89,29 @@ class Sink(Protocol):
         """The next picture, (H, W, 3) RGB or (H, W, 4) RGBA uint8, at its time in units of the source's time base."""
         ...
 
-    def sound(self, packet: Sound) -> None:
-        """The next packet of the source's sound."""
+    def packet(self, packet: Copy) -> None:
+        """The next packet of the source's sound or subtitles."""
         ...
 
-    def close(self) -> None: ...
+    def close(self, complete: bool = True) -> None:
+        """End the file. What was there before is replaced by a `complete` one alone."""
+        ...
+
+    @property
+    def place(self) -> Path:
+        """Where the pictures are, now."""
+        ...
+
+    @property
+    def left_out(self) -> Sequence[str]:
+        """What of the source the file does not hold, in sentences."""
+        ...
 
 
 def check(path: Path, alpha: bool) -> None:
     """ValueError unless `open_sink` can write to such a path."""
     kinds = ALPHA if alpha else OPAQUE
+    refuse_special(path)
     if path.suffix.lower() not in kinds and (path.suffix or not alpha):
         folder = " or no suffix, for a folder of PNG" if alpha else ""
         what = "a cut-out" if alpha else "a video"
@@ -93,23 +127,65 @@ def check(path: Path, alpha: bool) -> None:
 def open_sink(path: Path, source: Source, alpha: bool = False) -> Sink:
     """A video of the source's size, times and sound, its kind by the path's suffix; ValueError when there is none."""
     check(path, alpha)
-    return VideoFile(path, source, (ALPHA if alpha else OPAQUE)[path.suffix.lower()]) if path.suffix else Pngs(path)
+    return (
+        VideoFile(path, source, (ALPHA if alpha else OPAQUE)[path.suffix.lower()])
+        if path.suffix
+        else Pngs(path, source)
+    )
 
 
 class VideoFile:
     """A container with one video stream, and the source's sound copied, or encoded anew where it must be."""
 
     def __init__(self, path: Path, source: Source, kind: Kind) -> None:
-        self.path = path
+        self.path = path.resolve()
+        self.place = self.path.with_name(f"{path.stem}.fresh{path.suffix}") if path.exists() else self.path
         self.kind = kind
         self.colours = source.colours
         self.time_base = source.time_base
         self.reformatter = VideoReformatter()
-        movie = path.suffix.lower() in (".mp4", ".m4v", ".mov")
+        suffix = path.suffix.lower()
+        movie = suffix in (".mp4", ".m4v", ".mov")
         options = {"movflags": "hybrid_fragmented+frag_keyframe+delay_moov"} if movie else {}
-        self.container = av.open(str(path), "w", options=options | {"flush_packets": "1"})
+        with told(path):
+            # The prefix makes a colon part of the name.
+            self.container = av.open(f"file:{self.place}", "w", options=options | {"flush_packets": "1"})
+        self.left_out: list[str] = []
         self.stream = self._video(source, kind)
-        self.sounds = {sound.index: _sound(self.container, path.suffix.lower(), sound) for sound in source.sounds}
+        self.tracks: dict[int, Copied | Encoded] = {}
+        for sound in source.sounds:
+            self.tracks[sound.index] = _sound(self.container, suffix, sound)
+        for titles in source.subtitles:
+            codec = titles.codec_context.codec.canonical_name
+            if re.fullmatch(SUBTITLES[suffix], codec):
+                self.tracks[titles.index] = Copied(self.container.add_stream_from_template(titles))
+            else:
+                self.left_out.append(f"The subtitle track {titles.index} is left out: {suffix} does not take {codec}.")
+        for stream in (*source.sounds, *source.subtitles):
+            if track := self.tracks.get(stream.index):
+                track.stream.metadata.update(_tags(stream.metadata))
+                track.stream.disposition = stream.disposition
+                self._name_language(track.stream, stream.index, suffix)
+        self._keep_chapters(source)
+
+    def _name_language(self, stream: Any, index: int, suffix: str) -> None:
+        language = stream.metadata.get("language")
+        if suffix != ".mov" or language in (None, "und"):
+            return
+        stream.metadata["language"] = language = MOV_NAMES.get(language, language)
+        if not MOV_LANGUAGES.fullmatch(language):
+            self.left_out.append(f"The language of track {index} is left out: .mov has no name for {language!r}.")
+
+    def _keep_chapters(self, source: Source) -> None:
+        """The source's tags and chapters, times from the start of the file."""
+        self.container.metadata.update(_tags(source.container.metadata))
+        chapters = source.container.chapters()
+        for chapter in chapters:
+            start = Fraction(source.container.start_time or 0, av.time_base) / (chapter["time_base"] or 1)
+            for end in ("start", "end"):
+                chapter[end] = max(0, chapter[end] - round(start))
+        if chapters:
+            self.container.set_chapters(chapters)
 
     def _video(self, source: Source, kind: Kind) -> av.VideoStream:
         height, width = (side // 2 * 2 if kind.halves else side for side in source.size)
@@ -139,16 +215,20 @@ class VideoFile:
         with told(self.path):
             self.container.mux(self.stream.encode(frame))
 
-    def sound(self, packet: Sound) -> None:
-        with told(self.path):
-            self.container.mux(self.sounds[packet.stream.index](packet))
+    def packet(self, packet: Copy) -> None:
+        if track := self.tracks.get(packet.stream.index):
+            with told(self.path):
+                self.container.mux(track(packet))
 
-    def close(self) -> None:
+    def close(self, complete: bool = True) -> None:
         with told(self.path):
             self.container.mux(self.stream.encode(None))
-            for sound in self.sounds.values():
-                self.container.mux(sound(None))
+            for track in self.tracks.values():
+                self.container.mux(track(None))
             self.container.close()
+        if complete and self.place != self.path:
+            os.replace(self.place, self.path)
+            self.place = self.path
 
 
 @contextmanager
@@ -163,10 +243,13 @@ def told(path: Path) -> Iterator[None]:
 class Pngs:
     """A folder of 000000.png, 000001.png, ...; it has neither times nor sound."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, source: Source) -> None:
         folder.mkdir(parents=True, exist_ok=True)
-        self.folder = folder
+        self.folder = self.place = folder
         self.count = 0
+        self.left_out = [
+            f"The {KINDS['audio']} {sound.index} is left out: pictures have none." for sound in source.sounds
+        ]
 
     def write(self, picture: Picture, pts: int) -> None:
         import cv2
@@ -176,20 +259,20 @@ class Pngs:
             raise OSError(f"{path}: cannot be written")
         self.count += 1
 
-    def sound(self, packet: Sound) -> None:
+    def packet(self, packet: Copy) -> None:
         pass
 
-    def close(self) -> None:
+    def close(self, complete: bool = True) -> None:
         pass
 
 
 class Copied:
     """Packets as they are."""
 
-    def __init__(self, stream: av.AudioStream) -> None:
+    def __init__(self, stream: av.AudioStream | av.subtitles.stream.SubtitleStream) -> None:
         self.stream = stream
 
-    def __call__(self, packet: Sound | None) -> list[av.Packet]:
+    def __call__(self, packet: Copy | None) -> list[av.Packet]:
         if packet is None:
             return []
         packet.stream = self.stream
@@ -201,16 +284,30 @@ class Encoded:
 
     def __init__(self, stream: av.AudioStream) -> None:
         self.stream = stream
-        context = stream.codec_context
-        self.resampler = av.AudioResampler(context.format, context.layout, context.rate, context.frame_size or None)
+        self.resampler = self._resampler()
 
-    def __call__(self, packet: Sound | None) -> list[av.Packet]:
+    def _resampler(self) -> av.AudioResampler:
+        context = self.stream.codec_context
+        return av.AudioResampler(context.format, context.layout, context.rate, context.frame_size or None)
+
+    def __call__(self, packet: Copy | None) -> list[av.Packet]:
         try:
             frames: Sequence[av.AudioFrame | None] = packet.decode() if packet else [None]  # type: ignore[assignment]
         except av.error.FFmpegError:
             return []
-        made = [p for frame in frames for f in self.resampler.resample(frame) for p in self.stream.encode(f)]
+        made = [p for frame in frames for f in self._resampled(frame) for p in self.stream.encode(f)]
         return made if packet else [*made, *self.stream.encode(None)]
+
+    def _resampled(self, frame: av.AudioFrame | None) -> list[av.AudioFrame]:
+        try:
+            return self.resampler.resample(frame)
+        except ValueError:  # The sound goes on in another rate or layout.
+            self.resampler = self._resampler()
+            return self.resampler.resample(frame)
+
+
+def _tags(metadata: dict[str, str]) -> dict[str, str]:
+    return {name: value for name, value in metadata.items() if name.lower() not in OWN_TAGS}
 
 
 def _sound(container: av.container.OutputContainer, suffix: str, sound: av.AudioStream) -> Copied | Encoded:

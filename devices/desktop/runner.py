@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import sys
-import tempfile
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 
 from converters.child import Child
 from devices import job as jobs
@@ -16,6 +14,7 @@ from devices.alarm import alarm
 from devices.contract import Job, MeasurementFailed, Result
 from devices.desktop.environment import DesktopProbe, environment
 from devices.desktop.worker import DONE, READY, emulated
+from models.scratch import scratch
 
 
 @dataclass(frozen=True)
@@ -70,8 +69,8 @@ class Desktop:
     def _measure(self, worker: Worker, job: Job) -> Result:
         worker.get_ready()
         before = self.probe.read()
-        with tempfile.TemporaryDirectory(prefix="job-") as temporary:
-            folder = jobs.describe(Path(temporary), job)
+        with scratch("job") as temporary:
+            folder = jobs.describe(temporary, job)
             worker.child.tell(str(folder))
             done = worker.says(DONE)
             try:

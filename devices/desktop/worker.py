@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from converters.child import end_with_parent
 from devices import job as jobs
 from devices import sustained
 from devices.contract import Counts, Environment, Job, Result
@@ -149,6 +150,7 @@ def timed(work: Callable[[], Any]) -> tuple[Any, int]:
 
 
 def main(format: str, threads: int) -> None:
+    end_with_parent()
     get_ready(format, threads)
     print(READY, flush=True)
     for line in sys.stdin:

@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from evaluation.folder import NothingLeft, Unusable, meaning, read
+from evaluation.folder import NothingLeft, meaning, read
+from evaluation.pictures import Unusable
 
 RED = (200, 30, 30)
 
@@ -91,7 +92,7 @@ def test_every_fault_is_named_and_the_rest_is_used(tmp_path):
     assert told["images/lonely.jpg"] == "has no mask lonely.png"
     assert told["masks/small.png"] == "is 5x6, its picture 10x12"
     assert told["masks/empty.png"] == "is an empty file"
-    assert told["images/text.jpg"] == "cannot be read (not a picture)"
+    assert told["images/text.jpg"] == "cannot be read (not a picture of JPEG, PNG, WEBP, BMP, TIFF)"
     assert told["masks/orphan.png"] == "has no picture of its name"
     assert "truncated" in told["images/torn.jpg"]
     assert "10 problems" in found.description
@@ -191,7 +192,7 @@ def test_a_clip_may_have_classes_of_its_own(tmp_path):
     ],
 )
 def test_what_values_mean(values, soft, classes, expected):
-    table = meaning([frozenset(values)], soft, classes)
+    table, _ = meaning([frozenset(values)], soft, classes)
     assert {value: table[value] for value in expected} == expected
 
 
@@ -318,3 +319,175 @@ def test_class_names_with_a_byte_order_mark_and_people_in_the_plural(tmp_path):
     put(tmp_path, "a", mask(3, 15))
     (tmp_path / "classes.json").write_bytes(b'\xef\xbb\xbf{"3": "chair",\r\n"15": "People"}')
     assert labels(tmp_path) == {"a": [0, 1]}
+
+
+def said(path: Path) -> str:
+    return "\n".join(read(path).masks)
+
+
+def test_how_masks_are_read_and_the_persons_share_are_told(tmp_path):
+    put(tmp_path / "x", "0", mask(0, 255))
+    put(tmp_path / "y", "0", mask(0, 1, 2))
+    (tmp_path / "y/classes.json").write_text('["background", "people", "dog"]')
+    assert said(tmp_path) == (
+        "Masks: 0 is background and 255 person (1 of them); class ids of classes.json, person is 1 (people) (1 of "
+        "them). The person takes 40.0 % of the pixels."
+    )
+
+
+def test_people_beside_other_classes_are_the_person_and_a_list_without_is_told(tmp_path):
+    put(tmp_path, "a", mask(0, 1, 2))
+    (tmp_path / "classes.json").write_text('{"0": "sky", "1": "people", "2": "car"}')
+    assert read(tmp_path).clips[0].label(0)[0, [0, 4, 9]].tolist() == [0, 1, 0]
+    (tmp_path / "classes.json").write_text('{"0": "sky", "1": "shirt", "2": "hat"}')
+    assert "names no person: person is every class but 0" in said(tmp_path)
+
+
+@pytest.mark.parametrize(("values", "words"), [((0, 0), "is person"), ((255, 255), "is background")])
+def test_a_set_without_person_or_background_is_a_warning(tmp_path, values, words):
+    put(tmp_path, "a", mask(*values))
+    assert f"Warning: no pixel of any mask {words}" in said(tmp_path)
+
+
+def test_a_set_that_looks_inverted_is_a_warning_and_a_face_that_fills_the_picture_is_not(tmp_path):
+    person = np.zeros((60, 60), np.uint8)
+    person[15:, 15:45] = 255
+    put(tmp_path / "right", "a", person, size=(60, 60))
+    put(tmp_path / "inverted", "a", 255 - person, size=(60, 60))
+    face = np.full((60, 60), 255, np.uint8)
+    face[:, :5] = 0
+    put(tmp_path / "face", "a", face, size=(60, 60))
+    assert "inverted" not in said(tmp_path / "right")
+    assert "the masks look inverted: the person takes 100 % of the top edges" in said(tmp_path / "inverted")
+    assert "inverted" not in said(tmp_path / "face")
+
+
+def test_a_palette_of_one_grey_is_read_by_its_indices(tmp_path):
+    hidden = Image.fromarray(mask(0, 1), "P")
+    hidden.putpalette([255, 255, 255, 255, 255, 255])
+    save(tmp_path, "a", hidden)
+    assert labels(tmp_path) == {"a": [0, 1]}
+
+
+def test_a_mask_that_lies_as_its_picture_is_stored_is_turned_with_it(tmp_path):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    stored = mask(0, 255)
+    put(tmp_path, "a", stored, exif=exif)
+    label = read(tmp_path).clips[0].label(0)
+    assert np.array_equal(label, np.rot90(stored // 255, -1))
+    assert "1 of the masks lie as their pictures are stored" in said(tmp_path)
+
+
+def test_a_turn_that_the_size_does_not_show_is_a_warning(tmp_path):
+    exif = Image.Exif()
+    exif[0x0112] = 3
+    put(tmp_path, "a", mask(0, 255), exif=exif)
+    assert "1 pictures have a rotation mark that keeps their size" in said(tmp_path)
+
+
+def test_a_mask_with_a_rotation_mark_of_its_own_is_turned_by_it(tmp_path):
+    exif = Image.Exif()
+    exif[0x0112] = 3
+    put(tmp_path, "a", None)
+    Image.fromarray(mask(0, 255)).save(tmp_path / "masks/a.png", exif=exif)
+    assert labels(tmp_path) == {"a": [1, 0]}
+
+
+def test_16_bit_masks_of_0_and_all_ones_are_read_and_what_would_lose_bits_is_refused(tmp_path):
+    import cv2
+
+    put(tmp_path, "a", mask(0, 255).astype(np.uint16) * 257)
+    assert labels(tmp_path) == {"a": [0, 1]}
+    put(tmp_path, "b", None)
+    cv2.imwrite(str(tmp_path / "masks/b.png"), np.dstack([mask(0, 1)] * 3).astype(np.uint16))
+    assert read(tmp_path).problems == ["masks/b.png: has 16 bits a channel; a mask has 8"]
+
+
+def chunk(kind: bytes, content: bytes) -> bytes:
+    import struct
+    import zlib
+
+    return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+
+
+@pytest.mark.parametrize("kind", [b"zTXt", b"iCCP", b"iTXt"])
+def test_a_bomb_of_text_or_profile_costs_its_file_or_nothing(tmp_path, kind):
+    import io
+    import zlib
+
+    put(tmp_path, "good", mask(0, 255))
+    put(tmp_path, "bomb", mask(0, 255))
+    bytes_ = io.BytesIO()
+    Image.fromarray(mask(0, 255)).save(bytes_, "PNG")
+    whole = bytes_.getvalue()
+    packed = zlib.compress(b"\0" * 100_000_000, 9)
+    inside = {b"zTXt": b"k\0\0", b"iCCP": b"k\0\0", b"iTXt": b"k\0\1\0\0\0"}[kind] + packed
+    (tmp_path / "masks/bomb.png").write_bytes(whole[:33] + chunk(kind, inside) + whole[33:])
+    found = read(tmp_path)
+    assert "good" in [clip.name for clip in found.clips]
+    assert all(problem.startswith("masks/bomb.png: cannot be read") for problem in found.problems)
+
+
+def test_a_picture_of_too_many_pixels_is_left_out_by_name(tmp_path):
+    put(tmp_path, "good", mask(0, 255))
+    put(tmp_path, "huge", None, size=(12_000, 12_000), ending="png")
+    Image.new("L", (12_000, 12_000)).save(tmp_path / "masks/huge.png")
+    assert read(tmp_path).problems == ["images/huge.png: has 12000x12000 pixels, more than 100 million"]
+
+
+@pytest.mark.parametrize("mode", ["CMYK", "YCbCr", "L", "P", "RGBA"])
+def test_pictures_of_other_modes_are_rgb(tmp_path, mode):
+    put(tmp_path, "a", mask(0, 255))
+    ending = "png" if mode in ("P", "RGBA") else "jpg"
+    (tmp_path / "images/a.jpg").unlink()
+    Image.new("RGB", (10, 12), (204, 204, 204)).convert(mode).save(tmp_path / f"images/a.{ending}")
+    picture, _ = read(tmp_path).clips[0].read(0)
+    assert np.abs(picture.astype(int) - 204).max() <= 3
+
+
+def test_what_a_name_says_is_not_believed(tmp_path):
+    put(tmp_path, "good", mask(0, 255))
+    put(tmp_path, "script", mask(0, 255))
+    (tmp_path / "images/script.jpg").write_bytes(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 10 12\nshowpage\n")
+    put(tmp_path, "lossy", mask(0, 255))
+    Image.fromarray(mask(0, 255)).save(tmp_path / "masks/lossy.png", "JPEG")
+    assert sorted(read(tmp_path).problems) == [
+        "images/script.jpg: cannot be read (not a picture of JPEG, PNG, WEBP, BMP, TIFF)",
+        "masks/lossy.png: cannot be read (not a picture of PNG)",
+    ]
+
+
+def test_names_that_are_not_utf_8_are_told_as_escapes(tmp_path):
+    put(tmp_path, "a", mask(0, 255))
+    for part, ending in (("images", "jpg"), ("masks", "png")):
+        (tmp_path / part / f"a.{ending}").rename(tmp_path / part / f"Jos\udce9.{ending}")
+    assert labels(tmp_path) == {"Jos\\xe9": [0, 1]}
+
+
+def test_special_files_are_named_and_not_opened(tmp_path):
+    import os
+
+    put(tmp_path, "a", mask(0, 255))
+    os.mkfifo(tmp_path / "masks/pipe.png")
+    os.mkfifo(tmp_path / "classes.json")
+    with pytest.raises(NothingLeft, match=r"classes\.json: is a named pipe, not a regular file"):
+        read(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("[" * 100_000, "nested too deeply"),
+        ('{"1": "person", "1": "car"}', "twice"),
+        ('{"1": "person", " 1": "car"}', "no name, or two"),
+        ('{"1": ["person"]}', "no name, or two"),
+        ('{"256": "person"}', "outside 0..255"),
+        ("3", "is not"),
+    ],
+)
+def test_a_list_of_classes_that_is_none_is_refused_in_words(tmp_path, text, words):
+    put(tmp_path, "a", mask(0, 1))
+    (tmp_path / "classes.json").write_text(text)
+    with pytest.raises(NothingLeft, match=words):
+        read(tmp_path)

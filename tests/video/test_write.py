@@ -26,7 +26,7 @@ def copy(source_path: Path, out: Path, alpha: np.ndarray | None = None) -> Path:
             picture = item.picture if alpha is None else np.dstack([item.picture, alpha])
             sink.write(picture, item.pts)
         else:
-            sink.sound(item)
+            sink.packet(item)
     sink.close()
     source.close()
     return out
@@ -161,7 +161,7 @@ for item in source.items():
         if written == 200:
             os._exit(9)
     else:
-        sink.sound(item)
+        sink.packet(item)
 """
 
 
