@@ -23,6 +23,7 @@ from devices.plan import Task
 from devices.run import Outcome
 from evaluation.clip import Dataset, Label, Picture
 from evaluation.score import Score
+from models.peer import ReferenceModel
 from models.variant import Resolution
 from reports.gitinfo import revision_here
 from reports.rows import Row
@@ -58,7 +59,7 @@ def record(outcome: Outcome, counts: Counts, data: Data, run: Run) -> Row:
         evidence="measured",
         checkpoint=task.source_sha,
         artifact=_artifact(artifact) if artifact else {},
-        network=task.peer.to_dict() | {"peer": True} if task.peer else network(config.variant, config.resolution),
+        network=described(task.peer) if task.peer else network(config.variant, config.resolution),
         environment={"order_seed": run.seed, "order_position": outcome.position, "revision": revision_here()},
         retries=outcome.retries,
     )
@@ -89,6 +90,11 @@ def identity(row: Row) -> str | None:
         row.timing.get("counts", {}),
         row.accuracy.get("data_sha256", ""),
     )
+
+
+def described(model: ReferenceModel) -> dict[str, Any]:
+    """The description of a model that is not one of our variants; `peer` where it is there for comparison."""
+    return model.to_dict() | {"peer": model.role == "reference"}
 
 
 @cache
