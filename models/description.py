@@ -48,7 +48,7 @@ def text(model: ReferenceModel) -> str:
         (f.name, getattr(model, f.name))
         for f in fields(model)
         if f.name not in (*UNWRITTEN, "file", "sha256")
-        and (f.default is MISSING or getattr(model, f.name) != f.default or f.name in ("layout", "mean", "std"))
+        and (f.default is MISSING or getattr(model, f.name) != f.default or f.name in ("role", "layout", "mean", "std"))
     ]
     lines = [f"{name} = {_value(name, value)}" for name, value in kept]
     return "\n".join([HEAD.format(model=Path(model.file).name), *lines, ""])
