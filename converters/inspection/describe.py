@@ -316,8 +316,7 @@ def _conclude(
     data = tries.dataset.name
     assumed, unsure = list(inputs.assumed), list(inputs.unsure)
     if decision.recognised:
-        best = guesses[decision.best]
-        rivals = [guesses[i] for i in decision.rivals]
+        best, rivals = _one_class(guesses[decision.best], [guesses[i] for i in decision.rivals])
         if others := sorted({r.person for r in rivals} - {best.person}):
             if best.mask.channels > CLASSES or best.model.output == "class-ids":
                 raise Question(f"shows people of {data} in {best.person} or {others[0]}; say --person-class NUMBER")
@@ -343,6 +342,18 @@ def _conclude(
     model, more = _colour(model, best, tries, decision, told)
     assumed.append(f"the mask is the output {model.output_name}, {model.output_layout}, {model.output}, {best.person}")
     return replace(model, assumed=tuple(assumed), unsure=(*unsure, *more))
+
+
+def _one_class(best: Guess, rivals: Sequence[Guess]) -> tuple[Guess, list[Guess]]:
+    """The best guess and its rivals, without all classes but the background where one class does as well.
+
+    Where a picture shows nothing but people, the two differ by mistakes alone.
+    """
+    alike = [guess for guess in (best, *rivals) if guess.way == best.way]
+    single = [guess for guess in alike if len(guess.model.person_classes) == 1]
+    if len(single) != 1 or best.mask.channels <= CLASSES:
+        return best, list(rivals)
+    return single[0], [r for r in rivals if len(r.model.person_classes) <= 1 and r is not single[0]]
 
 
 def _same(one: Sequence[float], other: Sequence[float]) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, cast
 
@@ -121,7 +121,7 @@ def _others(found: Inputs, others: Sequence[Port], graph: Graph, told: Told) -> 
         if port.name == RATIO:
             constants[port.name] = min(1.0, RATIO_SIDE / max(found.resolution))
             assumed.append(f"{RATIO} is {constants[port.name]:g}, as RobustVideoMatting's own inference chooses it")
-        elif port.name in pairs:
+        elif port.name in pairs and not (_is_mask(port, found) and _is_all(pairs, graph)):
             states[port.name] = pairs[port.name]
             assumed.append(f"{port.name} is a state: what {pairs[port.name]} gave for the frame before")
         elif mask is None and not found.stacked_mask and _is_mask(port, found):
@@ -143,9 +143,17 @@ def _others(found: Inputs, others: Sequence[Port], graph: Graph, told: Told) -> 
     )
 
 
+def _is_all(pairs: Mapping[str, str], graph: Graph) -> bool:
+    """Whether every output follows an input: then one of them is the mask itself, and no state."""
+    return {port.name for port in graph.outputs} <= set(pairs.values())
+
+
 def _is_mask(port: Port, found: Inputs) -> bool:
     """Whether it has the picture's sides, or open ones, in its layout, and one channel."""
-    if len(port.shape) != len(found.picture.shape) or found.layout not in _places(port, 1):
+    if found.layout not in _places(port, 1):
+        return False
+    # Without the batch that the picture has, only channels first are laid out alike.
+    if len(port.shape) != len(found.picture.shape) and found.layout == "NHWC":
         return False
     sides = port.shape[-2:] if found.layout == "NCHW" else port.shape[-3:-1]
     return all(side in (None, wanted) for side, wanted in zip(sides, found.resolution, strict=True))

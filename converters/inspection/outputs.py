@@ -112,6 +112,8 @@ def kind_of(mask: Mask, tail: Sequence[Operator], values: Sequence[NDArray[Any]]
         return "probabilities", True
     if low >= -0.01 and high <= 1.01:
         return "probabilities", False
+    if low >= -1 and 100 < high < 256:
+        return "pixels", False
     return ("logits" if mask.channels == 1 else "class-logits"), False
 
 

@@ -190,6 +190,26 @@ def previous(path: Path) -> Path:
     return save(path, nodes, inputs, {"y": ((1, 1, H, W), FLOAT)}, constants)
 
 
+def fed_back(path: Path) -> Path:
+    """The previous mask under names of a state."""
+    nodes: Nodes = [
+        ("Gather", ["x", "red"], ["r"], {"axis": 1}),
+        ("Mul", ["r", "a"], ["ra"], {}),
+        ("Mul", ["mask_in", "b"], ["pb"], {}),
+        ("Add", ["ra", "pb"], ["mask_out"], {}),
+    ]
+    constants = RED | {"a": np.array(0.75, np.float32), "b": np.array(0.25, np.float32)}
+    inputs = {"x": ((1, 3, H, W), FLOAT), "mask_in": ((1, 1, H, W), FLOAT)}
+    return save(path, nodes, inputs, {"mask_out": ((1, 1, H, W), FLOAT)}, constants)
+
+
+def bright(path: Path) -> Path:
+    """A mask from 0 to 255 in floats, for which no operator tells."""
+    weights = np.array([255.0, 0, 0], np.float32).reshape(1, 3, 1, 1)
+    nodes: Nodes = [("Conv", ["x", "w"], ["y"], {})]
+    return save(path, nodes, {"x": ((1, 3, H, W), FLOAT)}, {"y": ((1, 1, H, W), FLOAT)}, {"w": weights})
+
+
 def recurrent(path: Path, names: tuple[str, str] = ("r1i", "r1o"), ratio: str = "downsample_ratio") -> Path:
     """As RobustVideoMatting: a state of open sides, 1x1x1x1 at first, a ratio, and a matte beside the foreground.
 

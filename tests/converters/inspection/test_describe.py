@@ -66,6 +66,7 @@ def softmax(raw: np.ndarray) -> np.ndarray:
         (graphs.background, "y", lambda y: 1 - y[0, 0], "NCHW"),
         (graphs.classes, "y", lambda y: y.argmax(axis=1)[0] == 15, "NCHW"),
         (graphs.four, "y", lambda y: y[0, 0], "NCHW"),
+        (graphs.bright, "y", lambda y: y[0, 0] / 255, "NCHW"),
     ],
 )
 def test_what_a_graph_takes_and_gives_is_found_out(tmp_path, make, output, read, layout):
@@ -215,7 +216,7 @@ def frame(red: float) -> np.ndarray:
     return np.broadcast_to(np.array([red, 0.2, 0.1], np.float32), (1, *graphs.SIZE, 3)).copy()
 
 
-@pytest.mark.parametrize("make", [graphs.four, graphs.previous, graphs.recurrent])
+@pytest.mark.parametrize("make", [graphs.four, graphs.previous, graphs.fed_back, graphs.recurrent])
 def test_what_a_model_remembers_is_fed_back_and_forgotten_with_an_empty_mask(tmp_path, make):
     path = make(tmp_path / "mine.onnx")
     model = describe(path, dataset=PEOPLE)
