@@ -129,6 +129,13 @@ def bench(
             " every other.",
         ),
     ] = False,
+    untrained: Annotated[
+        str | None,
+        typer.Option(
+            metavar="GLOB|TOML",
+            help="Only the speed of variants without training, or of one that a TOML file describes.",
+        ),
+    ] = None,
     references: Annotated[
         Any,
         typer.Option(
@@ -202,6 +209,7 @@ def bench(
     from dataclasses import replace
 
     from cli.measuring import measure, show
+    from cli.untrained import untrained as drawn
     from devices.contract import FULL, QUICK, Counts
     from devices.plan import Options, left_out, make, make_beside, make_default
     from devices.select import sustains
@@ -220,6 +228,11 @@ def bench(
     there = [] if dry_run else attached(found)
     targets: Sequence[Attached | NotAttached] = there or found
     weights = trained(checkpoints)
+    if untrained:
+        if variants:
+            fail("--untrained names the variants itself; leave --variants out.", WRONG_USAGE)
+        fresh = drawn(untrained)
+        weights, variants = fresh, ",".join(fresh)
     chosen = peers if references is None else references
     plans = []
     absent_models = []

@@ -63,6 +63,8 @@ class Weights:
 
     path: Path
     sha256: str
+    untrained: bool = False
+    """Whether its weights are as they were drawn: it has a speed, and its masks say nothing."""
 
 
 @dataclass(frozen=True)
@@ -81,6 +83,11 @@ class Task:
     def possible(self) -> bool:
         """False when the variant has no checkpoint: such a configuration fails with that reason."""
         return bool(self.weights or self.peer)
+
+    @property
+    def speed_only(self) -> bool:
+        """Whether its weights are untrained: such a configuration has a speed and no accuracy."""
+        return (self.weights is not None and self.weights.untrained) or (self.peer is not None and self.peer.speed_only)
 
     @property
     def source_sha(self) -> str:
