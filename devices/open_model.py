@@ -156,16 +156,27 @@ def _converted(spec: Spec, say: Callable[[str], None]) -> Path:
 
 
 def load(config: Config, model: Path, peer: ReferenceModel | None = None) -> Session:
-    """`model` in the runtime of its format: a checkpoint, an artifact of ours, or the reference model `peer`."""
+    """`model` in the runtime of its format: a checkpoint, an artifact of ours, or what `peer` describes.
+
+    Without `peer`, a description beside the file that leaves nothing open says how it is used.
+    """
     if config.format == BASELINE:
         from devices.baseline import Eager
 
         return Eager(model, config.threads, config.resolution)
-    if peer:
+    if peer := peer or _beside(model):
         from converters.peer import open_reference
 
         return open_reference(peer, model, config.threads)
     return converter(config.format).load(model, config.threads, config.precision)
+
+
+def _beside(model: Path) -> ReferenceModel | None:
+    from models.description import beside, is_whole, of_fields, read_fields
+
+    file = beside(model)
+    stated = read_fields(file)
+    return of_fields(model.stem, model, stated, file.name) if is_whole(stated) else None
 
 
 def described(model: Path | str, session: Session) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from converters.artifact import Format
 from devices.contract import Config
-from gate import artifacts, output, section
+from gate import artifacts, described, output, section
 from gate.config import GateCase, Tolerance, read
 from gate.run import SECONDS, Comparison, run
 from gate.verdict import NOT_MEASURED, Result, headline, words
@@ -128,7 +129,6 @@ def _against(asked: Asked, baseline: str, weights: Mapping[str, Weights], datase
 
 def _files(asked: Asked, dataset: Dataset, live: Live) -> Result:
     from converters.registry import format_of
-    from devices.open_model import open_model
 
     baseline, candidate = asked.baseline_artifact, asked.candidate_artifact
     if not (baseline and candidate and asked.runtime):
@@ -136,25 +136,28 @@ def _files(asked: Asked, dataset: Dataset, live: Live) -> Result:
     if asked.runtime not in RUNTIMES:
         raise ValueError(f"{asked.runtime!r} is none of {', '.join(RUNTIMES)}")
     format = RUNTIMES[asked.runtime]
-    sizes = []
     for path in (baseline, candidate):
         if not path.exists():
             raise ValueError(f"{path}: there is no such file")
         if format_of(path) != format:
             raise ValueError(f"{path}: {asked.runtime} does not run it; its format is {format_of(path)}")
-        sizes.append(open_model(path)[1])
-    if sizes[0] != sizes[1]:
-        (h0, w0), (h1, w1) = sizes
-        raise ValueError(f"the two take pictures of different sizes, {h0}x{w0} and {h1}x{w1}")
-    one = Comparison(
-        Config("", format, resolution=sizes[0]),
-        artifacts.of_file(baseline, format),
-        artifacts.of_file(candidate, format),
-        Tolerance() if asked.max_slowdown is None else Tolerance(slowdown=asked.max_slowdown),
-        f"{candidate.name} ({asked.runtime})",
-    )
-    names = (baseline.name, candidate.name) if baseline.name != candidate.name else (str(baseline), str(candidate))
-    return _result(*names, [one], dataset, live, asked)
+    with tempfile.TemporaryDirectory(prefix="gate-files-") as temporary:
+        before, now = (
+            described.ready(path, format, Path(temporary) / name, dataset, live.say)
+            for name, path in (("baseline", baseline), ("candidate", candidate))
+        )
+        if before.resolution != now.resolution:
+            (h0, w0), (h1, w1) = before.resolution, now.resolution
+            raise ValueError(f"the two take pictures of different sizes, {h0}x{w0} and {h1}x{w1}")
+        one = Comparison(
+            Config("", format, resolution=now.resolution),
+            before.artifact,
+            now.artifact,
+            Tolerance() if asked.max_slowdown is None else Tolerance(slowdown=asked.max_slowdown),
+            f"{candidate.name} ({asked.runtime})",
+        )
+        names = (baseline.name, candidate.name) if baseline.name != candidate.name else (str(baseline), str(candidate))
+        return _result(*names, [one], dataset, live, asked)
 
 
 def _result(
