@@ -47,14 +47,12 @@ def inputs_of(graph: Graph, told: Told) -> Inputs:
         paired = {name for name, _ in _pairs(left, graph.outputs)}
         pictures = [port for port in pictures if port.name not in paired] or pictures
     if len(pictures) != 1:
-        raise Question(
-            f"takes {_listed(graph.inputs)}, and {'none' if not pictures else 'more than one'} of them is a picture of "
-            "three channels; say what the others are with --state INPUT=OUTPUT or --constant INPUT=NUMBER"
-        )
+        found = "none of them" if not pictures else "more than one"
+        how = "; say what the others are with --state INPUT=OUTPUT or --constant INPUT=NUMBER" if len(left) > 1 else ""
+        raise Question(f"takes {_listed(graph.inputs)}, and {found} is a picture of three channels{how}")
     (picture,) = pictures
-    found = _picture(picture, told)
     others = [port for port in left if port is not picture]
-    return _others(found, others, graph, told)
+    return _others(_picture(picture, told), others, graph, told)
 
 
 def _check_names(graph: Graph, told: Told) -> None:
