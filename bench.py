@@ -11,12 +11,15 @@ import sys
 import traceback
 from collections.abc import Callable, Sequence
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
+from typer.core import TyperGroup
 
 from cli.ending import INTERRUPTED, NOT_MEASURED, ROOT, WRONG_USAGE, carry_out, fail, ours
+from cli.files import Files, describe_all
 from cli.inputs import absent, asked_for, attached, read_footage, trained
 from cli.options import (
     CheckpointsOption,
@@ -38,8 +41,10 @@ from cli.options import (
     parse_variants,
 )
 from cli.printing import print_json, print_table
+from cli.told import with_answers
 
 if TYPE_CHECKING:
+    from converters.inspection.told import Told
     from devices.select import Attached, NotAttached
 
 
@@ -56,8 +61,9 @@ class Clock(StrEnum):
     advises = "advises"
 
 
-def group() -> typer.Typer:
+def group(kind: type[TyperGroup] = TyperGroup) -> typer.Typer:
     return typer.Typer(
+        cls=kind,
         add_completion=False,
         rich_markup_mode=None,
         pretty_exceptions_enable=False,
@@ -66,12 +72,24 @@ def group() -> typer.Typer:
     )
 
 
-app, gate_app = group(), group()
+app, gate_app = group(Files), group()
 
 
 @app.callback()
+@with_answers
 def bench(
     ctx: typer.Context,
+    told: Told,
+    files: Annotated[
+        list[Path] | None,
+        typer.Option("--file", metavar="FILE", help="A model of yours; bench.py FILE is the same. See --models."),
+    ] = None,
+    models: Annotated[
+        Path | None,
+        typer.Option(
+            exists=True, dir_okay=False, metavar="TOML", help="Models of yours: a table each, with the path in `file`."
+        ),
+    ] = None,
     device: Annotated[
         list[str],
         typer.Option(
@@ -85,8 +103,8 @@ def bench(
         typer.Option(
             parser=option(parse_variants),
             metavar="GLOB",
-            help="Names or globs, separated by commas; * means the twelve of the reference set.",
-            show_default="the default choice, see --all",
+            help="Names or globs, separated by commas; * means the twelve of the reference set, none is none.",
+            show_default="the default choice, see --all; beside a FILE live",
         ),
     ] = None,
     formats: Annotated[
@@ -111,13 +129,20 @@ def bench(
             " every other.",
         ),
     ] = False,
+    untrained: Annotated[
+        str | None,
+        typer.Option(
+            metavar="GLOB|TOML",
+            help="Only the speed of variants without training, or of one that a TOML file describes.",
+        ),
+    ] = None,
     references: Annotated[
         Any,
         typer.Option(
             parser=option(parse_references),
             metavar="GLOB",
             help="Reference models of peers.toml to measure beside ours; none is none.",
-            show_default="all on the desktop, else none",
+            show_default="all on the desktop, else none; beside a FILE mediapipe-selfie",
         ),
     ] = None,
     peers: Annotated[Any, typer.Option(parser=option(parse_references), hidden=True)] = None,
@@ -171,8 +196,9 @@ def bench(
 ) -> None:
     """Measure the speed and the accuracy of every variant in every format on a device, and make a page of it.
 
-    This happens when no command is named. What was measured before is not measured again: a run that was interrupted
-    goes on when the same command is given once more.
+    `bench.py FILE...` measures models of yours beside live and MediaPipe's. This happens when no command is named. What
+    was measured before is not measured again: a run that was interrupted goes on when the same command is given once
+    more.
     """
     if ctx.invoked_subcommand:
         if words := misplaced(ctx):
@@ -183,19 +209,33 @@ def bench(
     from dataclasses import replace
 
     from cli.measuring import measure, show
+    from cli.untrained import untrained as drawn
     from devices.contract import FULL, QUICK, Counts
-    from devices.plan import Options, make, make_default
+    from devices.plan import Options, left_out, make, make_beside, make_default
     from devices.select import sustains
     from devices.sustained import LEAST_MINUTES
 
     if 0 < sustained < LEAST_MINUTES:
         fail(f"--sustained takes at least {LEAST_MINUTES:g} minutes: the first and the last are compared.", WRONG_USAGE)
+    footage = None if dry_run and not data else read_footage(data)
+    yours = describe_all(files or (), models, told, resolution, footage if data else None)
+    for words in yours.problems:
+        print(f"bench.py: {words}", file=sys.stderr)
+    asked_files = bool(files or models)
+    if asked_files and not yours.models:
+        fail("none of the models named can be measured.", WRONG_USAGE)
     found = asked_for(device, estimate)
     there = [] if dry_run else attached(found)
     targets: Sequence[Attached | NotAttached] = there or found
     weights = trained(checkpoints)
+    if untrained:
+        if variants:
+            fail("--untrained names the variants itself; leave --variants out.", WRONG_USAGE)
+        fresh = drawn(untrained)
+        weights, variants = fresh, ",".join(fresh)
     chosen = peers if references is None else references
     plans = []
+    absent_models = []
     for target in targets:
         taken = tuple(name for name in formats or target.formats if name in target.formats)
         # One device must take all that was asked for, several share it out.
@@ -206,6 +246,11 @@ def bench(
             fail(f"{target.name} has {', '.join(target.units)}, not {unit}.", WRONG_USAGE)
         if sustained and not sustains(target.name, unit):
             fail(f"--sustained is not measured on {target.name}'s {unit}: desktop and Android's cpu.", WRONG_USAGE)
+        if chosen is None:
+            usual = "mediapipe-selfie" if asked_files else "*"
+            beside = parse_references(usual if target.name == "desktop" else "none")
+        else:
+            beside = chosen
         options = Options(
             device=target.name,
             unit=unit,
@@ -215,17 +260,26 @@ def bench(
             resolution=resolution,
             threads=threads,
             counts=replace(QUICK if quick else FULL if full else Counts(), sustained=sustained),
-            references=parse_references("*" if target.name == "desktop" else "none") if chosen is None else chosen,
+            references=(*yours.models, *beside),
             shard=shard,
         )
-        chosen_by_default = not (variants or formats or precisions or everything)
-        plans.append((make_default if chosen_by_default else make)(options, weights))
+        absent_models += left_out(options, (*yours.models, *(chosen or ())))
+        usual_plan = make_beside if asked_files else make_default
+        by_default = not variants if asked_files else not (variants or formats or precisions or everything)
+        plans.append((usual_plan if by_default else make)(options, weights))
+    for words in absent_models:
+        print(f"bench.py: {words}", file=sys.stderr)
+    if not any(plan.tasks for plan in plans) and shard == (1, 1):
+        fail("nothing remains to be measured.", WRONG_USAGE)
     if dry_run:
         show(plans, as_json)
         for words in absent(found):
             print(f"bench.py: {words}", file=sys.stderr)
     else:
-        measure(list(zip(plans, there, strict=True)), read_footage(data), frames, out, seed, as_json)
+        assert footage is not None
+        measure(list(zip(plans, there, strict=True)), footage, frames, out, seed, as_json)
+    if yours.problems:
+        raise typer.Exit(WRONG_USAGE)
 
 
 @app.command("variants")
@@ -343,14 +397,16 @@ def convert(
 
 
 @app.command()
+@with_answers
 def evaluate(
     ctx: typer.Context,
     model: Annotated[
         str,
         typer.Argument(
-            metavar="MODEL", help="An artifact, a checkpoint, a variant's name, or that of a model in peers.toml."
+            metavar="MODEL", help="Any model's file, a checkpoint, a variant's name, or that of a model in peers.toml."
         ),
     ],
+    told: Told,
     data: DataOption = None,
     prev: Annotated[
         Previous, typer.Option(help="Whether a clip's frames get the mask of the one before. Stills never do.")
@@ -365,16 +421,48 @@ def evaluate(
     from reports.live import Live
 
     footage = read_footage(or_before(ctx, "data", data))
-    step, size = open_model(model, resolution=resolution, threads=threads)
+    size = or_before(ctx, "resolution", resolution)
+    step, size = open_model(
+        model, resolution=size, threads=threads, say=partial(print, file=sys.stderr), told=told, dataset=footage
+    )
     with Live() as live:
         live.stage("judge", footage.frames)
         score = judging.evaluate(step, size, footage, prev.value, on_frame=live.done, resize_mode=step.resize_mode)
-    told = judging.report(score, footage, prev.value)
     if or_before(ctx, "as_json", as_json):
-        print_json(told)
+        print_json(judging.report(score, footage, prev.value))
         return
     for line in judging.lines(score, footage):
         print(line)
+
+
+@app.command()
+@with_answers
+def describe(
+    ctx: typer.Context,
+    model: Annotated[Path, typer.Argument(metavar="FILE", help="A .tflite, .onnx or OpenVINO .xml.")],
+    told: Told,
+    data: DataOption = None,
+    resolution: ResolutionOption = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(dir_okay=False, metavar="TOML", help="Where to write it.", show_default="FILE.toml"),
+    ] = None,
+) -> None:
+    """Write how a model of yours is used into a file beside it, which every command then reads.
+
+    What its graph leaves open is tried on pictures of people; what that does not tell either is asked for.
+    """
+    from devices.open_model import inspected
+    from models.description import beside, text
+
+    if not model.is_file():
+        fail(f"{model}: there is no such file.", WRONG_USAGE)
+    footage = read_footage(folder) if (folder := or_before(ctx, "data", data)) else None
+    size = or_before(ctx, "resolution", resolution)
+    made = inspected(model, told, size, footage, partial(print, file=sys.stderr), anew=True)
+    place = out or beside(model)
+    place.write_text(text(made))
+    print(place)
 
 
 @app.command()

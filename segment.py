@@ -8,7 +8,7 @@ if __name__ == "__main__":
     interpreter.ensure()
 
 import sys
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -17,8 +17,10 @@ import typer
 
 from cli.ending import INTERRUPTED, NOT_MEASURED, WRONG_USAGE, carry_out, fail
 from cli.options import option, parse_resolution
+from cli.told import with_answers
 
 if TYPE_CHECKING:
+    from converters.inspection.told import Told
     from models.segmenter import Segmenter
     from models.variant import Resolution
     from video.ahead import Stopwatch
@@ -27,18 +29,26 @@ if TYPE_CHECKING:
     from video.write import Sink
 
 DEFAULT = "live"
-say = partial(print, file=sys.stderr)
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
 
 
+def say(line: str) -> None:
+    """A line on stderr."""
+    print(line, file=sys.stderr)
+
+
 @app.command(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@with_answers
 def segment(
+    told: Told,
     video: Annotated[
-        str | None, typer.Argument(metavar="VIDEO", help="A video file, or a camera: camera, camera:1.")
+        str | None,
+        typer.Argument(metavar="VIDEO", help="A video, a photo, a folder of photos, or a camera: camera, camera:1."),
     ] = None,
     out: Annotated[
-        Path | None, typer.Option("-o", "--out", metavar="PATH", help="Its suffix says the kind: mp4, mov, mkv, webm.")
+        Path | None,
+        typer.Option("-o", "--out", metavar="PATH", help="Its suffix says the kind: mp4, mov, mkv, webm; png, jpg."),
     ] = None,
     background: Annotated[
         str | None, typer.Option(metavar="PICTURE|VIDEO|COLOUR", help="Put this behind the person.")
@@ -49,10 +59,17 @@ def segment(
     ] = None,
     cutout: Annotated[
         bool,
-        typer.Option("--cutout", help="The person alone, with alpha: .mov (ProRes 4444), .webm (VP9), a folder (PNG)."),
+        typer.Option(
+            "--cutout",
+            help="The person alone, with alpha: .mov (ProRes 4444), .webm (VP9), a folder (PNG); for photos .png.",
+        ),
     ] = False,
     model: Annotated[
-        str, typer.Option(metavar="ARTIFACT|VARIANT", help="A converted model, a checkpoint, or a variant's name.")
+        str,
+        typer.Option(
+            metavar="FILE|NAME",
+            help="Any model's file, a checkpoint, or a name: a variant's or one of peers.toml, as mediapipe-selfie.",
+        ),
     ] = DEFAULT,
     runtime: Annotated[
         str, typer.Option(metavar="R", help="For a variant: pytorch, onnx, tflite, openvino, coreml.")
@@ -74,10 +91,12 @@ def segment(
     ] = False,
 ) -> None:
     """Cut people out of a video and change what is behind them; sound, times and orientation are kept."""
-    from devices.open_model import described, open_model
-    from models.segmenter import Segmenter
+    from devices.open_model import described
     from video.ahead import Stopwatch
+    from video.photos import WITH_ALPHA, photos_of
+    from video.photos import check as check_photos
     from video.read import open_source
+    from video.segmenter import Segmenter
     from video.write import check, open_sink
 
     chosen = [background is not None, blur, recolor is not None, cutout]
@@ -88,19 +107,32 @@ def segment(
         return
     if video is None or out is None:
         fail("say which VIDEO, and with --out where to; or --live, for a page.", WRONG_USAGE)
+    photos = bool(photos_of(Path(video)))
+    # What people try first: segment.py photo.jpg -o out.png.
+    if photos and not any(chosen) and out.suffix.lower() in ("", *WITH_ALPHA):
+        cutout = chosen[3] = True
     if chosen.count(True) != 1:
         fail("say one of --background, --blur, --recolor and --cutout.", WRONG_USAGE)
-    check(out, cutout)
+    if photos:
+        check_photos(Path(video), out, cutout)
+    else:
+        check(out, cutout)
     for given, what in ((video, "video"), (background, "background")):
         if given and out.exists() and Path(given).exists() and out.samefile(given):
             fail(f"{out}: is the {what} itself; give another place to write to.", WRONG_USAGE)
+
+    def load() -> Segmenter:
+        loaded = Segmenter(model, runtime, size, threads, smoothing, feedback, say, told)
+        say(f"Network: {described(model, loaded.session)}")
+        return loaded
+
+    if photos:
+        effect_for = partial(choose, background=background, blur=blur, recolor=recolor)
+        segment_photos(Path(video), out, load(), effect_for, refine)
+        return
     source = open_source(video)
     effect = choose(source.size, background, blur, recolor)
-    session, _ = open_model(model, resolution=size, threads=threads, format=runtime, say=say)
-    say(f"Network: {described(model, session)}")
-    segmenter = Segmenter(
-        session, session.resolution, smoothing, session.resize_mode, watch_cuts=True, feedback=feedback
-    )
+    segmenter = load()
     watch = Stopwatch()
     sink = open_sink(out, source, cutout)
     for sentence in (*source.left_out, *sink.left_out):
@@ -125,6 +157,23 @@ def segment(
         report(out, watch)
     if interrupted:
         raise typer.Exit(INTERRUPTED)
+
+
+def segment_photos(
+    given: Path, out: Path, segmenter: Segmenter, effect_for: Callable[[tuple[int, int]], Effect], refine: bool
+) -> None:
+    """Every photo made and written; those that cannot be read are named, and the command then fails."""
+    from evaluation.folder import Unusable
+    from video.photos import photos_of, segment_all
+
+    made = list(segment_all(given, out, segmenter, effect_for, refine))
+    for photo, done in zip(photos_of(given), made, strict=True):
+        if isinstance(done, Unusable):
+            print(f"{photo}: {done}; it is left out.", file=sys.stderr)
+    written = [done for done in made if isinstance(done, Path)]
+    print(f"{out}: {len(written)} of {len(made)} photos")
+    if len(written) < len(made):
+        raise typer.Exit(WRONG_USAGE)
 
 
 def show_live(model: str, size: Resolution | None) -> None:

@@ -38,7 +38,8 @@ def parse_resolution(text: str) -> Resolution:
 def parse_variants(text: str) -> str:
     from models.variant import match
 
-    match(text)
+    if text != "none":
+        match(text)
     return text
 
 

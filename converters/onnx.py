@@ -21,9 +21,9 @@ from converters import graph
 from converters.artifact import Precision, Spec
 from converters.registry import missing
 from converters.session import Array, Session
+from models import external_data
 
 if TYPE_CHECKING:
-    from google.protobuf.message import Message
     from onnx import ModelProto, NodeProto
     from onnxruntime import InferenceSession
 
@@ -214,34 +214,7 @@ def files(path: Path, out: Path) -> dict[Path, Path]:
 
     Of a file that is no ONNX model, the file alone.
     """
-    import onnx
-    from google.protobuf.message import DecodeError
-
-    try:
-        model = onnx.load(path, load_external_data=False)
-    except DecodeError:
-        return {path: out}
-    found = {path: out}
-    for location in sorted(set(_external_data(model))):
-        if Path(location).is_absolute() or ".." in Path(location).parts:
-            raise ValueError(f"{path}: its external data {location!r} is outside of its folder")
-        found[path.parent / location] = out.parent / location
-    return found
-
-
-def _external_data(message: Message) -> Iterator[str]:
-    """The location of each tensor, wherever it is in the model, that has its values in another file."""
-    from onnx import TensorProto
-    from onnx.external_data_helper import ExternalDataInfo, uses_external_data
-
-    if isinstance(message, TensorProto):
-        if uses_external_data(message):
-            yield ExternalDataInfo(message).location
-        return
-    for field, value in message.ListFields():
-        if field.message_type is not None:
-            for one in value if field.is_repeated else (value,):
-                yield from _external_data(one)
+    return {path: out, **{path.parent / name: out.parent / name for name in external_data.locations(path)}}
 
 
 def inspect(path: Path) -> dict[str, Any]:

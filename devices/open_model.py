@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -17,6 +19,10 @@ from models import checkpoint
 from models.peer import ReferenceModel
 from models.segmenter import no_mask
 from models.variant import VARIANTS, Resolution, get
+
+if TYPE_CHECKING:
+    from converters.inspection.told import Told
+    from evaluation.clip import Dataset
 
 CHECKPOINT = ".safetensors"
 
@@ -32,17 +38,24 @@ def open_model(
     threads: int = 1,
     format: str = BASELINE,
     say: Callable[[str], None] = lambda _: None,
+    told: Told | None = None,
+    dataset: Dataset | None = None,
 ) -> tuple[Session, Resolution]:
     """A `models.segmenter.Step` and its (height, width).
 
     `model` is what `find_model` takes, or a name in peers.toml, or the very file that an entry pins: that reference
-    model with its entry's settings. An artifact has one resolution; a checkpoint runs at `resolution`, or its variant's
-    own. Errors as of `find_model`; ValueError, one sentence, when a file's format is not known or cannot run here, or
-    it breaks the contract `(frame, prev_mask) -> mask`: shapes alike, values in [0, 1].
+    model with its entry's settings. Any other file is used as the description beside it says, or as an inspection
+    finds out, with the answers `told` and pictures of `dataset`; what it assumes is said. An artifact has one
+    resolution; a checkpoint runs at `resolution`, or its variant's own. Errors as of `find_model`; ValueError, one
+    sentence, when a file's format is not known or cannot run here, when something about it is to be told, or when an
+    artifact breaks the contract `(frame, prev_mask) -> mask`: shapes alike, values in [0, 1].
     """
-    if peer := _peer(model):
+    if not told and (peer := _peer(model)):
         return _open_reference(*peer, resolution, threads)
     path = find_model(model, format, precision, resolution, say)
+    if is_foreign(path, told):
+        described = inspected(path, told, resolution, dataset, say)
+        return load(config_of(described, threads), path, described), described.resolution
     session = (
         _checkpoint(path, resolution, threads) if path.suffix == CHECKPOINT else _artifact(path, precision, threads)
     )
@@ -50,6 +63,56 @@ def open_model(
         raise ValueError(f"{path}: was made for {_size(session.resolution)}, not {_size(resolution)}")
     _check(path, session)
     return session, session.resolution
+
+
+def is_foreign(path: Path, told: Told | None = None) -> bool:
+    """Whether a file is not one of this project's artifacts, so that it needs a description."""
+    from models.description import beside
+
+    if path.suffix not in models.peer.FORMATS or not path.is_file():
+        return False
+    if beside(path).is_file() or told:
+        return True
+    from converters.inspection.describe import read
+
+    if cannot_run(format_of(path)):
+        return False
+    try:
+        graph = read(path)
+    except ValueError:
+        return False
+    names = {port.name.removeprefix("serving_default_") for port in graph.inputs}
+    return names != {"frame", "prev_mask"} or len(graph.outputs) != 1
+
+
+def inspected(
+    path: Path,
+    told: Told | None,
+    resolution: Resolution | None = None,
+    dataset: Dataset | None = None,
+    say: Callable[[str], None] = lambda _: None,
+    anew: bool = False,
+) -> ReferenceModel:
+    """The description of somebody's file, with what was assumed said. ValueError where something is to be told.
+
+    `anew` does not look at the description beside it.
+    """
+    from converters.inspection.describe import describe, model_at
+    from converters.inspection.told import Told
+
+    answers = told or Told()
+    answers = replace(answers, resolution=resolution) if resolution else answers
+    described = describe(path, answers, dataset) if anew else model_at(path, answers, dataset)
+    for sentence in described.assumed:
+        say(f"{path.name}: {sentence}.")
+    for sentence in described.unsure:
+        say(f"{path.name}: not sure: {sentence}.")
+    return described
+
+
+def config_of(peer: ReferenceModel, threads: int = 1) -> Config:
+    """The configuration that a described model runs in here."""
+    return Config(peer.name, peer.format, peer.precision, peer.resolution, threads=threads)
 
 
 def find_model(
@@ -93,16 +156,27 @@ def _converted(spec: Spec, say: Callable[[str], None]) -> Path:
 
 
 def load(config: Config, model: Path, peer: ReferenceModel | None = None) -> Session:
-    """`model` in the runtime of its format: a checkpoint, an artifact of ours, or the reference model `peer`."""
+    """`model` in the runtime of its format: a checkpoint, an artifact of ours, or what `peer` describes.
+
+    Without `peer`, a description beside the file that leaves nothing open says how it is used.
+    """
     if config.format == BASELINE:
         from devices.baseline import Eager
 
         return Eager(model, config.threads, config.resolution)
-    if peer:
+    if peer := peer or _beside(model):
         from converters.peer import open_reference
 
         return open_reference(peer, model, config.threads)
     return converter(config.format).load(model, config.threads, config.precision)
+
+
+def _beside(model: Path) -> ReferenceModel | None:
+    from models.description import beside, is_whole, of_fields, read_fields
+
+    file = beside(model)
+    stated = read_fields(file)
+    return of_fields(model.stem, model, stated, file.name) if is_whole(stated) else None
 
 
 def described(model: Path | str, session: Session) -> str:
@@ -131,8 +205,7 @@ def _open_reference(
 
     if resolution and resolution != peer.resolution:
         raise ValueError(f"{peer.name}: was made for {_size(peer.resolution)}, not {_size(resolution)}")
-    config = Config(peer.name, peer.format, peer.precision, peer.resolution, threads=threads)
-    return load(config, path or fetch(peer), peer), peer.resolution
+    return load(config_of(peer, threads), path or fetch(peer), peer), peer.resolution
 
 
 def _checkpoint(path: Path, resolution: Resolution | None, threads: int) -> Session:

@@ -17,6 +17,9 @@ from models.peer import ReferenceModel
 from models.segmenter import ResizeMode
 from models.variant import Resolution, get, match
 
+NONE = "none"
+"""Instead of names of variants: none of ours."""
+
 BASELINE = "pytorch"
 """The checkpoint itself under PyTorch, in float32: the row that every format is compared with."""
 
@@ -60,6 +63,8 @@ class Weights:
 
     path: Path
     sha256: str
+    untrained: bool = False
+    """Whether its weights are as they were drawn: it has a speed, and its masks say nothing."""
 
 
 @dataclass(frozen=True)
@@ -78,6 +83,11 @@ class Task:
     def possible(self) -> bool:
         """False when the variant has no checkpoint: such a configuration fails with that reason."""
         return bool(self.weights or self.peer)
+
+    @property
+    def speed_only(self) -> bool:
+        """Whether its weights are untrained: such a configuration has a speed and no accuracy."""
+        return (self.weights is not None and self.weights.untrained) or (self.peer is not None and self.peer.speed_only)
 
     @property
     def source_sha(self) -> str:
@@ -109,7 +119,8 @@ def make(options: Options, checkpoints: Mapping[str, Weights]) -> Plan:
     Every configuration asked for is in the plan, also one whose variant has no checkpoint. ValueError, in one sentence,
     for options that mean nothing.
     """
-    return _plan(options, _tasks(options, match(options.variants), options.formats, options.precisions, checkpoints))
+    names = [] if options.variants == NONE else match(options.variants)
+    return _plan(options, _tasks(options, names, options.formats, options.precisions, checkpoints))
 
 
 def make_default(options: Options, checkpoints: Mapping[str, Weights]) -> Plan:
@@ -126,6 +137,22 @@ def make_default(options: Options, checkpoints: Mapping[str, Weights]) -> Plan:
     tasks = _tasks(options, recommended, main, ("fp32", "int8"), checkpoints)
     tasks += _tasks(options, match("*"), main[:1], ("fp32",), checkpoints)
     return _plan(options, tasks + _tasks(options, CORNERS, others, ("fp32",), checkpoints))
+
+
+def make_beside(options: Options, checkpoints: Mapping[str, Weights]) -> Plan:
+    """The plan of a run of the user's models that names no variants: `live` beside them, in one main format."""
+    main = [name for name in MAIN_FORMATS if name in options.formats][:1]
+    return _plan(options, _tasks(options, ["live"], main, ("fp32",), checkpoints) if "live" in checkpoints else [])
+
+
+def left_out(options: Options, asked: Sequence[ReferenceModel]) -> list[str]:
+    """A sentence for each of the models `asked` for that is not in the plan, as its format is not among those taken."""
+    taken = ", ".join(options.formats)
+    return [
+        f"{one.name} is {one.format}, and {options.device} is to run {taken}; it is left out."
+        for one in asked
+        if one.format not in options.formats
+    ]
 
 
 def _tasks(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from converters.artifact import Format
 from devices.contract import Config
-from gate import artifacts, matching, output, section
+from gate import artifacts, described, matching, output, section
 from gate import baseline as baselines
 from gate.baseline import Baseline
 from gate.config import GateCase, Tolerance, read
@@ -161,7 +162,6 @@ def _no_longer_checked(cases: Sequence[GateCase], baseline: Baseline, allowed: b
 
 def _files(asked: Asked, dataset: Dataset, live: Live) -> Result:
     from converters.registry import format_of
-    from devices.open_model import open_model
 
     baseline, candidate = asked.baseline_artifact, asked.candidate_artifact
     if not (baseline and candidate and asked.runtime):
@@ -169,23 +169,26 @@ def _files(asked: Asked, dataset: Dataset, live: Live) -> Result:
     if asked.runtime not in RUNTIMES:
         raise ValueError(f"{asked.runtime!r} is none of {', '.join(RUNTIMES)}")
     format = RUNTIMES[asked.runtime]
-    sizes = []
     for path in (baseline, candidate):
         if not path.exists():
             raise ValueError(f"{path}: there is no such file")
         if format_of(path) != format:
             raise ValueError(f"{path}: {asked.runtime} does not run it; its format is {format_of(path)}")
-        sizes.append(open_model(path)[1])
-    one = Comparison(
-        Config("", format, resolution=sizes[1]),
-        artifacts.of_file(baseline, format),
-        artifacts.of_file(candidate, format),
-        Tolerance() if asked.max_slowdown is None else Tolerance(slowdown=asked.max_slowdown),
-        f"{candidate.name} ({asked.runtime})",
-        sizes[0],
-    )
-    names = (baseline.name, candidate.name) if baseline.name != candidate.name else (str(baseline), str(candidate))
-    return _result(*names, [one], dataset, live, asked)
+    with tempfile.TemporaryDirectory(prefix="gate-files-") as temporary:
+        before, now = (
+            described.ready(path, format, Path(temporary) / name, dataset, live.say)
+            for name, path in (("baseline", baseline), ("candidate", candidate))
+        )
+        one = Comparison(
+            Config("", format, resolution=now.resolution),
+            before.artifact,
+            now.artifact,
+            Tolerance() if asked.max_slowdown is None else Tolerance(slowdown=asked.max_slowdown),
+            f"{candidate.name} ({asked.runtime})",
+            before.resolution,
+        )
+        names = (baseline.name, candidate.name) if baseline.name != candidate.name else (str(baseline), str(candidate))
+        return _result(*names, [one], dataset, live, asked)
 
 
 def _result(

@@ -1,33 +1,44 @@
-"""Reference models as data: an entry of `peers.toml`, checked field by field."""
+"""Models that are not this project's own, as data: an entry of `peers.toml` or a file such as `mine.onnx.toml`."""
 
 from __future__ import annotations
 
+import hashlib
+import sys
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, asdict, dataclass, fields
 from fnmatch import fnmatchcase
+from functools import cache
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal, TypeVar, get_args
 
 from models.segmenter import ResizeMode
 from models.variant import VARIANTS, Resolution
 
 PEERS = Path(__file__).resolve().parent.parent / "peers.toml"
 
-Output = Literal["probabilities", "logits", "class-logits"]
-"""What comes out: values in [0, 1]; logits whose sigmoid is the mask; logits of classes whose softmax is to come."""
+Output = Literal["probabilities", "pixels", "logits", "class-logits", "class-ids"]
+"""What comes out: values in [0, 1]; values in [0, 255]; logits whose sigmoid is the mask; logits of classes whose
+softmax is to come; the number of a class at each pixel."""
+
+OutputLayout = Literal["NHWC", "NCHW", "flat-NHWC", "flat-NCHW"]
+"""Where the channels of an output are; a flat one has its height and width in one dimension, or all in one."""
+
+Role = Literal["reference", "own"]
+"""Somebody else's, shown for comparison; or the user's, which is on the Pareto front and can be recommended."""
 
 
 class BadReferenceModel(ValueError):
     """An entry that is wrong, or a model that it does not describe; its text names the entry and the field."""
 
-    def __init__(self, name: str, field: str, problem: str) -> None:
-        super().__init__(f"peers.toml, {name}: {field} {problem}")
+    def __init__(self, name: str, field: str, problem: str, origin: str = PEERS.name) -> None:
+        where = f"{origin}, {name}" if origin == PEERS.name else origin
+        super().__init__(f"{where}: {field} {problem}")
 
 
 @dataclass(frozen=True)
 class ReferenceModel:
-    """One entry of peers.toml.
+    """How a model takes its picture and what it gives: an entry of peers.toml, or the description of any file.
 
     The model's frame is `(rgb - mean) / std` a channel, rgb in [0, 1]. A model in integers gets that through its own
     quantisation, or, where it has none, scaled back to 0..255.
@@ -62,6 +73,27 @@ class ReferenceModel:
     """The name of the output, where there are several."""
     speed_only: bool = False
     """Whether its weights are as they were drawn: it has a speed, and its masks say nothing."""
+    role: Role = "reference"
+    input_name: str | None = None
+    """The name of the input for the picture, where there are inputs of another use."""
+    output_layout: OutputLayout | None = None
+    """None: that of the input."""
+    person_classes: tuple[int, ...] = ()
+    """Of an output of classes, those that are a person; where one of them is the likeliest, the mask is above 0.5."""
+    inverted: bool = False
+    """Whether the mask is that of the background."""
+    stacked_mask: bool = False
+    """Whether the picture's input has a fourth channel, for the previous mask in [0, 1]."""
+    states: Pairs[str] = ()
+    """(input, output) of each recurrent state: zeros at first, and then what the output gave for the frame before."""
+    constants: Pairs[float] = ()
+    """(input, value) of inputs that are the same for every frame."""
+    assumed: tuple[str, ...] = ()
+    """What an inspection found out about the model, a sentence each."""
+    unsure: tuple[str, ...] = ()
+    """What of that may be wrong."""
+    origin: str = PEERS.name
+    """Who says all this: the file that an error message names."""
 
     @property
     def format(self) -> Literal["onnx", "tflite", "openvino"]:
@@ -73,25 +105,40 @@ class ReferenceModel:
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> ReferenceModel:
         """An entry of peers.toml with its `name`; also the inverse of `to_dict`, after a trip through JSON."""
-        name = str(values["name"])
+        name, origin = str(values["name"]), str(values.get("origin", PEERS.name))
         known = {f.name: f for f in fields(cls)}
         if unknown := sorted(set(values) - set(known)):
-            raise BadReferenceModel(
-                name, unknown[0], f"is no field; there are: {', '.join(n for n in known if n != 'name')}"
-            )
+            names = ", ".join(n for n in known if n not in UNWRITTEN)
+            raise BadReferenceModel(name, unknown[0], f"is no field; there are: {names}", origin)
         for f in known.values():
             if f.default is MISSING and f.name not in values:
-                raise BadReferenceModel(name, f.name, "is missing")
+                raise BadReferenceModel(name, f.name, "is missing", origin)
         for key, value in values.items():
             right, words = RULES[key]
             if not (right(value) or (value is None and known[key].default is None)):
-                raise BadReferenceModel(name, key, f"is {value!r}, not {words}")
-        given: dict[str, Any] = {key: tuple(v) if isinstance(v, list) else v for key, v in values.items()}
-        return cls(**given)
+                raise BadReferenceModel(name, key, f"is {value!r}, not {words}", origin)
+        return cls(**{key: _frozen(value) for key, value in values.items()})
+
+    def wrong(self, field: str, problem: str) -> BadReferenceModel:
+        """The error for a field that does not describe the model."""
+        return BadReferenceModel(self.name, field, problem, self.origin)
+
+
+UNWRITTEN = ("name", "origin")
+"""Fields that no file states: the entry's place says them."""
+
+
+def _frozen(value: Any) -> Any:
+    """What TOML or JSON holds, as the tuples of a frozen dataclass."""
+    if isinstance(value, Mapping):
+        value = list(value.items())
+    return tuple(_frozen(one) for one in value) if isinstance(value, list | tuple) else value
 
 
 FORMATS: dict[str, Literal["onnx", "tflite", "openvino"]] = {".onnx": "onnx", ".tflite": "tflite", ".xml": "openvino"}
 
+T = TypeVar("T")
+Pairs = tuple[tuple[str, T], ...]
 Rule = tuple[Callable[[Any], bool], str]
 
 
@@ -114,6 +161,27 @@ def _number(value: Any) -> bool:
 
 def _size(value: Any) -> bool:
     return isinstance(value, list | tuple) and len(value) == 2 and all(type(v) is int and v > 0 for v in value)
+
+
+def _classes(value: Any) -> bool:
+    return isinstance(value, list | tuple) and all(type(v) is int and v >= 0 for v in value)
+
+
+def _texts(value: Any) -> bool:
+    return isinstance(value, list | tuple) and all(isinstance(v, str) for v in value)
+
+
+def _pairs(right: Callable[[Any], bool]) -> Callable[[Any], bool]:
+    """A table, or a list of pairs, of names and what `right` accepts."""
+
+    def rule(value: Any) -> bool:
+        items = value.items() if isinstance(value, Mapping) else value
+        try:
+            return all(_text(name) and right(other) for name, other in items)
+        except (TypeError, ValueError):
+            return False
+
+    return rule
 
 
 def _package(value: Any) -> bool:
@@ -143,19 +211,74 @@ RULES: dict[str, Rule] = {
     "previous_mask": (_text, "an input's name"),
     "output_name": (_text, "an output's name"),
     "speed_only": (lambda v: isinstance(v, bool), "true or false"),
+    "role": _one_of(Role),
+    "input_name": (_text, "an input's name"),
+    "output_layout": _one_of(OutputLayout),
+    "person_classes": (_classes, "numbers of classes"),
+    "inverted": (lambda v: isinstance(v, bool), "true or false"),
+    "stacked_mask": (lambda v: isinstance(v, bool), "true or false"),
+    "states": (_pairs(_text), "a table of inputs and their outputs"),
+    "constants": (_pairs(_number), "a table of inputs and their numbers"),
+    "assumed": (_texts, "sentences"),
+    "unsure": (_texts, "sentences"),
+    "origin": (_text, "a file's name"),
 }
 
 
 def read(path: Path = PEERS) -> dict[str, ReferenceModel]:
-    """The reference models of a file by name, in its order. BadReferenceModel or ValueError when it is wrong."""
+    """The reference models of a file by name, in its order.
+
+    A wrong entry is left out, and a sentence on stderr says so, once. ValueError when the file is no TOML.
+    """
+    entries, problems = read_all(path, path.stat().st_mtime_ns)
+    for problem in problems:
+        _say(problem)
+    return dict(entries)
+
+
+@cache
+def _say(problem: str) -> None:
+    """A sentence on stderr, once in a process."""
+    print(f"{problem}; it is left out.", file=sys.stderr)
+
+
+@cache
+def read_all(path: Path, written: int) -> tuple[dict[str, ReferenceModel], tuple[str, ...]]:
+    """The right entries of a file that was `written` at that time (ns), and a sentence for each wrong one."""
     try:
-        entries = tomllib.loads(path.read_text())
+        tables = tomllib.loads(path.read_text())
     except tomllib.TOMLDecodeError as error:
         raise ValueError(f"{path.name}: {error}") from None
-    for name, entry in entries.items():
-        if not isinstance(entry, dict):
-            raise ValueError(f"{path.name}: {name} belongs under a reference model's [name]")
-    return {name: ReferenceModel.from_dict({"name": name, **entry}) for name, entry in entries.items()}
+    entries, problems = {}, []
+    for name, table in tables.items():
+        try:
+            if not isinstance(table, dict):
+                raise ValueError(f"{path.name}: {name} belongs under a reference model's [name]")
+            entries[name] = ReferenceModel.from_dict({"name": name, **_with_hash(table, path.parent)})
+        except ValueError as problem:
+            problems.append(str(problem))
+    return entries, tuple(problems)
+
+
+def _with_hash(table: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+    """An entry with the hash of its file, where it names a local one and no hash."""
+    file = folder / str(table.get("file"))
+    if "sha256" in table or "package" in table or not file.is_file():
+        return dict(table)
+    return {"sha256": hash_of(file), **table}
+
+
+def hash_of(path: Path) -> str:
+    """sha256 of a model file and then of what goes with it: OpenVINO's .bin, the external data of an ONNX model."""
+    from models import external_data
+
+    beside = [path.with_suffix(".bin")] if path.suffix == ".xml" else []
+    if path.suffix == ".onnx":
+        beside = [path.parent / name for name in external_data.locations(path)]
+    digest = hashlib.sha256(path.read_bytes())
+    for file in filter(Path.is_file, beside):
+        digest.update(file.read_bytes())
+    return digest.hexdigest()
 
 
 def match(pattern: str, path: Path = PEERS) -> tuple[ReferenceModel, ...]:

@@ -23,6 +23,7 @@ from devices.plan import Task
 from devices.run import Outcome
 from evaluation.clip import Dataset, Label, Picture
 from evaluation.score import Score
+from models.peer import ReferenceModel
 from models.variant import Resolution
 from reports.gitinfo import revision_here
 from reports.rows import Row
@@ -59,7 +60,7 @@ def record(outcome: Outcome, counts: Counts, data: Data, run: Run) -> Row:
         evidence="measured",
         checkpoint=task.source_sha,
         artifact=_artifact(artifact) if artifact else {},
-        network=task.peer.to_dict() | {"peer": True} if task.peer else network(config.variant, config.resolution),
+        network=described(task.peer) if task.peer else _network(task),
         environment={"order_seed": run.seed, "order_position": outcome.position, "revision": revision_here()},
         retries=outcome.retries,
     )
@@ -70,13 +71,13 @@ def record(outcome: Outcome, counts: Counts, data: Data, run: Run) -> Row:
         status="ok",
         evidence=result.evidence,
         runtime=str(result.placement.get("runtime", "")),
-        accuracy=_accuracy(None if _untrained(task) else outcome.score, data.for_task(task))
+        accuracy=_accuracy(None if task.speed_only else outcome.score, data.for_task(task))
         | ({"from_host": result.from_host} if result.from_host else {}),
         timing=_timing(result, counts),
         placement=result.placement,
         environment=result.environment.facts | row.environment,
         hazards=result.environment.hazards,
-        examples=() if _untrained(task) else examples(result.masks, data.footage, outcome.score),
+        examples=() if task.speed_only else examples(result.masks, data.footage, outcome.score),
     )
 
 
@@ -90,6 +91,17 @@ def identity(row: Row) -> str | None:
         row.timing.get("counts", {}),
         row.accuracy.get("data_sha256", ""),
     )
+
+
+def described(model: ReferenceModel) -> dict[str, Any]:
+    """The description of a model that is not one of our variants; `peer` where it is there for comparison."""
+    return model.to_dict() | {"peer": model.role == "reference"}
+
+
+def _network(task: Task) -> dict[str, Any]:
+    """What one of our variants is; `speed_only` where its weights are untrained."""
+    known = network(task.config.variant, task.config.resolution)
+    return known | {"speed_only": True} if task.speed_only else known
 
 
 @cache
@@ -176,11 +188,6 @@ def _artifact(artifact: Artifact) -> dict[str, Any]:
         "graph": artifact.graph,
         "versions": artifact.versions,
     }
-
-
-def _untrained(task: Task) -> bool:
-    """Whether its weights are untrained: such a row has a speed and no accuracy."""
-    return task.peer is not None and task.peer.speed_only
 
 
 def _accuracy(score: Score | None, data: Data) -> dict[str, Any]:

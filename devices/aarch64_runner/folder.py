@@ -41,12 +41,26 @@ def check_peer(job: Job, runner: str) -> None:
         "std": (1.0,) * 3,
         "output": "probabilities",
         "channel": 0,
+        "person_classes": (),
+        "inverted": False,
+        "previous_mask": None,
+        "stacked_mask": False,
+        "states": (),
+        "constants": (),
     }
     if job.peer and (foreign := [field for field, value in plain.items() if getattr(job.peer, field) != value]):
         raise MeasurementFailed(
             f"{runner} gives RGB in [0, 1] and takes the person's probability; "
             f"{job.peer.name} has {foreign[0]} of its own"
         )
+    if job.peer and job.peer.output_name and len(outputs := _outputs(job.model)) > 1:
+        raise MeasurementFailed(f"{runner} takes the only output of a model; {job.peer.name} has {', '.join(outputs)}")
+
+
+def _outputs(model: Path) -> list[str]:
+    from converters.inspection.read_tflite import read
+
+    return [port.name for port in read(model).outputs]
 
 
 def text(job: Job, cpus: int, measure: bool) -> str:

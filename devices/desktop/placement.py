@@ -15,9 +15,10 @@ def placement(session: Session) -> dict[str, Any]:
     LiteRT: `delegated` of `ops` operators run in XNNPACK. ONNX Runtime: the providers in use. OpenVINO: the devices,
     and how many layers compute in which type.
     """
-    kind = type(session).__name__
-    told = TOLD.get(kind)
-    return {**session.facts, **(told(session) if told else {})}
+    # A described model's session has its runtime beside it.
+    loaded = getattr(session, "runtime", session)
+    told = TOLD.get(type(loaded).__name__)
+    return {**session.facts, **(told(loaded) if told else {})}
 
 
 def delegated(ops: Iterable[Mapping[str, Any]], outputs: Sequence[int]) -> tuple[int, int]:
@@ -66,9 +67,9 @@ def _openvino(session: Any) -> dict[str, Any]:
 
 TOLD = {
     "TfliteSession": _litert,
-    "LiteRtPeer": _litert,
+    "LiteRt": _litert,
     "OnnxSession": _onnx,
-    "OnnxPeer": _onnx,
+    "OnnxRuntime": _onnx,
     "OpenVinoSession": _openvino,
-    "OpenVinoPeer": _openvino,
+    "OpenVino": _openvino,
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -52,7 +53,7 @@ def model(path: Path, nodes: list[onnx.NodeProto], result: list[int], **weights:
     ],
 )
 def test_one_operator(
-    tmp_path: Path, kind: str, weights: list[int], result: list[int], options: dict[str, object], expected: int
+    tmp_path: Path, kind: str, weights: list[int], result: list[int], options: dict[str, Any], expected: int
 ) -> None:
     inputs = ["x"] if kind == "Relu" else ["x", "w"]
     path = model(tmp_path / "m.onnx", [helper.make_node(kind, inputs, ["y"], **options)], result, w=weights)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import tarfile
 import zipfile
 from dataclasses import replace
@@ -74,6 +75,14 @@ def frame(red=0.0, green=0.0, blue=0.0, size=(16, 32)) -> np.ndarray:
 
 
 EMPTY = np.zeros((1, 16, 32, 1), np.float32)
+GOOD = {
+    "file": '"model.onnx"',
+    "sha256": f'"{"0" * 64}"',
+    "licence": '"MIT"',
+    "resolution": "[16, 32]",
+    "output": '"logits"',
+}
+"""The lines of an entry that is right."""
 
 
 def test_channel_colour_and_normalisation_are_those_of_the_entry(tmp_path):
@@ -159,7 +168,7 @@ def test_a_damaged_model_is_the_fault_of_its_file(tmp_path):
 @pytest.mark.parametrize(
     ("lines", "words"),
     [
-        ('output = "sigmoid"', "output is 'sigmoid', not one of probabilities, logits, class-logits"),
+        ('output = "sigmoid"', "output is 'sigmoid', not one of probabilities, pixels, logits, class-logits"),
         ("resolution = [256]", r"resolution is \[256\], not \[height, width\] in pixels"),
         ('package = "npm:@a/b"', "package is 'npm:@a/b', not npm:NAME@VERSION"),
         ("std = [1, 0, 1]", "std is"),
@@ -170,25 +179,34 @@ def test_a_damaged_model_is_the_fault_of_its_file(tmp_path):
         ("licence", "line|Expected"),
     ],
 )
-def test_a_wrong_line_is_said_by_its_field(tmp_path, lines, words):
-    right = {
-        "file": '"model.onnx"',
-        "sha256": f'"{"0" * 64}"',
-        "licence": '"MIT"',
-        "resolution": "[16, 32]",
-        "output": '"logits"',
-    }
+def test_a_wrong_line_is_said_by_its_field_and_costs_its_own_entry_alone(tmp_path, capsys, lines, words):
+    right = dict(GOOD)
     right.pop(lines.partition(" ")[0], None)
     text = "\n".join(["[theirs]", *(f"{key} = {value}" for key, value in right.items()), lines])
-    (tmp_path / "peers.toml").write_text(text)
-    with pytest.raises(ValueError, match=words):
-        entries.read(tmp_path / "peers.toml")
+    good = text.replace("[theirs]", "[right]").removesuffix(lines).replace("\n\n", "\n")
+    missing = {"file", "sha256", "licence", "resolution", "output"} - set(right)
+    good += "".join(f"{key} = {GOOD[key]}\n" for key in missing)
+    (tmp_path / "peers.toml").write_text(f"{good}\n{text}\n")
+    if lines == "licence":
+        with pytest.raises(ValueError, match=words):
+            entries.read(tmp_path / "peers.toml")
+        return
+    assert list(entries.read(tmp_path / "peers.toml")) == ["right"]
+    said = capsys.readouterr().err
+    assert re.search(words, said)
+    assert len(said.splitlines()) == 1
+    assert said.startswith("peers.toml, theirs: ")
+    entries.read(tmp_path / "peers.toml")
+    assert capsys.readouterr().err == ""
 
 
-def test_a_missing_field_is_named(tmp_path):
+@pytest.mark.parametrize(("there", "field"), [(False, "sha256"), (True, "licence")])
+def test_a_missing_field_is_named_and_the_hash_of_a_local_file_is_not_asked_for(tmp_path, capsys, there, field):
+    if there:
+        pick(tmp_path / "model.onnx")
     (tmp_path / "peers.toml").write_text('[theirs]\nfile = "model.onnx"\n')
-    with pytest.raises(BadReferenceModel, match="theirs: sha256 is missing"):
-        entries.read(tmp_path / "peers.toml")
+    assert entries.read(tmp_path / "peers.toml") == {}
+    assert capsys.readouterr().err == f"peers.toml, theirs: {field} is missing; it is left out.\n"
 
 
 def test_shipped_entries_are_whole_and_survive_json():

@@ -16,8 +16,8 @@ OWN = GateCase(Config("live", "tflite", resolution=(256, 240)), default_size=Tru
 SET = GateCase(Config("live", "tflite", resolution=(128, 128)))
 
 
-def grown(case: GateCase, *size: int) -> GateCase:
-    return replace(case, config=replace(case.config, resolution=size))
+def grown(case: GateCase, height: int, width: int) -> GateCase:
+    return replace(case, config=replace(case.config, resolution=(height, width)))
 
 
 @pytest.mark.parametrize(

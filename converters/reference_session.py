@@ -1,0 +1,253 @@
+"""Any described model as a session: what its description says is done before and after its runtime.
+
+`native` ends at a mask in [0, 1], as ours does: a sigmoid or softmax that the graph lacks is timed with it.
+`encode_frame` brings the frame into the model's layout and normalises it.
+"""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from converters.runtimes import OTHERS, RUNTIMES, Runtime, Tensor, Tensors, open_runtime
+from converters.session import Array, Session
+from models.peer import OutputLayout, ReferenceModel
+from models.segmenter import Floats, enlarge, no_mask
+from models.variant import Resolution
+
+
+class Carried(np.ndarray):
+    """A native mask with the recurrent states that came with it.
+
+    The next inference finds in its previous mask all that the model remembers, as it does with our own networks. A
+    mask without states, such as an empty one, begins anew.
+    """
+
+    states: tuple[Array, ...]
+
+    def __array_finalize__(self, other: Any) -> None:
+        self.states = getattr(other, "states", ())
+
+
+def open_reference(peer: ReferenceModel, path: Path, threads: int = 1) -> ReferenceSession:
+    """The described model in its runtime, tried on one grey frame. BadReferenceModel names the field that is wrong."""
+    try:
+        loaded = open_runtime(peer.format, path, threads, open_shapes(peer))
+    # Every runtime has errors of its own for a file it does not like, some of no common class.
+    except Exception as error:
+        raise peer.wrong("file", f"cannot be run by {runtime(peer)[0]}: {first_line(error)}") from None
+    session = ReferenceSession(peer, loaded, threads)
+    frame = np.full((1, *peer.resolution, 3), 0.5, np.float32)
+    try:
+        mask = session(frame, no_mask(peer.resolution))
+    except ValueError:
+        raise
+    except Exception as error:
+        raise peer.wrong("file", f"fails in {runtime(peer)[0]}: {first_line(error)}") from None
+    if not np.all((mask >= -1e-3) & (mask <= 1 + 1e-3)):
+        low, high = float(mask.min()), float(mask.max())
+        raise peer.wrong("output", f"is {peer.output}, but it gives values from {low:g} to {high:g}")
+    return session
+
+
+def runtime(peer: ReferenceModel) -> tuple[str, str]:
+    """The name and the version of what runs it."""
+    _, name, package = RUNTIMES[peer.format]
+    return name, version(package)
+
+
+def first_line(error: Exception) -> str:
+    return next(iter(str(error).strip().splitlines()), type(error).__name__)
+
+
+def open_shapes(peer: ReferenceModel) -> dict[str, tuple[int, ...]]:
+    """Shapes for inputs that the model leaves open."""
+    named = {peer.input_name or OTHERS: _shape(peer, 4 if peer.stacked_mask else 3)}
+    return named | ({peer.previous_mask: _shape(peer, 1)} if peer.previous_mask else {})
+
+
+def _shape(peer: ReferenceModel, channels: int) -> tuple[int, ...]:
+    height, width = peer.resolution
+    return (1, channels, height, width) if peer.layout == "NCHW" else (1, height, width, channels)
+
+
+class ReferenceSession(Session):
+    """A described model in its runtime. Its native mask is (1, H, W, 1) float32 in [0, 1], whatever the graph gives."""
+
+    def __init__(self, peer: ReferenceModel, loaded: Runtime, threads: int) -> None:
+        self.peer = peer
+        self.runtime = loaded
+        self.layout = peer.layout
+        self.resolution = peer.resolution
+        self.resize_mode = peer.fit
+        self.facts = {"runtime": loaded.name, "threads": threads}
+        inputs, outputs = loaded.inputs, loaded.outputs
+        self.frame, self.frame_tensor = self._find_frame(inputs)
+        self.hint = inputs[peer.previous_mask] if peer.previous_mask else None
+        self.out, self.out_tensor = self._find_output(outputs)
+        self.wanted = [self.out, *(out for _, out in peer.states)]
+        self.initial = tuple(inputs[name].filled() for name, _ in peer.states)
+        self.constants = {name: inputs[name].filled(value) for name, value in peer.constants}
+        self.mean, self.std = np.array(peer.mean, np.float32), np.array(peer.std, np.float32)
+        self.plain = not any(peer.mean) and set(peer.std) == {1.0}
+
+    def encode_frame(self, frame: NDArray[np.float32]) -> Array:
+        picture = frame[..., ::-1] if self.peer.colour == "BGR" else frame
+        picture = picture if self.plain else (picture - self.mean) / self.std
+        if self.peer.stacked_mask:
+            picture = np.concatenate([picture, np.zeros((*picture.shape[:3], 1), np.float32)], axis=-1)
+        return self._lay(picture, self.frame_tensor)
+
+    def feed(self, frame: Array, prev_mask: Array) -> dict[str, Array]:
+        """What the runtime takes for a native frame and a native previous mask."""
+        peer = self.peer
+        states = getattr(prev_mask, "states", ()) or self.initial
+        feed = {self.frame: frame, **self.constants}
+        feed |= {name: state for (name, _), state in zip(peer.states, states, strict=True)}
+        if peer.previous_mask and self.hint:
+            feed[peer.previous_mask] = self._lay(prev_mask, self.hint)
+        if peer.stacked_mask:
+            frame[(slice(None), 3) if self.layout == "NCHW" else (..., 3)] = self.frame_tensor.encode(
+                np.asarray(prev_mask)[..., 0]
+            )
+        return feed
+
+    def native(self, frame: Array, prev_mask: Array) -> Array:
+        output, *states = self.runtime.infer(self.feed(frame, prev_mask), self.wanted)
+        mask = self._mask(output)[None, :, :, None]
+        if not states:
+            return mask
+        carried = mask.view(Carried)
+        carried.states = tuple(states)
+        return carried
+
+    def encode_mask(self, mask: NDArray[np.float32]) -> Array:
+        return mask
+
+    def decode_mask(self, mask: Array) -> NDArray[np.float32]:
+        return mask
+
+    def _lay(self, nhwc: NDArray[np.float32], tensor: Tensor) -> Array:
+        values = tensor.encode(nhwc)
+        values = values.transpose(0, 3, 1, 2) if self.layout == "NCHW" else values
+        return np.ascontiguousarray(values[0] if len(tensor.shape) == 3 else values)
+
+    def _mask(self, output: Array) -> NDArray[np.float32]:
+        """The person in what came out, (H, W) in [0, 1]."""
+        peer = self.peer
+        channels = planes(output, peer.output_layout or peer.layout, self.resolution)
+        if peer.output != "class-ids":
+            channels = self.out_tensor.decode(channels)
+            field = "person_classes" if peer.person_classes else "channel"
+            if not all(-len(channels) <= one < len(channels) for one in peer.person_classes or (peer.channel,)):
+                told = f"is {getattr(peer, field)}, but the output has {len(channels)}: {tuple(output.shape)}"
+                raise peer.wrong(field, told)
+        mask = person(channels, peer)
+        return mask if mask.shape == self.resolution else enlarge(mask, self.resolution)
+
+    def _find_frame(self, inputs: Tensors) -> tuple[str, Tensor]:
+        peer = self.peer
+        used = {"previous_mask": [peer.previous_mask] if peer.previous_mask else []}
+        used |= {"states": [name for name, _ in peer.states], "constants": [name for name, _ in peer.constants]}
+        for field, names in used.items():
+            for name in names:
+                if name not in inputs:
+                    raise peer.wrong(field, f"is {name!r}, but it takes {', '.join(inputs)}")
+        others = {name for names in used.values() for name in names}
+        frames = [peer.input_name] if peer.input_name else [name for name in inputs if name not in others]
+        if len(frames) != 1 or len(others) + 1 != len(inputs):
+            raise peer.wrong("previous_mask", f"names one input at most, but it takes {', '.join(inputs)}")
+        if frames[0] not in inputs:
+            raise peer.wrong("input_name", f"is {frames[0]!r}, but it takes {', '.join(inputs)}")
+        self._check_shape(inputs[frames[0]].shape, 4 if peer.stacked_mask else 3)
+        if peer.previous_mask:
+            self._check_shape(inputs[peer.previous_mask].shape, 1)
+        return frames[0], inputs[frames[0]]
+
+    def _check_shape(self, found: tuple[int | None, ...], channels: int) -> None:
+        peer, wanted = self.peer, _shape(self.peer, channels)
+        whole = (1, *found) if len(found) == 3 else found
+        if len(whole) == 4 and all(a in (None, b) for a, b in zip(whole, wanted, strict=True)):
+            return
+        told = f"but its input is {tuple('any' if side is None else side for side in found)}".replace("'", "")
+        colours = found.index(channels) if channels in found else None
+        if len(found) == 4 and colours not in (None, wanted.index(channels)):
+            raise peer.wrong("layout", f"is {peer.layout}, {told}")
+        if colours is None:
+            field = "previous_mask" if channels == 1 else "file"
+            raise peer.wrong(field, f"needs an input of {channels} channels, {told}")
+        raise peer.wrong("resolution", f"is {peer.resolution[0]}x{peer.resolution[1]}, {told}")
+
+    def _find_output(self, outputs: Tensors) -> tuple[str, Tensor]:
+        peer, names = self.peer, ", ".join(outputs)
+        name = peer.output_name or next(iter(outputs))
+        if name not in outputs:
+            raise peer.wrong("output_name", f"is {name!r}, but it gives {names}")
+        if len(outputs) > 1 and not peer.output_name:
+            raise peer.wrong("output_name", f"is missing, and it gives {names}")
+        for _, out in peer.states:
+            if out not in outputs:
+                raise peer.wrong("states", f"is {out!r}, but it gives {names}")
+        return name, outputs[name]
+
+
+def planes(output: Array, layout: OutputLayout, resolution: Resolution) -> Array:
+    """One output as (C, H, W). ValueError for a flat one that is no picture of the aspect of `resolution`."""
+    if layout.startswith("flat"):
+        channels, sides = flat(output.size, resolution)
+        if layout == "flat-NCHW":
+            return output.reshape(channels, *sides)
+        return np.moveaxis(output.reshape(*sides, channels), -1, 0)
+    if output.ndim == 2:
+        return output[None]
+    if layout == "NHWC" and output.ndim == 4:
+        return np.moveaxis(output[0], -1, 0)
+    if layout == "NHWC" and output.shape[0] != 1:
+        return np.moveaxis(output, -1, 0)
+    return output[0] if output.ndim == 4 else output
+
+
+def flat(size: int, resolution: Resolution) -> tuple[int, Resolution]:
+    """(channels, (H, W)) of a vector of `size` values: as few channels as possible, H and W those of `resolution` or
+    both divided by 2, 4 or 8. ValueError where none is so."""
+    height, width = resolution
+    for channels in (1, 2, *range(3, 256)):
+        for scale in (1, 2, 4, 8):
+            if not (height % scale or width % scale) and size == channels * height * width // scale**2:
+                return channels, (height // scale, width // scale)
+    raise ValueError(f"{size} values are no picture of {height}x{width}, nor one at a whole fraction of its sides")
+
+
+def person(channels: NDArray[Any], peer: ReferenceModel) -> Floats:
+    """The mask (H, W) in what came out, (C, H, W): decoded values, or the numbers of classes."""
+    if peer.output == "class-ids":
+        mask = np.isin(np.rint(channels[0]), peer.person_classes or (1,)).astype(np.float32)
+    elif peer.person_classes:
+        mask = _likeliest(channels, peer.person_classes, logits=peer.output == "class-logits")
+    elif peer.output == "class-logits":
+        powers = np.exp(channels - channels.max(axis=0))
+        mask = powers[peer.channel] / powers.sum(axis=0)
+    else:
+        mask = channels[peer.channel]
+        if peer.output == "logits":
+            mask = _sigmoid(mask)
+        elif peer.output == "pixels":
+            mask = mask / np.float32(255)
+    return 1 - mask if peer.inverted else mask
+
+
+def _likeliest(channels: Floats, classes: tuple[int, ...], logits: bool) -> Floats:
+    """How sure it is that the likeliest class is a person: 0.5 or more where it is, as one of two classes would be."""
+    others = [one for one in range(len(channels)) if one not in classes]
+    ours, theirs = channels[list(classes)].max(axis=0), channels[others].max(axis=0)
+    if logits:
+        return _sigmoid(ours - theirs)
+    return ours / np.maximum(ours + theirs, np.float32(1e-12))
+
+
+def _sigmoid(logits: Floats) -> Floats:
+    return (1 / (1 + np.exp(-np.clip(logits, -80, 80)))).astype(np.float32)

@@ -1,0 +1,54 @@
+"""Two files of anybody's for the gate: each with a description beside it, which the processes that time them read."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from converters import cache
+from gate.artifacts import GateArtifact, of_file
+from models.variant import Resolution
+
+if TYPE_CHECKING:
+    from evaluation.clip import Dataset
+
+
+@dataclass(frozen=True)
+class File:
+    """A file to be compared and the (height, width) of its pictures."""
+
+    artifact: GateArtifact
+    resolution: Resolution
+
+
+def ready(path: Path, format: str, folder: Path, dataset: Dataset, say: Callable[[str], None]) -> File:
+    """The artifact at `path`; one that is not this project's is copied into `folder`, its description beside it.
+
+    What is assumed about it is said. ValueError, one sentence, for what cannot be run, and where a description is
+    needed: `bench.py describe` writes it.
+    """
+    from converters.inspection.told import Question
+    from devices.open_model import inspected, is_foreign, open_model
+    from models.description import beside, text
+
+    if not is_foreign(path):
+        return File(of_file(path, format), open_model(path)[1])
+    try:
+        model = inspected(path, None, dataset=dataset, say=say)
+    except Question as question:
+        raise ValueError(f"{question} bench.py describe takes these options and keeps the answer.") from None
+    if model.fit != "stretch":
+        raise ValueError(f"{path}: takes its pictures with black bars, and the gate compares stretched ones alone")
+    folder.mkdir(parents=True, exist_ok=True)
+    copied = folder / path.name
+    cache.copy(path, copied)
+    beside(copied).write_text(text(model))
+    open_model(copied)
+    artifact = of_file(copied, format)
+    # The same file used in another way is another artifact.
+    used = replace(model, assumed=(), unsure=(), file="", origin="")
+    whole = hashlib.sha256(f"{artifact.sha256} {used}".encode()).hexdigest()
+    return File(replace(artifact, sha256=whole), model.resolution)

@@ -1,0 +1,92 @@
+"""docs/your-network.md, line by line, on a network of one convolution."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import shutil
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import bench
+import segment
+from tests.conftest import ROOT
+from tests.converters.inspection import graphs
+from tests.video.made import video
+
+PAGE = (ROOT / "docs/your-network.md").read_text()
+QUICK = {"bench.py": ["--quick", "--variants", "none", "--references", "none"], "gate": ["--seconds", "1"]}
+"""What is added to a command that takes a time, so that the test does not."""
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", PAGE, re.DOTALL)
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with what the page takes for granted."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("images", "masks"):
+        (tmp_path / "DIR" / name).mkdir(parents=True)
+    for clip in graphs.people(number=4).clips:
+        picture, label = clip.read(0)
+        Image.fromarray(picture).save(tmp_path / "DIR/images" / f"{clip.name}.png")
+        Image.fromarray(label * np.uint8(255)).save(tmp_path / "DIR/masks" / f"{clip.name}.png")
+    shutil.copy(tmp_path / "DIR/images/0.png", tmp_path / "photo.png")
+    video(tmp_path / "clip.mp4", 2, (96, 160))
+    return tmp_path
+
+
+def run(line: str, monkeypatch: pytest.MonkeyPatch) -> int:
+    _, program, *arguments = shlex.split(line)
+    if program == "bench.py" and arguments[0].endswith(".onnx"):
+        arguments += QUICK["bench.py"]
+    elif arguments[0] == "gate":
+        arguments += QUICK["gate"]
+    monkeypatch.setattr(sys, "argv", [program, *arguments])
+    with pytest.raises(SystemExit) as ended:
+        (bench.main if program == "bench.py" else segment.main)()
+    return int(ended.value.code or 0)
+
+
+def test_the_page_is_true(here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    import torch
+
+    network = torch.nn.Sequential(torch.nn.Conv2d(3, 1, 1), torch.nn.Sigmoid())
+    with torch.no_grad():
+        network[0].weight[:] = torch.tensor([12.0, 0, 0]).reshape(1, 3, 1, 1)
+        network[0].bias[:] = -6
+    export, use = blocks("python")
+    names = {"network": network}
+    exec(export.replace("256", "32"), names)
+    shutil.copy("mine.onnx", "released.onnx")
+    if Path("mine.onnx.data").exists():
+        shutil.copy("mine.onnx.data", "released.onnx.data")
+    lines = [line for block in blocks("sh") for line in block.splitlines()]
+    assert len(lines) == 5
+    for line in lines:
+        assert run(line, monkeypatch) == 0, (line, capsys.readouterr().err)
+    assert Path("mine.onnx.toml").is_file()
+    assert Path("results/report.html").is_file()
+    assert "IOU: 9" in capsys.readouterr().out
+    assert np.asarray(Image.open("out.png")).shape == (72, 96, 4)
+    names = {"photo": np.asarray(Image.open("photo.png"))}
+    exec(use, names)
+    assert names["mask"].shape == (72, 96)
+    assert len(names["frames"]) == 2
+
+
+def test_every_answer_of_the_page_is_an_option_or_a_field() -> None:
+    from cli.told import _options
+    from converters.inspection.told import NAMES
+
+    known = {option.__metadata__[0].default for option in _options().values()}
+    for option in re.findall(r"--[a-z][a-z-]+", PAGE.split("| question")[1].split("\n\n")[0]):
+        assert option in known | {"--resolution"}, option
+    fields = re.findall(r"`(\w+)`", PAGE.split("fields of the description:")[1].split(". A file")[0])
+    assert set(fields) <= set(NAMES)

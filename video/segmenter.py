@@ -1,0 +1,60 @@
+"""A model of any kind on pictures and videos, from Python.
+
+segmenter = Segmenter("mine.onnx")
+mask = segmenter(picture)  # (H, W, 3) uint8 RGB to (H, W) float32 in [0, 1]
+for picture, mask in segmenter.video("clip.mp4"):
+    ...
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from converters.inspection.told import Told
+from devices.open_model import open_model
+from models import segmenter
+from models.segmenter import Floats
+from models.variant import Resolution
+from video.read import Frame, Picture, open_source
+
+
+class Segmenter(segmenter.Segmenter):
+    """A file of any format, a checkpoint, or a name: a variant's or one of peers.toml.
+
+    `answers` are those of `told`, for a file that does not tell all by itself: mean=(0.5, 0.5, 0.5), output="pha".
+    What is assumed about it goes to `say`. Each picture is taken for the next frame of a video; `reset` begins anew, as
+    a picture of another size does. ValueError, one sentence, for what is no model.
+    """
+
+    def __init__(
+        self,
+        model: Path | str = "live",
+        format: str = "tflite",
+        resolution: Resolution | None = None,
+        threads: int = 1,
+        smoothing: float = 0.0,
+        feedback: bool = True,
+        say: Callable[[str], None] = lambda _: None,
+        told: Told | None = None,
+        **answers: Any,
+    ) -> None:
+        told = replace(told or Told(), **answers)
+        session, size = open_model(model, resolution=resolution, threads=threads, format=format, say=say, told=told)
+        super().__init__(session, size, smoothing, session.resize_mode, watch_cuts=True, feedback=feedback)
+        self.session = session
+
+    def __call__(self, picture: Picture) -> Floats:
+        """The mask (H, W) float32 in [0, 1] of a picture (H, W, 3) uint8 RGB."""
+        return self.segment(picture)
+
+    def video(self, path: Path | str) -> Iterator[tuple[Picture, Floats]]:
+        """Each frame of a video, or of `camera`, with its mask. ValueError for what is no video."""
+        self.reset()
+        with closing(open_source(str(path))) as source:
+            for item in source.items():
+                if isinstance(item, Frame):
+                    yield item.picture, self(item.picture)
