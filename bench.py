@@ -38,6 +38,7 @@ from cli.options import (
     parse_variants,
 )
 from cli.printing import print_json, print_table
+from cli.web import app as web_app
 
 if TYPE_CHECKING:
     from devices.select import Attached, NotAttached
@@ -544,6 +545,7 @@ def end_gate(run: Callable[[], int]) -> NoReturn:
 
 
 app.add_typer(gate_app, name="gate")
+app.add_typer(web_app, name="web")
 
 
 @app.command()
