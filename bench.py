@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 import typer
 
 from cli.ending import INTERRUPTED, NOT_MEASURED, ROOT, WRONG_USAGE, carry_out, fail, ours
+from cli.importing import import_rows
 from cli.inputs import absent, asked_for, attached, read_footage, trained
 from cli.options import (
     CheckpointsOption,
@@ -546,6 +547,7 @@ def end_gate(run: Callable[[], int]) -> NoReturn:
 
 app.add_typer(gate_app, name="gate")
 app.add_typer(web_app, name="web")
+app.command("import")(import_rows)
 
 
 @app.command()

@@ -169,20 +169,7 @@ def _model(made: Path, network: Network) -> dict[str, Any]:
     path = made / "models" / (network.name + network.path.suffix)
     path.parent.mkdir(exist_ok=True)
     shutil.copyfile(network.path, path)
-    return {
-        "variant": network.variant,
-        "format": network.format,
-        "precision": network.precision,
-        "resolution": list(network.resolution),
-        "reference": network.reference.licence if network.reference else None,
-        "checkpoint": network.checkpoint,
-        "file": path.relative_to(made).as_posix(),
-        "sha256": network.sha256,
-        "bytes": path.stat().st_size,
-        "frames": _frames_name(network),
-        "data_sha256": network.data_sha256,
-        "expected": dict(network.expected),
-    }
+    return network.to_dict() | {"file": path.relative_to(made).as_posix(), "frames": _frames_name(network)}
 
 
 def _frames_name(network: Network) -> str:

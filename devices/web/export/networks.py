@@ -44,16 +44,25 @@ class Network:
     sha256: str
     """Of the model's file."""
     path: Path
-    artifact: Artifact
     reference: ReferenceModel | None
     expected: Mapping[str, Any]
     """iou, boundary_f, dtssd, per_image [[name, iou, boundary_f], ...] of this machine's masks."""
     data_sha256: str
 
-    @property
-    def key(self) -> tuple[str, str, str, Resolution]:
-        """What identifies it among the networks of a page."""
-        return self.variant, self.format, self.precision, self.resolution
+    def to_dict(self) -> dict[str, Any]:
+        """What a manifest tells of it, JSON types only."""
+        return {
+            "variant": self.variant,
+            "format": self.format,
+            "precision": self.precision,
+            "resolution": list(self.resolution),
+            "reference": self.reference.licence if self.reference else None,
+            "checkpoint": self.checkpoint,
+            "sha256": self.sha256,
+            "bytes": self.path.stat().st_size,
+            "data_sha256": self.data_sha256,
+            "expected": dict(self.expected),
+        }
 
     @property
     def name(self) -> str:
@@ -74,10 +83,11 @@ def tasks(options: Options, references: Sequence[ReferenceModel], weights: Mappi
     asked = list(make_plan(options, weights).tasks)
     if absent := [task.config.variant for task in asked if not task.possible]:
         raise NotExportable(f"{absent[0]} has no checkpoint yet; train.py makes one")
-    return asked + [_reference(reference) for reference in references]
+    return asked + [reference_task(reference) for reference in references]
 
 
-def _reference(reference: ReferenceModel) -> Task:
+def reference_task(reference: ReferenceModel) -> Task:
+    """What brings a reference model to a page."""
     config = Config(reference.name, reference.format, reference.precision, reference.resolution, "web")
     weights = Weights(Path(reference.file), reference.sha256)
     return Task(config, peer=reference, spec=spec_of(config, weights))
@@ -102,10 +112,11 @@ def make(asked: Sequence[Task], sample: Dataset, progress: Progress | None = Non
     made = build([task.spec for task in asked if task.spec and not task.peer], progress)
     made |= {task.spec: bring(task.peer, task.spec) for task in asked if task.peer and task.spec}
     data = prepare(sample, asked)
-    return [_network(task, made[cast(Spec, task.spec)], data.for_task(task)) for task in asked]
+    return [network_of(task, made[cast(Spec, task.spec)], data.for_task(task)) for task in asked]
 
 
-def _network(task: Task, artifact: Artifact | Failure, data: Data) -> Network:
+def network_of(task: Task, artifact: Artifact | Failure, data: Data) -> Network:
+    """The artifact of `task`, and what it gives here on `data`. NotExportable when there is none."""
     if isinstance(artifact, Failure):
         raise NotExportable(f"{task.config.variant}: {artifact.reason}")
     if artifact.parity and artifact.parity.tolerance_exceeded:
@@ -119,7 +130,6 @@ def _network(task: Task, artifact: Artifact | Failure, data: Data) -> Network:
         task.source_sha,
         hashlib.sha256(artifact.path.read_bytes()).hexdigest(),
         artifact.path,
-        artifact,
         task.peer,
         _expected(task, artifact.path, data),
         data.sha256,
