@@ -57,7 +57,7 @@ def import_rows(
     ledger = out / "rows.jsonl"
     added = []
     if taken:
-        known = _from_manifest(page) if page else _from_checkout(_keys(taken.values()), data, checkpoints)
+        known = from_manifest(page) if page else _from_checkout(_keys(taken.values()), data, checkpoints)
         before, damaged = rows.read(ledger) if ledger.exists() else ([], [])
         problems += damaged
         there = {(row.run, row.cell) for row in before}
@@ -103,7 +103,7 @@ def _references() -> dict[str, dict[str, Any]]:
     return {name: reference.to_dict() | {"peer": True} for name, reference in read().items()}
 
 
-def _from_manifest(folder: Path) -> Known:
+def from_manifest(folder: Path) -> Known:
     from devices.web.export.folder import read
     from reports.contributed import Known, key_of
 
