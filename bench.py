@@ -38,7 +38,7 @@ from cli.options import (
     parse_variant,
     parse_variants,
 )
-from cli.printing import print_json, print_table
+from cli.printing import print_json, print_rich, print_table
 from cli.web import app as web_app
 
 if TYPE_CHECKING:
@@ -387,6 +387,9 @@ def report(
         Path | None,
         typer.Option(dir_okay=False, metavar="FILE", help="The figures too, a line for each configuration."),
     ] = None,
+    matrix: Annotated[
+        bool, typer.Option("--matrix", help="Print the speed of each network on each phone, measured and contributed.")
+    ] = False,
 ) -> None:
     """Make one page of the rows of one run or many, on one device or many."""
     from gate.section import page
@@ -400,6 +403,11 @@ def report(
 
         dataframe(gather(folders)[0]).to_csv(csv, index=False)
         print(csv)
+    if matrix:
+        from reports.matrix import matrices, show
+        from reports.page import gather
+
+        print_rich(show(matrices(gather(folders)[0])))
 
 
 @gate_app.callback()

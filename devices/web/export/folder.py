@@ -30,20 +30,37 @@ LIMIT = 25_000_000
 
 SCRIPTS = (
     "awake.js",
+    "camera.js",
     "colours.css",
+    "compositor.js",
+    "cut.js",
     "features.js",
     "image.js",
+    "live-view.js",
+    "live.css",
+    "live.js",
     "litert.js",
     "loop.js",
     "measure.js",
+    "meter.js",
+    "network-worker.js",
+    "network.js",
     "ort.js",
     "page.css",
     "pipeline.js",
     "runtime.js",
+    "segmenter.js",
+    "shaders.js",
     "timing.js",
     "view.js",
 )
 """Files of devices/web/page that the exported page shares with the served one."""
+
+CAMERA = "camera.html"
+POLICY = (
+    "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'; connect-src 'self' blob:; "
+    "style-src 'self'; img-src data: blob:; base-uri 'none'; form-action 'none'"
+)
 
 RUNTIMES: Mapping[str, tuple[str, ...]] = {
     "tflite": (
@@ -150,10 +167,16 @@ def _copy(made: Path, formats: Iterable[str]) -> None:
     shutil.copytree(SITE, made)
     for name in SCRIPTS:
         shutil.copyfile(PAGE / name, made / "page" / name)
+    (made / CAMERA).write_text(_with_policy((PAGE / "live.html").read_text()))
     for format in sorted(formats):
         for pattern in RUNTIMES[format]:
             for path in sorted(packages.MODULES.glob(pattern)):
                 _runtime(made / "packages", path.relative_to(packages.MODULES).as_posix())
+
+
+def _with_policy(page: str) -> str:
+    """The camera's page with the policy that its own site sends as a header: it reaches this folder alone."""
+    return page.replace("<title>", f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">\n<title>', 1)
 
 
 def _runtime(out: Path, name: str) -> None:

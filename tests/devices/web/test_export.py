@@ -30,6 +30,7 @@ from evaluation.score import score
 from models import peer
 from reports import contributed
 from tests.devices.shallow import COUNTS, RESOLUTION
+from tests.devices.web.conftest import SOFTWARE_GPU
 from tests.devices.web.test_chromium import wait_for
 
 pytestmark = pytest.mark.usefixtures("packages")
@@ -249,6 +250,41 @@ def test_the_figures_in_the_page_are_pythons(browser, port: int, pictures: Datas
     assert told["dtssd"] == pytest.approx(found.dtssd, abs=1e-3)
     for one, (_, iou, boundary) in zip(told["frames"], found.per_image, strict=True):
         assert (one["iou"], one["boundary_f"]) == pytest.approx((iou, boundary), abs=1e-3)
+
+
+@pytest.fixture(scope="module")
+def filming(open_browser: Callable):
+    """A browser with a camera, which Chromium makes up."""
+    return open_browser("--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream", *SOFTWARE_GPU)
+
+
+def test_the_camera_of_the_exported_page_shows_frames_and_saves_one(filming, port: int) -> None:
+    filming.get(f"http://localhost:{port}/{PLACE}/{folder.CAMERA}")
+    wait_for(filming, "return !document.getElementById('start').disabled")
+    assert filming.execute_script("return crossOriginIsolated")
+    assert "s16-skip-plain" in filming.find_element("id", "network").text
+    filming.find_element("id", "start").click()
+    wait_for(filming, "return Number(document.getElementById('fps').textContent) > 0")
+    spy = "HTMLAnchorElement.prototype.click = function () { window.saved = [this.download, this.href]; }"
+    filming.execute_script(spy)
+    filming.execute_script("document.getElementById('snapshot').click()")
+    wait_for(filming, "return window.saved !== undefined")
+    size = filming.execute_async_script(
+        "const [done] = arguments; const image = new Image();"
+        "image.onload = () => done([saved[0], image.width, image.height]); image.src = saved[1];"
+    )
+    assert size[0] == "snapshot.png"
+    assert size[1:] == filming.execute_script(
+        "const c = document.getElementById('picture'); return [c.width, c.height]"
+    )
+
+
+def test_a_camera_that_was_refused_is_said(browser, port: int) -> None:
+    browser.get(f"http://localhost:{port}/{PLACE}/{folder.CAMERA}")
+    wait_for(browser, "return !document.getElementById('start').disabled")
+    browser.find_element("id", "start").click()
+    wait_for(browser, "return document.getElementById('reason').textContent !== ''")
+    assert "camera" in browser.find_element("id", "reason").text
 
 
 def test_the_manifest_has_the_hash_of_every_file(exported: Path) -> None:
