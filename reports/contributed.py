@@ -7,6 +7,7 @@ of the pictures, the figures that this machine gets from the same model on the s
 from __future__ import annotations
 
 import json
+import math
 import re
 import statistics
 from collections.abc import Mapping
@@ -16,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from devices.contract import Config, Counts, MeasurementFailed
+from devices.sustained import BIN_SECONDS, from_json, to_json
 from devices.web import phone
 from devices.web.answer import TEXT, flat
 from reports.record import network
@@ -25,7 +27,7 @@ from reports.statistics import mean_ci
 KIND, SCHEMA = "segmentation-bench web rows", 1
 FILE_BYTES = 32 << 20
 CONFIGURATIONS = 200
-SAMPLES, ROUNDS = 1_000_000, 1000
+SAMPLES, ROUNDS, BINS = 1_000_000, 1000, 1000
 """More than a page takes in a day."""
 EARLIEST = datetime(2026, 1, 1, tzinfo=UTC).timestamp() * 1000
 """Milliseconds; no page was exported before."""
@@ -191,7 +193,8 @@ def _timing(result: Mapping[str, Any], told: Mapping[str, Any], counts: Counts) 
     warm = warm_up.get("seconds")
     if not isinstance(warm, int | float) or warm < 0:
         raise NotBelieved("it does not say how long it warmed up")
-    spent = (sum(model) + sum(pipeline) + load + first) / 1e6 + 1e3 * warm
+    bins = _bins(result.get("sustained"))
+    spent = (sum(model) + sum(pipeline) + load + first) / 1e6 + 1e3 * (warm + sum(one["busy"] for one in bins))
     if spent > told["ended"] - told["began"] + CLOCKS_MS:
         raise NotBelieved("its samples took longer than the whole measurement")
     if pipeline and statistics.median(pipeline) < 0.5 * statistics.median(model):
@@ -203,7 +206,20 @@ def _timing(result: Mapping[str, Any], told: Mapping[str, Any], counts: Counts) 
         "first_ns": first,
         "warm_up": warm_up,
         "counts": asdict(counts),
-    }
+    } | ({"sustained": bins} if bins else {})
+
+
+def _bins(told: Any) -> list[dict[str, Any]]:
+    """Minutes of load in bins of ten seconds, as devices.sustained has them; a last frame may end after its bin."""
+    if told is None:
+        return []
+    right = isinstance(told, list) and len(told) <= BINS
+    right = right and all(isinstance(one, dict) and set(one) == {"start", "frames", "busy"} for one in told)
+    if not (right and all(_whole(one["frames"], 1, SAMPLES) and all(map(_number, one.values())) for one in told)):
+        raise NotBelieved("its minutes of load are no list of bins")
+    if any(not 0 < one["busy"] <= 4 * BIN_SECONDS for one in told):
+        raise NotBelieved("its bins of load are not of ten seconds")
+    return to_json(from_json(told))
 
 
 def _check_speed(timing: Mapping[str, Any], about: Mapping[str, Any]) -> None:
@@ -297,6 +313,10 @@ def _whole(value: Any, least: float, most: float = 1e15) -> bool:
 
 def _times(values: Any, least: int, most: int) -> bool:
     return isinstance(values, list) and least <= len(values) <= most and all(_whole(ns, 0, 10**13) for ns in values)
+
+
+def _number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def _share(value: Any) -> bool:

@@ -146,6 +146,11 @@ class Summary:
         compared = self.row.timing.get("compared") if self.ok and self.contributed else None
         return ratio([round_effect(one["own"], one["reference"]) for one in compared["rounds"]]) if compared else None
 
+    @property
+    def contributed_kept(self) -> Kept | None:
+        """The first and the last minute under load, as the sender measured them."""
+        return kept(from_json(self.row.timing.get("sustained") or ())) if self.ok and self.contributed else None
+
     def _timing(self, name: str, scale: float) -> float | None:
         value = self.row.timing.get(name)
         return None if value is None or not self.measured else value / scale

@@ -114,6 +114,18 @@ def test_a_file_of_a_page_becomes_rows_that_are_contributed(sent: dict[str, Any]
     assert shown.contributed_ratio.value == pytest.approx(0.53, abs=0.04)
 
 
+def test_minutes_of_load_give_the_share_that_is_kept(sent: dict[str, Any]) -> None:
+    one = sent["configurations"][0]
+    one["ended"] = BEGAN + 200_000
+    speeds = [2000] * 6 + [1500] * 6
+    one["result"]["sustained"] = [{"start": 10.0 * i, "frames": n, "busy": 9.5} for i, n in enumerate(speeds)]
+    (made,), _ = contributed.rows(sent, KNOWN, NOW)
+    loaded = Summary(made).contributed_kept
+    assert loaded
+    assert loaded.share == pytest.approx(0.75)
+    assert Summary(made).kept is None
+
+
 Change = Callable[[dict[str, Any], dict[str, Any]], Any]
 """Of the file and its configuration."""
 
@@ -142,6 +154,8 @@ TAMPERED: dict[str, Change] = {
     "its dtSSD": lambda _, one: one["accuracy"].update(dtssd=30.0),
     "no list of rounds": lambda _, one: one["rounds"]["rounds"].append({"first": "own", "own": [0], "reference": [1]}),
     "compared with a model": lambda _, one: one["rounds"]["reference"].update(sha256="e" * 64),
+    "no list of bins": lambda _, one: one["result"].update(sustained=[{"start": 0, "frames": 0, "busy": 10}]),
+    "not of ten seconds": lambda _, one: one["result"].update(sustained=[{"start": 0, "frames": 9, "busy": 90}]),
     "placement hold more than plain text": lambda _, one: one["result"].update(placement={"runtime": "\x1b[2J"}),
 }
 

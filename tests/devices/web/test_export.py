@@ -192,9 +192,15 @@ def test_without_https_there_is_one_thread_and_the_page_and_the_row_say_so(
 ) -> None:
     ready(elsewhere, f"http://bench.test:{port}/{PLACE}/")
     assert "not isolated" in elsewhere.find_element("id", "isolation").text
+    elsewhere.execute_script(
+        "const m = document.getElementById('minutes'); m.options[1].value = 0.05; m.selectedIndex = 1"
+    )
     elsewhere.find_element("id", "start").click()
     rows = believed(saved(elsewhere), exported)
     assert {row.threads for row in rows} == {1}
+    loaded = [row for row in rows if "sustained" in row.timing]
+    assert [row.variant for row in loaded] == ["s16-skip-plain"]
+    assert [bin["frames"] > 0 and 5 < bin["busy"] < 11 for bin in loaded[0].timing["sustained"]] == [True]
     assert all("not-isolated" in row.hazards for row in rows)
     assert "not-isolated" in elsewhere.find_element("id", "hazards").text
 
@@ -211,9 +217,24 @@ def test_cancelling_keeps_what_was_measured(browser, port: int, exported: Path) 
     assert "Cancelled" in browser.find_element("id", "end").text
 
 
+def test_the_share_that_is_kept_under_load_is_of_whole_minutes(browser, port: int) -> None:
+    browser.get(f"http://localhost:{port}/{PLACE}/")
+    script = """
+      const [done] = arguments;
+      const bench = (name) => import(new URL(`bench/${name}`, document.baseURI));
+      (async () => {
+        const { kept } = await bench("sustained.js");
+        const bins = [..."2".repeat(6), ..."1".repeat(6)].map((frames) => ({ frames: Number(frames), busy: 1 }));
+        return { kept: kept(bins), short: kept(bins.slice(0, 11)) };
+      })().then(done, (error) => done(String(error)));
+    """
+    told = browser.execute_async_script(script)
+    assert told == {"kept": {"first": 2, "last": 1, "share": 0.5}, "short": None}
+
+
 def test_every_control_has_a_name_and_takes_the_focus(browser, port: int) -> None:
     ready(browser, f"http://localhost:{port}/{PLACE}/")
-    for control in browser.find_elements("css selector", "button, input, a[id], summary"):
+    for control in browser.find_elements("css selector", "button, input, select, a[id], summary"):
         if control.is_displayed() and control.is_enabled():
             assert control.accessible_name, control.get_attribute("outerHTML")
             browser.execute_script("arguments[0].focus()", control)

@@ -3,20 +3,15 @@
 import { hazards } from "./hazards.js";
 import { ratios } from "./rounds.js";
 import { median, spread } from "./statistics.js";
+import { kept } from "./sustained.js";
 
 const TOLERABLE_LOSS = 0.01; // Of IOU, and the least IOU of a usable mask, as in reports/pareto.py.
 const FIT_IOU = 0.8;
 
 // The card of what was measured at `place`; null when nothing was.
 export function card(place, outcomes, reference) {
-  const here = outcomes.filter((one) => one.place === place && one.result && one.network !== reference);
-  if (!here.length) return null;
-  const best = Math.max(...here.map(({ scored }) => scored.iou));
-  const able = here.filter(({ scored }) => scored.iou >= best - TOLERABLE_LOSS);
-  // The comparisons tell more than times that were taken minutes apart.
-  const compared = able.every(({ rounds }) => rounds?.length);
-  const cost = (one) => (compared ? median(ratios(one.rounds)) : ns(one));
-  const chosen = able.reduce((one, other) => (cost(other) < cost(one) ? other : one));
+  const chosen = recommended(place, outcomes, reference);
+  if (!chosen) return null;
   const { network, result, scored, rounds } = chosen;
   const section = document.createElement("section");
   section.className = "recommended";
@@ -32,11 +27,25 @@ export function card(place, outcomes, reference) {
     const { median: middle, low, high } = spread(ratios(rounds));
     lines.push(`It takes ${middle.toFixed(2)} of the time of ${reference.variant} (middle 80 % of ${rounds.length} rounds: ${low.toFixed(2)} to ${high.toFixed(2)}).`);
   }
+  const load = result.sustained ? kept(result.sustained) : null;
+  if (load) lines.push(`Under ${Math.round(result.sustained.length / 6)} minutes of load: ${load.first.toFixed(0)} FPS in the first minute, ${load.last.toFixed(0)} in the last, ${(100 * load.share).toFixed(0)} % kept.`);
   const shown = hazards(result.environment.facts, ns(chosen), place.unit);
   if (shown.length) lines.push(`While it was measured: ${shown.join(", ")}.`);
   list.append(...lines.map((line) => Object.assign(document.createElement("li"), { textContent: line })));
   section.append(list);
   return section;
+}
+
+// The outcome that is recommended of those at `place`; null when there is none.
+export function recommended(place, outcomes, reference) {
+  const here = outcomes.filter((one) => one.place === place && one.result && one.network !== reference);
+  if (!here.length) return null;
+  const best = Math.max(...here.map(({ scored }) => scored.iou));
+  const able = here.filter(({ scored }) => scored.iou >= best - TOLERABLE_LOSS);
+  // The comparisons tell more than times that were taken minutes apart.
+  const compared = able.every(({ rounds }) => rounds?.length);
+  const cost = (one) => (compared ? median(ratios(one.rounds)) : ns(one));
+  return able.reduce((one, other) => (cost(other) < cost(one) ? other : one));
 }
 
 const ns = ({ result }) => median(result.model_ns);

@@ -3,6 +3,7 @@
 
 import { stayAwake } from "../page/awake.js";
 import { battery, look } from "../page/features.js";
+import { recommended } from "./card.js";
 import { isolate } from "./isolate.js";
 import { fetched, frames, truth } from "./packed.js";
 import { job, places, steps } from "./plan.js";
@@ -28,15 +29,15 @@ async function begin() {
   const manifestSha256 = await sha256(bytes);
   view.ready(manifest, places(manifest.networks, features), notIsolated);
   for (;;) {
-    const chosen = await view.pressed();
+    const { chosen, minutes } = await view.pressed();
     const abort = new AbortController();
     view.onCancel(() => abort.abort(new Error("cancelled")));
     const facts = told(features);
     const began = Date.now();
-    const todo = steps(manifest, chosen, features);
+    const todo = steps(manifest, chosen, minutes, features);
     view.began(facts, todo);
-    const outcomes = await run(todo, manifest, features, facts, abort.signal);
     const reference = manifest.networks.find((network) => network.reference !== null);
+    const outcomes = await run(todo, manifest, reference, features, facts, abort.signal);
     const file = rowsFile({ id: newId(), began, facts, manifest, manifestSha256, reference, outcomes, cancelled: abort.signal.aborted });
     view.done(file, fileName(file), outcomes, reference);
     await view.againPressed();
@@ -44,7 +45,7 @@ async function begin() {
 }
 
 // An outcome of each measured step: { network, place, verified, began, ended, result, scored, rounds, reason }.
-async function run(todo, manifest, features, facts, signal) {
+async function run(todo, manifest, reference, features, facts, signal) {
   lock = await stayAwake();
   const outcomes = [];
   for (const step of todo) {
@@ -52,21 +53,25 @@ async function run(todo, manifest, features, facts, signal) {
     const measuring = step.kind === "measure";
     const outcome = measuring
       ? { network: step.network, place: step.place, began: Date.now() }
-      : outcomes.find(({ network, place }) => network === step.network && place === step.place);
+      : step.kind === "sustain"
+        ? recommended(step.place, outcomes, reference)
+        : outcomes.find(({ network, place }) => network === step.network && place === step.place);
     if (!measuring && !outcome?.result) {
       view.skipped();
       continue;
     }
-    view.step(step, job(step.network, step.place, manifest));
+    view.step(step, job(outcome.network, step.place, manifest));
     hidden = document.hidden;
     try {
       if (measuring) Object.assign(outcome, await measure(step, manifest, features, signal));
-      else outcome.rounds = await compare(step, manifest, features, signal);
+      else if (step.kind === "compare") outcome.rounds = await compare(step, manifest, features, signal);
+      else await sustain(outcome, step, manifest, features, signal);
     } catch (error) {
-      if (signal.aborted) break;
-      // A comparison that failed leaves what was measured alone.
-      if (measuring) outcome.reason = error.message;
-      else outcome.result.environment.facts.no_comparison = error.message;
+      // What is not the measurement itself leaves it alone when it fails or is cancelled.
+      if (!signal.aborted) {
+        if (measuring) outcome.reason = error.message;
+        else outcome.result.environment.facts[`no_${step.kind}`] = error.message;
+      } else if (measuring) break;
     }
     if (outcome.result) await note(outcome, facts);
     outcome.ended = Date.now();
@@ -108,6 +113,16 @@ async function given(network, place, manifest) {
   const [, width] = network.resolution;
   const pictures = await once(network.frames, () => frames(network.frames, width));
   return { job: job(network, place, manifest), model, frames: pictures, verified: found === null ? null : true };
+}
+
+// Minutes of load; of a run that is cancelled the bins that are full are kept.
+async function sustain(outcome, { place, minutes }, manifest, features, signal) {
+  const own = await given(outcome.network, place, manifest);
+  const bins = (outcome.result.sustained = []);
+  await trial({ own, minutes, features }, signal, ({ bin }) => {
+    bins.push(bin);
+    view.loaded(bin, bins.length, Math.max(1, 6 * minutes));
+  });
 }
 
 async function once(key, make) {

@@ -18,8 +18,9 @@ export function places(networks, features) {
   });
 }
 
-// Steps in order: { kind: "measure" | "compare", network, place, seconds }, `seconds` being what it takes about.
-export function steps(manifest, chosen, features) {
+// Steps in order: { kind: "measure" | "compare" | "sustain", network, place, seconds }, `seconds` being what it takes about.
+// What is put under `minutes` of load is decided when the rest was measured, so it has no network yet.
+export function steps(manifest, chosen, minutes, features) {
   const { networks, counts } = manifest;
   const reference = networks.find((network) => network.reference !== null) ?? null;
   const able = (network, place) => network && !lacking(network, place, features);
@@ -33,6 +34,7 @@ export function steps(manifest, chosen, features) {
       }
     }
   }
+  if (minutes) made.push(...chosen.map((place) => ({ kind: "sustain", network: null, place, minutes, seconds: 60 * minutes + 3 })));
   return made;
 }
 

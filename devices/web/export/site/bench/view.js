@@ -31,7 +31,7 @@ export class BenchView extends View {
     const whole = document.createElement("label");
     const box = document.createElement("input");
     box.type = "checkbox";
-    box.checked = box.value = !why;
+    box.checked = !why;
     box.disabled = Boolean(why);
     const words = document.createElement("span");
     words.textContent = label;
@@ -49,10 +49,10 @@ export class BenchView extends View {
     return this.places.filter((_, n) => boxes[n].checked);
   }
 
-  // Resolves to the places that were chosen.
+  // Resolves to the places that were chosen, and the minutes of load.
   async pressed() {
     await super.pressed();
-    return this.chosen();
+    return { chosen: this.chosen(), minutes: Number($("minutes").value) };
   }
 
   onCancel(cancel) {
@@ -81,6 +81,13 @@ export class BenchView extends View {
 
   compared({ phase, done, of }) {
     $("phase").textContent = phase;
+    this.bar(done / of);
+  }
+
+  // A bin under load has ended.
+  loaded({ frames, busy }, done, of) {
+    $("phase").textContent = "under load, without a pause";
+    this.fps((frames / busy).toFixed(frames / busy < 10 ? 1 : 0));
     this.bar(done / of);
   }
 

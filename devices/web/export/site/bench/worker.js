@@ -4,7 +4,8 @@
 onmessage = async ({ data }) => {
   const tell = (progress) => postMessage({ progress });
   try {
-    postMessage({ answer: data.reference ? await compared(data, tell) : await measured(data, tell) });
+    const work = data.minutes ? sustained : data.reference ? compared : measured;
+    postMessage({ answer: await work(data, tell) });
   } catch (error) {
     postMessage({ failed: String(error?.message ?? error) });
   }
@@ -21,4 +22,9 @@ async function measured({ own, features, truth }, tell) {
 async function compared({ own, reference, rounds, features }, tell) {
   const { compare } = await import("./rounds.js");
   return compare(own, reference, rounds, features, tell);
+}
+
+async function sustained({ own, minutes, features }, tell) {
+  const { run } = await import("./sustained.js");
+  return run(own, minutes, features, tell);
 }
