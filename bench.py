@@ -20,6 +20,7 @@ from typer.core import TyperGroup
 
 from cli.ending import INTERRUPTED, NOT_MEASURED, ROOT, WRONG_USAGE, carry_out, fail, ours
 from cli.files import Files, describe_all
+from cli.importing import import_rows
 from cli.inputs import absent, asked_for, attached, read_footage, trained
 from cli.options import (
     CheckpointsOption,
@@ -40,8 +41,9 @@ from cli.options import (
     parse_variant,
     parse_variants,
 )
-from cli.printing import print_json, print_table
+from cli.printing import print_json, print_rich, print_table
 from cli.told import with_answers
+from cli.web import app as web_app
 
 if TYPE_CHECKING:
     from converters.inspection.told import Told
@@ -473,6 +475,9 @@ def report(
         Path | None,
         typer.Option(dir_okay=False, metavar="FILE", help="The figures too, a line for each configuration."),
     ] = None,
+    matrix: Annotated[
+        bool, typer.Option("--matrix", help="Print the speed of each network on each phone, measured and contributed.")
+    ] = False,
 ) -> None:
     """Make one page of the rows of one run or many, on one device or many."""
     from gate.section import page
@@ -489,6 +494,11 @@ def report(
 
         whole.write(csv, dataframe(gather(folders)[0]).to_csv(index=False))
         print(csv)
+    if matrix:
+        from reports.matrix import matrices, show
+        from reports.page import gather
+
+        print_rich(show(matrices(gather(folders)[0])))
 
 
 @gate_app.callback()
@@ -635,6 +645,8 @@ def end_gate(run: Callable[[], int]) -> NoReturn:
 
 
 app.add_typer(gate_app, name="gate")
+app.add_typer(web_app, name="web")
+app.command("import")(import_rows)
 
 
 @app.command()

@@ -163,7 +163,7 @@ def segment_photos(
     given: Path, out: Path, segmenter: Segmenter, effect_for: Callable[[tuple[int, int]], Effect], refine: bool
 ) -> None:
     """Every photo made and written; those that cannot be read are named, and the command then fails."""
-    from evaluation.folder import Unusable
+    from evaluation.pictures import Unusable
     from video.photos import photos_of, segment_all
 
     made = list(segment_all(given, out, segmenter, effect_for, refine))

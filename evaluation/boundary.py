@@ -29,19 +29,11 @@ def boundary_f(mask: Mask, label: Label) -> float:
     """
     check_sizes(mask, label)
     found = mask >= CUT
-    truth = label == 1
     reach = tolerance(label.shape)
-    judged: Region | None = None
-    if (label == IGNORED).any():
-        truth, judged = _bridge(label, reach)
-    found_contour = contour(found)
-    truth_contour = contour(truth)
-    if judged is not None:
-        found_contour &= judged
-        truth_contour &= judged
-    here, there = np.argwhere(found_contour), np.argwhere(truth_contour)
+    truth, judged = truth_and_judged(label)
+    here, there = np.argwhere(contour(found) & judged), np.argwhere(contour(truth) & judged)
     if not len(here) and not len(there):
-        return float(np.array_equal(found if judged is None else found & judged, truth))
+        return float(np.array_equal(found & judged, truth))
     if not len(here) or not len(there):
         return 0.0
     precision, recall = _share_near(here, there, reach), _share_near(there, here, reach)
@@ -63,6 +55,13 @@ def contour(region: Region) -> Region:
     edge[1:] |= down
     edge[:-1] |= down
     return edge & region
+
+
+def truth_and_judged(label: Label) -> tuple[Region, Region]:
+    """The person's region of a label (H, W), and where contours are judged: everywhere, unless pixels are unjudged."""
+    if (label == IGNORED).any():
+        return _bridge(label, tolerance(label.shape))
+    return label == 1, np.ones(label.shape, np.bool_)
 
 
 def _share_near(points: NDArray[np.intp], others: NDArray[np.intp], reach: float) -> float:

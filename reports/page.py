@@ -176,7 +176,8 @@ class Ablations:
 def view(seen: Sequence[Summary]) -> dict[str, Any]:
     """All that the template shows, decided here: the template only lays it out."""
     done = [s for s in seen if s.ok]
-    now = newest(seen)
+    ours = [s for s in seen if not s.contributed]
+    now = newest(ours)
     race = points(now)
     groups = fronts(race)
     verdicts = {id(p.summary): p for members in groups.values() for p in members}
@@ -209,11 +210,12 @@ def view(seen: Sequence[Summary]) -> dict[str, Any]:
         "sustained": _sustained(now),
         "costs": _costs([s for s in now if s.ok]),
         "gallery": _gallery([s for s in now if s.ok], chosen),
-        "again": {id(s) for s in seen} - {id(s) for s in now},
+        "again": {id(s) for s in ours} - {id(s) for s in now},
         "between": _between(done),
         "hazards": _hazards(seen),
+        "meanings": phone.MEANINGS,
         "environments": _environments(seen),
-        "blanks": _blanks(seen),
+        "blanks": _blanks(ours),
         "data": list(dict.fromkeys((s.row.accuracy.get("data"), s.row.accuracy.get("description")) for s in done)),
         "facets": _facets(seen),
         "devices": list(dict.fromkeys(s.row.device for s in seen)),
@@ -223,7 +225,7 @@ def view(seen: Sequence[Summary]) -> dict[str, Any]:
             for name in ("device", "unit", "threads", "resolution", "run")
             if len({getattr(s.row, name) for s in seen}) > 1
         },
-        "legend": _legend(done),
+        "legend": _legend([s for s in ours if s.ok]),
         "race_legend": _legend([p.summary for p in race]),
         "frame_ms": FRAME_MS,
         "turns_with": REFERENCE_NAME,

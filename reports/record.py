@@ -43,7 +43,8 @@ class Run:
     def taken_up(cls, rows: Sequence[Row], seed: int | None = None) -> Run:
         """The run that `rows` belong to, or a new one when there are none; without a seed one is drawn."""
         drawn = secrets.randbelow(2**31) if seed is None else seed
-        return cls(rows[-1].run if rows else f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}", drawn)
+        own = [row for row in rows if row.evidence != "contributed"]
+        return cls(own[-1].run if own else f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}", drawn)
 
 
 def record(outcome: Outcome, counts: Counts, data: Data, run: Run) -> Row:

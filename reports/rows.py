@@ -14,7 +14,9 @@ from filelock import FileLock
 
 from devices.contract import Config
 
-SCHEMA = 1
+SCHEMA, CONTRIBUTED_SCHEMA = 1, 2
+"""What a row is written with. The second has evidence `contributed`, which the first does not know."""
+NEWEST_SCHEMA = 2
 
 
 class NewerSchema(ValueError):
@@ -36,7 +38,7 @@ class Row:
     device: str
     unit: str
     threads: int
-    evidence: Literal["measured", "emulated", "estimated"]
+    evidence: Literal["measured", "emulated", "estimated", "contributed"]
     reason: str | None = None
     runtime: str = ""
     checkpoint: str = ""
@@ -55,6 +57,7 @@ class Row:
     model_switched [i, ...] and pipeline_switched: indices of samples during which a thread was switched out,
     paired {reference {name, file, sha256, ...}, times_as_fast, interval, rounds, rounds_taken, takes, switched_share,
     disturbed, reference_fps, reference_ns, reference_switched, order, samples} or {reason},
+    compared {reference, rounds [{first, own [...], reference [...]}, ...]} in nanoseconds, of contributed rows,
     sustained [bins of devices.sustained], energy {millijoules, watts, frames, source},
     estimate {milliseconds, low, high, instructions, core, rates, error, errors, runtime, faster_since, source}."""
     placement: dict[str, Any] = field(default_factory=dict)
@@ -87,13 +90,13 @@ def from_json(line: str) -> Row:
     if not isinstance(values, dict):
         raise ValueError("it is not a JSON object")
     schema = values.get("schema")
-    if isinstance(schema, int) and schema > SCHEMA:
-        raise NewerSchema(f"it has schema {schema} and this version reads up to {SCHEMA}; update the checkout")
+    if isinstance(schema, int) and schema > NEWEST_SCHEMA:
+        raise NewerSchema(f"it has schema {schema} and this version reads up to {NEWEST_SCHEMA}; update the checkout")
     known = {f.name: f for f in fields(Row)}
     if missing := sorted(name for name, f in known.items() if _required(f) and name not in values):
         raise ValueError(f"it lacks {', '.join(missing)}")
     if unknown := sorted(set(values) - set(known)):
-        raise ValueError(f"it has fields that schema {SCHEMA} does not: {', '.join(unknown)}")
+        raise ValueError(f"it has fields that schema {NEWEST_SCHEMA} does not: {', '.join(unknown)}")
     for name, value in values.items():
         if not _fits(value, _TYPES[name]):
             raise ValueError(f"its {name} is {json.dumps(value)[:60]}")

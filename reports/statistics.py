@@ -59,6 +59,16 @@ def latency(ns: Sequence[int]) -> Latency | None:
     return Latency(len(ms), p50, p90, p99, median_ci(ms), within=float((ms <= FRAME_MS).mean()))
 
 
+def round_effect(own: Sequence[int], reference: Sequence[int]) -> float:
+    """log(reference's time / own time) of a round, as devices.ratio takes it: two unbroken series of each, in order."""
+
+    def level(ns: Sequence[int]) -> float:
+        halves = ns[: len(ns) // 2], ns[len(ns) // 2 :]
+        return float(np.mean([np.log(np.median(half)) for half in halves]))
+
+    return level(reference) - level(own)
+
+
 def median_ci(values: NDArray[np.float64], level: float = 0.95, draws: int = 1000, seed: int = 0) -> Interval | None:
     """Interval of the median of one run by a circular block bootstrap; None below FEWEST values.
 

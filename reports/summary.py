@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from devices.ratio import Ratio
+from devices.ratio import Ratio, ratio
 from devices.sustained import Bin, Kept, from_json, kept
 from models.variant import VARIANTS
 from reports.rows import Row
-from reports.statistics import FEWEST, Interval, Latency, latency
+from reports.statistics import FEWEST, Interval, Latency, latency, round_effect
 
 RUNTIMES = {
     "pytorch": "PyTorch",
@@ -25,7 +25,7 @@ RUNTIMES = {
 # Order of first mention, on every page and in every table.
 _FORMATS = list(RUNTIMES)
 _PRECISIONS = ["fp32", "fp16", "int8"]
-EVIDENCE = ["measured", "emulated", "estimated"]
+EVIDENCE = ["measured", "contributed", "emulated", "estimated"]
 
 
 @dataclass(frozen=True)
@@ -125,6 +125,31 @@ class Summary:
     def reference_fps(self) -> float | None:
         """Frames a second of the reference meanwhile."""
         return self._paired.get("reference_fps")
+
+    @property
+    def contributed(self) -> bool:
+        """Whether somebody else sent it, or its failure: no figure of it mixes with those that were measured here."""
+        return self.row.evidence == "contributed"
+
+    @cached_property
+    def contributed_model(self) -> Latency | None:
+        """The network alone, as the sender measured it."""
+        return latency(self.row.timing.get("model_ns") or ()) if self.ok and self.contributed else None
+
+    @cached_property
+    def contributed_pipeline(self) -> Latency | None:
+        return latency(self.row.timing.get("pipeline_ns") or ()) if self.ok and self.contributed else None
+
+    @cached_property
+    def contributed_ratio(self) -> Ratio | None:
+        """How many times as fast as its reference model, from the sender's rounds; None of too few."""
+        compared = self.row.timing.get("compared") if self.ok and self.contributed else None
+        return ratio([round_effect(one["own"], one["reference"]) for one in compared["rounds"]]) if compared else None
+
+    @property
+    def contributed_kept(self) -> Kept | None:
+        """The first and the last minute under load, as the sender measured them."""
+        return kept(from_json(self.row.timing.get("sustained") or ())) if self.ok and self.contributed else None
 
     def _timing(self, name: str, scale: float) -> float | None:
         value = self.row.timing.get(name)

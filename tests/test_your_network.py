@@ -7,6 +7,7 @@ import shlex
 import shutil
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -59,10 +60,10 @@ def test_the_page_is_true(here: Path, monkeypatch: pytest.MonkeyPatch, capsys: p
 
     network = torch.nn.Sequential(torch.nn.Conv2d(3, 1, 1), torch.nn.Sigmoid())
     with torch.no_grad():
-        network[0].weight[:] = torch.tensor([12.0, 0, 0]).reshape(1, 3, 1, 1)
-        network[0].bias[:] = -6
+        network[0].get_parameter("weight")[:] = torch.tensor([12.0, 0, 0]).reshape(1, 3, 1, 1)
+        network[0].get_parameter("bias")[:] = -6
     export, use = blocks("python")
-    names = {"network": network}
+    names: dict[str, Any] = {"network": network}
     exec(export.replace("256", "32"), names)
     shutil.copy("mine.onnx", "released.onnx")
     if Path("mine.onnx.data").exists():

@@ -8,7 +8,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from evaluation.folder import Unusable, read_picture
+from evaluation.pictures import Unusable, read_picture
 from models.segmenter import Segmenter, unfitted
 from video.apply import Effect, alpha_of
 from video.backdrop import PICTURES

@@ -52,7 +52,7 @@ class Live(Pages):
         return {**super().routes(), "/about": (self.about, "GET"), "/model": (self.bytes, "GET")}
 
     async def about(self, request: Request) -> Response:
-        return JSONResponse({"name": self.name})
+        return JSONResponse({"networks": [{"name": self.name, "model": "model"}]})
 
     async def bytes(self, request: Request) -> Response:
         return FileResponse(self.model, media_type="application/octet-stream")

@@ -55,6 +55,7 @@ MEANINGS = {
     "software-gpu": "WebGPU was computed by the processor",
     "battery": "the phone ran on its battery",
     "no-wake-lock": "the browser did not promise to keep the screen awake",
+    "not-isolated": "the page was not isolated: one thread, and a coarser clock",
 }
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from reports.rows import SCHEMA, NewerSchema, append, from_json, latest, read, to_json
+from reports.rows import NEWEST_SCHEMA, NewerSchema, append, from_json, latest, read, to_json
 from tests.reports.made_up import emulated, failed, row
 
 
@@ -100,11 +100,13 @@ def test_damage_of_two_readings_is_kept_together(path):
 
 def test_a_newer_schema_is_refused_in_a_sentence_and_nothing_is_touched(path):
     append(path, row())
-    newer = json.loads(to_json(row())) | {"schema": SCHEMA + 1, "something": "new"}
+    newer = json.loads(to_json(row())) | {"schema": NEWEST_SCHEMA + 1, "something": "new"}
     with path.open("a") as file:
         file.write(json.dumps(newer) + "\nand damage\n")
     before = path.read_bytes()
-    with pytest.raises(NewerSchema, match=rf"line 2: it has schema {SCHEMA + 1} and this version reads up to {SCHEMA}"):
+    with pytest.raises(
+        NewerSchema, match=rf"line 2: it has schema {NEWEST_SCHEMA + 1} and this version reads up to {NEWEST_SCHEMA}"
+    ):
         read(path)
     assert path.read_bytes() == before
     assert isinstance(NewerSchema(), ValueError)

@@ -15,7 +15,7 @@ const NEAR = { sigma: 0.012, strict: 1 };
 
 export class Compositor {
   // The second is the network's resolution.
-  constructor(canvas, [height, width]) {
+  constructor(canvas, resolution) {
     const gl = canvas.getContext("webgl2", { alpha: false, antialias: false, powerPreference: "high-performance" });
     if (!gl) throw new Error("this browser has no WebGL2, which puts the pictures together");
     Object.assign(this, { canvas, gl, size: [0, 0] });
@@ -29,6 +29,14 @@ export class Compositor {
     this.frame = texture(gl, gl.LINEAR);
     this.picture = texture(gl, gl.LINEAR_MIPMAP_LINEAR);
     this.setPicture(new ImageData(1, 1));
+    this.setResolution(resolution);
+  }
+
+  // The network's, [height, width].
+  setResolution([height, width]) {
+    const { gl } = this;
+    if (this.small) release(gl, this.small);
+    if (this.mask) gl.deleteTexture(this.mask);
     this.small = target(gl, gl.RGBA8, width, height, gl.NEAREST);
     this.mask = texture(gl, gl.LINEAR);
     gl.texStorage2D(gl.TEXTURE_2D, 1, gl.R8, width, height);

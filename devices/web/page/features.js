@@ -2,10 +2,13 @@
 
 // A function that takes a vector and returns it: a browser without SIMD finds it invalid.
 const SIMD = [0, 97, 115, 109, 1, 0, 0, 0, 1, 6, 1, 96, 1, 123, 1, 123, 3, 2, 1, 0, 10, 6, 1, 4, 0, 32, 0, 11];
+// The same for relaxed SIMD (i8x16.relaxed_swizzle), which LiteRT.js needs for threads.
+const RELAXED = [0, 97, 115, 109, 1, 0, 0, 0, 1, 5, 1, 96, 0, 1, 123, 3, 2, 1, 0, 10, 15, 1, 13, 0, 65, 1, 253, 15, 65, 2, 253, 15, 253, 128, 2, 11];
 
 export async function look() {
   return {
     simd: WebAssembly.validate(new Uint8Array(SIMD)),
+    relaxed_simd: WebAssembly.validate(new Uint8Array(RELAXED)),
     threads: { cores: navigator.hardwareConcurrency ?? 1, missing: noThreads() },
     gpu: await gpu(),
     user_agent: navigator.userAgent,

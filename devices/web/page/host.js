@@ -6,7 +6,7 @@ let seat;
 
 export const plan = async () => (await call("GET", "plan")).json();
 
-// The network of the camera's page: { name }.
+// The networks of the camera's page: { networks: [{ name, model }, ...] }, `model` being what `bytes` takes.
 export const about = async () => (await call("GET", "about")).json();
 
 // Take part. A page that was loaded again, after a crash say, goes on where it was.

@@ -1,6 +1,7 @@
 // LiteRT.js: XNNPACK in WebAssembly, or WebGPU.
 
 import { loadAndCompile, loadLiteRt, supportsFeature, Tensor } from "../packages/@litertjs/core/dist/index.js";
+import { locate } from "./locate.js";
 import { PACKAGES } from "./runtime.js";
 
 const VERSION = "2.5.3";
@@ -10,10 +11,15 @@ export async function start({ unit, threads, precision }) {
   const threaded = unit === "cpu" && threads > 1;
   // Without it, a network that WebGPU takes in part only falls back to WebAssembly whole.
   const jspi = unit === "gpu" && (await supportsFeature("jspi"));
-  // In a worker, Emscripten looks for its files beside the worker's script unless it is told.
-  self.Module = { mainScriptUrlOrBlob: `${WASM}litert_wasm_threaded_internal.js`, locateFile: (name) => WASM + name };
-  await loadLiteRt(WASM, { threads: threaded, jspi });
   const relaxed = await supportsFeature("relaxedSimd");
+  const build = !relaxed ? "compat_" : threaded ? "threaded_" : jspi ? "jspi_" : ""; // As loadLiteRt chooses.
+  const wasm = await locate(`${WASM}litert_wasm_${build}internal.wasm`);
+  // In a worker, Emscripten looks for its files beside the worker's script unless it is told.
+  self.Module = {
+    mainScriptUrlOrBlob: `${WASM}litert_wasm_threaded_internal.js`,
+    locateFile: (name) => (name.endsWith(".wasm") ? wasm : WASM + name),
+  };
+  await loadLiteRt(WASM, { threads: threaded, jspi });
   return { open: (bytes) => open(bytes, { unit, threads, precision, relaxed }) };
 }
 
@@ -53,8 +59,8 @@ class Session {
 
   // Tensors live in WebAssembly's memory and are freed by hand.
   async run(frame, previous) {
-    const named = { frame, prev_mask: previous };
-    const inputs = this.inputs.map(({ name, shape }) => new Tensor(named[name], shape));
+    // What is not the previous mask is the frame, whatever a reference model calls it.
+    const inputs = this.inputs.map(({ name, shape }) => new Tensor(name === "prev_mask" ? previous : frame, shape));
     const outputs = await this.model.run(inputs);
     const mask = await outputs[0].data();
     for (const tensor of [...inputs, ...outputs]) tensor.delete();

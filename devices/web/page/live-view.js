@@ -4,6 +4,7 @@ import { BEHIND } from "./compositor.js";
 
 const $ = (id) => document.getElementById(id);
 const SHOWN_MS = 250;
+const HINT = $("hint").textContent;
 const LARGEST = 2048;   // Pixels on a side of a background: more than the canvas has, and any graphics processor takes it.
 
 export class View {
@@ -43,13 +44,19 @@ export class View {
     return $("feedback").checked;
   }
 
-  // Of the choices that `units` was given.
-  get unit() {
-    return $("unit").selectedIndex;
+  // Indices of what `units` and `networks` were given.
+  get choice() {
+    return { unit: $("unit").selectedIndex, network: $("choice").selectedIndex };
   }
 
-  set unit(index) {
-    $("unit").selectedIndex = index;
+  set choice({ unit, network }) {
+    $("unit").selectedIndex = unit;
+    $("choice").selectedIndex = network;
+  }
+
+  networks(all) {
+    $("choice").replaceChildren(...all.map(({ name }) => new Option(name)));
+    $("choice").parentElement.hidden = all.length < 2;
   }
 
   units(choices) {
@@ -84,19 +91,31 @@ export class View {
   }
 
   loading() {
-    $("unit").disabled = true;
+    $("unit").disabled = $("choice").disabled = true;
     $("network").textContent = "Loading the network …";
   }
 
   loaded(words) {
-    $("unit").disabled = false;
+    $("unit").disabled = $("choice").disabled = false;
     $("network").textContent = words;
   }
 
-  noPrevious() {
-    $("feedback").checked = false;
-    $("feedback").disabled = true;
-    $("hint").textContent = "This network takes none.";
+  // Whether the network takes a previous mask.
+  previous(taken) {
+    $("feedback").disabled = !taken;
+    if (!taken) $("feedback").checked = false;
+    $("hint").textContent = taken ? HINT : "This network takes none.";
+  }
+
+  // The picture as a file.
+  save(canvas) {
+    canvas.toBlob((blob) => {
+      const link = document.createElement("a");
+      link.href = URL.createObjectURL(blob);
+      link.download = "snapshot.png";
+      link.click();
+      setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
+    }, "image/png");
   }
 
   ready() {
@@ -121,10 +140,12 @@ export class View {
     document.body.dataset.state = "live";
     $("mirror").checked = facing !== "environment";
     $("turn").hidden = !many;
+    $("snapshot").hidden = false;
   }
 
   stopped(reason) {
     this.ready();
+    $("snapshot").hidden = true;
     document.body.dataset.state = "ready";
     $("reason").textContent = sentence(reason);
   }

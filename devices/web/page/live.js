@@ -21,16 +21,18 @@ let compositor;
 let camera = null;
 let facing = "user";
 let lock = null;
+let wanted = false;   // Whether the next picture is to be saved.
 let turn = 0;   // A loop of another turn than this one has to end.
 
 begin().catch((error) => view.unable(error.message));
 
 async function begin() {
-  const [features, model, { name }] = await Promise.all([look(), bytes("model"), about()]);
+  const [features, { networks }] = await Promise.all([look(), about()]);
   const choices = units(features);
   if (!choices.length) throw new Error(missing({ format: "tflite", unit: "cpu", threads: 1 }, features));
   view.units(choices);
-  let used = 0;
+  view.networks(networks);
+  let used = { unit: 0, network: 0 };
   await use(used);
   compositor = new Compositor(view.canvas, segmenter.network.resolution);
   view.canvas.addEventListener("webglcontextlost", () => stop("The browser took the graphics processor back. Load the page again."));
@@ -43,29 +45,34 @@ async function begin() {
     const bitmap = await view.picture();
     if (bitmap) compositor.setPicture(bitmap);
   });
-  view.on("unit", "change", async () => {
-    turn += 1;
-    view.complain("");
-    try {
-      await use(view.unit);
-      used = view.unit;
-    } catch (error) {
-      view.complain(error.message);
-      await use((view.unit = used));
-    }
-    if (camera) run();
-  });
+  for (const select of ["unit", "choice"]) view.on(select, "change", change);
+  view.on("snapshot", "click", () => (wanted = true));
   document.addEventListener("visibilitychange", seenAgain);
   view.ready();
 
-  // Have the network where a choice says.
-  async function use(choice) {
+  async function change() {
+    turn += 1;
+    view.complain("");
+    try {
+      await use(view.choice);
+      used = view.choice;
+    } catch (error) {
+      view.complain(error.message);
+      await use((view.choice = used));
+    }
+    compositor.setResolution(segmenter.network.resolution);
+    if (camera) run();
+  }
+
+  // Have the network of a choice where it says.
+  async function use({ unit, network: index }) {
     segmenter?.network.close();
     view.loading();
-    const network = await Network.open(model, choices[choice].job, features);
+    const { name, model } = networks[index];
+    const network = await Network.open(await bytes(model), choices[unit].job, features);
     segmenter = new Segmenter(network);
     const { actual, runtime } = network.facts;
-    if (!network.recurrent) view.noPrevious();
+    view.previous(network.recurrent);
     view.loaded(`${name}, ${network.resolution.join("×")}. ${actual}, ${runtime}.`);
   }
 }
@@ -113,6 +120,9 @@ async function run() {
       if (mine !== turn) return;
       const cut = performance.now();
       compositor.draw(mask, view.look);
+      // At once: what a browser has shown is no longer in the canvas.
+      if (wanted) view.save(view.canvas);
+      wanted = false;
       const end = performance.now();
       meter.note(end, { read: seen - start, network: cut - seen, composite: end - cut });
       view.figures(end, meter);

@@ -1,5 +1,6 @@
 // ONNX Runtime Web: WebAssembly, or WebGPU; and an older build for browsers without SIMD.
 
+import { locate } from "./locate.js";
 import { PACKAGES, runScript } from "./runtime.js";
 
 export async function start(options) {
@@ -10,7 +11,8 @@ export async function start(options) {
 async function current({ unit, threads }) {
   const dist = `${PACKAGES}onnxruntime-web/dist/`;
   const ort = await import(`${dist}ort.${unit === "gpu" ? "webgpu" : "wasm"}.min.mjs`);
-  ort.env.wasm.wasmPaths = dist;
+  const name = `${dist}ort-wasm-simd-threaded`;
+  ort.env.wasm.wasmPaths = unit === "gpu" ? dist : { mjs: `${name}.mjs`, wasm: await locate(`${name}.wasm`) };
   ort.env.wasm.numThreads = unit === "gpu" ? 1 : threads;
   return ort;
 }

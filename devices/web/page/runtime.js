@@ -29,6 +29,9 @@ export function missing({ format, precision, unit, threads, peer }, features) {
   if (format === "tflite" && !features.simd) return "this browser has no WebAssembly SIMD, which LiteRT.js needs";
   if (format === "tflite" && precision === "int8") return "LiteRT.js 2.5.3 takes no int8 tensors";
   if (unit === "cpu" && threads > 1 && features.threads.missing) return features.threads.missing;
+  if (format === "tflite" && unit === "cpu" && threads > 1 && !features.relaxed_simd) {
+    return "this browser has no relaxed SIMD in WebAssembly, without which LiteRT.js gives no threads";
+  }
   return null;
 }
 

@@ -1,0 +1,111 @@
+"""`bench.py web`: the bench as a static page for any web server."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from cli.ending import NOT_MEASURED, WRONG_USAGE, fail
+from cli.inputs import read_footage, trained
+from cli.options import (
+    CheckpointsOption,
+    DataOption,
+    option,
+    parse_formats,
+    parse_precisions,
+    parse_references,
+    parse_variants,
+)
+
+if TYPE_CHECKING:
+    from devices.web.export.networks import Network
+
+app = typer.Typer(
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    help="The bench as a static page for any web server.",
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+)
+
+
+@app.callback()
+def web() -> None:
+    """The bench as a static page: any phone measures in its browser, with nothing installed."""
+
+
+@app.command()
+def export(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="New, empty, or an earlier export, which is replaced.")],
+    variants: Annotated[
+        Any,
+        typer.Option(
+            parser=option(parse_variants),
+            metavar="GLOB",
+            help="Names or globs, separated by commas.",
+            show_default="live, live-fast, s16-skip-plain",
+        ),
+    ] = None,
+    formats: Annotated[
+        Any, typer.Option(parser=option(parse_formats), metavar="F,F", help="Of tflite, onnx.", show_default="tflite")
+    ] = ("tflite",),
+    precisions: Annotated[
+        Any,
+        typer.Option(parser=option(parse_precisions), metavar="P,P", help="Of fp32, fp16, int8.", show_default="fp32"),
+    ] = ("fp32",),
+    references: Annotated[
+        Any,
+        typer.Option(
+            parser=option(parse_references),
+            metavar="GLOB",
+            help="The reference model that every network is compared with; none is none.",
+            show_default="mediapipe-selfie",
+        ),
+    ] = None,
+    data: DataOption = None,
+    checkpoints: CheckpointsOption = None,
+    quick: Annotated[bool, typer.Option("--quick", help="Fewer samples, for a look.")] = False,
+) -> None:
+    """Write a folder that any web server can serve: a page that measures the networks on the phone that opens it.
+
+    The page asks nothing of any other host and sends nothing: whoever measures saves a file of rows, which
+    `bench.py import` takes. It has at most 25 MB.
+    """
+    from devices.contract import QUICK, Counts
+    from devices.web.export.folder import Rounds, write
+    from devices.web.export.networks import FORMATS, REFERENCE, VARIANTS
+    from devices.web.export.sample import excerpt
+    from devices.web.packages import NoPackages
+    from reports.gitinfo import revision_here
+
+    chosen = parse_references(REFERENCE) if references is None else references
+    if len(chosen) > 1:
+        fail(f"a page has one reference model, not {len(chosen)}.", WRONG_USAGE)
+    taken = tuple(format for format in FORMATS if format in formats)
+    if strange := [format for format in formats if format not in FORMATS]:
+        fail(f"a browser runs {' and '.join(FORMATS)}, not {strange[0]}.", WRONG_USAGE)
+    sample = excerpt(read_footage(data))
+    networks = _make(variants or ",".join(VARIANTS), taken, precisions, chosen, checkpoints, sample)
+    counts, rounds = (QUICK, Rounds(rounds=20)) if quick else (Counts(), Rounds())
+    try:
+        made = write(folder, networks, sample, counts, rounds, revision_here() or "")
+    except NoPackages as reason:
+        fail(f"{reason}.", NOT_MEASURED)
+    print(f"{made.folder}: {made.files} files, {made.bytes / 1e6:.1f} MB")
+    print(f"To look at it: python -m http.server --directory {made.folder}, then http://localhost:8000/")
+
+
+def _make(
+    variants: str, formats: Any, precisions: Any, references: Any, checkpoints: Path | None, sample: Any
+) -> list[Network]:
+    from devices.plan import Options
+    from devices.web.export import networks
+    from reports.live import Live
+
+    options = Options(device="web", variants=variants, formats=formats, precisions=precisions)
+    asked = networks.tasks(options, references, trained(checkpoints))
+    with Live() as live:
+        live.stage("convert", sum(not task.peer for task in asked))
+        return networks.make(asked, sample, live.convert)
