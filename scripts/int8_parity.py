@@ -47,9 +47,11 @@ def main() -> int:
     two = commands.add_parser("run")
     two.add_argument("folder", type=Path)
     asked = parser.parse_args()
-    if asked.command == "prepare":
-        return prepare(asked.folder, asked.variants)
-    return run(asked.folder)
+    try:
+        return prepare(asked.folder, asked.variants) if asked.command == "prepare" else run(asked.folder)
+    except (OSError, ValueError) as error:
+        print(f"int8_parity: {error}", file=sys.stderr)
+        return 2
 
 
 def prepare(folder: Path, variants: Sequence[str]) -> int:
@@ -58,7 +60,7 @@ def prepare(folder: Path, variants: Sequence[str]) -> int:
 
     from converters.build import build
     from converters.cache import copy
-    from converters.material import prepare as material_of
+    from converters.calibration_data import prepare as frames_of
     from evaluation.sample import embedded
     from models import checkpoint
     from models.variant import get
@@ -68,17 +70,15 @@ def prepare(folder: Path, variants: Sequence[str]) -> int:
     for name in variants:
         variant, weights = get(name), checkpoint.find(name)
         if weights is None:
-            print(f"int8_parity: {name} has no checkpoint", file=sys.stderr)
-            return 2
+            raise ValueError(f"{name} has no checkpoint")
         sha = checkpoint.sha256(weights)
         specs += [Spec(name, weights, sha, format, "int8", variant.resolution) for format in FORMATS]
-        frames = material_of(embedded(), variant.resolution)
+        frames = frames_of(embedded(), variant.resolution)
         masks = parity.masks(parity.eager(checkpoint.load(weights).network()), frames.clip)
         np.savez(folder / f"{name}.npz", clip=frames.clip, labels=frames.labels, masks=masks)
     for spec, made in build(specs).items():
         if not isinstance(made, Artifact):
-            print(f"int8_parity: {spec.name}: {made.reason}", file=sys.stderr)
-            return 2
+            raise ValueError(f"{spec.name}: {made.reason}")
         copy(made.path, folder / f"{spec.variant}-int8{made.path.suffix}")
     _write_control(folder / "control.onnx")
     ov.save_model(ov.convert_model(folder / "control.onnx"), folder / "control.xml", compress_to_fp16=False)
@@ -102,10 +102,10 @@ def run(folder: Path) -> int:
             artifact = module.load(folder / f"{path.stem}-int8{module.SUFFIX}", precision="int8")
             ours = parity.masks(artifact, clip)
             found = parity.compare(ours, masks, labels, "int8")
-            exceeded |= found.breach is not None
+            exceeded |= found.tolerance_exceeded is not None
             print(
                 f"| `{path.stem}` | {artifact.facts['runtime']} | {len(ours)} | {found.mean_difference:.5f} "
-                f"| {found.iou_loss_points:.3f}{', exceeds' if found.breach else ''} "
+                f"| {found.iou_loss_points:.3f}{', exceeds' if found.tolerance_exceeded else ''} "
                 f"| {hashlib.sha256(ours.tobytes()).hexdigest()[:12]} |",
                 flush=True,
             )
