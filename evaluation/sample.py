@@ -1,9 +1,11 @@
 """The embedded dataset: made at run time, nothing downloaded, exact truth.
 
-One person, scikit-image's portrait of astronaut Eileen Collins, is cut out with a matte of our own
-(`evaluation/astronaut/person.png`: outlined by hand, its edge refined by closed-form matting, checked by eye) and moved
-over person-free photographs that scikit-image and scikit-learn ship. Camera and person move on smooth seeded paths,
-so every frame's truth is known without labelling: it is the matte itself, moved alike and cut at 0.5.
+Two people are moved over person-free photographs that scikit-image and scikit-learn ship. One is scikit-image's
+portrait of astronaut Eileen Collins, cut out with a matte of our own (`evaluation/astronaut/person.png`: outlined by
+hand, its edge refined by closed-form matting, checked by eye). The other is a man filmed at a desk, frame by frame
+(`evaluation/people`, made by scripts/make_sample.py): his face and hands move by themselves. Camera and person move on
+smooth seeded paths, so every frame's truth is known without labelling: it is the matte itself, moved alike and cut at
+0.5.
 """
 
 from __future__ import annotations
@@ -22,15 +24,16 @@ from evaluation.clip import Alpha, Clip, Dataset, Label, Picture
 
 NAME = "embedded sample"
 DESCRIPTION = (
-    "One person, the portrait of astronaut Eileen Collins that scikit-image ships, composited on person-free "
-    "photographs of scikit-image and scikit-learn and moved by seeded camera and body motion: {clips} clips of "
-    "{length} frames and {stills} stills, two of them the portrait as it was taken. The truth is exact, "
-    "but this is one face in one suit: it tells whether an artifact works and how it compares with its siblings, "
-    "not how a network generalises. Photographs: {credits}."
+    "Two people, the portrait of astronaut Eileen Collins that scikit-image ships and a man filmed at a desk, "
+    "composited on person-free photographs of scikit-image and scikit-learn and moved by seeded camera and body "
+    "motion: {clips} clips of {length} frames and {stills} stills, two of them the portrait as it was taken and "
+    "{empty} without a person. The truth is exact, but these are two faces: it tells whether an artifact works and "
+    "how it compares with its siblings, not how a network generalises. Pictures: {credits}."
 )
 
 CREDITS = (
     "astronaut: NASA, public domain",
+    "office-man: a CC0 clip, keyed and cut out",
     "motorcycle: D. Scharstein et al., Middlebury stereo data sets 2014",
     "coffee: Rachel Michetti, CC0",
     "rocket: SpaceX, CC0",
@@ -38,19 +41,40 @@ CREDITS = (
     "china: danielbuechele, CC BY 2.0",
     "flower: vultilion, CC BY 2.0",
 )
-"""Where the photographs come from."""
+"""Where the pictures come from."""
 
 LENGTH = 18
 LANDSCAPE, PORTRAIT = (360, 480), (480, 360)
 HERE = Path(__file__).parent / "astronaut"
+PEOPLE = Path(__file__).parent / "people"
 
 BELT = 342
 """The portrait's row at which the cut-out ends: below it she holds a helmet, which is neither person nor scene."""
-HIP = (196.0, float(BELT))
-"""(x, y) in the portrait about which the body turns."""
 
 Sway = Callable[[int, float], float]
 Matrix = NDArray[np.floating]
+Cutout = tuple[Picture, NDArray[np.uint8]]
+"""The person's own colours (h, w, 3) and the matte (h, w), 255 where the person covers all of a pixel."""
+
+
+@dataclass(frozen=True)
+class Person:
+    """Someone to composite, in pixels of the pictures that the cut-outs were made from."""
+
+    hip: tuple[float, float]
+    """(x, y) about which the body turns, in the last row of the cut-out."""
+    reach: float
+    """From the hip to where the body ends at a side, in the frames in which it comes in."""
+    frames: int = 1
+
+
+PEOPLE_SHOWN = {
+    "astronaut": Person((196.0, float(BELT)), 190),
+    "office-man": Person((160.0, 192.0), 138, frames=36),
+}
+
+HANDS, LEANS = 0, 18
+"""The first frame of office-man's two runs of 18: the hands go up to the neck; he leans back."""
 
 
 @dataclass(frozen=True)
@@ -59,10 +83,14 @@ class Shot:
 
     scene: str
     seed: int
+    person: str | None = "astronaut"
+    """Of `PEOPLE_SHOWN`; None: the scene alone."""
+    since: int = 0
+    """The person's frame in the shot's first; the next follow one by one, and the last one stays."""
     size: tuple[int, int] = LANDSCAPE
     length: int = 1
     zoom: float = 0.95
-    """Pixels of the person in the frame per pixel of the portrait."""
+    """Pixels of the person in the frame per pixel of the cut-out."""
     at: float = 0.5
     """Where the person stands, as a share of the frame's width."""
     mirrored: bool = False
@@ -73,32 +101,36 @@ class Shot:
     enters: int | None = None
     """The frame in which the person begins to come in from the side; None: there from the start."""
     gain: float = 1.0
-    """Brightness of the person against the portrait's."""
+    """Brightness of the person against the cut-out's."""
 
 
 CLIPS: dict[str, tuple[Shot, ...]] = {
-    "talk": (Shot("motorcycle", 1, length=LENGTH, zoom=0.97, camera=0.1, body=0.5, gain=0.85),),
+    "talk": (Shot("motorcycle", 1, "office-man", HANDS, length=LENGTH, zoom=2.2, camera=0.1, body=0.1, gain=0.95),),
     "walk": (Shot("china", 2, length=LENGTH, zoom=0.9, camera=1.0, body=0.8, mirrored=True),),
-    "entry": (Shot("rocket", 3, length=LENGTH, zoom=0.9, camera=0.25, body=0.5, enters=4, gain=0.75),),
+    "entry": (
+        Shot("rocket", 3, "office-man", LEANS, length=LENGTH, zoom=1.7, camera=0.25, body=0.3, enters=4, gain=0.8),
+    ),
     "cut": (
         Shot("coffee", 4, length=LENGTH // 2, zoom=1.0, at=0.36, camera=0.3, body=0.6, gain=0.9),
-        Shot("flower", 5, length=LENGTH - LENGTH // 2, zoom=0.86, at=0.66, camera=0.3, body=0.6, mirrored=True),
+        Shot("flower", 5, "office-man", LEANS, length=LENGTH - LENGTH // 2, zoom=1.6, at=0.6, body=0.3, mirrored=True),
     ),
 }
 
 STILLS: tuple[Shot, ...] = (
-    Shot("motorcycle", 11, PORTRAIT, zoom=1.2, gain=0.9),
-    Shot("motorcycle", 12, zoom=0.88, at=0.3, mirrored=True, gain=0.8),
-    Shot("china", 13, PORTRAIT, zoom=1.3, mirrored=True),
+    Shot("motorcycle", 11, size=PORTRAIT, zoom=1.2, gain=0.9),
+    Shot("motorcycle", 12, "office-man", LEANS + 12, zoom=1.75, at=0.34, mirrored=True, gain=0.9),
+    Shot("china", 13, "office-man", LEANS + 2, size=PORTRAIT, zoom=1.9, mirrored=True),
     Shot("china", 14, zoom=1.0, at=0.62),
-    Shot("coffee", 15, PORTRAIT, zoom=1.1, gain=0.85),
-    Shot("coffee", 16, zoom=0.86, at=0.7, gain=0.95),
-    Shot("rocket", 17, PORTRAIT, zoom=1.25, gain=0.6),
+    Shot("coffee", 15, size=PORTRAIT, zoom=1.1, gain=0.85),
+    Shot("coffee", 16, "office-man", LEANS + 7, zoom=1.65, at=0.64),
+    Shot("rocket", 17, "office-man", LEANS + 15, size=PORTRAIT, zoom=1.8, gain=0.7),
     Shot("rocket", 18, zoom=0.92, at=0.4, mirrored=True, gain=0.7),
-    Shot("flower", 19, PORTRAIT, zoom=1.35, mirrored=True, gain=0.9),
-    Shot("flower", 20, zoom=1.05, at=0.44, gain=0.8),
-    Shot("chelsea", 21, PORTRAIT, zoom=1.15, gain=0.95),
+    Shot("flower", 19, size=PORTRAIT, zoom=1.35, mirrored=True, gain=0.9),
+    Shot("flower", 20, "office-man", HANDS + 16, zoom=2.2, at=0.47, body=0.1, gain=0.9),
+    Shot("chelsea", 21, "office-man", LEANS + 9, size=PORTRAIT, zoom=2.0),
     Shot("chelsea", 22, zoom=0.94, at=0.6, mirrored=True),
+    Shot("china", 23, None, size=PORTRAIT),
+    Shot("motorcycle", 24, None),
 )
 
 
@@ -115,7 +147,11 @@ def embedded(seed: int = 0) -> Dataset:
         Clip("astronaut-close", ("astronaut-close",), lambda _: _close()),
     ]
     description = DESCRIPTION.format(
-        clips=len(clips), length=LENGTH, stills=len(stills) + len(as_taken), credits="; ".join(CREDITS)
+        clips=len(clips),
+        length=LENGTH,
+        stills=len(stills) + len(as_taken),
+        empty=sum(s.person is None for s in STILLS),
+        credits="; ".join(CREDITS),
     )
     return Dataset(NAME, description, (*clips, *stills, *as_taken))
 
@@ -146,13 +182,16 @@ def compose(shot: Shot, t: int) -> tuple[Picture, NDArray[np.uint8]]:
     sway = _sway(shot.seed)
     camera = _camera(shot, sway, t)
     behind = _warp(_scene(shot.scene, shot.size), camera, shot.size)
-    colours, matte = _cutout()
-    x, y = _ripple(np.linalg.inv(camera @ _body(shot, sway, t) @ _flip(shot.mirrored)), shot, sway, t)
-    person = cv2.LUT(_remap(colours, x, y), _brightness(shot.gain))
+    light = _brightness(1 + 0.05 * sway(6, t))
+    if shot.person is None:
+        return np.asarray(cv2.LUT(behind, light), np.uint8), np.zeros(shot.size, np.uint8)
+    person = PEOPLE_SHOWN[shot.person]
+    colours, matte = _cutout(shot.person, min(shot.since + t, person.frames - 1))
+    x, y = _ripple(np.linalg.inv(camera @ _body(shot, person, sway, t) @ _flip(shot.mirrored, person)), shot, sway, t)
+    front = cv2.LUT(_remap(colours, x, y), _brightness(shot.gain))
     alpha = _remap(matte, x, y)
     cover = alpha.astype(np.float32) / np.float32(255)
-    picture = cv2.LUT(cv2.blendLinear(person, behind, cover, 1 - cover), _brightness(1 + 0.05 * sway(6, t)))
-    return np.asarray(picture, np.uint8), alpha
+    return np.asarray(cv2.LUT(cv2.blendLinear(front, behind, cover, 1 - cover), light), np.uint8), alpha
 
 
 def _clip(name: str, shots: tuple[Shot, ...]) -> Clip:
@@ -172,7 +211,7 @@ def _clip(name: str, shots: tuple[Shot, ...]) -> Clip:
     return Clip(name, names, read, read_alpha=read_alpha)
 
 
-# Where things are: 3x3 matrices over (x, y, 1), from portrait to scene to frame.
+# Where things are: 3x3 matrices over (x, y, 1), from cut-out to scene to frame.
 
 
 def _sway(seed: int) -> Sway:
@@ -196,16 +235,16 @@ def _camera(shot: Shot, sway: Sway, t: float) -> Matrix:
     return _about((width / 2, height / 2), scale, turn, (width / 2 + shift[0], height / 2 + shift[1]))
 
 
-def _body(shot: Shot, sway: Sway, t: float) -> Matrix:
+def _body(shot: Shot, person: Person, sway: Sway, t: float) -> Matrix:
     height, width = shot.size
     scale = shot.zoom * (1 + 0.03 * shot.body * sway(4, t))
     turn = math.radians(3.5) * shot.body * sway(5, t)
     x = width * shot.at + 26 * shot.body * sway(7, t)
     if shot.enters is not None:
         left = 1 - min(max((t - shot.enters) / 12, 0.0), 1.0)
-        x += left * left * (width - x + 190 * shot.zoom)
-    # So far below the frame that no sway brings the cut at the belt into it.
-    return _about(HIP, scale, turn, (x, height + 42))
+        x += left * left * (width - x + person.reach * shot.zoom)
+    # So far below the frame that no sway brings the last row of the cut-out into it.
+    return _about(person.hip, scale, turn, (x, height + 42))
 
 
 def _about(centre: tuple[float, float], scale: float, turn: float, to: tuple[float, float]) -> Matrix:
@@ -215,15 +254,15 @@ def _about(centre: tuple[float, float], scale: float, turn: float, to: tuple[flo
     return np.array([[c, -s, to[0] - c * x + s * y], [s, c, to[1] - s * x - c * y], [0, 0, 1]])
 
 
-def _flip(mirrored: bool) -> Matrix:
-    return np.array([[-1, 0, 2 * HIP[0]], [0, 1, 0], [0, 0, 1]]) if mirrored else np.eye(3)
+def _flip(mirrored: bool, person: Person) -> Matrix:
+    return np.array([[-1, 0, 2 * person.hip[0]], [0, 1, 0], [0, 0, 1]]) if mirrored else np.eye(3)
 
 
-def _ripple(to_portrait: Matrix, shot: Shot, sway: Sway, t: float) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """For every pixel of the frame, the portrait's x and y it shows; cloth and hair give a little."""
+def _ripple(to_cutout: Matrix, shot: Shot, sway: Sway, t: float) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """For every pixel of the frame, the cut-out's x and y it shows; cloth and hair give a little."""
     height, width = shot.size
     u, v = np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32))
-    (a, b, c), (d, e, f) = to_portrait[:2].astype(np.float32)
+    (a, b, c), (d, e, f) = to_cutout[:2].astype(np.float32)
     x, y = a * u + b * v + c, d * u + e * v + f
     reach = 2.5 * shot.body
     across = reach * np.sin(y / 28 + 3 * sway(6, t))
@@ -283,8 +322,20 @@ def _matte(file: str) -> NDArray[np.uint8]:
 
 
 @cache
-def _cutout() -> tuple[Picture, NDArray[np.uint8]]:
-    """The person's own colours (512, 512, 3), the studio taken out of the soft edge, and the matte (512, 512)."""
+def _cutout(person: str, frame: int) -> Cutout:
+    """One of a person's cut-outs."""
+    from PIL import Image
+
+    if person == "astronaut":
+        return _astronaut()
+    with Image.open(PEOPLE / person / f"{frame:02}.png") as image:
+        cutout = np.array(image)
+    return np.ascontiguousarray(cutout[..., :3]), np.ascontiguousarray(cutout[..., 3])
+
+
+@cache
+def _astronaut() -> Cutout:
+    """The portrait, (512, 512), the studio taken out of the soft edge."""
     photograph, _ = portrait()
     matte = _matte("person.png")
     alpha = matte[..., None].astype(np.float32) / 255

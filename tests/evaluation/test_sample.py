@@ -1,14 +1,20 @@
 import hashlib
 from dataclasses import replace
-from itertools import pairwise
+from itertools import pairwise, product
 
 import cv2
 import numpy as np
 import pytest
 
 from evaluation import sample
+from evaluation.clip import Dataset
 from evaluation.iou import iou
 from evaluation.overlay import OUTLINE, overlay
+from evaluation.score import score
+from scripts.make_sample import cut_out
+
+EMPTY = {f"{shot.scene}-{i:02}" for i, shot in enumerate(sample.STILLS, 1) if shot.person is None}
+CUTOUTS = "6180a26ae1cb8340b6eea9fbd9f432002b13f7b51588f3b587c0ad7fc3d85844"
 
 
 def first(name: str, *indices: int) -> list[tuple[np.ndarray, np.ndarray]]:
@@ -23,7 +29,7 @@ def test_it_is_the_same_to_the_byte_for_one_seed():
         return hashlib.sha256(b"".join(part.tobytes() for part in sample.render(shot, 12))).hexdigest()
 
     before = digest(shot)
-    for materials in (sample._scene, sample._cutout, sample.portrait, sample._matte):
+    for materials in (sample._scene, sample._cutout, sample._astronaut, sample.portrait, sample._matte):
         materials.cache_clear()
     assert digest(shot) == before
     assert digest(replace(shot, seed=8)) != before
@@ -36,7 +42,9 @@ def test_what_it_holds_is_what_it_says():
     assert all(len(clip) == sample.LENGTH for clip in clips)
     stills = len(dataset.clips) - len(clips)
     assert f"{len(clips)} clips of {sample.LENGTH} frames and {stills} stills" in dataset.description
-    assert "One person" in dataset.description
+    assert "Two people" in dataset.description
+    assert "2 without a person" in dataset.description
+    assert "office-man: a CC0 clip" in dataset.description
     assert "not how a network generalises" in dataset.description
     assert "CC BY 2.0" in dataset.description
     names = [name for clip in dataset.clips for name in clip.frame_names]
@@ -51,7 +59,58 @@ def test_every_frame_has_its_size_and_a_person_where_one_belongs():
             assert picture.dtype == label.dtype == np.uint8
             assert picture.shape == (*label.shape, 3)
             share = np.mean(label == 1)
-            assert share == 0 if clip.name == "entry" and i == 0 else 0.03 < share < 0.75, (clip.name, i)
+            nobody = clip.name in EMPTY or (clip.name == "entry" and i == 0)
+            assert share == 0 if nobody else 0.03 < share < 0.75, (clip.name, i)
+
+
+def test_both_people_are_shown_in_every_scene():
+    shots = [shot for clip in sample.CLIPS.values() for shot in clip] + list(sample.STILLS)
+    shown = {(shot.person, shot.scene) for shot in shots if shot.person}
+    assert shown == set(product(sample.PEOPLE_SHOWN, sample.PHOTOGRAPHS))
+
+
+def test_a_scene_without_a_person_scores_one_for_an_empty_mask_and_nought_for_a_full_one():
+    stills = [clip for clip in sample.embedded().clips if clip.name in EMPTY]
+    footage = Dataset("nobody", "", stills)
+    for value, expected in ((0, 1), (1, 0)):
+        found = score(np.full((len(stills), 64, 64), value, np.float32), footage)
+        assert (found.iou, found.boundary_f, found.dtssd) == (expected, expected, None)
+
+
+def test_the_cut_outs_are_those_that_the_script_made():
+    assert [path.name for path in sorted((sample.PEOPLE / "office-man").glob("*"))] == [
+        f"{i:02}.png" for i in range(sample.PEOPLE_SHOWN["office-man"].frames)
+    ]
+    digest = hashlib.sha256()
+    for i in range(sample.PEOPLE_SHOWN["office-man"].frames):
+        colours, matte = sample._cutout("office-man", i)
+        assert colours.shape == (192, 320, 3)
+        assert matte.shape == (192, 320)
+        digest.update(colours.tobytes() + matte.tobytes())
+    assert digest.hexdigest() == CUTOUTS
+    assert sum(path.stat().st_size for path in sample.PEOPLE.rglob("*.png")) < 3_000_000
+
+
+def test_a_cut_out_keeps_the_inside_and_takes_the_background_out_of_the_rim():
+    picture = np.full((60, 80, 3), (0, 0, 250), np.uint8)
+    mask = np.zeros((60, 80), np.uint8)
+    mask[20:, 20:60] = 255
+    picture[23:, 23:57] = (200, 100, 50)  # within the mask a rim of three pixels still shows the wall
+    cut = cut_out(picture, mask)
+    assert cut.shape == (60, 80, 4)
+    assert tuple(cut[40, 40]) == (200, 100, 50, 255)
+    assert tuple(cut[5, 5]) == (0, 0, 0, 0)
+    covered = cut[cut[..., 3] > 0]
+    assert (np.abs(covered[:, :3].astype(int) - (200, 100, 50)) <= 1).all()
+    assert cut[-1, 40, 3] == 255, "the person goes on below the picture"
+
+
+def test_a_cut_out_moves_by_itself():
+    mattes = [sample._cutout("office-man", i)[1] for i in range(sample.PEOPLE_SHOWN["office-man"].frames)]
+    changed = [float(np.mean((a >= 128) != (b >= 128))) for a, b in pairwise(mattes)]
+    del changed[sample.LEANS - 1]
+    assert min(changed) > 0
+    assert max(changed) < 0.06
 
 
 def test_frames_are_shared_and_cannot_be_written():
