@@ -8,8 +8,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from functools import cache
-from pathlib import Path
 from itertools import accumulate
+from pathlib import Path
 from typing import Any
 
 import numpy as np
