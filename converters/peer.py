@@ -140,5 +140,7 @@ def bring(peer: ReferenceModel, spec: Spec) -> Artifact | Failure:
         path = fetch(peer)
     except ValueError as reason:
         return Failure(spec, str(reason))
-    key = hashlib.sha256(repr(sorted(peer.to_dict().items())).encode()).hexdigest()[:32]
+    # Sentences about a description change nothing in what is measured.
+    used = {name: value for name, value in peer.to_dict().items() if name not in ("assumed", "unsure")}
+    key = hashlib.sha256(repr(sorted(used.items())).encode()).hexdigest()[:32]
     return Artifact(spec, key, path, size(path), peer.sha256, module.inspect(path), dict([runtime(peer)]))

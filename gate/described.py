@@ -49,6 +49,6 @@ def ready(path: Path, format: str, folder: Path, dataset: Dataset, say: Callable
     open_model(copied)
     artifact = of_file(copied, format)
     # The same file used in another way is another artifact.
-    used = replace(model, assumed=(), unsure=(), file="", origin="")
+    used = replace(model, name="", assumed=(), unsure=(), file="", origin="")
     whole = hashlib.sha256(f"{artifact.sha256} {used}".encode()).hexdigest()
     return File(replace(artifact, sha256=whole), model.resolution)

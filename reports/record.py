@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from functools import cache
 from itertools import accumulate
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -96,7 +97,7 @@ def identity(row: Row) -> str | None:
 
 def described(model: ReferenceModel) -> dict[str, Any]:
     """The description of a model that is not one of our variants; `peer` where it is there for comparison."""
-    return model.to_dict() | {"peer": model.role == "reference"}
+    return model.to_dict() | {"peer": model.role == "reference", "file": Path(model.file).name}
 
 
 def _network(task: Task) -> dict[str, Any]:

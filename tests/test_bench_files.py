@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 from bench import main
+from cli.ending import WRONG_USAGE
 from tests.converters.inspection import graphs
 
 
@@ -74,7 +75,7 @@ def test_what_cannot_be_measured_is_said_and_the_rest_is_planned(run, data, tmp_
     right, wrong = graphs.plain(tmp_path / "right.onnx"), tmp_path / "wrong.onnx"
     wrong.write_bytes(b"nothing")
     code, told, said = run(right, wrong, tmp_path / "none.tflite", "--data", data, "--dry-run", "--json")
-    assert code == 2
+    assert code == WRONG_USAGE
     assert "right/onnx/fp32/24x32/desktop/cpu1" in planned(told)
     assert f"bench.py: {wrong}: not a model in onnx" in said
     assert f"bench.py: {tmp_path / 'none.tflite'}: there is no such file" in said
@@ -92,7 +93,7 @@ def test_nothing_to_measure_is_wrong_usage(run, arguments, words):
     import re
 
     code, _, said = run(*arguments, "--dry-run")
-    assert code == 2
+    assert code == WRONG_USAGE
     assert re.search(words, said)
 
 
@@ -107,7 +108,7 @@ def test_a_format_that_a_device_does_not_take_is_said(run, data, tmp_path):
 def test_a_description_is_written_beside_the_model_and_read_again(run, data, tmp_path):
     path = graphs.ids8(tmp_path / "mine.onnx")
     code, _, said = run("describe", path)
-    assert code == 2
+    assert code == WRONG_USAGE
     assert "say --mean and --std" in said
     code, told, said = run("describe", path, "--data", data, "--role", "reference")
     assert (code, told) == (0, f"{path}.toml\n"), said
@@ -117,7 +118,7 @@ def test_a_description_is_written_beside_the_model_and_read_again(run, data, tmp
     assert told.startswith("IOU: 9")
     Path(f"{path}.toml").write_text(Path(f"{path}.toml").read_text().replace('"y"', '"z"'))
     code, _, said = run("evaluate", path, "--data", data)
-    assert code == 2
+    assert code == WRONG_USAGE
     assert said.splitlines()[-1] == "bench.py: mine.onnx.toml: output_name is 'z', but it gives y"
 
 
@@ -134,7 +135,7 @@ def test_several_models_are_listed_in_one_file(run, data, tmp_path):
     assert [name.split("/")[0] for name in planned(told)] == ["first", "second"]
     (tmp_path / "models.toml").write_text('[first]\nname = "a.onnx"\n')
     code, _, said = run("--models", tmp_path / "models.toml", *alone)
-    assert code == 2
+    assert code == WRONG_USAGE
     assert "[first] has no file" in said
 
 
@@ -151,5 +152,5 @@ def test_several_models_are_listed_in_one_file(run, data, tmp_path):
 )
 def test_a_wrong_answer_is_refused_in_a_sentence(run, tmp_path, option, words):
     code, _, said = run("evaluate", graphs.plain(tmp_path / "mine.onnx"), *option)
-    assert code == 2
+    assert code == WRONG_USAGE
     assert words in said

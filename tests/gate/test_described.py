@@ -80,6 +80,8 @@ def test_a_file_used_in_another_way_is_another_artifact(tmp_path):
     one = described.ready(path, "onnx", tmp_path / "a", dataset, said.append)
     again = described.ready(path, "onnx", tmp_path / "b", dataset, said.append)
     assert one.artifact.sha256 == again.artifact.sha256
+    renamed = described.ready(graphs.plain(tmp_path / "other.onnx"), "onnx", tmp_path / "e", dataset, said.append)
+    assert renamed.artifact.sha256 == one.artifact.sha256
     assert one.resolution == graphs.SIZE
     description.beside(path).write_text("mean = [0, 0, 0]\nstd = [0.9, 0.9, 0.9]\n")
     other = described.ready(path, "onnx", tmp_path / "c", dataset, said.append)

@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 import segment
+from cli.ending import WRONG_USAGE
 from converters.inspection.told import Question
 from models import description
 from tests.converters.inspection import graphs
@@ -67,14 +68,14 @@ def test_a_folder_of_photos_keeps_its_names_and_a_damaged_one_is_left_out(run, n
     (folder / "notes.txt").write_text("no photo")
     out = tmp_path / "made"
     code, said, words = run(folder, "-o", out, "--background", "white", "--model", network, *WORDS)
-    assert code == 2
+    assert code == WRONG_USAGE
     assert said == f"{out}: 2 of 3 photos\n"
     assert f"{folder / 'a.png'}: " in words
     assert "it is left out" in words
     assert sorted(path.name for path in out.iterdir()) == ["b.png", "c.png"]
     assert np.asarray(Image.open(out / "c.png")).min() > 250
     code, _, words = run(folder, "-o", out, "--cutout", "--model", network, *WORDS)
-    assert code == 2
+    assert code == WRONG_USAGE
     assert "a new folder, or an empty one" in words
 
 
@@ -89,7 +90,7 @@ def test_a_folder_of_photos_keeps_its_names_and_a_damaged_one_is_left_out(run, n
 )
 def test_mistakes_with_photos_are_told_in_a_sentence(run, network, photo, tmp_path, out, options, words):
     code, _, said = run(photo, "-o", tmp_path / out, *options, "--model", network, *WORDS)
-    assert code == 2
+    assert code == WRONG_USAGE
     assert words in said
     assert len(said.splitlines()) == 1
 
@@ -97,7 +98,7 @@ def test_mistakes_with_photos_are_told_in_a_sentence(run, network, photo, tmp_pa
 def test_a_model_that_must_be_told_about_is_asked_for_in_a_sentence(run, photo, tmp_path):
     network = graphs.ids8(tmp_path / "mine.onnx")
     code, _, said = run(photo, "-o", tmp_path / "out.png", "--model", network)
-    assert code == 2
+    assert code == WRONG_USAGE
     assert "say --mean and --std" in said
     assert len(said.splitlines()) == 1
 
