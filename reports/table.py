@@ -56,7 +56,9 @@ def _table(kind: str, found: Sequence[Summary], best: Collection[int], several: 
     if kind == "contributed":
         columns |= {
             "FPS,\ncontributed": lambda s: _decimal(s.contributed_model.fps if s.contributed_model else None),
-            "times as fast\nas reference": lambda s: _decimal(s.contributed_ratio.times if s.contributed_ratio else None, 2),
+            "times as fast\nas reference": lambda s: _decimal(
+                s.contributed_ratio.times if s.contributed_ratio else None, 2
+            ),
         }
     if kind == "emulated" and any(s.instructions for s in found):
         columns["instructions\na frame"] = lambda s: f"{s.instructions:,}" if s.instructions else ""
