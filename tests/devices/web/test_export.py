@@ -156,7 +156,7 @@ def test_a_plain_file_server_under_a_sub_path_gives_a_page_that_measures_with_th
     assert {urlparse(url).hostname for url in asked if not url.startswith("blob:")} == {"localhost"}
     text = browser.find_element("tag name", "main").text
     assert "headless" in text
-    assert "of the time of mediapipe-selfie" in text
+    assert "times as fast as mediapipe-selfie" in text
     assert browser.execute_script("return document.documentElement.scrollWidth <= innerWidth")
 
     file, out = tmp_path / "rows.json", tmp_path / "out"

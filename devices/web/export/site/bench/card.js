@@ -25,7 +25,7 @@ export function card(place, outcomes, reference) {
   const lines = [`The fastest that loses at most one point of IOU to the most accurate, on ${scored.frames.length} pictures. So few tell whether a network works here, not how accurate it is on yours.`];
   if (rounds?.length) {
     const { median: middle, low, high } = spread(ratios(rounds));
-    lines.push(`It takes ${middle.toFixed(2)} of the time of ${reference.variant} (middle 80 % of ${rounds.length} rounds: ${low.toFixed(2)} to ${high.toFixed(2)}).`);
+    lines.push(`${middle.toFixed(2)} times as fast as ${reference.variant} (middle 80 % of ${rounds.length} rounds: ${low.toFixed(2)} to ${high.toFixed(2)}).`);
   }
   const load = result.sustained ? kept(result.sustained) : null;
   if (load) lines.push(`Under ${Math.round(result.sustained.length / 6)} minutes of load: ${load.first.toFixed(0)} FPS in the first minute, ${load.last.toFixed(0)} in the last, ${(100 * load.share).toFixed(0)} % kept.`);
@@ -44,7 +44,7 @@ export function recommended(place, outcomes, reference) {
   const able = here.filter(({ scored }) => scored.iou >= best - TOLERABLE_LOSS);
   // The comparisons tell more than times that were taken minutes apart.
   const compared = able.every(({ rounds }) => rounds?.length);
-  const cost = (one) => (compared ? median(ratios(one.rounds)) : ns(one));
+  const cost = (one) => (compared ? -median(ratios(one.rounds)) : ns(one));
   return able.reduce((one, other) => (cost(other) < cost(one) ? other : one));
 }
 

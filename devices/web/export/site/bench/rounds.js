@@ -4,6 +4,7 @@
 import { ModelLoop, unrepeated } from "../page/loop.js";
 import { start } from "../page/runtime.js";
 import { now, sample, warmUp } from "../page/timing.js";
+import { median } from "./statistics.js";
 
 const LEAD_IN = 2; // Runs at the start of a series that are discarded: they fill the caches, which the other network used.
 const WARM = { warm_up_least: 10, warm_up_seconds: 1 };
@@ -47,9 +48,13 @@ async function series(loop, samples) {
   return sample(loop, { samples, seconds: 0 });
 }
 
-// Of each round the network's time as a share of the reference model's.
+// Of each round how many times as fast as the reference model the network is: devices/ratio.py.
 export function ratios(rounds) {
-  return rounds.map(({ own, reference }) => sum(own) / sum(reference));
+  return rounds.map(({ own, reference }) => level(reference) / level(own));
 }
 
-const sum = (values) => values.reduce((total, one) => total + one, 0);
+// The geometric mean of the medians of two unbroken series.
+function level(ns) {
+  const half = ns.length >> 1;
+  return Math.sqrt(median(ns.slice(0, half)) * median(ns.slice(half)));
+}
