@@ -1,15 +1,17 @@
 #!/usr/bin/env bash
 # int8 on an x86-64 processor that is not here: scripts/int8_parity.py on Linux in Bochs, which emulates AVX-512 and VNNI.
 #   scripts/int8-emulated.sh FOLDER MODEL
-# FOLDER is what `int8_parity.py prepare` wrote. MODEL is a name of `bochs -help cpu`: corei7_haswell_4770 (AVX2),
-# corei7_skylake_x (AVX-512), tigerlake (AVX-512 VNNI), from Bochs 3.0 on arrow_lake (AVX-VNNI). By hand, not in CI: slow.
-# Needs bochs with EVEX (Debian's; one without its debugger and with the display nogui is faster: BOCHS names it), xorriso
-# and Debian's bochsbios, vgabios, isolinux, syslinux-common and busybox-static, in / or unpacked (dpkg -x) under DEBIAN.
-# KERNEL is a vmlinuz, such as that of linux-image-cloud-amd64. The console's text stays in FOLDER/MODEL.txt.
+# FOLDER is what `int8_parity.py prepare` wrote. MODEL is a name of `bochs --help cpu`: corei7_haswell_4770 (AVX2),
+# corei7_skylake_x (AVX-512), tigerlake (AVX-512 VNNI), arrow_lake (AVX-VNNI). By hand, not in CI: some 5 minutes of a
+# processor for `live`. Needs Bochs 3.0 (BOCHS: its program), not Debian's, which stops in its debugger:
+#   ./configure --with-nogui --enable-all-optimizations --enable-x86-64 --enable-avx --enable-evex --enable-amx \
+#     --enable-smp --enable-cet --enable-protection-keys --enable-memtype --enable-vmx=2 --enable-monitor-mwait
+# and Debian's xorriso, bochsbios, vgabios, isolinux, syslinux-common and busybox-static (all but xorriso may be unpacked
+# under DEBIAN, dpkg -x). KERNEL is a vmlinuz, such as that of linux-image-cloud-amd64. FOLDER/MODEL.txt keeps the console.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-python=${PYTHON:-.venv/bin/python} bochs=${BOCHS:-bochs} debian=${DEBIAN:-} display=${DISPLAY_LIBRARY:-nogui}
+python=${PYTHON:-.venv/bin/python} bochs=${BOCHS:-bochs} debian=${DEBIAN:-}
 [ $# -eq 2 ] || { sed -n 3p "$0" >&2; exit 2; }
 folder=$(realpath "$1") model=$2 said=$(realpath "$1")/$2.txt
 isolinux=$debian/usr/lib/ISOLINUX/isolinux.bin loader=$debian/usr/lib/syslinux/modules/bios/ldlinux.c32
@@ -82,7 +84,7 @@ ata0-master: type=cdrom, path="$work/disc.iso", status=inserted
 boot: cdrom
 clock: sync=none
 com1: enabled=1, mode=file, dev="$said"
-display_library: $display
+display_library: nogui
 log: "$work/log"
 panic: action=fatal
 error: action=ignore
