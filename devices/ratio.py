@@ -1,7 +1,7 @@
 """How many times as fast, from rounds in turn: the one estimator of a paired ratio. Pure functions.
 
 A round runs both sides in the order A B B A, so that a drift which is linear in time cancels. Its effect is a
-difference of two levels in log terms, a level being the mean of the logs of its visits' medians. The estimate is the
+difference of two levels in log terms, a level being the mean of the logs of its series' medians. The estimate is the
 median of the rounds' effects.
 
 The interval needs no draws. A bootstrap's median lies at or below x when at least half of the n drawn effects do, and

@@ -69,7 +69,7 @@ class Choice:
     front: tuple[Point, ...]
     """Fastest last."""
     best: Point
-    """The most accurate on the front, and the fastest of several."""
+    """The most accurate on the Pareto front, and the fastest of several."""
     alike: tuple[Point, ...] = ()
     """Configurations as accurate as the recommended one, without a significant difference in speed."""
 
