@@ -443,6 +443,9 @@ def _blanks(seen: Sequence[Summary]) -> list[str]:
         told.append(f"{plural(failed, 'configuration')} that failed; the reasons are above.")
     if lame := [s.name for s in seen if s.measured and (s.model is None or s.iou is None)]:
         told.append(f"Speed or IOU of {', '.join(lame)}: without both, a configuration is not on the Pareto charts.")
+    compared = quiet_fps(seen)
+    if lost := [s.name for s in seen if s.model and s.scope in compared and not s.ratio]:
+        told.append(f"The ratio to the reference of {', '.join(lost)}: without one, no speed is compared.")
     for device in dict.fromkeys(s.row.device for s in seen):
         there = [s.row for s in seen if s.row.device == device]
         if absent := [v for v in REFERENCE if v not in {r.variant for r in there}]:

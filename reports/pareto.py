@@ -29,12 +29,15 @@ class Point:
 
     summary: Summary
     fps: float
-    """As measured; where all of a scope was measured in turns with a reference, the ratio times the reference's best
-    FPS: so configurations compare though the machine was slower for some."""
+    """As measured; where a scope was measured in turns with a reference, the ratio times the reference's best FPS: so
+    configurations compare though the machine was slower for some."""
     iou: float
     dominator: Summary | None = None
-    """The configuration that is at least as good in both and better in one; None on the Pareto front."""
+    """The configuration that is as accurate and shown to be faster; without ratios, one that is at least as good in
+    both and better in one. None on the Pareto front."""
     fps_ci: Interval | None = None
+    ratio: Ratio | None = None
+    """That to the reference, which then decides and not `fps`."""
 
     @property
     def on_front(self) -> bool:
@@ -65,6 +68,8 @@ class Choice:
     """IOU points against the most accurate and their interval, paired by picture; None when it is the most accurate."""
     front: tuple[Point, ...]
     """Fastest last."""
+    best: Point
+    """The most accurate on the Pareto front, and the fastest of several."""
     alike: tuple[Point, ...] = ()
     """Configurations as accurate as the recommended one, without a significant difference in speed."""
 
@@ -75,7 +80,7 @@ class Choice:
 
     @property
     def most_accurate(self) -> Point:
-        return self.front[0]
+        return self.best
 
     @property
     def fastest(self) -> Point:
@@ -83,25 +88,29 @@ class Choice:
 
 
 def points(summaries: Iterable[Summary]) -> list[Point]:
-    """Configurations that a device measured undisturbed, and whose own masks were scored."""
+    """Configurations that a device measured undisturbed, and whose own masks were scored.
+
+    Beside ratios in a scope, what has none takes no part: FPS of other minutes do not compare.
+    """
     found = [s for s in summaries if s.model is not None and s.iou is not None and not s.disturbed]
     quiet = quiet_fps(found)
-    return [_point(s, quiet.get(s.scope)) for s in found]
+    return [_point(s, quiet.get(s.scope)) for s in found if s.ratio or s.scope not in quiet]
 
 
 def quiet_fps(summaries: Iterable[Summary]) -> dict[Scope, float]:
-    """The reference's best FPS, of each scope in which every configuration was measured in turns with it."""
-    found: dict[Scope, list[float | None]] = defaultdict(list)
+    """The reference's best FPS, of each scope in which a configuration was measured in turns with it."""
+    best: dict[Scope, float] = {}
     for s in summaries:
-        found[s.scope].append(s.reference_fps if s.ratio else None)
-    return {scope: max(fps for fps in all_of if fps) for scope, all_of in found.items() if all(all_of)}
+        if s.ratio and s.reference_fps:
+            best[s.scope] = max(s.reference_fps, best.get(s.scope, 0.0))
+    return best
 
 
 def _point(s: Summary, quiet: float | None) -> Point:
     assert s.model is not None
     assert s.iou is not None
     if quiet and s.ratio:
-        return Point(s, quiet * s.ratio.times, s.iou, None, (quiet * s.ratio.low, quiet * s.ratio.high))
+        return Point(s, quiet * s.ratio.times, s.iou, None, (quiet * s.ratio.low, quiet * s.ratio.high), s.ratio)
     return Point(s, s.model.fps, s.iou, None, s.model.fps_ci)
 
 
@@ -179,6 +188,8 @@ def dominance(points: Sequence[Point]) -> list[Point]:
 
 
 def _dominates(a: Point, b: Point) -> bool:
+    if a.ratio and b.ratio:
+        return a.level >= b.level and a.ratio.over(b.ratio).low > 1
     return a.fps >= b.fps and a.level >= b.level and (a.fps > b.fps or a.level > b.level)
 
 
@@ -189,14 +200,14 @@ def choose(scope: Scope, points: Sequence[Point], tolerable: float = TOLERABLE_L
     the most accurate configuration is recommended: missing evidence is no evidence of equality.
     """
     front = tuple(sorted((p for p in points if p.on_front), key=lambda p: p.fps))
-    best = front[0]
-    fit = (p for p in reversed(front[1:]) if p.iou >= FIT_IOU)
+    best = max(front, key=lambda p: (p.level, p.fps))
+    fit = (p for p in reversed(front) if p.fps > best.fps and p.iou >= FIT_IOU)
     losses = ((point, paired(best.summary.ious, point.summary.ious)) for point in fit)
     recommended, loss = next(
         ((point, loss) for point, loss in losses if loss and loss[1][0] >= -tolerable), (best, None)
     )
     alike = (p for p in points if p is not recommended and p.level >= recommended.level and _overlap(p, recommended))
-    return Choice(scope, recommended, loss, front, tuple(sorted(alike, key=lambda p: p.fps, reverse=True)))
+    return Choice(scope, recommended, loss, front, best, tuple(sorted(alike, key=lambda p: p.fps, reverse=True)))
 
 
 def overlooked(variants: Iterable[str]) -> str:
@@ -211,6 +222,10 @@ def overlooked(variants: Iterable[str]) -> str:
 
 
 def _overlap(a: Point, b: Point) -> bool:
-    """Whether the intervals of two speeds overlap; False without intervals."""
+    """Whether two speeds have no significant difference: 1 is in the interval of their ratio or, without ratios, the
+    intervals of their FPS overlap; False without intervals."""
+    if a.ratio and b.ratio:
+        between = a.ratio.over(b.ratio)
+        return between.low <= 1 <= between.high
     one, other = a.fps_ci, b.fps_ci
     return one is not None and other is not None and one[0] <= other[1] and other[0] <= one[1]

@@ -8,7 +8,7 @@ from __future__ import annotations
 import html
 import io
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -156,7 +156,8 @@ def pareto(
         return Mark(s, point.fps, point.iou, point.on_front, says, point.fps_ci)
 
     chart = Chart(name, width, height)
-    best = _scatter(chart, [[mark(p) for p in group] for group in groups], limits, [mark(p) for p in references])
+    marks = [[mark(p) for p in group] for group in groups]
+    best = _scatter(chart, marks, limits, [mark(p) for p in references], _steps)
     if limits[0][0] < 30 < limits[0][1]:
         chart.axes.axvline(30, color=FAINT, linewidth=1, linestyle=":")
     chart.axes.set_xlabel("model FPS (log scale) →")
@@ -180,8 +181,17 @@ def counted(name: str, tallies: Sequence[Tally], references: Sequence[Tally], li
     return chart.svg(f"IOU against {what} for {len(tallies)} artifacts; {best} are on the Pareto front. It is no time.")
 
 
-def _scatter(chart: Chart, groups: Sequence[Sequence[Mark]], limits: Limits, references: Sequence[Mark]) -> int:
-    """Draw the marks of `groups` and of `references`; returns how many are on a Pareto front."""
+def _scatter(
+    chart: Chart,
+    groups: Sequence[Sequence[Mark]],
+    limits: Limits,
+    references: Sequence[Mark],
+    joined: Callable[[Sequence[Mark]], Sequence[Mark]] = lambda front: front,
+) -> int:
+    """Draw the marks of `groups` and of `references`; returns how many are on a Pareto front.
+
+    `joined` takes a front's marks from left to right and gives those that its line joins.
+    """
     from matplotlib.ticker import NullFormatter
 
     ax = chart.axes
@@ -225,7 +235,7 @@ def _scatter(chart: Chart, groups: Sequence[Sequence[Mark]], limits: Limits, ref
             gid=chart.group(s, mark.says),
         )
     fronts = [sorted((mark for mark in group if mark.best), key=lambda mark: mark.x) for group in groups]
-    for front in fronts:
+    for front in map(joined, fronts):
         xs, ious = [m.x for m in front], [m.iou for m in front]
         ax.plot(xs, ious, color=FAINT, linewidth=1, linestyle=(0, (4, 3)), zorder=2, gid=JOINED)
     ax.set_xlim(limits[0])
@@ -241,6 +251,16 @@ def _scatter(chart: Chart, groups: Sequence[Sequence[Mark]], limits: Limits, ref
     labels += [(m, m.summary.row.variant) for m in references]
     _label(chart, labels, [(m.x, m.iou) for m in (*marks, *references)])
     return len(best)
+
+
+def _steps(front: Sequence[Mark]) -> list[Mark]:
+    """Those that no mark farther right is above: where two have no significant difference in speed, both are on the
+    front, and its line has no dent."""
+    kept: list[Mark] = []
+    for mark in reversed(front):
+        if not kept or mark.iou > kept[-1].iou:
+            kept.append(mark)
+    return kept[::-1]
 
 
 Limits = tuple[Interval, Interval]

@@ -106,6 +106,11 @@ class Summary:
         return bool(self._paired)
 
     @property
+    def no_reference(self) -> str:
+        """Why there was no reference to take turns with, in words; empty where there was one or none was wanted."""
+        return ((self.row.timing.get("paired") or {}).get("reason") or "") if self.measured else ""
+
+    @property
     def disturbed(self) -> bool:
         """Whether other work kept the processor so busy that nothing can be claimed of its speed."""
         return bool(self._paired.get("disturbed"))

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from devices.ratio import Ratio, median_interval, ratio
+from devices.ratio import Ratio, bootstrap_tail, median_interval, ratio
 
 
 def test_the_ratio_of_six_rounds_has_the_whole_range_as_its_interval() -> None:
@@ -34,3 +34,11 @@ def test_a_quotient_takes_the_distances_in_quadrature() -> None:
     two, one = (Ratio(t, t * math.exp(-w), t * math.exp(w)) for t, w in ((3.0, 0.03), (1.5, 0.04)))
     found = two.over(one)
     assert (found.times, found.low, found.high) == pytest.approx((2.0, 2 * math.exp(-0.05), 2 * math.exp(0.05)))
+
+
+def test_tails_are_those_of_the_binomial_distribution() -> None:
+    """Of 5 effects 2 lie beyond: at least 3 of 5 draws hit them with 10*0.4^3*0.6^2 + 5*0.4^4*0.6 + 0.4^5 = 0.31744."""
+    assert bootstrap_tail(2, 5) == pytest.approx(0.31744)
+    assert bootstrap_tail(0, 6) == pytest.approx(2**-6)
+    assert bootstrap_tail(6, 6) == 1.0
+    assert bootstrap_tail(0, 0) == 1.0

@@ -343,10 +343,43 @@ def test_a_page_that_was_mostly_disturbed_claims_no_ratio():
     quiet, lost = paired(row(), 2.0), [paired(row(name), 2.0, disturbed=True) for name in ("live", "live-fast")]
     shown = page(quiet, *lost)
     assert "Other work disturbed 2 of 3 measurements" in shown.text
-    assert "times as fast as" not in shown.text
+    assert not re.search(r"\d times as fast|, in turns \d", shown.text)
     assert any(attributes.get("class") == "recommended disturbed" for _, attributes in shown.tags)
     assert sum("disturbed" in line for cells in shown.rows for line in cells) == 2, "each row says so"
     assert "Other work" not in page(quiet, paired(row("live"), 1.0), lost[0]).text
+
+
+def cards(found: Page) -> list[str]:
+    """The classes of the cards at the top."""
+    return [a["class"] or "" for tag, a in found.tags if tag == "section" and "recommended" in (a.get("class") or "")]
+
+
+def test_only_a_ratio_has_a_green_card() -> None:
+    assert cards(page(paired(row(), 2.0))) == ["recommended"]
+    apart = page(*phone())
+    assert cards(apart) == ["recommended apart"]
+    assert "measured one after the other, minutes apart: no ratio of speeds is claimed." in apart.text
+    assert not re.search(r"[\d.]+ times as fast", apart.text)
+
+
+def test_without_the_reference_the_reason_is_on_the_card() -> None:
+    reason = {"paired": {"reason": "mediapipe-selfie could not be opened: there is no such file"}}
+    found = page(row(timing=row().timing | reason))
+    assert cards(found) == ["recommended apart"]
+    assert "is claimed, for mediapipe-selfie could not be opened: there is no such file." in found.text
+
+
+def test_samples_that_were_switched_out_are_in_no_median() -> None:
+    """Thirty frames of 10 ms, thirty of 50 ms that another process interrupted."""
+    times = {"model_ns": [10_000_000, 50_000_000] * 30, "model_switched": list(range(1, 60, 2))}
+    (seen,) = summaries([row(timing=row().timing | times)])
+    assert seen.model is not None
+    assert (seen.model.fps, seen.model.samples) == (100.0, 30)
+
+
+def test_what_has_no_ratio_beside_those_that_have_is_named() -> None:
+    text = page(paired(row(), 2.0), row("s4-skip-dense")).text
+    assert "The ratio to the reference of s4-skip-dense, LiteRT fp32: without one, no speed is compared." in text
 
 
 def test_where_all_was_disturbed_nothing_is_recommended():

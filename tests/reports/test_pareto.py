@@ -213,8 +213,33 @@ def test_speeds_of_a_run_in_turns_are_ratios_at_the_references_best_speed() -> N
     assert found["s4-skip-plain"].fps == pytest.approx(400)
     assert found["s16-skip-plain"].fps == pytest.approx(300)
     assert found["s16-skip-plain"].fps_ci == pytest.approx((297, 303))
-    mixed = points(summaries([slow_minute, row("s16-skip-plain")]))
-    assert [p.fps for p in mixed] == [p.summary.model.fps for p in mixed if p.summary.model], "not all in turns"
+
+
+def test_a_difference_in_speed_that_is_not_significant_dominates_nothing() -> None:
+    """Both intervals reach 1 % to either side, so that of the quotient reaches 1.4 %: 1 % is not enough, 2 % are."""
+    pictures = {f"p{i}": 95.0 for i in range(30)}
+    slow = paired(at(row("s4-skip-plain"), 100, dict.fromkeys(pictures, 94.0)), 2.0)
+    for times, on_front in ((2.02, True), (2.04, False)):
+        fast = paired(at(row("s16-skip-dense"), 100, pictures), times)
+        ((scope, members),) = scopes(points(summaries([slow, fast]))).items()
+        assert {p.summary.row.variant: p.on_front for p in members}["s4-skip-plain"] is on_front
+        assert choose(scope, members).most_accurate.summary.row.variant == "s16-skip-dense"
+
+
+def test_speeds_without_a_significant_difference_are_named_as_such() -> None:
+    pictures = {f"p{i}": 95.0 for i in range(30)}
+    times = {"s16-skip-dense": 2.0, "s4-skip-plain": 1.99, "s32-skip-plain": 1.9}
+    rows = [paired(at(row(name), 100, pictures), ratio) for name, ratio in times.items()]
+    ((scope, members),) = scopes(points(summaries(rows))).items()
+    choice = choose(scope, members)
+    assert choice.recommended.summary.row.variant == "s16-skip-dense"
+    assert [p.summary.row.variant for p in choice.alike] == ["s4-skip-plain"]
+
+
+def test_what_has_no_ratio_takes_no_part_beside_those_that_have() -> None:
+    rows = [paired(row("s4-skip-plain"), 2.0), row("s16-skip-dense")]
+    assert [p.summary.row.variant for p in points(summaries(rows))] == ["s4-skip-plain"]
+    assert len(points(summaries(rows[1:]))) == 1
 
 
 def test_what_was_disturbed_is_no_point() -> None:

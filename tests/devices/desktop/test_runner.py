@@ -107,6 +107,51 @@ def test_minutes_of_load_come_back_in_bins(job: Job) -> None:
     assert desktop().run(job).sustained == ()
 
 
+def test_the_network_runs_in_turn_with_the_fixed_reference(job: Job) -> None:
+    """Three operators are many times as fast as the reference, whatever else the machine does."""
+    paired = desktop().run(job).paired
+    assert paired["reference"]["name"] == "mediapipe-selfie"
+    assert paired["reference"]["threads"] == 1
+    assert len(paired["reference"]["sha256"]) == 64
+    assert len(paired["order"]) == 4 * paired["rounds_taken"]
+    assert paired["order"].startswith("ROORORRO")
+    assert min(paired["reference_ns"]) > 100_000
+    if not paired["disturbed"]:
+        assert paired["interval"][0] <= paired["times_as_fast"] <= paired["interval"][1]
+        assert paired["times_as_fast"] > 10
+
+
+def test_samples_that_were_switched_out_are_marked(job: Job) -> None:
+    result = desktop().run(job)
+    if sys.platform != "linux":
+        assert result.model_switched is result.pipeline_switched is None
+        return
+    assert result.model_switched is not None
+    assert set(result.model_switched) <= set(range(len(result.model_ns)))
+    assert result.pipeline_switched is not None
+    assert set(result.pipeline_switched) <= set(range(len(result.pipeline_ns)))
+
+
+def test_without_the_reference_there_is_a_reason_and_no_ratio(job: Job) -> None:
+    """The worker itself, in a process where nothing runs a .tflite file."""
+    script = f"""
+        import sys
+        sys.modules["ai_edge_litert"] = None
+        sys.modules["ai_edge_litert.interpreter"] = None
+        from devices import job as jobs
+        from devices.desktop.worker import measure
+        from pathlib import Path
+        folder = Path(input())
+        jobs.write_result(folder, measure(jobs.read(folder)))
+        print("{DONE}", flush=True)
+    """
+    result = desktop(script, 120).run(job)
+    assert list(result.paired) == ["reason"]
+    assert "mediapipe-selfie could not be opened" in result.paired["reason"]
+    assert len(result.model_ns) >= len(result.masks)
+    assert "disturbed" not in result.environment.facts
+
+
 def test_the_timed_process_is_bound_to_as_many_processors_as_threads(job: Job) -> None:
     result = desktop().run(job)
     assert len(result.placement["cpus"]) == 1
