@@ -39,7 +39,7 @@ from reports.pareto import (
 )
 from reports.rows import Row, stream
 from reports.statistics import FRAME_MS, Interval
-from reports.summary import EVIDENCE, RUNTIMES, Scope, Summary, newest, summaries
+from reports.summary import EVIDENCE, RUNTIMES, Scope, Summary, newest, sound, summaries
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -112,9 +112,9 @@ def render(rows: Iterable[Row], title: str, now: datetime, words: Sequence[str] 
     environment = templates(TEMPLATES)
     environment.filters |= {"num": num, "ci": ci, "signed": signed, "plural": plural, "tiny": tiny, "id": id}
     shown, left_out = bounded(rows)
-    seen = summaries(shown)
+    seen, unsound = sound(summaries(shown))
     return environment.get_template("page.html.j2").render(
-        view(seen), title=title, now=now, words=[*words, *left_out], gates=Markup(gates)
+        view(seen), title=title, now=now, words=[*words, *left_out, *unsound], gates=Markup(gates)
     )
 
 

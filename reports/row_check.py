@@ -61,6 +61,11 @@ def example(value: Any) -> bool:
     )
 
 
+def with_all(*names: str) -> Check:
+    """An object that has all these values, none of them null."""
+    return lambda value: isinstance(value, dict) and all(value.get(name) is not None for name in names)
+
+
 def fact(value: Any) -> bool:
     """Flat: a text, a number, a boolean, null, or a list of these."""
     one = value if isinstance(value, list) else [value]
@@ -88,6 +93,7 @@ CHECKS: Mapping[str, Check] = {
     "artifact.bytes": COUNT,
     "artifact.graph.ops": table(COUNT),
     "artifact.graph.leftovers": table(COUNT),
+    "artifact.parity": with_all("max_difference", "mean_difference", "iou_loss_points"),
     **{f"artifact.parity.{name}": number() for name in ("max_difference", "mean_difference", "iou_loss_points")},
     "artifact.parity.breach": text,
     "artifact.parity.processor.model": text,

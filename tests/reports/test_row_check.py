@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -88,6 +89,25 @@ def test_every_hostile_value_is_refused_or_harmless(whole: dict[str, Any]) -> No
         let_through.append(from_json(json.dumps(together)))
     assert refused > len(paths) * len(HOSTILE) // 2
     page.render([row("s4-skip-plain", "onnx"), *let_through], "a title", datetime(2026, 1, 2, tzinfo=UTC))
+
+
+@pytest.mark.parametrize(
+    "timing",
+    [
+        {"paired": 5},
+        {"paired": {"takes": 1, "times_as_fast": 2.0, "interval": 3}},
+        {"sustained": [1]},
+        {"sustained": 3},
+        {"model_switched": 3},
+    ],
+)
+def test_a_figure_that_cannot_be_had_costs_its_row(timing: dict[str, Any]) -> None:
+    right = row("s4-skip-plain", "onnx")
+    wrong = row("s16-skip-plain", "onnx")
+    wrong = replace(wrong, timing=wrong.timing | timing)
+    text = page.render([right, wrong], "a title", datetime(2026, 1, 2, tzinfo=UTC))
+    assert f"{wrong.cell} of run made-up is left out: its" in text
+    assert "s4-skip-plain" in text
 
 
 @pytest.mark.parametrize(
