@@ -672,7 +672,10 @@ def history(
 
     check_outputs([store, out], [*(add or []), *(path / "rows.jsonl" for path in add or [])])
     for path in add or []:
-        fresh = past.add(store, past.gather(path, revision))
+        figures, damaged = past.gather(path, revision)
+        for words in damaged:
+            print(f"{path}: {words}", file=sys.stderr)
+        fresh = past.add(store, figures)
         print(f"{path}: {fresh} figures are new")
     for sentence in past.page(past.load(store), out):
         print(sentence)

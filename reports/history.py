@@ -22,7 +22,7 @@ from typing import Any
 from converters.registry import missing
 from models.files import check_outputs, refuse_special
 from reports import whole
-from reports.rows import Row, read
+from reports.rows import Row, stream
 
 FEWEST = 8
 """With fewer figures of one series no change is looked for."""
@@ -68,7 +68,7 @@ def of_rows(rows: Iterable[Row], revision: str | None = None) -> Iterator[Figure
             "pipeline ms": _median_ms(row.timing.get("pipeline_ns")),
             # Of other pictures it is another series.
             f"IOU % on {row.accuracy.get('data')}": None if iou is None else 100 * iou,
-            "size MB": row.artifact["bytes"] / 1e6 if row.artifact else None,
+            "size MB": row.artifact["bytes"] / 1e6 if row.artifact.get("bytes") else None,
         }
         at = revision or str(row.environment.get("revision", ""))
         machine = str(row.environment.get("cpu") or row.environment.get("model") or row.device)
@@ -83,22 +83,25 @@ def of_benchmarks(report: Mapping[str, Any]) -> Iterator[Figure]:
     revision = str((report.get("commit_info") or {}).get("id") or "")
     when = str(report["datetime"])
     for benchmark in report["benchmarks"]:
+        if not math.isfinite(benchmark["stats"]["median"]):
+            raise ValueError("a median is no number")
         yield Figure(
             benchmark["name"], "benchmark ms", machine, when, when, revision, 1e3 * benchmark["stats"]["median"]
         )
 
 
-def gather(path: Path, revision: str | None = None) -> list[Figure]:
-    """The figures of a folder of a run, or of a pytest-benchmark JSON. ValueError when it is neither.
+def gather(path: Path, revision: str | None = None) -> tuple[list[Figure], list[str]]:
+    """The figures of a folder of a run, or of a pytest-benchmark JSON, and a sentence for each damaged row.
 
-    `revision` is that of a run whose rows do not tell theirs, or tell it wrongly.
+    `revision` is that of a run whose rows do not tell theirs, or tell it wrongly. ValueError when `path` is neither.
     """
     refuse_special(path)
     if path.is_dir() and (path / "rows.jsonl").is_file():
-        return list(of_rows(read(path / "rows.jsonl")[0], revision))
+        words: list[str] = []
+        return list(of_rows(stream(path / "rows.jsonl", words), revision)), words
     try:
-        return list(of_benchmarks(json.loads(path.read_text())))
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return list(of_benchmarks(json.loads(path.read_text()))), []
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
         raise ValueError(f"{path}: neither the folder of a run nor a pytest-benchmark JSON") from None
 
 

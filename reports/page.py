@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,6 +21,7 @@ from models.variant import REFERENCE, VARIANTS
 from reports import plots, whole
 from reports.ablation import CHANGES, Change, Effect, Grid, ablation
 from reports.arm import tallies
+from reports.bound import bounded
 from reports.pareto import (
     FIT_IOU,
     TOLERABLE_LOSS,
@@ -36,9 +37,9 @@ from reports.pareto import (
     scopes,
     times_as_fast,
 )
-from reports.rows import Row, latest, read
+from reports.rows import Row, stream
 from reports.statistics import FRAME_MS, Interval
-from reports.summary import EVIDENCE, RUNTIMES, Scope, Summary, newest, summaries
+from reports.summary import EVIDENCE, RUNTIMES, Scope, Summary, newest, sound, summaries
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -59,10 +60,10 @@ def build(
 
     `gates` as of `render`; ValueError as of `gather`.
     """
-    rows, damaged = gather(dirs)
-    said = [*words, *damaged]
-    write(rows, out, title, now, said, gates)
-    return said
+    damaged: list[str] = []
+    rows, left_out = bounded(_stream(dirs, damaged))
+    write(rows, out, title, now, [*words, *damaged, *left_out], gates)
+    return [*words, *damaged, *left_out]
 
 
 def gather(dirs: Sequence[Path]) -> tuple[list[Row], list[str]]:
@@ -70,16 +71,20 @@ def gather(dirs: Sequence[Path]) -> tuple[list[Row], list[str]]:
 
     A folder holds `rows.jsonl`; the file itself may be named instead. ValueError when there is none.
     """
-    rows: list[Row] = []
     words: list[str] = []
-    for folder in dirs:
-        path = folder / "rows.jsonl" if folder.is_dir() else folder
+    return list(_stream(dirs, words)), words
+
+
+def _stream(dirs: Sequence[Path], words: list[str]) -> Iterator[Row]:
+    """The rows of `gather` one after the other; `words` gets its sentences."""
+    paths = [folder / "rows.jsonl" if folder.is_dir() else folder for folder in dirs]
+    for path in paths:
         if not path.is_file():
             raise ValueError(f"{path}: no rows there; a run writes them")
-        found, damaged = read(path)
-        rows += found
+    for path in paths:
+        damaged: list[str] = []
+        yield from stream(path, damaged)
         words += [f"{path.parent}: {word}" for word in damaged]
-    return rows, words
 
 
 def write(
@@ -98,15 +103,18 @@ def write(
 def render(rows: Iterable[Row], title: str, now: datetime, words: Sequence[str] = (), gates: str = "") -> str:
     """The page of `rows`, the last of each configuration and run; `words` (damaged lines) are printed at its top.
 
+    Of very many rows it shows a part and says so: `reports.bound`.
+
     `gates` is HTML to put before the results: an element with the id "gate", or nothing.
     """
     from markupsafe import Markup
 
     environment = templates(TEMPLATES)
     environment.filters |= {"num": num, "ci": ci, "signed": signed, "plural": plural, "tiny": tiny, "id": id}
-    seen = summaries(latest(rows))
+    shown, left_out = bounded(rows)
+    seen, unsound = sound(summaries(shown))
     return environment.get_template("page.html.j2").render(
-        view(seen), title=title, now=now, words=words, gates=Markup(gates)
+        view(seen), title=title, now=now, words=[*words, *left_out, *unsound], gates=Markup(gates)
     )
 
 
@@ -456,7 +464,7 @@ def _blanks(seen: Sequence[Summary]) -> list[str]:
             told.append(f"{' and '.join(units)} of {device}.")
     runs = Counter((s.row.device, s.row.cell) for s in seen if s.measured)
     if runs and max(runs.values()) == 1:
-        told.append("Variation from run to run: every configuration was measured in one run.")
+        told.append("Variation from run to run: no configuration has two runs on this page.")
     if not any(s.sustained for s in seen):
         told.append("Sustained speed, after minutes of load, when a phone is warm: --sustained MINUTES.")
     if not any(s.energy for s in seen):

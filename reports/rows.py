@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import MISSING, asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal, get_args, get_type_hints
@@ -13,6 +13,7 @@ from typing import Any, Literal, get_args, get_type_hints
 from filelock import FileLock
 
 from devices.contract import Config
+from reports.row_check import problem
 
 SCHEMA, CONTRIBUTED_SCHEMA = 1, 2
 """What a row is written with. The second has evidence `contributed`, which the first does not know."""
@@ -84,9 +85,11 @@ def to_json(row: Row) -> str:
 def from_json(line: str) -> Row:
     """The inverse of `to_json`. ValueError says what is wrong with the line, NewerSchema that it is not ours."""
     try:
-        values = json.loads(line)
+        values = json.loads(line, parse_constant=_no_number)
     except json.JSONDecodeError:
         raise ValueError("it is not whole JSON") from None
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
     if not isinstance(values, dict):
         raise ValueError("it is not a JSON object")
     schema = values.get("schema")
@@ -100,8 +103,14 @@ def from_json(line: str) -> Row:
     for name, value in values.items():
         if not _fits(value, _TYPES[name]):
             raise ValueError(f"its {name} is {json.dumps(value)[:60]}")
+    if wrong := problem(values):
+        raise ValueError(wrong)
     restored: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in values.items()}
     return Row(**restored)
+
+
+def _no_number(word: str) -> None:
+    raise ValueError(f"{word} is no number")
 
 
 def append(path: Path, row: Row) -> None:
@@ -127,23 +136,43 @@ def append(path: Path, row: Row) -> None:
 
 
 def read(path: Path) -> tuple[list[Row], list[str]]:
-    """The rows of a file, and a sentence for each damaged line.
+    """The rows of a file, and a sentence for each damaged line. See `stream`."""
+    words: list[str] = []
+    return list(stream(path, words)), words
 
-    A damaged line is moved, byte for byte, to NAME.damaged.jsonl beside the file, where it can be looked at; a later
-    read then finds the file whole. NewerSchema, a ValueError, when a line was written by a later version.
+
+def stream(path: Path, words: list[str]) -> Iterator[Row]:
+    """The rows of a file one after the other; after the last, `words` has a sentence for each damaged line.
+
+    No more than a line is held in memory. A damaged line is moved, byte for byte, to NAME.damaged.jsonl beside the
+    file, where it can be looked at; a later read then finds the file whole. NewerSchema, a ValueError, when a line was
+    written by a later version; nothing is moved then.
     """
-    rows, damaged, _ = _parse(path)
-    if not damaged:
-        return rows, []
-    aside = path.with_suffix(".damaged.jsonl")
-    with _lock(path):
-        rows, damaged, whole = _parse(path)  # again, under the lock: a line may have been half written before
-        if damaged:
-            _write(aside, b"".join(line + b"\n" for _, line, _ in damaged), os.O_APPEND)
-            fresh = path.with_suffix(".fresh.jsonl")
-            _write(fresh, b"".join(line + b"\n" for line in whole), os.O_TRUNC)
-            os.replace(fresh, path)
-    return rows, [f"{path.name}, line {n}: {why}; set aside in {aside.name}" for n, _, why in damaged]
+    damaged = False
+    for _, _, row in _lines(path):
+        if isinstance(row, Row):
+            yield row
+        else:
+            damaged = True
+    if damaged:
+        words += _set_aside(path)
+
+
+def _set_aside(path: Path) -> list[str]:
+    """Move damaged lines out of the file; a sentence for each."""
+    aside, fresh = path.with_suffix(".damaged.jsonl"), path.with_suffix(".fresh.jsonl")
+    words = []
+    with _lock(path):  # read again, under the lock: a line may have been half written before
+        with fresh.open("wb") as whole, aside.open("ab") as damaged:
+            for number, line, row in _lines(path):
+                (whole if isinstance(row, Row) else damaged).write(line + b"\n")
+                if isinstance(row, str):
+                    words.append(f"{path.name}, line {number}: {row}; set aside in {aside.name}")
+            for file in (whole, damaged):
+                file.flush()
+                os.fsync(file.fileno())
+        os.replace(fresh, path)
+    return words
 
 
 def latest(rows: Iterable[Row]) -> list[Row]:
@@ -154,24 +183,21 @@ def latest(rows: Iterable[Row]) -> list[Row]:
     return list({(row.run, row.cell): row for row in rows}.values())
 
 
-def _parse(path: Path) -> tuple[list[Row], list[tuple[int, bytes, str]], list[bytes]]:
-    """(rows, [(line number, line, why it is damaged), ...], whole lines). An empty line is nothing at all."""
-    rows: list[Row] = []
-    damaged: list[tuple[int, bytes, str]] = []
-    whole: list[bytes] = []
-    for number, line in enumerate(path.read_bytes().split(b"\n"), start=1):
-        if not line.strip():
-            continue
-        try:
-            rows.append(from_json(line.decode()))
-            whole.append(line)
-        except NewerSchema as newer:
-            raise NewerSchema(f"{path}, line {number}: {newer}") from None
-        except UnicodeDecodeError:
-            damaged.append((number, line, "it is not text"))
-        except ValueError as why:
-            damaged.append((number, line, str(why)))
-    return rows, damaged, whole
+def _lines(path: Path) -> Iterator[tuple[int, bytes, Row | str]]:
+    """(line number, line, its row or why it is damaged). An empty line is nothing at all."""
+    with path.open("rb") as file:
+        for number, ended in enumerate(file, start=1):
+            line = ended.removesuffix(b"\n")
+            if not line.strip():
+                continue
+            try:
+                yield number, line, from_json(line.decode())
+            except NewerSchema as newer:
+                raise NewerSchema(f"{path}, line {number}: {newer}") from None
+            except UnicodeDecodeError:
+                yield number, line, "it is not text"
+            except ValueError as why:
+                yield number, line, str(why)
 
 
 def _lock(path: Path) -> FileLock:
@@ -181,14 +207,6 @@ def _lock(path: Path) -> FileLock:
 def _last_byte(file: int, size: int) -> bytes:
     os.lseek(file, size - 1, os.SEEK_SET)
     return os.read(file, 1)
-
-
-def _write(path: Path, content: bytes, how: int) -> None:
-    file = os.open(path, os.O_WRONLY | os.O_CREAT | how, 0o644)
-    with os.fdopen(file, "wb") as stream:
-        stream.write(content)
-        stream.flush()
-        os.fsync(stream.fileno())
 
 
 def _finite(value: Any) -> Any:

@@ -18,6 +18,9 @@ FRAME_MS = 33.3
 FEWEST = 20
 """With fewer samples than this no interval is given: it would not be reliable."""
 
+WORK, HELD, FEWEST_DRAWS = 200_000_000, 2_000_000, 100
+"""Values that a bootstrap draws altogether and at once; of very many samples there are fewer draws, but so many."""
+
 Interval = tuple[float, float]
 
 
@@ -80,9 +83,15 @@ def median_ci(values: NDArray[np.float64], level: float = 0.95, draws: int = 100
         return None
     length = block_length(values)
     random = np.random.default_rng(seed)
+    draws = min(draws, max(FEWEST_DRAWS, WORK // count))
     starts = random.integers(0, count, size=(draws, -(-count // length)))
-    picked = (starts[..., None] + np.arange(length)).reshape(draws, -1)[:, :count] % count
-    medians = np.median(values[picked], axis=1)
+    medians = np.empty(draws)
+    # As many draws at once as memory is to hold.
+    step = max(1, HELD // count)
+    for first in range(0, draws, step):
+        some = starts[first : first + step]
+        picked = (some[..., None] + np.arange(length)).reshape(len(some), -1)[:, :count] % count
+        medians[first : first + step] = np.median(values[picked], axis=1)
     low, high = np.quantile(medians, ((1 - level) / 2, (1 + level) / 2))
     return float(low), float(high)
 

@@ -331,6 +331,22 @@ def summaries(rows: Iterable[Row]) -> list[Summary]:
     return sorted((Summary(row) for row in rows), key=lambda s: s.order)
 
 
+def sound(summaries: Iterable[Summary]) -> tuple[list[Summary], list[str]]:
+    """Those whose every figure can be had, and a sentence for each other one, which then costs itself alone."""
+    figures = [name for name, of in vars(Summary).items() if isinstance(of, property | cached_property)]
+    kept, words = [], []
+    for s in summaries:
+        name = ""
+        try:
+            for name in figures:
+                getattr(s, name)
+        except (ValueError, TypeError, KeyError, IndexError, AttributeError, ArithmeticError) as error:
+            words.append(f"{s.row.cell} of run {s.row.run} is left out: its {name} cannot be had ({error!r})")
+        else:
+            kept.append(s)
+    return kept, words
+
+
 def newest(summaries: Sequence[Summary]) -> list[Summary]:
     """Of a configuration measured in several runs the last, in the order given."""
     kept: dict[object, Summary] = {}

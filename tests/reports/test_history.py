@@ -56,7 +56,7 @@ def test_a_run_and_a_benchmark_are_taken_up(tmp_path: Path) -> None:
     append(tmp_path / "run" / "rows.jsonl", row())
     append(tmp_path / "run" / "rows.jsonl", emulated())
     append(tmp_path / "run" / "rows.jsonl", failed())
-    found = history.gather(tmp_path / "run", "abc")
+    found, _ = history.gather(tmp_path / "run", "abc")
     assert {f.series for f in found} == {row().cell}
     assert {f.metric for f in found} == {"model ms", "pipeline ms", "IOU % on made-up sample", "size MB"}
     report = {
@@ -66,7 +66,7 @@ def test_a_run_and_a_benchmark_are_taken_up(tmp_path: Path) -> None:
         "benchmarks": [{"name": "test_x", "stats": {"median": 0.25}}],
     }
     (tmp_path / "b.json").write_text(json.dumps(report))
-    (figure,) = history.gather(tmp_path / "b.json", "abc")
+    ((figure,), _) = history.gather(tmp_path / "b.json", "abc")
     assert (figure.value, figure.revision, figure.machine) == (250.0, "def", "Made-up CPU")
     with pytest.raises(ValueError, match="neither the folder of a run"):
         history.gather(tmp_path, "abc")

@@ -1,0 +1,129 @@
+"""What the figures of a row must be before anything is computed from them: one wrong row then costs itself alone."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+MOST_SAMPLES = 1_000_000
+LARGEST = 1e18
+"""Of any number: beyond it a figure means nothing, and some of its uses overflow."""
+
+Check = Callable[[Any], bool]
+
+
+def number(low: float = -LARGEST, high: float = LARGEST) -> Check:
+    """A finite number from `low` to `high`; true and false are none."""
+    return lambda value: isinstance(value, int | float) and not isinstance(value, bool) and low <= value <= high
+
+
+def text(value: Any) -> bool:
+    return isinstance(value, str)
+
+
+def each(check: Check) -> Check:
+    """A list of values that pass."""
+    return lambda value: isinstance(value, list | tuple) and all(map(check, value))
+
+
+def table(check: Check) -> Check:
+    """An object whose values pass."""
+    return lambda value: isinstance(value, dict) and all(map(check, value.values()))
+
+
+def interval(check: Check) -> Check:
+    """[low, high], either of which may be null."""
+    return lambda value: each(lambda end: end is None or check(end))(value) and len(value) == 2
+
+
+def samples(value: Any) -> bool:
+    """Whole nanoseconds of a monotonic clock, each more than none."""
+    return (
+        isinstance(value, list)
+        and len(value) <= MOST_SAMPLES
+        and all(type(ns) is int and 0 < ns < 1e16 for ns in value)
+    )
+
+
+def scored(value: Any) -> bool:
+    """[picture, IOU, boundary F]."""
+    return each(lambda one: isinstance(one, list) and len(one) == 3 and text(one[0]) and all(map(SHARE, one[1:])))(
+        value
+    )
+
+
+def example(value: Any) -> bool:
+    return (
+        isinstance(value, dict)
+        and SHARE(value.get("iou"))
+        and all(text(value.get(k)) for k in ("kind", "frame", "jpeg"))
+    )
+
+
+def with_all(*names: str) -> Check:
+    """An object that has all these values, none of them null."""
+    return lambda value: isinstance(value, dict) and all(value.get(name) is not None for name in names)
+
+
+def fact(value: Any) -> bool:
+    """Flat: a text, a number, a boolean, null, or a list of these."""
+    one = value if isinstance(value, list) else [value]
+    return all(item is None or isinstance(item, str | bool) or number()(item) for item in one)
+
+
+SHARE, COUNT = number(0, 1), number(0)
+CHECKS: Mapping[str, Check] = {
+    "timing.model_ns": samples,
+    "timing.pipeline_ns": samples,
+    **dict.fromkeys(("timing.load_ns", "timing.first_ns", "timing.peak_memory_bytes"), COUNT),
+    "timing.instructions_per_frame": COUNT,
+    **{f"timing.estimate.{name}": number(1e-9) for name in ("milliseconds", "low", "high")},
+    "timing.estimate.error": number(),
+    **{f"accuracy.{name}": SHARE for name in ("iou", "boundary_f")},
+    **{f"accuracy.{name}": interval(SHARE) for name in ("iou_ci", "boundary_f_ci")},
+    "accuracy.dtssd": COUNT,
+    "accuracy.images": COUNT,
+    "accuracy.data": text,
+    "accuracy.description": text,
+    "accuracy.per_image": scored,
+    "accuracy.from_host.max_difference": number(),
+    "artifact.key": text,
+    "artifact.sha256": text,
+    "artifact.bytes": COUNT,
+    "artifact.graph.ops": table(COUNT),
+    "artifact.graph.leftovers": table(COUNT),
+    "artifact.parity": with_all("max_difference", "mean_difference", "iou_loss_points"),
+    **{f"artifact.parity.{name}": number() for name in ("max_difference", "mean_difference", "iou_loss_points")},
+    "artifact.parity.breach": text,
+    "artifact.parity.processor.model": text,
+    "artifact.parity.processor.extensions": each(text),
+    "artifact.instructions": table(lambda value: text(value) or COUNT(value)),
+    "artifact.instructions.cortex-a57": COUNT,
+    "artifact.instructions.cortex-a76": COUNT,
+    "artifact.instructions.changed": text,
+    "network.macs": COUNT,
+    "network.parameters": COUNT,
+    "placement.ops": COUNT,
+    "placement.delegated": COUNT,
+    **dict.fromkeys(
+        ("environment.cpu", "environment.model", "environment.cpu_extensions", "environment.revision"), text
+    ),
+    "environment": table(fact),
+    "hazards": each(text),
+    "examples": each(example),
+}
+"""Path in a row -> what a value there must be. An absent value or null passes; what no path names is not used."""
+
+
+def problem(values: Mapping[str, Any]) -> str | None:
+    """What is wrong with a row as JSON gives it, in words; None when nothing is."""
+    for path, check in CHECKS.items():
+        value: Any = values
+        for name in path.split("."):
+            if value is not None and not isinstance(value, dict):
+                return f"its {path} is inside of something that is no object"
+            value = (value or {}).get(name)
+        if value is not None and not check(value):
+            return f"its {path} is {json.dumps(value)[:60]}"
+    return None
