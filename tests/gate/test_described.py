@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 import bench
+from cli.ending import WRONG_USAGE
 from gate import described
 from models import description
 from tests.converters.inspection import graphs
@@ -69,7 +70,7 @@ def test_what_is_not_known_is_asked_for_and_where_to_answer_is_said(gate, tmp_pa
     ports = ((1, 1, height, width), graphs.FLOAT)
     grey = graphs.save(tmp_path / "grey.onnx", [("Identity", ["x"], ["y"], {})], {"x": ports}, {"y": ports})
     code, told, said = gate(grey, graphs.plain(tmp_path / "now.onnx"))
-    assert code == 3
+    assert code == WRONG_USAGE
     assert not told
     assert "bench.py describe takes these options and keeps the answer" in said
 
