@@ -150,7 +150,7 @@ def _mark(image: Image.Image) -> int:
 def _by_palette(image: Image.Image) -> Image.Image:
     """An indexed file as what its palette shows, or as it is where its indices are class ids.
 
-    The palette shows a mask when its colours in use are greys, and tell apart what the indices do.
+    The palette shows a mask when its colours in use are greys, and differ where the indices do.
     """
     used = np.unique(np.asarray(image))
     palette = np.array(image.getpalette("RGB"), np.uint8).reshape(-1, 3)

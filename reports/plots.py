@@ -255,7 +255,7 @@ def _scatter(
 
 def _steps(front: Sequence[Mark]) -> list[Mark]:
     """Those that no mark farther right is above: where two have no significant difference in speed, both are on the
-    front, and its line has no dent."""
+    Pareto front, and its line has no dent."""
     kept: list[Mark] = []
     for mark in reversed(front):
         if not kept or mark.iou > kept[-1].iou:

@@ -52,6 +52,7 @@ FLAGS = r"--(taught|steady|turned|prior|hints|muon)\b|--labels .?(as they are|al
 ALLOWED = {
     ("gate/config.py", r"cells?"): "a former key of gate.toml, which is still read",
     ("gate/output.py", r"cells?"): "a former key of gate.json, which is still read",
+    ("devices/desktop/interleaved.py", r"both arms|arms|visits"): "defined in docs/measuring.md",
     ("devices/paired.py", r"both arms|arms|visits"): "defined in docs/measuring.md: one unbroken series of inferences",
     ("devices/desktop/agreement.py", r"both arms|arms|visits"): "as above",
     ("CHANGELOG.md", "flags"): "tells which flags were renamed",

@@ -141,9 +141,10 @@ def test_a_row_says_what_was_measured_where_and_on_what(plan: Plan, data: Data) 
     assert row.artifact["key"].startswith("key of s16-skip-plain.onnx")
     assert row.environment["order_seed"] == 9
     assert row.network["parameters"] > 100_000
-    worst, typical = row.examples
-    assert (worst["frame"], round(worst["iou"])) == ("right", 0)
-    assert typical["jpeg"]
+    *shared, worst = row.examples
+    assert {one["frame"] for one in shared} == {"left", "right"}
+    assert (worst["kind"], worst["frame"], round(worst["iou"])) == ("worst", "right", 0)
+    assert worst["jpeg"]
 
 
 def test_emulated_configurations_come_last_and_timed_ones_have_the_machine_to_themselves(

@@ -10,7 +10,7 @@ from models.segmenter import Segmenter, glance, is_cut
 
 
 def counting(frame, prev):
-    return prev + np.float32(0.25)
+    return np.minimum(prev + np.float32(0.25), 1)
 
 
 def first(segmenter: Segmenter, picture: np.ndarray) -> float:
