@@ -210,7 +210,7 @@ def load(path: Path, threads: int = 1, precision: Precision = "fp32") -> Session
 
 
 def files(path: Path, out: Path) -> dict[Path, Path]:
-    """The model and its external data, whose names the model holds: they keep their places beside it.
+    """The model and the external data files that it names, at the same relative paths.
 
     Of a file that is no ONNX model, the file alone.
     """

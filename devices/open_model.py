@@ -95,7 +95,7 @@ def inspected(
 ) -> ReferenceModel:
     """The description of somebody's file, with what was assumed said. ValueError where something is to be told.
 
-    `anew` does not look at the description beside it.
+    `anew` ignores the description file next to the model.
     """
     from converters.inspection.describe import describe, model_at
     from converters.inspection.told import Told

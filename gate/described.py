@@ -1,4 +1,4 @@
-"""Two files of anybody's for the gate: each with a description beside it, which the processes that time them read."""
+"""Two model files for the gate, of any origin. Each has a description next to it, which the timing processes read."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ def placement(session: Session) -> dict[str, Any]:
     LiteRT: `delegated` of `ops` operators run in XNNPACK. ONNX Runtime: the providers in use. OpenVINO: the devices,
     and how many layers compute in which type.
     """
-    # A described model's session has its runtime beside it.
+    # The session of a described model keeps its runtime's session in an attribute.
     loaded = getattr(session, "runtime", session)
     told = TOLD.get(type(loaded).__name__)
     return {**session.facts, **(told(loaded) if told else {})}
