@@ -1,14 +1,15 @@
-"""Make the cut-outs of the embedded sample, `evaluation/people`, from the clip office-man.
+"""Make the cut-outs of the embedded sample, `evaluation/people`, from clips of people.
 
-python scripts/make_sample.py FOLDER      FOLDER has images/NNNNN.jpg and masks/NNNNN.png of the clip, 0 or 255
+python scripts/make_sample.py FOLDER...   each FOLDER is named as in `CLIPS` and has images/*.jpg and masks/*.png, 0 or 255
 
-Each frame becomes one RGBA PNG: the man's own colours and how much of a pixel he covers. The same input gives the same
-pixels on every machine.
+Each frame becomes one RGBA picture, WebP without loss: the person's own colours and how much of a pixel the person covers. The same input
+gives the same pixels on every machine.
 """
 
 from __future__ import annotations
 
 import argparse
+from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
@@ -16,26 +17,66 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-OUT = Path(__file__).parents[1] / "evaluation" / "people" / "office-man"
+OUT = Path(__file__).parents[1] / "evaluation" / "people"
 
-HANDS = range(92, 110)
-"""He looks up and puts both hands to his neck; the top of his head is at the picture's edge."""
-LEANS = range(203, 221)
-"""He leans back; his head is inside the picture."""
+
+@dataclass(frozen=True)
+class Source:
+    """Which frames of a clip are cut out, and what was behind the person."""
+
+    frames: tuple[int, ...]
+    """Their places among the files of `images`, sorted."""
+    blue_wall: bool = False
+
+
+CLIPS = {
+    # The hands go up to the neck, the top of the head at the picture's edge; then he leans back, the head inside.
+    "office-man": Source((*range(92, 110), *range(203, 221))),
+    # Head and shoulders before a blue wall, speaking.
+    "sbia1a": Source((36, 39, 41, 44), blue_wall=True),
+    "sbwe5n": Source(tuple(range(26, 35)), blue_wall=True),
+    "swiz3n": Source(tuple(range(12, 30)), blue_wall=True),
+}
 
 FRINGE = 3
-"""Pixels inside the mask's edge that still show what was behind the man."""
+"""Pixels inside the mask's edge that still show what was behind the person."""
+
+SPILL = 16
+"""Pixels inside the mask's edge that may carry the blue wall's light."""
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("folder", type=Path)
-    folder = parser.parse_args().folder
-    OUT.mkdir(parents=True, exist_ok=True)
-    for number, frame in enumerate([*HANDS, *LEANS]):
-        picture = np.asarray(Image.open(folder / "images" / f"{frame:05}.jpg").convert("RGB"))
-        mask = np.asarray(Image.open(folder / "masks" / f"{frame:05}.png").convert("L"))
-        Image.fromarray(cut_out(picture, mask), "RGBA").save(OUT / f"{number:02}.png", optimize=True)
+    parser.add_argument("folders", nargs="+", type=Path, metavar="FOLDER")
+    for folder in parser.parse_args().folders:
+        clip = folder.resolve().name
+        if clip not in CLIPS:
+            parser.error(f"{folder}: no clip of that name is in the sample; there are {', '.join(CLIPS)}")
+        cut_out_clip(CLIPS[clip], folder, OUT / clip)
+
+
+def cut_out_clip(source: Source, folder: Path, out: Path) -> None:
+    """Write the cut-outs 00.webp, 01.webp and so on to `out`."""
+    out.mkdir(parents=True, exist_ok=True)
+    pictures, masks = (sorted((folder / part).iterdir()) for part in ("images", "masks"))
+    for number, frame in enumerate(source.frames):
+        picture = np.asarray(Image.open(pictures[frame]).convert("RGB"))
+        mask = np.asarray(Image.open(masks[frame]).convert("L"))
+        if source.blue_wall:
+            picture = without_blue(picture, mask)
+        cut = Image.fromarray(cut_out(picture, mask), "RGBA")
+        cut.save(out / f"{number:02}.webp", lossless=True, exact=True, quality=100, method=6)
+
+
+def without_blue(picture: NDArray[np.uint8], mask: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """`picture` with green and blue no stronger than red within `SPILL` pixels of the mask's edge.
+
+    For people before a blue wall whose skin, hair and clothes are no bluer than grey: what is bluer is the wall's light.
+    """
+    shape = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * SPILL + 1, 2 * SPILL + 1))
+    # Above and at the sides the picture's edge counts as the wall; below, the person goes on.
+    inside = cv2.erode(np.pad(mask, ((1, 0), (1, 1))), shape)[1:, 1:-1] >= 128
+    return np.where(inside[..., None], picture, np.minimum(picture, picture[..., :1])).astype(np.uint8)
 
 
 def cut_out(picture: NDArray[np.uint8], mask: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -33,7 +33,7 @@ PHOTO, KEYED, SCENE, UNLABELLED, THING = "photo", "keyed", "scene", "unlabelled"
 THINGS = "things"
 """The source of what is pasted beside people, never drawn by itself."""
 SHOWN = frozenset({"sbia1a", "sbwe5n", "swiz3n"})
-"""Speakers of talking-heads who are kept for the embedded sample, and are not in it yet."""
+"""Speakers of talking-heads who are in the embedded sample: no network trains on them."""
 VERSION = 3
 """Of what the readers make of a folder: a store that another version decoded is decoded anew."""
 TRAIN_ONLY = frozenset({"selfies", "cutouts"})
