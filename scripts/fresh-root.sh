@@ -4,7 +4,7 @@
 #   scripts/fresh-root.sh [--suite trixie|bookworm] [--no-sys] [--drop] [COMMAND...]
 # Each COMMAND is a shell line; without one: make setup, make bench BENCH=--quick, make test. It prints how each ended,
 # how long it took and the disk space used; it exits with 1 when one failed. Everything is kept in FRESH_ROOT
-# (/var/tmp/fresh-root-SUITE) until --drop. Linux, as root; needs debootstrap. Half an hour on two cores.
+# (/var/tmp/fresh-root-SUITE) until --drop. Linux, as root; needs debootstrap. Half an hour on two cores; tests/test_fresh_root.py runs it.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
