@@ -129,7 +129,11 @@ def failures(path: Path, clips: Path | None, out: Path) -> None:
     cells = []
     for value, clip, at, mask in sorted(worst, key=lambda found: found[0])[:SHOWN]:
         picture, label = clip.read(at)
-        laid = cv2.resize(overlay(picture, mask, label), (320, 240), interpolation=cv2.INTER_AREA)
+        seen = overlay(picture, mask, label)
+        scale = min(320 / seen.shape[1], 240 / seen.shape[0])
+        small = cv2.resize(seen, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+        laid = np.full((240, 320, 3), 255, np.uint8)
+        laid[: small.shape[0], : small.shape[1]] = small
         title = np.full((22, 320, 3), 255, np.uint8)
         text = f"{100 * value:.0f} %  {clip.frame_names[at]}"
         cv2.putText(title, text, (4, 16), cv2.FONT_HERSHEY_SIMPLEX, 0.45, (0, 0, 0), 1, cv2.LINE_AA)
