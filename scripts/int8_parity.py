@@ -75,14 +75,19 @@ def prepare(folder: Path, variants: Sequence[str]) -> int:
         specs += [Spec(name, weights, sha, format, "int8", variant.resolution) for format in FORMATS]
         frames = frames_of(embedded(), variant.resolution)
         masks = parity.masks(parity.eager(checkpoint.load(weights).network()), frames.clip)
-        np.savez(folder / f"{name}.npz", clip=frames.clip, labels=frames.labels, masks=masks)
+        np.savez(folder / f"{file_name(name)}.npz", clip=frames.clip, labels=frames.labels, masks=masks)
     for spec, made in build(specs).items():
         if not isinstance(made, Artifact):
             raise ValueError(f"{spec.name}: {made.reason}")
-        copy(made.path, folder / f"{spec.variant}-int8{made.path.suffix}")
+        copy(made.path, folder / f"{file_name(spec.variant)}-int8{made.path.suffix}")
     _write_control(folder / "control.onnx")
     ov.save_model(ov.convert_model(folder / "control.onnx"), folder / "control.xml", compress_to_fp16=False)
     return 0
+
+
+def file_name(variant: str) -> str:
+    """A candidate's name has a slash."""
+    return variant.replace("/", "-")
 
 
 def run(folder: Path) -> int:
