@@ -50,7 +50,8 @@ def make(
         samples = list(calibration(parity.eager(_network(spec.checkpoint)), frames.calibration))
         if spec.format in channel_equalization.FORMATS:
             network = channel_equalization.equalized(network, samples)
-    out = folder / f"{spec.variant}-{spec.precision}{module.SUFFIX}"
+    # A candidate's name has a slash.
+    out = folder / f"{spec.variant.replace('/', '-')}-{spec.precision}{module.SUFFIX}"
     path = module.convert(network, spec, out, samples)
     made = Artifact(spec, key, path, cache.size(path), cache.sha256(path), module.inspect(path), module.versions())
     return check(made, calibration_data, stage)
