@@ -24,6 +24,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from cli.arguments import ArgumentParser
+from cli.interpreter import WRONG_USAGE
 from evaluation.clip import Clip, Dataset, Label
 from evaluation.interval import bootstrap
 from evaluation.iou import iou
@@ -228,7 +230,7 @@ def compare(
 def main(arguments: list[str] | None = None) -> int:
     from evaluation import folder
 
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("with_it", metavar="WITH", help="a model with a previous mask")
     parser.add_argument("without", metavar="WITHOUT", help="its sibling without")
     parser.add_argument("--data", type=Path, action="append", help="a folder of clips; the embedded sample without one")
@@ -242,7 +244,7 @@ def main(arguments: list[str] | None = None) -> int:
         told = compare(options.with_it, options.without, data, options.size, lambda text: print(text, file=sys.stderr))
     except ValueError as error:
         print(f"training.previous_mask_ablation: {error}", file=sys.stderr)
-        return 2
+        return WRONG_USAGE
     text = page(told, options.with_it, options.without, options.size)
     options.out.mkdir(parents=True, exist_ok=True)
     (options.out / "previous_mask.md").write_text(text)

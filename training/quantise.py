@@ -16,6 +16,8 @@ from pathlib import Path
 
 import numpy as np
 
+from cli.arguments import ArgumentParser
+from cli.interpreter import WRONG_USAGE
 from converters.artifact import FORMATS, Artifact, Failure, Format, Spec
 from evaluation.clip import Dataset
 from models.segmenter import ResizeMode, Step
@@ -114,7 +116,7 @@ def verdict(found: Sequence[Loss]) -> str:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("checkpoint", type=Path)
     parser.add_argument("--validation", type=Path, nargs="+", required=True, metavar="DIR")
     parser.add_argument("--formats", default=",".join(DEFAULT), metavar="F,F", help=f"of {', '.join(FORMATS)}")
@@ -127,7 +129,7 @@ def main(arguments: list[str] | None = None) -> int:
         found, problems = losses(options.checkpoint, options.validation, formats)
     except ValueError as error:
         print(f"training.quantise: {error}", file=sys.stderr)
-        return 2
+        return WRONG_USAGE
     for words in problems:
         print(f"training.quantise: {words}", file=sys.stderr)
     if not found:

@@ -23,6 +23,7 @@ from typing import Any
 
 import numpy as np
 
+from cli.arguments import ArgumentParser
 from converters.child import last_line
 from converters.registry import converter, format_of
 from devices import job as jobs
@@ -206,7 +207,7 @@ def _report(tool: Tool | Bare) -> dict[str, Any]:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description="Compare this bench's times with the runtime's own tool.")
+    parser = ArgumentParser(description="Compare this bench's times with the runtime's own tool.")
     parser.add_argument("model", type=Path, help="a .tflite or an OpenVINO .xml")
     parser.add_argument("--rounds", type=int, default=8)
     parser.add_argument("--threads", type=int, default=1)
