@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import sys
 import tomllib
 from collections.abc import Callable, Mapping
@@ -184,12 +185,16 @@ def _pairs(right: Callable[[Any], bool]) -> Callable[[Any], bool]:
     return rule
 
 
+PACKAGES = (
+    r"npm:(@[a-z0-9][a-z0-9._-]*/)?[a-z0-9][a-z0-9._-]*@[0-9]+\.[0-9A-Za-z.+-]+",
+    r"pypi:[A-Za-z0-9][A-Za-z0-9._-]*==[0-9][0-9A-Za-z.!+]*",
+    r"made:(models|converters)(\.[a-z_][a-z0-9_]*)+",
+)
+"""Names and exact versions: a registry's client would also take folders, addresses and its own options."""
+
+
 def _package(value: Any) -> bool:
-    kind, _, rest = value.partition(":") if isinstance(value, str) else ("", "", "")
-    if kind == "made":
-        return rest.startswith(("models.", "converters."))
-    name, _, version = rest.rpartition({"npm": "@", "pypi": "=="}.get(kind, "?"))
-    return bool(name.strip("@") and version)
+    return isinstance(value, str) and any(re.fullmatch(pattern, value) for pattern in PACKAGES)
 
 
 RULES: dict[str, Rule] = {
