@@ -30,8 +30,8 @@ from typing import TYPE_CHECKING, Any
 # NumPy's own threads wait for each other longer than the small matrices of a sample take.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
-from cli.interpreter import WRONG_USAGE
 from models import variant as variants
+from models.arguments import WRONG_USAGE
 from training.options import NO_TEACHER, TEACHER, Options
 from training.options import parse as parse_options
 

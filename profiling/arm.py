@@ -18,10 +18,9 @@ from functools import cache, lru_cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from cli.arguments import ArgumentParser
-from cli.interpreter import WRONG_USAGE
 from converters.artifact import Precision, Spec
 from devices.instructions import CORES, DOT, PLAIN, CannotCount, Model, available, count_all, keep, recall
+from models.arguments import WRONG_USAGE, ArgumentParser
 from models.variant import Resolution, Variant, get, parse_resolution
 
 Counted = tuple[Precision, str]

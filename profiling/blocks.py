@@ -23,9 +23,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from cli.arguments import ArgumentParser
-from cli.interpreter import WRONG_USAGE
 from converters.openvino import settings
+from models.arguments import WRONG_USAGE, ArgumentParser
 from models.cost import convolution_macs
 from models.hourglass import Bottleneck, Hourglass
 from models.inverted import InvertedTrunk

@@ -23,10 +23,9 @@ from typing import Any
 
 import numpy as np
 
-from cli.arguments import ArgumentParser
-from cli.interpreter import WRONG_USAGE
 from converters.openvino import settings
 from devices.instructions import available
+from models.arguments import WRONG_USAGE, ArgumentParser
 from models.variant import Resolution, get, parse_resolution
 from profiling.arm import counts_of
 from profiling.blocks import WARM_UP, Infer, fastest

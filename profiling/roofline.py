@@ -22,8 +22,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from cli.arguments import ArgumentParser
-from cli.interpreter import WRONG_USAGE
+from models.arguments import WRONG_USAGE, ArgumentParser
 from models.cost import convolution_macs
 from models.hourglass import Hourglass
 from models.variant import Resolution, get, parse_resolution

@@ -15,8 +15,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cli.arguments import ArgumentParser
-from cli.interpreter import WRONG_USAGE
+from models.arguments import WRONG_USAGE, ArgumentParser
 from reports import measured, whole
 from reports.measured import ROOT
 from reports.results import PAGE, SHORT, TABLES, TITLES, Facts, Network

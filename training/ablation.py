@@ -24,10 +24,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cli.arguments import ArgumentParser
-from cli.interpreter import WRONG_USAGE
 from evaluation.clip import Dataset
 from evaluation.score import BLOCK, judge, predict, prepare_clip
+from models.arguments import WRONG_USAGE, ArgumentParser
 from models.segmenter import Step
 from models.variant import VARIANTS, Resolution, Variant, parse_resolution
 from reports.ablation import CHANGES, Change

@@ -13,8 +13,7 @@ import zipfile
 from collections.abc import Iterable
 from pathlib import Path
 
-from cli.arguments import ArgumentParser
-from cli.interpreter import WRONG_USAGE
+from models.arguments import WRONG_USAGE, ArgumentParser
 
 LIMIT = 15_000_000
 KEPT = (".safetensors", ".csv", ".png")

@@ -20,9 +20,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cli.arguments import ArgumentParser
-from cli.interpreter import WRONG_USAGE
 from models import checkpoint, peer, variant
+from models.arguments import WRONG_USAGE, ArgumentParser
 
 if TYPE_CHECKING:
     from models.checkpoint import Checkpoint

@@ -20,11 +20,10 @@ from typing import Any
 
 import numpy as np
 
-from cli.arguments import ArgumentParser
-from cli.interpreter import WRONG_USAGE
 from converters.artifact import Precision
 from converters.session import Session
 from evaluation.clip import Dataset
+from models.arguments import WRONG_USAGE, ArgumentParser
 from models.segmenter import ResizeMode
 from training.quantise import Loss, compare, ious
 from training.ratio import LOCK, Ratio, measure, running

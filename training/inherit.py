@@ -26,8 +26,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from cli.arguments import ArgumentParser
-from cli.interpreter import WRONG_USAGE
+from models.arguments import WRONG_USAGE, ArgumentParser
 from models.hourglass import Bottleneck, DownBottleneck, Hourglass, Up
 
 RIDGE = 1e-5

@@ -17,8 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cli.arguments import ArgumentParser
-from cli.interpreter import WRONG_USAGE
+from models.arguments import WRONG_USAGE, ArgumentParser
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -14,8 +14,8 @@ from itertools import chain
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from cli.arguments import ArgumentParser
 from models import variant as variants
+from models.arguments import ArgumentParser
 from models.bounds import processors
 from models.files import SpecialFile, refuse_special
 from models.variant import Resolution, Variant

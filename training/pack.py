@@ -21,8 +21,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cli.arguments import ArgumentParser
-from cli.interpreter import WRONG_USAGE
+from models.arguments import WRONG_USAGE, ArgumentParser
 from training import datasets, packed, split, store, validation
 from training.datasets import KEYED, PHOTO, THING, TRAIN_ONLY, Photo, Pixels
 from training.packed import Entry, Label, Span

@@ -24,14 +24,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cli.arguments import ArgumentParser
-from cli.interpreter import WRONG_USAGE
 from evaluation.clip import Clip, Dataset, Label
 from evaluation.interval import bootstrap
 from evaluation.iou import iou
 from evaluation.sample import Shot, embedded, render
 from evaluation.score import BLOCK, Previous, judge, predict, prepare_clip
 from evaluation.temporal import dtssd_still, flicker, frames_to_recover
+from models.arguments import WRONG_USAGE, ArgumentParser
 from models.segmenter import Floats, Step, enlarge, no_mask, stretch, to_input
 from models.variant import Resolution
 

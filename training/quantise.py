@@ -16,10 +16,9 @@ from pathlib import Path
 
 import numpy as np
 
-from cli.arguments import ArgumentParser
-from cli.interpreter import WRONG_USAGE
 from converters.artifact import FORMATS, Artifact, Failure, Format, Spec
 from evaluation.clip import Dataset
+from models.arguments import WRONG_USAGE, ArgumentParser
 from models.segmenter import ResizeMode, Step
 from models.variant import Resolution
 

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from cli.arguments import ArgumentParser
+from models.arguments import ArgumentParser
 from training import prior
 from training.geometry import compose, sample, spline_offsets
 from training.sampler import Sample

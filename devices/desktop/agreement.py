@@ -23,13 +23,13 @@ from typing import Any
 
 import numpy as np
 
-from cli.arguments import ArgumentParser
 from converters.child import last_line
 from converters.registry import converter, format_of
 from devices import job as jobs
 from devices.contract import Config, Counts, Job, MeasurementFailed
 from devices.desktop import environment
 from devices.desktop.runner import Desktop
+from models.arguments import ArgumentParser
 from models.variant import Resolution
 
 AIM = 0.03

@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 from typing import NoReturn
 
-from cli.interpreter import WRONG_USAGE
+WRONG_USAGE = 64
+"""EX_USAGE of BSD: 1 and 2 are verdicts of the gate."""
 
 
 class ArgumentParser(argparse.ArgumentParser):
