@@ -465,14 +465,18 @@ def describe(
     """
     from devices.open_model import inspected
     from models.description import beside, text
+    from models.files import check_outputs, refuse_special
+    from reports import whole
 
+    refuse_special(model)
     if not model.is_file():
         fail(f"{model}: there is no such file.", WRONG_USAGE)
+    place = out or beside(model)
+    check_outputs([place], [model])
     footage = read_footage(folder) if (folder := or_before(ctx, "data", data)) else None
     size = or_before(ctx, "resolution", resolution)
     made = inspected(model, told, size, footage, partial(print, file=sys.stderr), anew=True)
-    place = out or beside(model)
-    place.write_text(text(made))
+    whole.write(place, text(made))
     print(place)
 
 
