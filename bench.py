@@ -27,6 +27,8 @@ from cli.options import (
     DataOption,
     JsonOption,
     ResolutionOption,
+    finite,
+    here,
     misplaced,
     option,
     or_before,
@@ -50,7 +52,9 @@ if TYPE_CHECKING:
     from devices.select import Attached, NotAttached
 
 
-SecondsOption = Annotated[float, typer.Option(min=1, metavar="S", help="Of measuring, for one configuration.")]
+SecondsOption = Annotated[
+    float, typer.Option(min=1, callback=finite, metavar="S", help="Of measuring, for one configuration.")
+]
 
 
 class Previous(StrEnum):
@@ -216,6 +220,7 @@ def bench(
     from devices.plan import Options, left_out, make, make_beside, make_default
     from devices.select import sustains
     from devices.sustained import LEAST_MINUTES
+    from models.bounds import check_threads
 
     if 0 < sustained < LEAST_MINUTES:
         fail(f"--sustained takes at least {LEAST_MINUTES:g} minutes: the first and the last are compared.", WRONG_USAGE)
@@ -239,6 +244,8 @@ def bench(
     plans = []
     absent_models = []
     for target in targets:
+        if target.name == "desktop":
+            check_threads(threads)
         taken = tuple(name for name in formats or target.formats if name in target.formats)
         # One device must take all that was asked for, several share it out.
         if not taken or (formats and len(targets) == 1 and taken != formats):
@@ -414,12 +421,13 @@ def evaluate(
         Previous, typer.Option(help="Whether a clip's frames get the mask of the one before. Stills never do.")
     ] = Previous.recurrent,
     resolution: ResolutionOption = None,
-    threads: Annotated[int, typer.Option(min=1, metavar="N", help="Processors it may use.")] = 1,
+    threads: Annotated[int, typer.Option(min=1, callback=here, metavar="N", help="Processors it may use.")] = 1,
     as_json: JsonOption = False,
 ) -> None:
     """Judge one model: IOU, boundary F and, for clips, dtSSD, with 95 % intervals."""
     from devices.open_model import open_model
     from evaluation import evaluate as judging
+    from models.bounds import check_memory
     from reports.live import Live
 
     footage = read_footage(or_before(ctx, "data", data))
@@ -427,6 +435,7 @@ def evaluate(
     step, size = open_model(
         model, resolution=size, threads=threads, say=partial(print, file=sys.stderr), told=told, dataset=footage
     )
+    check_memory(max(map(len, footage.clips)), size)
     with Live() as live:
         live.stage("judge", footage.frames)
         score = judging.evaluate(step, size, footage, prev.value, on_frame=live.done, resize_mode=step.resize_mode)
@@ -456,14 +465,18 @@ def describe(
     """
     from devices.open_model import inspected
     from models.description import beside, text
+    from models.files import check_outputs, refuse_special
+    from reports import whole
 
+    refuse_special(model)
     if not model.is_file():
         fail(f"{model}: there is no such file.", WRONG_USAGE)
+    place = out or beside(model)
+    check_outputs([place], [model])
     footage = read_footage(folder) if (folder := or_before(ctx, "data", data)) else None
     size = or_before(ctx, "resolution", resolution)
     made = inspected(model, told, size, footage, partial(print, file=sys.stderr), anew=True)
-    place = out or beside(model)
-    place.write_text(text(made))
+    whole.write(place, text(made))
     print(place)
 
 
@@ -535,7 +548,7 @@ def gate(
     ] = None,
     self_test: Annotated[bool, typer.Option("--self-test", hidden=True)] = False,
     real: Annotated[int, typer.Option(min=0, hidden=True)] = 0,
-    minutes: Annotated[float | None, typer.Option(min=0, hidden=True)] = None,
+    minutes: Annotated[float | None, typer.Option(min=0, callback=finite, hidden=True)] = None,
     noisy_neighbour: Annotated[bool, typer.Option("--noisy-neighbour", hidden=True)] = False,
     seconds: SecondsOption = 60.0,
     clock: Annotated[
@@ -603,7 +616,12 @@ def self_test_gate(
     ] = 0,
     minutes: Annotated[
         float | None,
-        typer.Option(min=0, metavar="M", help="With --real: start no gate after M minutes; the same command resumes."),
+        typer.Option(
+            min=0,
+            callback=finite,
+            metavar="M",
+            help="With --real: start no gate after M minutes; the same command resumes.",
+        ),
     ] = None,
     noisy_neighbour: Annotated[
         bool, typer.Option("--noisy-neighbour", help="With --real: beside a process with an intermittent load.")

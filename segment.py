@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cli.ending import INTERRUPTED, NOT_MEASURED, WRONG_USAGE, carry_out, fail
-from cli.options import option, parse_resolution
+from cli.options import finite, here, option, parse_resolution
 from cli.told import with_answers
 
 if TYPE_CHECKING:
@@ -81,11 +81,13 @@ def segment(
         ),
     ] = None,
     smoothing: Annotated[
-        float, typer.Option(min=0, max=1, help="How much an unsure mask leans on the one before.")
+        float, typer.Option(min=0, max=1, callback=finite, help="How much an unsure mask leans on the one before.")
     ] = 0.0,
     feedback: Annotated[bool, typer.Option(help="Give the network its previous mask.")] = True,
     refine: Annotated[bool, typer.Option(help="Bring the mask to the picture's own edges.")] = True,
-    threads: Annotated[int, typer.Option(min=1, metavar="N", help="Processors that the network may use.")] = 1,
+    threads: Annotated[
+        int, typer.Option(min=1, callback=here, metavar="N", help="Processors that the network may use.")
+    ] = 1,
     live: Annotated[
         bool, typer.Option("--live", help="No VIDEO: a page that does it with a phone's or this machine's own camera.")
     ] = False,

@@ -31,6 +31,7 @@ from typing import TYPE_CHECKING, Any
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 from models import variant as variants
+from models.arguments import WRONG_USAGE
 from training.options import NO_TEACHER, TEACHER, Options
 from training.options import parse as parse_options
 
@@ -75,12 +76,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     if options.speedup == "graphs" and (not cuda or world > 1):
         say("train.py: --speedup graphs needs one process on a GPU with CUDA")
-        return 2
+        return WRONG_USAGE
     try:
         data, teacher, published = _open(options, device, say)
     except ValueError as error:
         say(f"train.py: {error}")
-        return 2
+        return WRONG_USAGE
     law = Law(
         size=options.side,
         frames=options.frames,
@@ -100,22 +101,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
             say(_begin(learner, options.init[min(number, len(options.init) - 1)]))
     except ValueError as error:
         say(f"train.py: {error}")
-        return 2
+        return WRONG_USAGE
     for learner in learners:
         learner.ready(device)
     try:
         followed = _followed(options.feature_teacher, device) if options.feature_teacher else None
     except ValueError as error:
         say(f"train.py: {error}")
-        return 2
+        return WRONG_USAGE
     steps = options.samples // (options.batch * world)
     schedule = state.Schedule(options.rate, steps, warm_up=min(200, steps // 10 + 1))
     options.out.mkdir(parents=True, exist_ok=True)
     first, seconds, anew = 0, 0.0, 0
-    if saved := state.load(options.out / "state.pt"):
+    if saved := state.load(options.out / "state.pt", say):
         if saved["options"] != options.identity(world):
             say(f"{options.out} holds another run; give --out a fresh folder")
-            return 2
+            return WRONG_USAGE
         kept = {name: state.whole(values) for name, values in saved["learners"].items()}
         for learner in learners:
             learner.take(kept[learner.name])

@@ -8,8 +8,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
 
-WRONG_USAGE, NOT_MEASURED, INTERRUPTED = 64, 3, 130
-"""What a command exits with when it does not exit with 0. 1 and 2 are verdicts of the gate, 64 is EX_USAGE of BSD."""
+from models.arguments import WRONG_USAGE as WRONG_USAGE
+
+NOT_MEASURED, INTERRUPTED = 3, 130
+"""What a command exits with, beside WRONG_USAGE, when it does not exit with 0. 1 and 2 are verdicts of the gate."""
 
 ROOT = Path(__file__).resolve().parent.parent
 

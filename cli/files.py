@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import tomllib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -11,6 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from typer.core import TyperGroup
+
+from models.files import read_toml, refuse_special
 
 if TYPE_CHECKING:
     from converters.inspection.told import Told
@@ -74,6 +75,7 @@ def describe_all(
     problems = []
     for name, path, stated in [*((None, path, {}) for path in files), *_listed(listed)]:
         try:
+            refuse_special(path)
             if not path.is_file():
                 raise ValueError(f"{path}: there is no such file")
             answers = told.over(stated)
@@ -95,12 +97,8 @@ def _listed(listed: Path | None) -> list[tuple[str, Path, dict[str, Any]]]:
     """(name, file, other fields) of each table. ValueError, one sentence, for a file that is no such list."""
     if listed is None:
         return []
-    try:
-        tables = tomllib.loads(listed.read_text())
-    except tomllib.TOMLDecodeError as error:
-        raise ValueError(f"{listed}: {error}") from None
     models = []
-    for name, table in tables.items():
+    for name, table in read_toml(listed).items():
         if not isinstance(table, dict) or not isinstance(table.get("file"), str):
             raise ValueError(f"{listed}: [{name}] has no file, the path of its model")
         stated = {key: value for key, value in table.items() if key != "file"}

@@ -17,6 +17,7 @@ NEEDED = ("ai_edge_litert", "cv2", "numpy", "psutil", "safetensors", "torch", "t
 NEEDED_FOR_A_PACK = ("cv2", "numpy", "safetensors", "torch")
 """What a training from a pack takes (docs/gpu-training.md)."""
 WRONG_USAGE = 64
+"""That of models/arguments.py, which a Python without the packages need not read."""
 SENT = "SEGMENTATION_BENCH_SENT"
 """Set for the interpreter in .venv, which must not start itself again when it lacks packages too."""
 

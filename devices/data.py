@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from devices.plan import Task
+from models.bounds import check_memory
 from models.segmenter import ResizeMode
 from models.variant import Resolution
 
@@ -48,6 +49,7 @@ def prepare(footage: Dataset, tasks: Iterable[Task]) -> Data:
 def _prepare(footage: Dataset, resolution: Resolution, resize_mode: ResizeMode) -> Data:
     from evaluation import score
 
+    check_memory(footage.frames, resolution)
     frames, sequences = score.prepare(footage, resolution, resize_mode)
     digest = hashlib.sha256(frames.tobytes())
     for clip in footage.clips:

@@ -16,6 +16,7 @@ from converters.session import Session
 from devices.contract import Config
 from devices.plan import BASELINE, Weights, spec_of
 from models import checkpoint
+from models.files import refuse_special
 from models.peer import ReferenceModel
 from models.segmenter import no_mask
 from models.variant import VARIANTS, Resolution, get
@@ -128,6 +129,8 @@ def find_model(
     without a checkpoint, or one that cannot be converted here.
     """
     path = Path(model)
+    if str(model) not in VARIANTS:
+        refuse_special(path)
     if path.exists() and str(model) not in VARIANTS:
         return path
     if path.suffix:

@@ -15,7 +15,6 @@ import json
 import os
 import random
 import sys
-import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
@@ -25,10 +24,11 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from converters.child import Child
+from converters.child import Child, end_with_parent
 from devices import job as jobs
 from devices.alarm import alarm
 from devices.contract import Counts, Job, MeasurementFailed, Runner
+from models.scratch import scratch
 
 if TYPE_CHECKING:
     from devices.desktop.model_loop import ModelLoop
@@ -139,8 +139,8 @@ def opened(baseline: Path | Job, candidate: Job, seed: int, worker: tuple[str, .
     """
     if candidate.config.unit != "cpu":
         raise MeasurementFailed(f"pairs are measured on the cpu only, not on the unit {candidate.config.unit!r}")
-    with tempfile.TemporaryDirectory(prefix="pair-") as temporary:
-        folder = jobs.describe(Path(temporary), candidate)
+    with scratch("pair") as temporary:
+        folder = jobs.describe(temporary, candidate)
         before = _before(baseline, candidate)
         jobs.describe(folder / BASELINE, before)
         (folder / "pair.json").write_text(json.dumps({"seed": seed}))
@@ -253,6 +253,7 @@ class Bench:
 
 
 def main(folder: Path) -> None:
+    end_with_parent()
     # Runtimes talk on stdout as they please: the protocol keeps the real one to itself.
     answers = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)

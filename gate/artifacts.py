@@ -26,6 +26,7 @@ from converters.child import last_line
 from converters.macs import macs
 from converters.registry import converter
 from devices.contract import Config
+from models.files import read_json
 from reports.gitinfo import tree
 
 if TYPE_CHECKING:
@@ -144,7 +145,7 @@ def _read(folder: Path, config: Config) -> GateArtifact | MissingArtifact:
     if not (there / RECORD).is_file():
         return MissingArtifact(f"{folder} holds no {config.name}")
     try:
-        saved = json.loads((there / RECORD).read_text())["sha256"]
+        saved = read_json(there / RECORD)["sha256"]
         if content(path) == saved:
             return of_file(path, config.format)
         return MissingArtifact(f"{path} is not the artifact that was saved: its hash is another")

@@ -15,6 +15,7 @@ from devices.contract import Config
 from gate import artifacts
 from gate.artifacts import Artifacts
 from gate.config import GateCase, Tolerance, here, of_sizes, parse_text
+from models.files import read_json
 from models.variant import Resolution
 from reports import gitinfo, whole
 
@@ -110,9 +111,7 @@ def _saved(folder: Path) -> Baseline:
     made = partial(artifacts.of_folder, folder)
     cases: list[GateCase] = []
     try:
-        cases = [_case(one) for one in json.loads((folder / DECLARED).read_text(encoding="utf-8"))]
-    except FileNotFoundError:
-        pass
+        cases = [_case(one) for one in read_json(folder / DECLARED)] if (folder / DECLARED).exists() else []
     except (ValueError, KeyError, TypeError, AttributeError):
         return Baseline(str(folder), made, unreadable=f"{folder / DECLARED} cannot be read")
     known = {artifacts.place(folder, case.config) for case in cases}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 from converters.artifact import FORMATS, PRECISIONS
 from devices.contract import Config
 from devices.select import names
+from models.files import parse_toml, read_toml
 from models.variant import Resolution, get
 
 KEYS = {"variant", "format", "precision", "device", "resolution", "threads", "tolerance"}
@@ -67,8 +67,9 @@ def of_sizes(sizes: Mapping[str, Resolution]) -> SizeOf:
 
 def read(path: Path) -> list[GateCase]:
     """The declared configurations. ValueError, one sentence, for a file that declares none or is not valid."""
+    values = read_toml(path)
     try:
-        cases = parse_text(path.read_text(encoding="utf-8"))
+        cases = parse(values)
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from None
     if not cases:
@@ -78,11 +79,7 @@ def read(path: Path) -> list[GateCase]:
 
 def parse_text(text: str, size_of: SizeOf = here) -> list[GateCase]:
     """`parse` of the text of a gate.toml."""
-    try:
-        values = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise ValueError(f"not TOML: {error}") from None
-    return parse(values, size_of)
+    return parse(parse_toml(text), size_of)
 
 
 def parse(values: Mapping[str, Any], size_of: SizeOf = here) -> list[GateCase]:

@@ -14,6 +14,7 @@ from typing import Any
 from gate import blocks as of_blocks
 from gate import output
 from gate.verdict import Result, Speed, Verdict, headline, words
+from models.files import read_text
 
 TEMPLATES = Path(__file__).parent / "templates"
 
@@ -62,8 +63,8 @@ def sections(dirs: Sequence[Path]) -> tuple[list[Section], list[str]]:
         if not path.is_file():
             continue
         try:
-            found.append(section(output.from_json(path.read_text(encoding="utf-8"))))
-        except (ValueError, KeyError, TypeError):
+            found.append(section(output.from_json(read_text(path))))
+        except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
             words.append(f"{path}: not a complete result of a gate; the page omits it")
     return found, words
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from models.files import refuse_special
 from models.variant import Variant
 
 if TYPE_CHECKING:
@@ -78,6 +79,7 @@ def load(path: Path) -> Checkpoint:
     """Read and check: the variant must parse, and every tensor must be there, finite, of the network's shape."""
     from safetensors import SafetensorError, safe_open
 
+    refuse_special(path)
     try:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
@@ -91,7 +93,7 @@ def load(path: Path) -> Checkpoint:
     try:
         variant = Variant.from_dict(json.loads(metadata["variant"]))
         card = json.loads(metadata["card"])
-    except (KeyError, ValueError, TypeError) as error:
+    except (KeyError, ValueError, TypeError, RecursionError) as error:
         raise BadCheckpoint(f"{path}: its metadata cannot be read ({error})") from None
     _check(path, variant, state)
     return Checkpoint(metadata.get("name", path.stem), variant, sha256(path), state, card)
@@ -107,7 +109,7 @@ def check_name(path: Path, name: str, variant: Variant) -> None:
     try:
         with safe_open(path, framework="numpy") as file:
             stored = Variant.from_dict(json.loads((file.metadata() or {})["variant"]))
-    except (SafetensorError, OSError, KeyError, ValueError, TypeError):
+    except (SafetensorError, OSError, KeyError, ValueError, TypeError, RecursionError):
         return
     shape = [f.name for f in fields(Variant) if f.name != "resolution"]
     if shown := next((one for one in shape if getattr(stored, one) != getattr(variant, one)), None):

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import tomllib
 from collections.abc import Mapping
 from dataclasses import MISSING, fields
 from pathlib import Path
 from typing import Any
 
+from models.files import read_toml
 from models.peer import UNWRITTEN, BadReferenceModel, ReferenceModel, hash_of
 
 LICENCE = "not stated"
@@ -23,10 +23,7 @@ def read_fields(path: Path) -> dict[str, Any]:
     """The fields that a description states; {} where there is no such file. ValueError when it is no TOML."""
     if not path.is_file():
         return {}
-    try:
-        return tomllib.loads(path.read_text())
-    except tomllib.TOMLDecodeError as error:
-        raise ValueError(f"{path}: {error}") from None
+    return read_toml(path)
 
 
 def is_whole(stated: Mapping[str, Any]) -> bool:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 import stat
+import tomllib
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 KINDS = {
     stat.S_IFIFO: "a named pipe",
@@ -35,6 +38,58 @@ def refuse_special(path: Path) -> None:
         return
     if kind:
         raise SpecialFile(path, f"is {kind}, not a regular file")
+
+
+MOST_TEXT = 64_000_000
+"""Bytes of a text file that is read at once."""
+
+
+def read_text(path: Path) -> str:
+    """The text of a user's file, in UTF-8 with or without a byte-order mark.
+
+    ValueError, one sentence, for whatever is no such file: it would block, is too large or is no text.
+    """
+    refuse_special(path)
+    try:
+        if path.stat().st_size > MOST_TEXT:
+            raise ValueError(f"{path}: has more than {MOST_TEXT // 10**6} MB")
+        return path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError:
+        raise ValueError(f"{path}: is no text in UTF-8") from None
+    except FileNotFoundError:
+        raise ValueError(f"{path}: there is no such file") from None
+    except OSError as error:
+        raise ValueError(f"{path}: {error.strerror}") from None
+
+
+def read_json(path: Path) -> Any:
+    """What a user's JSON file holds. ValueError, one sentence, when it is none, as of `read_text`."""
+    text = read_text(path)
+    try:
+        return json.loads(text)
+    except RecursionError:
+        raise ValueError(f"{path}: is nested too deeply") from None
+    except ValueError as error:
+        raise ValueError(f"{path}: is no JSON ({error})") from None
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """What a user's TOML file holds. ValueError, one sentence, when it is none, as of `read_text`."""
+    text = read_text(path)
+    try:
+        return parse_toml(text)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from None
+
+
+def parse_toml(text: str) -> dict[str, Any]:
+    """ValueError, one sentence, for a text that is no TOML."""
+    try:
+        return tomllib.loads(text)
+    except RecursionError:
+        raise ValueError("is nested too deeply") from None
+    except ValueError as error:
+        raise ValueError(f"not TOML: {error}") from None
 
 
 def check_outputs(outputs: Iterable[Path | None], inputs: Iterable[Path] = ()) -> None:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import sys
-import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, asdict, dataclass, fields
 from fnmatch import fnmatchcase
@@ -12,6 +12,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Literal, TypeVar, get_args
 
+from models.files import read_toml, refuse_special
 from models.segmenter import ResizeMode
 from models.variant import VARIANTS, Resolution
 
@@ -184,12 +185,16 @@ def _pairs(right: Callable[[Any], bool]) -> Callable[[Any], bool]:
     return rule
 
 
+PACKAGES = (
+    r"npm:(@[a-z0-9][a-z0-9._-]*/)?[a-z0-9][a-z0-9._-]*@[0-9]+\.[0-9A-Za-z.+-]+",
+    r"pypi:[A-Za-z0-9][A-Za-z0-9._-]*==[0-9][0-9A-Za-z.!+]*",
+    r"made:(models|converters)(\.[a-z_][a-z0-9_]*)+",
+)
+"""Names and exact versions: a registry's client would also take folders, addresses and its own options."""
+
+
 def _package(value: Any) -> bool:
-    kind, _, rest = value.partition(":") if isinstance(value, str) else ("", "", "")
-    if kind == "made":
-        return rest.startswith(("models.", "converters."))
-    name, _, version = rest.rpartition({"npm": "@", "pypi": "=="}.get(kind, "?"))
-    return bool(name.strip("@") and version)
+    return isinstance(value, str) and any(re.fullmatch(pattern, value) for pattern in PACKAGES)
 
 
 RULES: dict[str, Rule] = {
@@ -245,10 +250,7 @@ def _say(problem: str) -> None:
 @cache
 def read_all(path: Path, written: int) -> tuple[dict[str, ReferenceModel], tuple[str, ...]]:
     """The right entries of a file that was `written` at that time (ns), and a sentence for each wrong one."""
-    try:
-        tables = tomllib.loads(path.read_text())
-    except tomllib.TOMLDecodeError as error:
-        raise ValueError(f"{path.name}: {error}") from None
+    tables = read_toml(path)
     entries, problems = {}, []
     for name, table in tables.items():
         try:
@@ -272,6 +274,7 @@ def hash_of(path: Path) -> str:
     """sha256 of a model file and then of what goes with it: OpenVINO's .bin, the external data of an ONNX model."""
     from models import external_data
 
+    refuse_special(path)
     beside = [path.with_suffix(".bin")] if path.suffix == ".xml" else []
     if path.suffix == ".onnx":
         beside = [path.parent / name for name in external_data.locations(path)]

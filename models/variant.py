@@ -6,6 +6,8 @@ from dataclasses import asdict, dataclass, fields, replace
 from fnmatch import fnmatchcase
 from typing import Any, Literal, get_args
 
+from models.bounds import MOST_SIDE
+
 Head = Literal["plain", "light", "subpixel", "half", "dense", "dense-separable"]
 Refine = Literal["full", "separable"]
 Entry = Literal["concat", "add"]
@@ -210,6 +212,8 @@ def parse_resolution(text: str) -> Resolution:
     height, by, width = text.partition("x")
     if not (by and height.isdecimal() and width.isdecimal()):
         raise ValueError(f"{text!r} is no size: write it HEIGHTxWIDTH, such as 256x256")
+    if max(len(height), len(width)) > 9 or max(int(height), int(width)) > MOST_SIDE:
+        raise ValueError(f"{text[:40]}: a side has at most {MOST_SIDE} pixels")
     _check((int(height), int(width)), min(STRIDES.values()))
     return int(height), int(width)
 

@@ -20,6 +20,7 @@ from tempfile import TemporaryDirectory
 
 from converters.artifact import Precision, Spec
 from devices.instructions import CORES, DOT, PLAIN, CannotCount, Model, available, count_all, keep, recall
+from models.arguments import WRONG_USAGE, ArgumentParser
 from models.variant import Resolution, Variant, get, parse_resolution
 
 Counted = tuple[Precision, str]
@@ -124,7 +125,7 @@ def untrained(variant: Variant, resolution: Resolution | None = None, precision:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("variants", metavar="VARIANT", nargs="+")
     parser.add_argument("--resolution", metavar="HxW", help="default: the variant's own")
     parser.add_argument("--precision", choices=("fp32", "int8"), default="fp32")
@@ -143,7 +144,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             print(f"{what}: {counted / 1e6:.2f} M instructions an inference on {options.core}", flush=True)
     except ValueError as error:
         print(f"profiling.arm: {error}", file=sys.stderr)
-        return 2
+        return WRONG_USAGE
     except CannotCount as reason:
         print(f"profiling.arm: {reason}", file=sys.stderr)
         return 1

@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from converters.openvino import settings
+from models.arguments import WRONG_USAGE, ArgumentParser
 from models.cost import convolution_macs
 from models.hourglass import Bottleneck, Hourglass
 from models.inverted import InvertedTrunk
@@ -227,7 +228,7 @@ def markdown(found: Sequence[Cost]) -> str:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("variant")
     parser.add_argument("--resolution", metavar="HxW", help="the variant's own without it")
     parser.add_argument("--rounds", type=int, default=ROUNDS)
@@ -237,7 +238,7 @@ def main(arguments: list[str] | None = None) -> int:
         found = costs(options.variant, size, options.rounds, lambda text: print(text, file=sys.stderr))
     except ValueError as error:
         print(f"profiling.blocks: {error}", file=sys.stderr)
-        return 2
+        return WRONG_USAGE
     print(f"{options.variant} at {size[0]}x{size[1]}, one thread, fastest of {options.rounds * RUNS}\n")
     print(markdown(found))
     return 0

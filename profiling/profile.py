@@ -25,6 +25,7 @@ import numpy as np
 
 from converters.openvino import settings
 from devices.instructions import available
+from models.arguments import WRONG_USAGE, ArgumentParser
 from models.variant import Resolution, get, parse_resolution
 from profiling.arm import counts_of
 from profiling.blocks import WARM_UP, Infer, fastest
@@ -220,7 +221,7 @@ def profile(
 
 
 def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("model", metavar="VARIANT")
     parser.add_argument("--resolution", metavar="HxW", help="default: the variant's own")
     parser.add_argument("--rounds", type=int, default=ROUNDS)
@@ -230,7 +231,7 @@ def main(arguments: list[str] | None = None) -> int:
         found = profile(options.model, size, options.rounds, lambda text: print(text, file=sys.stderr))
     except ValueError as error:
         print(f"profiling.profile: {error}", file=sys.stderr)
-        return 2
+        return WRONG_USAGE
     told = found.items()
     print("\n\n".join(markdown(name, ops, whole, instructions=counted) for name, (ops, whole, counted) in told))
     return 0

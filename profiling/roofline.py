@@ -22,6 +22,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from models.arguments import WRONG_USAGE, ArgumentParser
 from models.cost import convolution_macs
 from models.hourglass import Hourglass
 from models.variant import Resolution, get, parse_resolution
@@ -156,7 +157,7 @@ def draw(most: Limits, spots: Sequence[Spot], path: Path, title: str) -> None:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("variant")
     parser.add_argument("--resolution", metavar="HxW", help="default: the variant's own")
     parser.add_argument("--rounds", type=int, default=ROUNDS)
@@ -167,7 +168,7 @@ def main(arguments: list[str] | None = None) -> int:
         most, spots = roofline(options.variant, size, options.rounds, lambda text: print(text, file=sys.stderr))
     except ValueError as error:
         print(f"profiling.roofline: {error}", file=sys.stderr)
-        return 2
+        return WRONG_USAGE
     title = f"{options.variant} at {size[0]}x{size[1]}, one thread, float32, {time.strftime('%Y-%m-%d')}"
     draw(most, spots, options.out, title)
     print(f"{title}\n\n{markdown(most, spots)}\n\n![roofline]({options.out.name})")

@@ -6,7 +6,6 @@ of the pictures, the figures that this machine gets from the same model on the s
 
 from __future__ import annotations
 
-import json
 import math
 import re
 import statistics
@@ -20,6 +19,7 @@ from devices.contract import Config, Counts, Job, MeasurementFailed
 from devices.sustained import BIN_SECONDS, from_json, to_json
 from devices.web import phone
 from devices.web.answer import TEXT, check, flat
+from models.files import SpecialFile, read_json, refuse_special
 from reports.record import network
 from reports.rows import CONTRIBUTED_SCHEMA, Row
 from reports.statistics import mean_ci
@@ -79,10 +79,14 @@ def key_of(told: Any) -> Key:
 
 def read(path: Path) -> dict[str, Any]:
     """The file at `path`, whole. NotBelieved when no page has written it."""
+    try:
+        refuse_special(path)
+    except SpecialFile as special:
+        raise NotBelieved(f"it {special.reason}") from None
     if path.stat().st_size > FILE_BYTES:
         raise NotBelieved(f"it has more than {FILE_BYTES >> 20} MB")
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
+        values = read_json(path)
     except ValueError:
         raise NotBelieved("it is not whole JSON") from None
     if not isinstance(values, dict) or values.get("kind") != KIND:

@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from models.arguments import WRONG_USAGE, ArgumentParser
 from reports import measured, whole
 from reports.measured import ROOT
 from reports.results import PAGE, SHORT, TABLES, TITLES, Facts, Network
@@ -227,7 +228,7 @@ def _facts(name: str, one: Variant | ReferenceModel) -> dict[str, Any]:
 
 
 def main(arguments: list[str] | None = None, tell: Callable[[str], None] = lambda t: print(t, file=sys.stderr)) -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     commands = parser.add_subparsers(dest="command", required=True)
     writing = commands.add_parser("write", help="fill in the tables; with rows, draw the picture of the page")
     writing.add_argument("--rows", type=Path, metavar="DIR", help="a folder of results; needs chromium")
@@ -245,7 +246,7 @@ def main(arguments: list[str] | None = None, tell: Callable[[str], None] = lambd
             write(options.rows, tell)
     except (ValueError, OSError) as error:
         tell(f"reports.docs: {error}")
-        return 2
+        return WRONG_USAGE
     return 0
 
 

@@ -7,7 +7,6 @@ the gate: its figures come from different days of a machine. So it draws and tel
 from __future__ import annotations
 
 import html
-import json
 import math
 import sqlite3
 import statistics
@@ -20,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from converters.registry import missing
-from models.files import check_outputs, refuse_special
+from models.files import check_outputs, read_json, refuse_special
 from reports import whole
 from reports.rows import Row, stream
 
@@ -100,7 +99,7 @@ def gather(path: Path, revision: str | None = None) -> tuple[list[Figure], list[
         words: list[str] = []
         return list(of_rows(stream(path / "rows.jsonl", words), revision)), words
     try:
-        return list(of_benchmarks(json.loads(path.read_text()))), []
+        return list(of_benchmarks(read_json(path))), []
     except (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
         raise ValueError(f"{path}: neither the folder of a run nor a pytest-benchmark JSON") from None
 
@@ -126,7 +125,12 @@ def _open(store: Path) -> sqlite3.Connection:
     columns = ", ".join(f"{f.name} {'real' if f.name == 'value' else 'text'} not null" for f in fields(Figure))
     database = sqlite3.connect(store)
     try:
+        tables = {name for (name,) in database.execute("select name from sqlite_master where type = 'table'")}
+        if tables - {"figures"}:
+            raise sqlite3.DatabaseError(f"it is another program's: it has a table {min(tables - {'figures'})}")
         database.execute(f"create table if not exists figures ({columns}, unique (series, metric, machine, run, time))")
+        if [row[1] for row in database.execute("pragma table_info(figures)")] != [f.name for f in fields(Figure)]:
+            raise sqlite3.DatabaseError("its table figures has other columns")
     except sqlite3.DatabaseError as error:
         database.close()
         raise ValueError(f"{store}: no store of figures ({error})") from None

@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 
 from evaluation.clip import Dataset
 from evaluation.score import BLOCK, judge, predict, prepare_clip
+from models.arguments import WRONG_USAGE, ArgumentParser
 from models.segmenter import Step
 from models.variant import VARIANTS, Resolution, Variant, parse_resolution
 from reports.ablation import CHANGES, Change
@@ -224,7 +225,7 @@ def write(out: Path, runs: Sequence[Run], blocks: Sequence[tuple[int, int, int]]
 def main(arguments: list[str] | None = None, tell: Callable[[str], None] = lambda t: print(t, file=sys.stderr)) -> int:
     from evaluation import folder
 
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("runs", type=Path, nargs="+", metavar="RUN")
     parser.add_argument("--data", type=Path, action="append", required=True, help="pictures and clips not trained on")
     parser.add_argument("--resolution", metavar="HxW", help="the networks' input; without it each one's own")
@@ -241,7 +242,7 @@ def main(arguments: list[str] | None = None, tell: Callable[[str], None] = lambd
             tell(f"{path}: {run.name}, IOU {run.values[:, 0].mean():.2f} %")
     except ValueError as error:
         tell(f"training.ablation: {error}")
-        return 2
+        return WRONG_USAGE
     sizes = sorted({f"{height}x{width}" for height, width in (resolution or run.variant.resolution for run in runs)})
     judged = f"{', '.join(footage.name for footage in data)} at {' and '.join(sizes)}, {len(blocks)} pictures"
     print(write(options.out, runs, blocks, judged))

@@ -13,6 +13,8 @@ import zipfile
 from collections.abc import Iterable
 from pathlib import Path
 
+from models.arguments import WRONG_USAGE, ArgumentParser
+
 LIMIT = 15_000_000
 KEPT = (".safetensors", ".csv", ".png")
 
@@ -31,7 +33,7 @@ def shared_out(sizes: Iterable[tuple[Path, int]], limit: int = LIMIT) -> list[li
 
 
 def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("run", type=Path, help="the folder that train.py was given as --out")
     parser.add_argument("--out", type=Path, required=True, help="where the files go")
     options = parser.parse_args(arguments)
@@ -40,7 +42,7 @@ def main(arguments: list[str] | None = None) -> int:
     saved = state.load(options.run / "state.pt")
     if saved is None:
         print(f"training.bundle: {options.run} holds no run of train.py", file=sys.stderr)
-        return 2
+        return WRONG_USAGE
     options.out.mkdir(parents=True, exist_ok=True)
     name = options.run.resolve().name
     state.save(options.out / f"{name}-state.pt", state.compact(saved))

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from models import checkpoint, peer, variant
+from models.arguments import WRONG_USAGE, ArgumentParser
 
 if TYPE_CHECKING:
     from models.checkpoint import Checkpoint
@@ -289,7 +290,7 @@ def _span(values: Mapping[str, float], middle: str, low: str, high: str) -> str:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     commands = parser.add_subparsers(dest="command", required=True)
     judging = commands.add_parser("judge", help="judge and note the metrics")
     judging.add_argument("folders", type=Path, nargs="*", metavar="DIR", help="pictures and clips never trained on")
@@ -309,7 +310,7 @@ def main(arguments: list[str] | None = None) -> int:
         {"judge": _judge_all, "write": _write, "version": _note_version}[options.command](options)
     except ValueError as error:
         print(f"training.card: {error}", file=sys.stderr)
-        return 2
+        return WRONG_USAGE
     return 0
 
 

@@ -23,6 +23,7 @@ import numpy as np
 from converters.artifact import Precision
 from converters.session import Session
 from evaluation.clip import Dataset
+from models.arguments import WRONG_USAGE, ArgumentParser
 from models.segmenter import ResizeMode
 from training.quantise import Loss, compare, ious
 from training.ratio import LOCK, Ratio, measure, running
@@ -171,7 +172,7 @@ def records(
 
 
 def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("names", nargs="+", metavar="NAME")
     parser.add_argument("--validation", type=Path, nargs="+", required=True, metavar="DIR")
     parser.add_argument("--data", type=Path, metavar="ROOT", help="the training data: its held-out tenth is judged too")
@@ -200,7 +201,7 @@ def main(arguments: list[str] | None = None) -> int:
             own, found = standings(runners, reference, data, options.pairs)
     except ValueError as error:
         print(f"training.compare: {error}", file=sys.stderr)
-        return 2
+        return WRONG_USAGE
     here = processor.here().label
     print(markdown(options.reference, own, found, here))
     if options.json:

@@ -26,6 +26,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from models.arguments import WRONG_USAGE, ArgumentParser
 from models.hourglass import Bottleneck, DownBottleneck, Hourglass, Up
 
 RIDGE = 1e-5
@@ -233,7 +234,7 @@ def main(arguments: list[str] | None = None) -> int:
     from models import checkpoint
     from models.variant import get
 
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("variant", help="the network to be, such as s16-skip-plain")
     parser.add_argument("--parent", type=Path, required=True, help="checkpoint of a network on the same trunk")
     parser.add_argument("--data", type=Path, required=True, help="folder of training data (training/datasets.py)")
@@ -245,7 +246,7 @@ def main(arguments: list[str] | None = None) -> int:
         variant, parent = get(options.variant), checkpoint.load(options.parent)
     except ValueError as error:
         print(f"training.inherit: {error}", file=sys.stderr)
-        return 2
+        return WRONG_USAGE
     torch.manual_seed(0)
     network = Hourglass(variant)
     pictures = list(drawn(options.data, options.teacher, options.pictures, variant.resolution[0]))

@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from models.arguments import WRONG_USAGE, ArgumentParser
+
 if TYPE_CHECKING:
     from torch import Tensor
 
@@ -106,7 +108,7 @@ def main(arguments: list[str] | None = None) -> int:
     from models.variant import get
     from training.reshape import reshape
 
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("variant", help="its name; python bench.py variants lists them")
     parser.add_argument("--out", type=Path, required=True, help="where the checkpoint goes")
     options = parser.parse_args(arguments)
@@ -122,7 +124,7 @@ def main(arguments: list[str] | None = None) -> int:
         reshape(network.trunk, whole)
     except ValueError as error:
         print(f"training.init_from_mediapipe: {error}", file=sys.stderr)
-        return 2
+        return WRONG_USAGE
     done = {"samples": 0, "seconds": 0, "begun": f"begun from {one.name} ({one.licence}, sha256 {one.sha256[:12]})"}
     checkpoint.save(options.out, options.variant, variant, network.state_dict(), {"training": [done]})
     print(f"wrote {options.out}: {done['begun']}")

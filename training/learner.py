@@ -73,6 +73,8 @@ class Learner:
         self.optimizers = state.optimizers(self.network, muon=not self.options.adamw, recorded=recorded)
         self.rate: float | Tensor = torch.zeros((), device=device) if recorded else 0.0
         self._losses: list[Tensor] = []
+        self._before = (0.0, 0)
+        """Mean and number of the losses before this call of the command, since the last evaluation."""
         # DDP and graphs hook `forward`; the loss wants logits.
         self.network.forward = self.network.logits  # type: ignore[method-assign]
         self.forward: Forward = self.network
@@ -80,7 +82,9 @@ class Learner:
     def state(self) -> dict[str, Any]:
         """What `take` wants to go on as if nothing had been."""
         optimizers = [optimizer.state_dict() for optimizer in self.optimizers]
-        return {"network": self.network.state_dict(), "ema": self.ema.state, "optimizers": optimizers, "log": self.log}
+        losses = [self.mean_loss(), self._loss_count()] if self._loss_count() else []
+        weights = {"network": self.network.state_dict(), "ema": self.ema.state}
+        return {**weights, "optimizers": optimizers, "log": self.log, "losses": losses}
 
     def take(self, values: dict[str, Any]) -> None:
         """Go on from a state; optimisers without memory in it begin anew."""
@@ -91,6 +95,8 @@ class Learner:
         if isinstance(self.rate, Tensor):
             state.use_tensor_rates(self.optimizers)
         self.log = values["log"]
+        if values.get("losses"):
+            self._before = (values["losses"][0], values["losses"][1])
 
     def _logits(self, frame: Tensor, prev_mask: Tensor) -> Tensor:
         """(N, 1, H, W) float32. With CUDA, or asked for bfloat16, everything but batch statistics is in bfloat16."""
@@ -161,7 +167,14 @@ class Learner:
 
     def mean_loss(self) -> float:
         """Since the last call of `evaluated`."""
-        return float(torch.stack(self._losses).mean()) if self._losses else float("nan")
+        if not self._loss_count():
+            return float("nan")
+        mean, count = self._before
+        here = float(torch.stack(self._losses).sum()) if self._losses else 0.0
+        return (mean * count + here) / self._loss_count()
+
+    def _loss_count(self) -> int:
+        return self._before[1] + len(self._losses)
 
     def judge(self, sets: Sequence[Judged]) -> dict[str, float]:
         """{set: IOU} of the averaged weights."""
@@ -182,3 +195,4 @@ class Learner:
         """Note an evaluation in the log, and count losses anew."""
         self.log.append(entry)
         self._losses.clear()
+        self._before = (0.0, 0)

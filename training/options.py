@@ -15,6 +15,9 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from models import variant as variants
+from models.arguments import ArgumentParser
+from models.bounds import processors
+from models.files import SpecialFile, refuse_special
 from models.variant import Resolution, Variant
 from training.datasets import Labels
 
@@ -23,6 +26,23 @@ Speedup = Literal["none", "graphs"]
 TEACHER = "mediapipe-selfie"
 """The teacher that nobody has to name: an entry of peers.toml, and inside every pack."""
 NO_TEACHER = "none"
+BOUNDS: dict[str, tuple[float, float]] = {
+    "--samples": (1, 10**10),
+    "--batch": (1, 4096),
+    "--frames": (1, 64),
+    "--size": (32, 1024),
+    "--evaluate-every": (1, 10**10),
+    "--save-every": (0, 10**6),
+    "--minutes": (1e-3, 10**6),
+    "--workers": (1, 256),
+    "--threads": (1, 1024),
+    "--rate": (0, 1),
+    "--feature-weight": (0, 1000),
+    "--temporal-weight": (0, 1000),
+    "--seed": (0, 2**32 - 1),
+}
+MOST_FRAMES = 16_384
+"""In one batch."""
 
 
 @dataclass(frozen=True)
@@ -120,8 +140,8 @@ OLD_NAMES = {
 """Names of one release ago, still understood."""
 
 
-def parser(description: str | None = None) -> argparse.ArgumentParser:
-    made = argparse.ArgumentParser(
+def parser(description: str | None = None) -> ArgumentParser:
+    made = ArgumentParser(
         prog="train.py", description=description, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     words = "names or globs, '*' being the twelve of the reference; python bench.py variants lists them"
@@ -195,7 +215,7 @@ def _share(group: Any, name: str, default: float, words: str) -> None:
 
 
 def parse(arguments: Sequence[str] | None = None, description: str | None = None) -> Options:
-    """SystemExit with code 2 and one sentence when the options contradict each other."""
+    """SystemExit with code 64 and one sentence when the options contradict each other."""
     asked = parser(description)
     values = vars(asked.parse_args(arguments))
     values.pop("muon")
@@ -234,8 +254,14 @@ def _problem(options: Options, chosen: dict[str, Variant]) -> str | None:
     numbers = (*shares, options.feature_weight or 0.0, options.temporal_weight, options.rate)
     if not all(math.isfinite(number) and number >= 0 for number in numbers) or max(shares) > 1:
         return "shares lie between 0 and 1, weights and rates are not negative"
-    if min(options.samples, options.batch, options.frames, options.evaluate_every, options.threads) < 1:
-        return "--samples, --batch, --frames, --evaluate-every and --threads start at 1"
+    for name, (least, most) in BOUNDS.items():
+        value = getattr(options, name.removeprefix("--").replace("-", "_"))
+        if value is not None and not least <= value <= most:  # written so that NaN is outside
+            return f"{name} goes from {least:,} to {most:,}, and is {value:,}"
+    if options.threads > max(2, processors()):
+        return f"--threads {options.threads}: this machine has {processors()} processors"
+    if options.batch * options.frames > MOST_FRAMES:
+        return f"--batch times --frames is at most {MOST_FRAMES:,}, and is {options.batch * options.frames:,}"
     if options.temporal_weight and options.frames < 2:
         return "--temporal-weight needs --frames 2 or more"
     followed = "squeezed" if options.feature_teacher else "inverted"
@@ -247,12 +273,19 @@ def _problem(options: Options, chosen: dict[str, Variant]) -> str | None:
         return f"--feature-teacher {options.feature_teacher}: there is no such file"
     if options.rates == "anneal" and not options.minutes:
         return "--rates anneal needs --minutes"
-    if options.minutes is not None and options.minutes <= 0:
-        return "--minutes must be more than 0"
     if options.init and len(options.init) not in (1, len(options.variants)):
         return f"--init takes one checkpoint, or {len(options.variants)}, one a variant"
     if (options.data is None) == (options.pack is None):
         return "one of --data and --pack is needed"
+    for path in (*options.init, *(options.validation or ()), options.out, options.show_batch):
+        try:
+            refuse_special(path or Path())
+        except SpecialFile as special:
+            return str(special)
+    if options.out.exists() and not options.out.is_dir():
+        return f"--out {options.out}: is a file; a run is written into a folder"
+    if options.show_batch and not (options.show_batch.suffix == ".png" and options.show_batch.parent.is_dir()):
+        return f"--show-batch {options.show_batch}: name a .png in a folder that is there"
     if options.data and not options.data.is_dir():
         return f"--data {options.data}: there is no such folder"
     if options.pack and not options.pack.is_file():

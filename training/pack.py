@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from models.arguments import WRONG_USAGE, ArgumentParser
 from training import datasets, packed, split, store, validation
 from training.datasets import KEYED, PHOTO, THING, TRAIN_ONLY, Photo, Pixels
 from training.packed import Entry, Label, Span
@@ -177,7 +178,7 @@ def table(blob: Blob) -> str:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", type=Path, help="folder of training data (layouts: training/datasets.py)")
     parser.add_argument("--out", type=Path, required=True, help="the pack")
     parser.add_argument("--side", type=int, default=224, help="longest side of a picture (default 224)")
@@ -192,7 +193,7 @@ def main(arguments: list[str] | None = None) -> int:
         blob = make(options.data, options.out, options.side, options.quality, report)
     except (ValueError, OSError) as error:
         report(f"training.pack: {error}")
-        return 2
+        return WRONG_USAGE
     size = options.out.stat().st_size
     print(table(blob))
     print(f"wrote {options.out}: {size} bytes, {size / 2**20:.1f} MiB")

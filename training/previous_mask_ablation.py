@@ -30,6 +30,7 @@ from evaluation.iou import iou
 from evaluation.sample import Shot, embedded, render
 from evaluation.score import BLOCK, Previous, judge, predict, prepare_clip
 from evaluation.temporal import dtssd_still, flicker, frames_to_recover
+from models.arguments import WRONG_USAGE, ArgumentParser
 from models.segmenter import Floats, Step, enlarge, no_mask, stretch, to_input
 from models.variant import Resolution
 
@@ -228,7 +229,7 @@ def compare(
 def main(arguments: list[str] | None = None) -> int:
     from evaluation import folder
 
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("with_it", metavar="WITH", help="a model with a previous mask")
     parser.add_argument("without", metavar="WITHOUT", help="its sibling without")
     parser.add_argument("--data", type=Path, action="append", help="a folder of clips; the embedded sample without one")
@@ -242,7 +243,7 @@ def main(arguments: list[str] | None = None) -> int:
         told = compare(options.with_it, options.without, data, options.size, lambda text: print(text, file=sys.stderr))
     except ValueError as error:
         print(f"training.previous_mask_ablation: {error}", file=sys.stderr)
-        return 2
+        return WRONG_USAGE
     text = page(told, options.with_it, options.without, options.size)
     options.out.mkdir(parents=True, exist_ok=True)
     (options.out / "previous_mask.md").write_text(text)

@@ -18,6 +18,7 @@ import numpy as np
 
 from converters.artifact import FORMATS, Artifact, Failure, Format, Spec
 from evaluation.clip import Dataset
+from models.arguments import WRONG_USAGE, ArgumentParser
 from models.segmenter import ResizeMode, Step
 from models.variant import Resolution
 
@@ -114,7 +115,7 @@ def verdict(found: Sequence[Loss]) -> str:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("checkpoint", type=Path)
     parser.add_argument("--validation", type=Path, nargs="+", required=True, metavar="DIR")
     parser.add_argument("--formats", default=",".join(DEFAULT), metavar="F,F", help=f"of {', '.join(FORMATS)}")
@@ -127,7 +128,7 @@ def main(arguments: list[str] | None = None) -> int:
         found, problems = losses(options.checkpoint, options.validation, formats)
     except ValueError as error:
         print(f"training.quantise: {error}", file=sys.stderr)
-        return 2
+        return WRONG_USAGE
     for words in problems:
         print(f"training.quantise: {words}", file=sys.stderr)
     if not found:

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
+from models.arguments import ArgumentParser
 from training import prior
 from training.geometry import compose, sample, spline_offsets
 from training.sampler import Sample
@@ -110,7 +111,7 @@ def _write(path: Path, picture: Pixels) -> None:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     pictures: dict[str, Callable[[], Pixels]] = {"priors": priors}
     parser.add_argument("what", choices=pictures)
     parser.add_argument("out", type=Path)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -103,8 +105,25 @@ def save(path: Path, values: dict[str, Any]) -> None:
     partial.replace(path)
 
 
-def load(path: Path) -> dict[str, Any] | None:
-    return torch.load(path, weights_only=True) if path.exists() else None
+KEYS = {"step", "seconds", "options", "learners"}
+
+
+def load(path: Path, say: Callable[[str], object] = print) -> dict[str, Any] | None:
+    """A saved run; None where there is none. A damaged file is set aside beside it, which `say` is told."""
+    if not path.exists():
+        return None
+    try:
+        values = torch.load(path, weights_only=True)
+        if not (isinstance(values, dict) and values.keys() >= KEYS):
+            raise ValueError("it is no state of a training")
+    # A cut or changed file makes torch.load raise nearly anything.
+    except Exception as error:
+        aside = next(p for n in itertools.count(1) if not (p := path.with_name(f"{path.stem}.damaged-{n}.pt")).exists())
+        path.replace(aside)
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        say(f"{path} is damaged and set aside as {aside.name}; the run begins anew ({reason[:120]})")
+        return None
+    return values
 
 
 def compact(values: dict[str, Any]) -> dict[str, Any]:

@@ -96,8 +96,16 @@ class Source:
         self.time_base = self.stream.time_base or Fraction(1, 90_000)
         self.rate = self.stream.average_rate or self.stream.guessed_rate or Fraction(30)
         self.frames = self.stream.frames
+        duration = container.duration
+        self.seconds = duration / av.time_base if duration else None
+        """How long the file says it is; None for a camera and where it does not say."""
+        self._start = (container.start_time or 0) / av.time_base
+        self._length = float((self.stream.duration or 0) * self.time_base) or self.seconds
         self.damaged = 0
         self.read = 0
+        self._index = self.stream.index
+        self._ends = {self._index: 0.0}
+        """The second at which the last packet of each stream ends."""
         # One for all frames: it keeps the tables that a frame's own would make anew each time.
         self._reformatter = VideoReformatter()
         self._decoded = self._decode()
@@ -110,14 +118,16 @@ class Source:
             raise Unreadable(f"{name}: its video stream has no frame that can be decoded")
 
     @property
-    def seconds(self) -> float | None:
-        """How long the file says it is; None for a camera and where it does not say."""
-        return self.container.duration / av.time_base if self.container.duration else None
-
-    @property
     def cut_short(self) -> bool:
-        """After the last item: whether frames that the file announced were not there."""
-        return self.damaged > 0 or self.read < self.frames
+        """After the last item: whether frames or a length that the file announced were not there."""
+        if self.damaged or self.camera or not self.seconds:
+            return self.damaged > 0 or self.read < self.frames
+        frame = 1 / float(self.rate)
+        if not self.frames:
+            return self._start + self.seconds - max(self._ends.values()) > max(0.1, 4 * frame)
+        # AVI counts frames that are announced as empty: the one before is shown longer.
+        missing = self._start + (self._length or self.seconds) - self._ends[self._index]
+        return self.read < self.frames and missing > frame / 2
 
     def items(self) -> Iterator[Frame | Copy]:
         """Frames, and packets of sound and subtitles, in the order of the file; all times start where the file does."""
@@ -160,7 +170,11 @@ class Source:
         packets = self.container.demux(wanted)
         while True:
             try:
-                yield next(packets)
+                packet = next(packets)
+                if packet.pts is not None and packet.time_base:
+                    end = float((packet.pts + (packet.duration or 0)) * packet.time_base)
+                    self._ends[packet.stream.index] = max(self._ends.get(packet.stream.index, 0.0), end)
+                yield packet
             except StopIteration:
                 return
             except av.error.BlockingIOError:  # A camera that has no new picture yet.

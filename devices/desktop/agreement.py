@@ -29,6 +29,7 @@ from devices import job as jobs
 from devices.contract import Config, Counts, Job, MeasurementFailed
 from devices.desktop import environment
 from devices.desktop.runner import Desktop
+from models.arguments import ArgumentParser
 from models.variant import Resolution
 
 AIM = 0.03
@@ -206,7 +207,7 @@ def _report(tool: Tool | Bare) -> dict[str, Any]:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description="Compare this bench's times with the runtime's own tool.")
+    parser = ArgumentParser(description="Compare this bench's times with the runtime's own tool.")
     parser.add_argument("model", type=Path, help="a .tflite or an OpenVINO .xml")
     parser.add_argument("--rounds", type=int, default=8)
     parser.add_argument("--threads", type=int, default=1)

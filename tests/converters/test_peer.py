@@ -8,6 +8,7 @@ import tarfile
 import zipfile
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import onnx
@@ -26,6 +27,7 @@ from evaluation.score import prepare
 from models import peer as entries
 from models.peer import BadReferenceModel, ReferenceModel
 from models.segmenter import Segmenter
+from tests.conftest import shebang
 
 ENTRY = ReferenceModel("theirs", "model.onnx", "0" * 64, "MIT", (16, 32), "probabilities", layout="NCHW")
 
@@ -259,6 +261,71 @@ def test_a_package_is_fetched_once_and_its_file_must_have_the_pinned_hash(tmp_pa
         fetch(replace(entry, sha256="0" * 64))
     with pytest.raises(BadReferenceModel, match=r"file is 'other.onnx', and .* has no other.onnx"):
         fetch(replace(entry, file="other.onnx", sha256="1" * 64))
+
+
+def test_a_damaged_model_in_the_cache_is_fetched_anew(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    model = pick(tmp_path / "model.onnx")
+    brought = archive(tmp_path / "b.whl", model)
+    monkeypatch.setattr(peers, "_download", lambda peer, folder: brought)
+    entry = replace(ENTRY, package="pypi:b==1.0", file="lib/model.onnx", sha256=hash_of(model))
+    for damage in (b"", b"nothing", model.read_bytes()[:-1]):
+        fetch(entry).write_bytes(damage)
+        assert fetch(entry).read_bytes() == model.read_bytes()
+
+
+def test_a_made_model_that_is_damaged_is_made_anew(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    (tmp_path / "maker.py").write_text("import sys; open(sys.argv[1], 'wb').write(b'model'); print(1, file=sys.stderr)")
+    maker = SimpleNamespace(__file__=str(tmp_path / "maker.py"), digest=lambda: "0" * 64)
+    monkeypatch.setattr(peers, "import_module", lambda name: maker)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    entry = replace(ENTRY, package="made:maker", file="made.tflite")
+    path = fetch(entry)
+    assert path.read_bytes() == b"model"
+    first = path.stat().st_ino
+    assert fetch(entry).stat().st_ino == first
+    path.write_bytes(b"damaged")
+    assert fetch(entry).read_bytes() == b"model"
+    (path.parent / peers.HASH).unlink()
+    assert fetch(entry).read_bytes() == b"model"
+
+
+@pytest.mark.parametrize(
+    "package",
+    [
+        "npm:../folder@1.0",
+        "npm:--foo@1.0",
+        "npm:https://host/x.tgz@1.0",
+        "npm:github:a/b@1.0",
+        "npm:b@latest",
+        "npm:b@file:x",
+        "npm:b@1.0 c@1.0",
+        "pypi:-r x==1",
+        "pypi:b @ https://host==1",
+        "pypi:b==1 --index-url=x",
+        "pypi:b==*",
+        "made:models",
+        "made:models.x y",
+    ],
+)
+def test_a_package_is_a_name_and_a_version_and_nothing_else(package):
+    with pytest.raises(BadReferenceModel, match="package is"):
+        ReferenceModel.from_dict(ENTRY.to_dict() | {"package": package})
+
+
+def test_no_script_of_a_package_is_run(tmp_path, monkeypatch):
+    npm = tmp_path / "npm"
+    npm.write_text(f'{shebang()}import sys; open({str(tmp_path / "told")!r}, "w").write(" ".join(sys.argv[1:]))')
+    npm.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    with pytest.raises(BadReferenceModel, match="could not be fetched"):
+        fetch(replace(ENTRY, package="npm:@a/b@1.0"))
+    told = (tmp_path / "told").read_text().split()
+    assert told[:1] == ["pack"]
+    assert "--ignore-scripts" in told
+    assert told[-1] == "@a/b@1.0"
 
 
 def test_without_npm_it_is_said(tmp_path, monkeypatch):

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
 import sys
 import textwrap
+import time
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 
 from devices import job as jobs
 from devices import paired
 from devices.contract import Config, Counts, Environment, Job, MeasurementFailed, Result
 from devices.paired import BASELINE, CANDIDATE, CONTROL
+from tests.conftest import ROOT
 from tests.devices.shallow import configured
 
 H, W = 32, 64
@@ -152,3 +157,29 @@ def test_on_a_device_each_visit_is_a_job_in_the_same_order(job: Job) -> None:
         stems = runner.given[7 * index : 7 * index + 7]
         assert stems == [BASELINE if arm in (BASELINE, CONTROL) else CANDIDATE for arm in block.order]
         assert block.ns[6][0] == 1000 + 7 * (index + 1)
+
+
+PARENT = """
+import sys
+from pathlib import Path
+from devices import job as jobs, paired
+folder = Path(sys.argv[1])
+with paired.opened(folder / "baseline.onnx", jobs.read(folder / "job"), seed=0) as pair:
+    print(pair.child.process.pid, flush=True)
+    pair.blocks(60)
+"""
+
+
+def test_the_process_that_measures_ends_when_its_parent_is_killed(job: Job, tmp_path: Path) -> None:
+    shutil.copy(baseline(job), tmp_path)
+    jobs.write(tmp_path / "job", job, jobs.read_frames(job))
+    command = [sys.executable, "-c", PARENT, str(tmp_path)]
+    parent = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    assert parent.stdout
+    worker = psutil.Process(int(parent.stdout.readline()))
+    time.sleep(1)
+    assert worker.is_running()
+    parent.kill()
+    parent.wait()
+    _, alive = psutil.wait_procs([worker], timeout=5)
+    assert [process for process in alive if process.status() != psutil.STATUS_ZOMBIE] == []

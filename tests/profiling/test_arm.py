@@ -10,6 +10,7 @@ import torch
 
 from devices import emulator
 from devices.instructions import SPREAD, CannotCount, cached
+from models.arguments import WRONG_USAGE
 from models.variant import Variant
 from profiling import arm, profile
 from profiling.arm import COLUMNS, cached_variant, count_variant, count_variants, counts_of
@@ -101,7 +102,7 @@ def test_without_the_emulator_nothing_is_exported(
 
 
 def test_a_mistake_is_a_sentence(qemu: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert arm.main(["s5"]) == 2
+    assert arm.main(["s5"]) == WRONG_USAGE
     assert capsys.readouterr().err.startswith("profiling.arm: no variant 's5'")
-    assert arm.main(["live", "--resolution", "30x32"]) == 2
+    assert arm.main(["live", "--resolution", "30x32"]) == WRONG_USAGE
     assert "multiples of 16" in capsys.readouterr().err

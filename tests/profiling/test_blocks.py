@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from models.arguments import WRONG_USAGE
 from models.cost import macs
 from models.hourglass import Hourglass
 from models.variant import VARIANTS
@@ -62,7 +63,7 @@ def test_the_fastest_counts_and_all_take_turns():
 
 
 def test_a_mistake_is_a_sentence(capsys):
-    assert blocks.main(["s5"]) == 2
+    assert blocks.main(["s5"]) == WRONG_USAGE
     assert capsys.readouterr().err.startswith("profiling.blocks: no variant 's5'")
-    assert blocks.main(["live", "--resolution", "30x32"]) == 2
+    assert blocks.main(["live", "--resolution", "30x32"]) == WRONG_USAGE
     assert "multiples of 16" in capsys.readouterr().err

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from models.arguments import WRONG_USAGE
 from profiling import profile
 from profiling.blocks import Block, litert
 from profiling.profile import Op
@@ -77,5 +78,5 @@ def test_the_dearest_stand_first_and_kinds_are_summed():
 
 
 def test_a_mistake_is_a_sentence(capsys):
-    assert profile.main(["s5"]) == 2
+    assert profile.main(["s5"]) == WRONG_USAGE
     assert capsys.readouterr().err.startswith("profiling.profile: no variant 's5'")

@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from models.arguments import WRONG_USAGE
 from profiling import roofline
 from profiling.blocks import Block
 from profiling.roofline import Limits, Spot
@@ -43,5 +44,5 @@ def test_the_table_and_the_picture_hold_every_block(tmp_path):
 
 
 def test_a_mistake_is_a_sentence(capsys):
-    assert roofline.main(["s5"]) == 2
+    assert roofline.main(["s5"]) == WRONG_USAGE
     assert capsys.readouterr().err.startswith("profiling.roofline: no variant 's5'")

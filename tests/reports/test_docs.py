@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from models import checkpoint, peer
+from models.arguments import WRONG_USAGE
 from models.cost import macs, parameters
 from models.variant import VARIANTS
 from reports import docs, measured
@@ -204,7 +205,7 @@ def test_a_new_time_replaces_the_old_one(tmp_path: Path) -> None:
 
 def test_a_mistake_is_a_sentence(tmp_path: Path) -> None:
     told: list[str] = []
-    assert docs.main(["stamp", str(tmp_path / "none.png"), "a command"], told.append) == 2
+    assert docs.main(["stamp", str(tmp_path / "none.png"), "a command"], told.append) == WRONG_USAGE
     assert len(told) == 1
     assert told[0].startswith("reports.docs: ")
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from models import variant
+from models.arguments import WRONG_USAGE
 from models.checkpoint import save
 from models.hourglass import Hourglass
 from training import ablation
@@ -74,5 +75,5 @@ def test_the_command_judges_runs_and_writes_table_chart_and_figures(tmp_path, da
     assert "| with skip connections | 1 | 1 |" in printed
     assert json.loads((out / "ablation.json").read_text())["pictures"] == 12
     assert (out / "ablation.png").stat().st_size > 1000
-    assert ablation.main([str(tmp_path / "none"), "--data", str(data / "selfies")]) == 2
+    assert ablation.main([str(tmp_path / "none"), "--data", str(data / "selfies")]) == WRONG_USAGE
     assert "there is no such file" in capsys.readouterr().err

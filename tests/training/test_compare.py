@@ -8,6 +8,7 @@ import pytest
 from converters.session import Session
 from evaluation import folder
 from evaluation.clip import Dataset
+from models.arguments import WRONG_USAGE
 from training import compare
 from training.compare import Runner, Standing, markdown, standings
 from training.quantise import Loss
@@ -107,8 +108,8 @@ def test_instructions_are_a_share_of_the_references(qemu: str, tmp_path):
 
 
 def test_a_mistake_is_a_sentence(tmp_path, capsys):
-    assert compare.main(["live", "--validation", str(tmp_path / "none")]) == 2
+    assert compare.main(["live", "--validation", str(tmp_path / "none")]) == WRONG_USAGE
     assert "there is no such folder" in capsys.readouterr().err
     (tmp_path / "images").mkdir()
-    assert compare.main(["no-such", "--validation", str(tmp_path)]) == 2
+    assert compare.main(["no-such", "--validation", str(tmp_path)]) == WRONG_USAGE
     assert capsys.readouterr().err.startswith("training.compare: ")

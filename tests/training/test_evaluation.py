@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from evaluation.clip import Clip, Dataset
+from models.arguments import WRONG_USAGE
 from models.hourglass import Hourglass
 from models.variant import Variant
 from training import card, datasets, evaluation
@@ -147,5 +148,5 @@ def _empty(data):
 
 
 def test_a_mistake_is_a_sentence(capsys):
-    assert card.main(["judge", "no/such/folder"]) == 2
+    assert card.main(["judge", "no/such/folder"]) == WRONG_USAGE
     assert capsys.readouterr().err == "training.card: no/such/folder: there is no such folder\n"

@@ -7,6 +7,7 @@ from skimage.data import astronaut
 
 from converters.peer import fetch
 from models import checkpoint, peer
+from models.arguments import WRONG_USAGE
 from models.inverted import InvertedTrunk
 from profiling.profile import _kinds, cut
 from training import init_from_mediapipe
@@ -64,7 +65,7 @@ def test_the_command_writes_a_checkpoint_that_says_where_it_began(tmp_path, caps
     out = tmp_path / "begun.safetensors"
     assert init_from_mediapipe.main(["live", "--out", str(out)]) == 0
     assert "mediapipe-selfie (Apache-2.0" in checkpoint.load(out).card["training"][0]["begun"]
-    assert init_from_mediapipe.main(["s16-skip-plain", "--out", str(out)]) == 2
+    assert init_from_mediapipe.main(["s16-skip-plain", "--out", str(out)]) == WRONG_USAGE
     assert capsys.readouterr().err == "training.init_from_mediapipe: s16-skip-plain has no inverted trunk\n"
 
 

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from evaluation.clip import Clip, Dataset
+from models.arguments import WRONG_USAGE
 from training import previous_mask_ablation
 from training.previous_mask_ablation import Subject, difference, measure, summary
 
@@ -97,5 +98,5 @@ def test_the_command_prints_a_table_and_writes_the_figures(tmp_path, capsys):
     assert 90 < iou < 100
     assert 0 < unsteady < 10
     assert f"The truth itself, made 32x32 and enlarged again, has {iou:.2f} % IOU and dtSSD {unsteady:.2f}." in said
-    assert previous_mask_ablation.main([*paths, "--data", str(tmp_path / "none")]) == 2
+    assert previous_mask_ablation.main([*paths, "--data", str(tmp_path / "none")]) == WRONG_USAGE
     assert capsys.readouterr().err.endswith("there is no such folder\n")

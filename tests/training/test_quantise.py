@@ -3,6 +3,7 @@
 import pytest
 
 from evaluation.clip import Dataset
+from models.arguments import WRONG_USAGE
 from training import quantise
 from training.quantise import Loss, compare
 
@@ -27,7 +28,7 @@ def test_the_worst_decides():
 
 
 def test_a_mistake_is_a_sentence(tmp_path, capsys):
-    assert quantise.main([str(tmp_path / "none.safetensors"), "--validation", str(tmp_path)]) == 2
+    assert quantise.main([str(tmp_path / "none.safetensors"), "--validation", str(tmp_path)]) == WRONG_USAGE
     assert "there is no such file" in capsys.readouterr().err
     with pytest.raises(SystemExit):
         quantise.main(["x", "--validation", "y", "--formats", "tflite,other"])

@@ -72,6 +72,8 @@ def test_a_run_that_was_killed_ends_like_one_that_was_not(data, whole, tmp_path)
     assert "going on at step" in finish(run(command(data, tmp_path), cache))
     one, two = weights(out), weights(tmp_path)
     assert all(torch.equal(one.state[key], two.state[key]) for key in one.state)
+    logged = [[entry["loss"] for entry in run.card["training"][-1]["log"]] for run in (one, two)]
+    assert logged[0] == pytest.approx(logged[1], rel=1e-5)
 
 
 def test_a_network_learns_in_company_what_it_learns_alone(data, whole, tmp_path):
@@ -87,7 +89,7 @@ def test_another_run_does_not_overwrite_a_folder(data, whole):
     out, cache = whole
     process = run(command(data, out, "--seed", "7"), cache)
     assert "holds another run" in process.communicate(timeout=120)[1]
-    assert process.returncode == 2
+    assert process.returncode == 64
 
 
 def test_the_card_says_what_was_done(whole, data):
@@ -145,7 +147,7 @@ def test_the_features_of_a_checkpoint_are_followed(data, whole, tmp_path):
 def test_a_users_mistake_is_a_sentence(data, whole, tmp_path, change, words):
     process = run(command(data, tmp_path, *change), whole[1])
     text = process.communicate(timeout=120)[1]
-    assert process.returncode == 2
+    assert process.returncode == 64
     assert words in text
     assert "Traceback" not in text
 
@@ -153,7 +155,7 @@ def test_a_users_mistake_is_a_sentence(data, whole, tmp_path, change, words):
 def test_a_folder_without_data_is_a_sentence(tmp_path):
     process = run(command(tmp_path, tmp_path / "out"), tmp_path / "cache")
     text = process.communicate(timeout=120)[1]
-    assert process.returncode == 2
+    assert process.returncode == 64
     assert "nothing to train on" in text
     assert "Traceback" not in text
 

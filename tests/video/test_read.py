@@ -114,6 +114,17 @@ def test_frames_without_times_are_an_even_step_apart(tmp_path):
     assert steps[0] > 0
 
 
+def test_a_file_without_a_number_of_frames_is_cut_short_where_it_ends_before_its_length(tmp_path):
+    whole = video(tmp_path / "whole.mkv", 30, sound="aac")
+    cut = tmp_path / "cut.mkv"
+    for share, short in ((1.0, False), (0.7, True), (0.4, True)):
+        cut.write_bytes(whole.read_bytes()[: int(share * whole.stat().st_size)])
+        source = open_source(str(cut))
+        assert source.frames == 0
+        assert 0 < sum(isinstance(item, Frame) for item in source.items()) <= 30
+        assert source.cut_short == short
+
+
 def test_a_file_that_was_cut_short_gives_what_is_left(tmp_path):
     whole = video(tmp_path / "whole.mp4", 60, gop=10, sound="aac").read_bytes()
     (tmp_path / "cut.mp4").write_bytes(whole[: len(whole) * 2 // 3])

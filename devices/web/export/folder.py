@@ -18,6 +18,7 @@ from devices.web import packages
 from devices.web.export import sample as pictures
 from devices.web.export.networks import Network, NotExportable
 from devices.web.site import PAGE
+from models.files import read_json
 
 if TYPE_CHECKING:
     from evaluation.clip import Dataset
@@ -111,7 +112,7 @@ def write(
     NotExportable when it would be larger than `limit` bytes, or when something else is in `folder`. NoPackages of
     devices.web.packages when the runtimes are not there and cannot be fetched.
     """
-    _check_free(folder)
+    check_free(folder)
     packages.install()
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".exporting-", dir=folder.parent) as temporary:
@@ -143,8 +144,8 @@ def write(
 def read(folder: Path) -> dict[str, Any]:
     """The manifest of an exported page. ValueError, in one sentence, when there is none that this version reads."""
     try:
-        manifest = json.loads((folder / MANIFEST).read_text())
-    except (OSError, ValueError):
+        manifest = read_json(folder / MANIFEST)
+    except ValueError:
         raise ValueError(f"{folder}: no page of `bench.py web export` is there") from None
     if not isinstance(manifest, dict) or manifest.get("kind") != KIND:
         raise ValueError(f"{folder}: {MANIFEST} is of another program")
@@ -153,7 +154,8 @@ def read(folder: Path) -> dict[str, Any]:
     return manifest
 
 
-def _check_free(folder: Path) -> None:
+def check_free(folder: Path) -> None:
+    """NotExportable when something else than an earlier export lies in `folder`."""
     if folder.exists() and not folder.is_dir():
         raise NotExportable(f"{folder} is no folder")
     if folder.is_dir() and any(folder.iterdir()):

@@ -1,0 +1,440 @@
+"""What users and accidents give to the commands: each ends in time, with its exit code, in a sentence.
+
+A row is a command, what the test makes for it, the exit code, and words that stderr must hold; a traceback is never
+right. Most run in this process, which has imported everything once; some are processes of their own.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import signal
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import bench
+import segment
+import train
+from tests.conftest import ROOT
+from tests.video.made import song, video
+
+USAGE, NOT_MEASURED = 64, 3
+
+Make = Callable[[Path], object]
+
+
+@dataclass(frozen=True)
+class Row:
+    """`{d}` in a command is the row's own folder, `{m}` a model that takes what is red for the person."""
+
+    command: str
+    code: int
+    words: str
+    make: tuple[Make, ...] = ()
+    seconds: float = 20.0
+    out: str = field(default="", kw_only=True)
+    """Words that stdout must hold."""
+
+
+# What the rows are given.
+
+
+def pictures(folder: str = "data", count: int = 2, person: int = 255) -> Make:
+    """Stills of a red square on blue with their masks."""
+
+    def make(root: Path) -> None:
+        for part in ("images", "masks"):
+            (root / folder / part).mkdir(parents=True, exist_ok=True)
+        for i in range(count):
+            picture = np.full((48, 64, 3), (20, 20, 200), np.uint8)
+            mask = np.zeros((48, 64), np.uint8)
+            picture[20:, 10 + i : 40], mask[20:, 10 + i : 40] = (220, 20, 20), person
+            Image.fromarray(picture).save(root / folder / "images" / f"{i}.png")
+            Image.fromarray(mask).save(root / folder / "masks" / f"{i}.png")
+
+    return make
+
+
+def text(name: str, content: str | bytes = "hello") -> Make:
+    def make(root: Path) -> None:
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content.encode() if isinstance(content, str) else content)
+
+    return make
+
+
+def pipe(name: str) -> Make:
+    def make(root: Path) -> None:
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).unlink(missing_ok=True)
+        os.mkfifo(root / name)
+
+    return make
+
+
+def folder(name: str) -> Make:
+    return lambda root: (root / name).mkdir(parents=True)
+
+
+def mask(pixels: np.ndarray, mode: str | None = None, palette: list[int] | None = None) -> Make:
+    """In place of the first mask."""
+
+    def make(root: Path) -> None:
+        image = Image.fromarray(pixels, mode)
+        if palette:
+            image.putpalette(palette)
+        image.save(root / "data/masks/0.png")
+
+    return make
+
+
+def cut(name: str, share: float = 0.5) -> Make:
+    def make(root: Path) -> None:
+        whole = (root / name).read_bytes()
+        (root / name).write_bytes(whole[: int(len(whole) * share)])
+
+    return make
+
+
+def film(name: str = "a.mp4", frames: int = 8, **how: object) -> Make:
+    return lambda root: video(root / name, frames, (48, 64), **how)  # type: ignore[arg-type]
+
+
+def same_rows(name: str = "run") -> Make:
+    """A run's folder with no row in it."""
+    return text(f"{name}/rows.jsonl", "")
+
+
+def database(root: Path) -> None:
+    with sqlite3.connect(root / "other.sqlite") as other:
+        other.execute("create table figures (x)")
+
+
+def renamed(before: str, after: str) -> Make:
+    return lambda root: (root / before).rename(root / after)
+
+
+def link(name: str, to: str) -> Make:
+    return lambda root: (root / name).symlink_to(to)
+
+
+EVALUATE = "bench.py evaluate {m} --data {d}/data"
+DATA = (pictures(),)
+SEGMENT = "segment.py {d}/a.mp4 -o {d}/out.mp4 --blur --model {m}"
+FILM = (film(),)
+TRAIN = "train.py s32-noskip-plain --data {d} --out {d}/out"
+
+ROWS = [
+    # bench.py
+    Row("bench.py --no-such-option", USAGE, "No such option"),
+    Row("bench.py no-such-command", USAGE, "No such command"),
+    Row("bench.py --device teapot --dry-run", USAGE, "teapot"),
+    Row("bench.py --formats tiff --dry-run", USAGE, "'tiff' is none of"),
+    Row("bench.py --precisions fp64 --dry-run", USAGE, "'fp64' is none of"),
+    Row("bench.py --variants nobody --dry-run", USAGE, "nobody"),
+    Row("bench.py --resolution 33x33 --dry-run", USAGE, "multiples of"),
+    Row("bench.py --resolution 0x0 --dry-run", USAGE, "multiples of"),
+    Row("bench.py --resolution 100000x100000 --dry-run", USAGE, "at most 2048 pixels"),
+    Row(f"bench.py --resolution {'9' * 5000}x32 --dry-run", USAGE, "at most 2048 pixels"),
+    Row("bench.py --resolution ²x² --dry-run", USAGE, "is no size"),
+    Row("bench.py --threads 0 --dry-run", USAGE, "--threads"),
+    Row("bench.py --threads 4096 --dry-run", USAGE, "4096 threads: this machine has"),
+    Row("bench.py --frames 1 --dry-run", USAGE, "--frames"),
+    Row("bench.py --shard 3/2 --dry-run", USAGE, "is no share"),
+    Row("bench.py --quick --full --dry-run", USAGE, "exclude each other"),
+    Row("bench.py --checkpoints {d}/nothing --dry-run", USAGE, "does not exist"),
+    Row("bench.py --out {d}/file --dry-run", USAGE, "is a file", (text("file"),)),
+    Row("bench.py --quick variants", USAGE, "variants takes no --quick"),
+    Row("bench.py --data {d}/nothing --quick --variants live --formats pytorch --out {d}/o", USAGE, "no such folder"),
+    Row("bench.py variants --variants nobody", USAGE, "nobody"),
+    # evaluate: models
+    Row("bench.py evaluate", USAGE, "Missing argument"),
+    Row("bench.py evaluate nobody", USAGE, "nobody"),
+    Row("bench.py evaluate {d}/absent.onnx", USAGE, "there is no such model"),
+    Row("bench.py evaluate {d}/a.onnx --data {d}/data", USAGE, "a.onnx", (text("a.onnx"), *DATA)),
+    Row("bench.py evaluate {d}/a.tflite --data {d}/data", USAGE, "a.tflite", (text("a.tflite"), *DATA)),
+    Row("bench.py evaluate {d}/a.xml --data {d}/data", USAGE, "a.xml", (text("a.xml"), *DATA)),
+    Row("bench.py evaluate {d}/a.safetensors --data {d}/data", USAGE, "safetensors", (text("a.safetensors"), *DATA)),
+    Row("bench.py evaluate {d}/a.zip --data {d}/data", USAGE, "a.zip", (text("a.zip"), *DATA)),
+    Row("bench.py evaluate {d}/a.onnx --data {d}/data", USAGE, "is a named pipe", (pipe("a.onnx"), *DATA)),
+    Row("bench.py evaluate {d}/a.safetensors --data {d}/data", USAGE, "named pipe", (pipe("a.safetensors"), *DATA)),
+    Row("bench.py evaluate /dev/zero --data {d}/data", USAGE, "is a device", DATA),
+    Row("bench.py evaluate {nan} --data {d}/data", NOT_MEASURED, "outside [0, 1]", DATA),
+    Row(f"{EVALUATE} --resolution 64x64", USAGE, "was made for 32x64", DATA),
+    Row(f"{EVALUATE} --threads 999", USAGE, "this machine has", DATA),
+    # evaluate: pictures and masks
+    Row(EVALUATE, 0, "0 is background and 255 person. The person takes", DATA, out="IOU: 100.00 %"),
+    Row("bench.py evaluate {m} --data {d}/nothing", USAGE, "there is no such folder"),
+    Row("bench.py evaluate {m} --data {d}/file", USAGE, "there is no such folder", (text("file"),)),
+    Row("bench.py evaluate {m} --data {d}/data", USAGE, "holds neither images/", (folder("data"),)),
+    Row(EVALUATE, USAGE, "are empty", (folder("data/images"), folder("data/masks"))),
+    Row(EVALUATE, 0, "images/0.png: cannot be read", (*DATA, cut("data/images/0.png"))),
+    Row(EVALUATE, 0, "masks/0.png: is an empty file", (*DATA, text("data/masks/0.png", ""))),
+    Row(EVALUATE, 0, "masks/0.png: is a named pipe", (*DATA, pipe("data/masks/0.png"))),
+    Row(EVALUATE, 0, "images/x.png: is a device", (*DATA, link("data/images/x.png", "/dev/zero"))),
+    Row(
+        EVALUATE,
+        0,
+        "images/x.png: cannot be read",
+        (*DATA, link("data/images/x.png", "x.png"), text("data/masks/x.png")),
+    ),
+    Row(EVALUATE, 0, "is 10x10, its picture 64x48", (*DATA, mask(np.zeros((10, 10), np.uint8)))),
+    Row(EVALUATE, 0, "is a colour picture", (*DATA, mask(np.arange(48 * 64 * 3, dtype=np.uint8).reshape(48, 64, 3)))),
+    Row(EVALUATE, 0, "Warning: the masks look inverted", (*DATA, lambda root: invert(root))),
+    Row(EVALUATE, 0, "no pixel of any mask is person", (pictures(person=0),)),
+    Row(EVALUATE, USAGE, "nested too deeply", (*DATA, text("data/classes.json", "[" * 100_000))),
+    Row(EVALUATE, USAGE, "is a named pipe", (*DATA, pipe("data/classes.json"))),
+    Row(EVALUATE, USAGE, "classes.json is not", (*DATA, text("data/classes.json", b"\xff\xfe{\x00}\x00"))),
+    Row(
+        EVALUATE,
+        0,
+        "0 is background and 255 person",
+        (*DATA, renamed("data/images", "data/x"), renamed("data/x", "data/images")),
+    ),
+    Row(EVALUATE, 0, "caf\\xe9.png: has no mask", (*DATA, link("data/images/caf\udce9.png", "0.png"))),
+    Row(EVALUATE, 0, "bell\\x07.png: has no mask", (*DATA, link("data/images/bell\x07.png", "0.png"))),
+    Row(EVALUATE, 0, "1²3.png: has no mask", (*DATA, link("data/images/1²3.png", "0.png"))),
+    # report and history
+    Row("bench.py report {d}/run", USAGE, "no rows there", (folder("run"),)),
+    Row("bench.py report {d}/nothing", USAGE, "does not exist"),
+    Row("bench.py report {d}/run --out {d}/run/rows.jsonl", USAGE, "is an input", (same_rows(),)),
+    Row("bench.py report {d}/run --out {d}/a --csv {d}/a", USAGE, "two results cannot be one file", (same_rows(),)),
+    Row("bench.py report {d}/run --out {d}/pipe", USAGE, "is a named pipe", (same_rows(), pipe("pipe"))),
+    Row("bench.py report {d}/run --out /dev/null", USAGE, "is a device", (same_rows(),)),
+    Row("bench.py report {d}/run --out {d}/run", USAGE, "run", (same_rows(),)),
+    Row("bench.py report {d}/run/rows.jsonl --out {d}/p", USAGE, "no rows there", (pipe("run/rows.jsonl"),)),
+    Row("bench.py report {d}/run --out {d}/p.html", 0, "set aside", (text("run/rows.jsonl", "[" * 9 + "\n"),)),
+    Row("bench.py report {d}/run --out {d}/p.html", 0, "set aside", (text("run/rows.jsonl", "[" * 100_000 + "\n"),)),
+    Row(
+        "bench.py history {d}/a.json --store {d}/s --out {d}/p", USAGE, "neither the folder of a run", (text("a.json"),)
+    ),
+    Row("bench.py history {d}/a.json --store {d}/s --out {d}/p", USAGE, "neither", (text("a.json", "[" * 100_000),)),
+    Row("bench.py history {d}/a --store {d}/s --out {d}/p", USAGE, "is a named pipe", (pipe("a"),)),
+    Row("bench.py history --store {d}/a.txt --out {d}/p", USAGE, "no store of figures", (text("a.txt", "x" * 5000),)),
+    Row("bench.py history --store {d}/other.sqlite --out {d}/p", USAGE, "other.sqlite", (database,)),
+    Row("bench.py history --store {d}/pipe --out {d}/p", USAGE, "is a named pipe", (pipe("pipe"),)),
+    Row("bench.py history --store {d}/s --out {d}/s", USAGE, "two results cannot be one file"),
+    Row("bench.py history {d}/run --store {d}/run/rows.jsonl --out {d}/p", USAGE, "is an input", (same_rows(),)),
+    # convert
+    Row("bench.py convert live --format onnx", USAGE, "Missing option"),
+    Row("bench.py convert nobody --format onnx --out {d}/a.onnx", USAGE, "nobody"),
+    Row("bench.py convert live --format bmp --out {d}/a.bmp", USAGE, "'bmp' is none of"),
+    Row("bench.py convert live --format onnx --out {d}/a.tflite", USAGE, "is called something.onnx"),
+    Row("bench.py convert live --format onnx --out {d}/a.onnx", USAGE, "is a named pipe", (pipe("a.onnx"),)),
+    Row(
+        "bench.py convert live --format onnx --out {d}/a.onnx",
+        USAGE,
+        "is a folder that holds no model",
+        (folder("a.onnx"),),
+    ),
+    Row("bench.py convert live --format openvino --out {d}/a.xml", USAGE, "is there already", (text("a.bin"),)),
+    # lists and descriptions of models
+    Row("bench.py --models {d}/pipe --dry-run", USAGE, "is a named pipe", (pipe("pipe"),)),
+    Row("bench.py --models {d}/a.toml --dry-run", USAGE, "not TOML", (text("a.toml", "[["),)),
+    Row("bench.py --models {d}/a.toml --dry-run", USAGE, "is no text in UTF-8", (text("a.toml", b"\xff\xfe"),)),
+    Row("bench.py --models {d}/a.toml --dry-run", USAGE, "a.toml", (text("a.toml", "a = " + "[" * 100_000),)),
+    Row("bench.py --untrained {d}/a.toml --dry-run", USAGE, "not TOML", (text("a.toml", "[["),)),
+    Row("bench.py --untrained {d}/a.toml --dry-run", USAGE, "a.toml", (text("a.toml", "squeeze = -1"),)),
+    Row("bench.py --untrained {d}/p.toml --dry-run", USAGE, "is a named pipe", (pipe("p.toml"),)),
+    Row("bench.py {d}/a.onnx --dry-run", USAGE, "is a named pipe", (pipe("a.onnx"),)),
+    Row("bench.py describe {d}/a.onnx", USAGE, "is a named pipe", (pipe("a.onnx"),)),
+    Row("bench.py describe {m} --out {m}", USAGE, "is an input"),
+    Row("bench.py describe {m} --out {d}/pipe", USAGE, "is a named pipe", (pipe("pipe"),)),
+    Row("bench.py evaluate {d}/a.onnx", USAGE, "a.onnx.toml", (text("a.onnx", ""), text("a.onnx.toml", "x = ["))),
+    # import
+    Row("bench.py import {d}/absent.json --out {d}/o", NOT_MEASURED, "No such file"),
+    Row("bench.py import {d}/pipe --out {d}/o", NOT_MEASURED, "it is a named pipe", (pipe("pipe"),)),
+    Row("bench.py import {d}/a.json --out {d}/o", NOT_MEASURED, "it is not whole JSON", (text("a.json", "{"),)),
+    Row("bench.py import {d}/a.json --out {d}/o", NOT_MEASURED, "not whole JSON", (text("a.json", "[" * 100_000),)),
+    Row("bench.py import {d}/a.json --out {d}/o", NOT_MEASURED, "it is not whole JSON", (text("a.json", b"\xff"),)),
+    Row("bench.py import {d}/a.json --out {d}/o", NOT_MEASURED, "it is no file of rows", (text("a.json", "[]"),)),
+    # web export
+    Row("bench.py web export {d}/file", USAGE, "is no folder", (text("file"),)),
+    Row("bench.py web export {d}", USAGE, "holds something else", (text("file"),)),
+    Row("bench.py web export {d}/o --formats coreml", USAGE, "a browser runs tflite and onnx"),
+    # gate: wrong usage is never 2, which says inconclusive
+    Row("bench.py gate", USAGE, "--baseline"),
+    Row("bench.py gate --max-slowdown x --baseline HEAD", USAGE, "--max-slowdown"),
+    Row("bench.py gate --seconds nan --baseline HEAD", USAGE, "nan is no number"),
+    Row("bench.py gate --baseline HEAD --configurations {d}/a.toml", USAGE, "a.toml", (text("a.toml", "[["),)),
+    Row("bench.py gate --baseline HEAD --configurations {d}/pipe", USAGE, "is a named pipe", (pipe("pipe"),)),
+    Row("bench.py gate --baseline HEAD --configurations {d}/a.toml", USAGE, "UTF-8", (text("a.toml", b"\xff"),)),
+    Row("bench.py gate --baseline HEAD --configurations {d}/a.toml", USAGE, "declares no", (text("a.toml", ""),)),
+    Row("bench.py gate --baseline no-such-ref --out {d}/o", USAGE, "no-such-ref"),
+    Row("bench.py gate --baseline {d}/folder --out {d}/o", USAGE, "folder", (folder("folder"),)),
+    Row("bench.py gate --baseline HEAD --max-slowdown 300% --out {d}/o", USAGE, "no tolerance"),
+    Row("bench.py gate --baseline-artifact {d}/a.onnx --candidate-artifact {m} --runtime onnxruntime", USAGE, "a.onnx"),
+    Row("bench.py gate --baseline-artifact {d}/a.onnx", USAGE, "--candidate-artifact"),
+    # segment.py
+    Row("segment.py", USAGE, "say which VIDEO"),
+    Row("segment.py {d}/a.mp4 -o {d}/out.mp4 --model {m}", USAGE, "say one of", FILM),
+    Row(f"{SEGMENT} --cutout", USAGE, "say one of", FILM),
+    Row("segment.py {d}/absent.mp4 -o {d}/out.mp4 --blur --model {m}", USAGE, "there is no such file"),
+    Row(SEGMENT, USAGE, "cannot be read as a video", (text("a.mp4"),)),
+    Row(SEGMENT, USAGE, "has no video stream", (lambda root: song(root / "a.mp4"),)),
+    Row(SEGMENT, USAGE, "is a named pipe", (pipe("a.mp4"),)),
+    Row("segment.py /dev/zero -o {d}/out.mp4 --blur --model {m}", USAGE, "is a device"),
+    Row("segment.py {d}/a.mp4 -o {d}/out.avi --blur --model {m}", USAGE, "not '.avi'", FILM),
+    Row("segment.py {d}/a.mp4 -o {d}/a.mp4 --blur --model {m}", USAGE, "is the video itself", FILM),
+    Row("segment.py {d}/a.mp4 -o {d}/no/out.mp4 --blur --model {m}", USAGE, "there is no folder", FILM),
+    Row(SEGMENT, USAGE, "is a named pipe", (*FILM, pipe("out.mp4"))),
+    Row(f"{SEGMENT} --smoothing nan", USAGE, "nan is no number", FILM),
+    Row(f"{SEGMENT} --threads 999", USAGE, "this machine has", FILM),
+    Row(
+        "segment.py {d}/a.mp4 -o {d}/out.mp4 --background nocolour --model {m}",
+        USAGE,
+        "neither a file nor a colour",
+        FILM,
+    ),
+    Row(
+        "segment.py {d}/a.mp4 -o {d}/out.mp4 --background {d}/b.png --model {m}", USAGE, "b.png", (*FILM, text("b.png"))
+    ),
+    Row(
+        "segment.py {d}/a.mp4 -o {d}/out.mp4 --background {d}/b.png --model {m}",
+        USAGE,
+        "named pipe",
+        (*FILM, pipe("b.png")),
+    ),
+    Row("segment.py {d}/a.mp4 -o {d}/out.mp4 --blur --model {nan}", NOT_MEASURED, "outside [0, 1]", FILM),
+    Row(
+        "segment.py {d}/a.mkv -o {d}/out.mp4 --blur --model {m}",
+        0,
+        "damaged or cut short",
+        (film("a.mkv", 30), cut("a.mkv", 0.7)),
+    ),
+    Row(
+        "segment.py {d}/1:2.mp4 -o {d}/3:4.mp4 --blur --model {m}", 0, "", (film("a.mp4"), renamed("a.mp4", "1:2.mp4"))
+    ),
+    # train.py
+    Row("train.py", USAGE, "required"),
+    Row("train.py nobody --data {d} --out {d}/out", USAGE, "nobody"),
+    Row(f"{TRAIN} --batch 0", USAGE, "--batch goes from 1 to 4,096, and is 0"),
+    Row(f"{TRAIN} --batch 1000000000", USAGE, "--batch goes from"),
+    Row(f"{TRAIN} --samples {10**30}", USAGE, "--samples goes from"),
+    Row(f"{TRAIN} --size 0", USAGE, "--size goes from"),
+    Row(f"{TRAIN} --size 4096", USAGE, "--size goes from"),
+    Row(f"{TRAIN} --frames 1000000", USAGE, "--frames goes from"),
+    Row(f"{TRAIN} --minutes nan", USAGE, "--minutes goes from"),
+    Row(f"{TRAIN} --save-every nan", USAGE, "--save-every goes from"),
+    Row(f"{TRAIN} --rate inf", USAGE, "not negative"),
+    Row(f"{TRAIN} --workers -1", USAGE, "--workers goes from"),
+    Row(f"{TRAIN} --threads 1000", USAGE, "this machine has"),
+    Row(f"{TRAIN} --seed -1", USAGE, "--seed goes from"),
+    Row("train.py s32-noskip-plain --data {d} --out {d}/file", USAGE, "is a file", (text("file"),)),
+    Row("train.py s32-noskip-plain --pack {d}/pipe --out {d}/out", USAGE, "there is no such file", (pipe("pipe"),)),
+    Row(f"{TRAIN} --init {{d}}/pipe", USAGE, "is a named pipe", (pipe("pipe"),)),
+    Row(f"{TRAIN} --teacher none", USAGE, "nothing to train on"),
+]
+
+PROCESSES = [
+    Row("bench.py --threads 4096 --dry-run", USAGE, "this machine has"),
+    Row(EVALUATE, 0, "The person takes", DATA, 60),
+    Row("segment.py {d}/pipe -o {d}/out.mp4 --blur --model {m}", USAGE, "is a named pipe", (pipe("pipe"),), 60),
+    Row("train.py s32-noskip-plain --data {d} --out {d}/out --batch 0", USAGE, "--batch goes from", (), 60),
+]
+
+
+def invert(root: Path) -> None:
+    for path in (root / "data/masks").iterdir():
+        Image.fromarray(255 - np.asarray(Image.open(path))).save(path)
+
+
+# How they are run.
+
+
+def network(path: Path, last: str) -> Path:
+    """An ONNX model whose mask is a function of how red a pixel is."""
+    import onnx
+    from onnx import TensorProto, helper
+
+    def tensor(name: str, channels: int) -> onnx.ValueInfoProto:
+        return helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, channels, 32, 64])
+
+    weights = helper.make_tensor("weights", TensorProto.FLOAT, [1, 4, 1, 1], [20.0, -20.0, -20.0, 0.0])
+    nodes = [
+        helper.make_node("Concat", ["frame", "prev_mask"], ["both"], axis=1),
+        helper.make_node("Conv", ["both", "weights"], ["redness"]),
+        helper.make_node(last, ["redness"], ["mask"]),
+    ]
+    inputs = [tensor("frame", 3), tensor("prev_mask", 1)]
+    graph = helper.make_graph(nodes, "red", inputs, [tensor("mask", 1)], [weights])
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10), path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """`m` works; `nan` gives a number for a blank frame, and none for a picture with something blue in it."""
+    folder = tmp_path_factory.mktemp("models")
+    return {"m": network(folder / "red.onnx", "Sigmoid"), "nan": network(folder / "nan.onnx", "Sqrt")}
+
+
+@contextmanager
+def within(seconds: float) -> Iterator[None]:
+    """TimeoutError in this thread when the block takes longer, also where it waits for a file."""
+
+    def late(*_: object) -> None:
+        raise TimeoutError(f"took longer than {seconds:g} s")
+
+    before = signal.signal(signal.SIGALRM, late)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def words_of(row: Row, root: Path, models: dict[str, Path]) -> list[str]:
+    for make in row.make:
+        make(root)
+    return [word.format(d=root, **models) for word in shlex.split(row.command)]
+
+
+def check(row: Row, code: object, out: str, err: str) -> None:
+    assert "Traceback" not in err, err
+    assert (code or 0) == row.code, err
+    assert row.words in err
+    assert row.out in out
+
+
+COMMANDS: dict[str, Callable[[], object]] = {"bench.py": bench.main, "segment.py": segment.main, "train.py": train.main}
+
+
+@pytest.mark.parametrize("row", ROWS, ids=[f"{i}: {row.command[:70]}" for i, row in enumerate(ROWS)])
+def test_a_command(row, models, tmp_path, monkeypatch, capsys):
+    words = words_of(row, tmp_path, models)
+    monkeypatch.setattr(sys, "argv", words)
+    monkeypatch.chdir(tmp_path)
+    interrupts = signal.getsignal(signal.SIGINT)
+    code: object
+    try:
+        with within(row.seconds):
+            code = COMMANDS[words[0]]()
+    except SystemExit as ended:
+        code = ended.code
+    finally:
+        signal.signal(signal.SIGINT, interrupts)
+    check(row, code, *capsys.readouterr())
+
+
+@pytest.mark.parametrize("row", PROCESSES, ids=[row.command[:70] for row in PROCESSES])
+def test_a_process(row, models, tmp_path):
+    script, *rest = words_of(row, tmp_path, models)
+    command = [sys.executable, str(ROOT / script), *rest]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=row.seconds, check=False)
+    check(row, done.returncode, done.stdout, done.stderr)
+
+
+def test_the_table_is_long():
+    assert len(ROWS) + len(PROCESSES) >= 60
