@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from devices.select import Attached, NotAttached
 
 
+HISTORY = Path("results/history.sqlite")
 SecondsOption = Annotated[float, typer.Option(min=1, metavar="S", help="Of measuring, for one configuration.")]
 
 
@@ -552,6 +553,10 @@ def gate(
             help="Let this checkout's gate.toml declare less than the baseline's, or tolerate more.",
         ),
     ] = False,
+    history: Annotated[
+        Path,
+        typer.Option(dir_okay=False, metavar="FILE", help="The store of bench.py history: its last runs are drawn."),
+    ] = HISTORY,
     data: DataOption = None,
     checkpoints: CheckpointsOption = None,
     out: Annotated[
@@ -582,6 +587,7 @@ def gate(
         seconds,
         clock is Clock.advises,
         allow_removed,
+        history if history.is_file() else None,
     )
 
     def run() -> int:
@@ -654,11 +660,9 @@ def history(
     ctx: typer.Context,
     add: Annotated[
         list[Path] | None,
-        typer.Argument(exists=True, metavar="[DIR|JSON]...", help="Runs and pytest-benchmark JSON to keep."),
+        typer.Argument(exists=True, metavar="[DIR|JSON]...", help="Runs, gates and pytest-benchmark JSON to keep."),
     ] = None,
-    store: Annotated[Path, typer.Option(dir_okay=False, metavar="FILE", help="The SQLite file.")] = Path(
-        "results/history.sqlite"
-    ),
+    store: Annotated[Path, typer.Option(dir_okay=False, metavar="FILE", help="The SQLite file.")] = HISTORY,
     out: Annotated[Path, typer.Option(dir_okay=False, metavar="PAGE", help="The page of trends to write.")] = Path(
         "results/history.html"
     ),

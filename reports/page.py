@@ -54,7 +54,7 @@ def build(
     title: str = TITLE,
     now: datetime | None = None,
     words: Sequence[str] = (),
-    gates: str = "",
+    gates: Inserted | None = None,
 ) -> list[str]:
     """Make the page of all rows found in `dirs`; returned are `words` and a sentence for each damaged line.
 
@@ -93,19 +93,31 @@ def write(
     title: str = TITLE,
     now: datetime | None = None,
     words: Sequence[str] = (),
-    gates: str = "",
+    gates: Inserted | None = None,
 ) -> None:
     """Put the page at `out`, whole or not at all. OSError, one sentence, where it cannot be written."""
     page = render(rows, title, now or datetime.now(UTC), words, gates)
     whole.write(out, page)
 
 
-def render(rows: Iterable[Row], title: str, now: datetime, words: Sequence[str] = (), gates: str = "") -> str:
+@dataclass(frozen=True)
+class Inserted:
+    """What another room puts on the page, as HTML: cards at the top, and a section with the id "gate"."""
+
+    title: str
+    """Of the browser's tab."""
+    cards: str
+    sections: str
+
+
+def render(
+    rows: Iterable[Row], title: str, now: datetime, words: Sequence[str] = (), gates: Inserted | None = None
+) -> str:
     """The page of `rows`, the last of each configuration and run; `words` (damaged lines) are printed at its top.
 
     Of very many rows it shows a part and says so: `reports.bound`.
 
-    `gates` is HTML to put before the results: an element with the id "gate", or nothing.
+    `gates` are put before the results, and their title is the tab's.
     """
     from markupsafe import Markup
 
@@ -114,7 +126,13 @@ def render(rows: Iterable[Row], title: str, now: datetime, words: Sequence[str] 
     shown, left_out = bounded(rows)
     seen, unsound = sound(summaries(shown))
     return environment.get_template("page.html.j2").render(
-        view(seen), title=title, now=now, words=[*words, *left_out, *unsound], gates=Markup(gates)
+        view(seen),
+        title=title,
+        head=gates.title if gates else title,
+        now=now,
+        words=[*words, *left_out, *unsound],
+        cards=Markup(gates.cards if gates else ""),
+        gates=Markup(gates.sections if gates else ""),
     )
 
 
