@@ -20,6 +20,7 @@ from gate.verdict import (
     Verdict,
     change,
     headline,
+    interval,
     percent,
     regressed,
     title,
@@ -117,8 +118,7 @@ def markdown(result: Result) -> str:
         name = f"{_MARK[verdict.outcome]} | `{verdict.configuration}`"
         if verdict.speed and (found := verdict.speed.estimate):
             before, now = verdict.speed.frame_ms
-            interval = f"{change(found.low)} to {change(found.high)}; {found.used} of {found.blocks} blocks"
-            moved = f"{change(found.effect)} ({interval})"
+            moved = f"{change(found.effect)} ({interval(found)}; {found.used} of {found.blocks} blocks)"
             moved = f"**{moved}**" if verdict.speed.outcome is Outcome.FAIL else moved
             lines.append(f"| {name} | {_ms(before)} | {_ms(now)} | {moved} | {percent(verdict.speed.tolerance)} |")
         else:

@@ -22,6 +22,7 @@ from gate.verdict import (
     brief,
     change,
     counted,
+    interval,
     percent,
     place,
     title,
@@ -82,7 +83,15 @@ def html(gates: Sequence[Section]) -> Inserted | None:
     if not gates:
         return None
     environment = templates(TEMPLATES)
-    environment.filters |= {"num": num, "change": change, "percent": percent, "brief": brief, "place": place}
+    environment.filters |= {
+        "num": num,
+        "change": change,
+        "percent": percent,
+        "brief": brief,
+        "place": place,
+        "interval": interval,
+        "unbroken": _unbroken,
+    }
     cards, sections = (
         environment.get_template(f"{name}.html.j2").render(gates=gates, confidence=CONFIDENCE)
         for name in ("card", "gate")

@@ -257,6 +257,13 @@ def percent(share: float) -> str:
     return f"{100 * share:.1f} %"
 
 
+def interval(found: Estimate) -> str:
+    """The interval of a change: +1.2 % to +2.0 %."""
+    if math.isinf(found.low) or math.isinf(found.high):
+        return "too few blocks for an interval"
+    return f"{change(found.low)} to {change(found.high)}"
+
+
 def change(log: float) -> str:
     """+1.9 % for a log ratio; a word where there is no bound."""
     if math.isinf(log):
