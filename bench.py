@@ -184,6 +184,16 @@ def bench(
             show_default="none",
         ),
     ] = 0.0,
+    repeat: Annotated[
+        int,
+        typer.Option(
+            min=1,
+            max=30,
+            metavar="N",
+            help="Measure each configuration in so many fresh processes: the page shows the spread between them."
+            " On desktop and Android.",
+        ),
+    ] = 1,
     seed: Annotated[
         int | None,
         typer.Option(metavar="N", help="Of the order of the configurations.", show_default="drawn and recorded"),
@@ -215,7 +225,7 @@ def bench(
     from cli.untrained import untrained as drawn
     from devices.contract import FULL, QUICK, Counts
     from devices.plan import Options, left_out, make, make_beside, make_default
-    from devices.select import sustains
+    from devices.select import repeats, sustains
     from devices.sustained import LEAST_MINUTES
 
     if 0 < sustained < LEAST_MINUTES:
@@ -249,6 +259,8 @@ def bench(
             fail(f"{target.name} has {', '.join(target.units)}, not {unit}.", WRONG_USAGE)
         if sustained and not sustains(target.name, unit):
             fail(f"--sustained is not measured on {target.name}'s {unit}: desktop and Android's cpu.", WRONG_USAGE)
+        if repeat > 1 and not repeats(target.name):
+            fail(f"--repeat needs a process for each measurement, and {target.name} has none.", WRONG_USAGE)
         if chosen is None:
             usual = "mediapipe-selfie" if asked_files else "*"
             beside = parse_references(usual if target.name == "desktop" else "none")
@@ -262,7 +274,7 @@ def bench(
             precisions=precisions or ("fp32",),
             resolution=resolution,
             threads=threads,
-            counts=replace(QUICK if quick else FULL if full else Counts(), sustained=sustained),
+            counts=replace(QUICK if quick else FULL if full else Counts(), sustained=sustained, repeat=repeat),
             references=(*yours.models, *beside),
             shard=shard,
         )

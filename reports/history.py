@@ -68,7 +68,7 @@ def of_rows(rows: Iterable[Row], revision: str | None = None) -> Iterator[Figure
             continue
         iou = row.accuracy.get("iou")
         values = {
-            MODEL: _median_ms(row.timing.get("model_ns")),
+            MODEL: _median_ms(row.timing.get("model_ns")),  # of several processes the median one's
             "pipeline ms": _median_ms(row.timing.get("pipeline_ns")),
             # Of other pictures it is another series.
             f"IOU % on {row.accuracy.get('data')}": None if iou is None else 100 * iou,

@@ -238,6 +238,7 @@ def view(seen: Sequence[Summary]) -> dict[str, Any]:
         "gallery": _gallery([s for s in now if s.ok], chosen),
         "again": {id(s) for s in ours} - {id(s) for s in now},
         "between": _between(done),
+        "processes": _processes(now),
         "hazards": _hazards(seen),
         "meanings": phone.MEANINGS,
         "environments": _environments(seen),
@@ -399,6 +400,21 @@ def _legend(shown: Sequence[Summary]) -> tuple[list[tuple[str, int]], list[str]]
     return runtimes, [p for p in plots.SHAPES if any(s.row.precision == p for s in shown)]
 
 
+def _processes(done: Sequence[Summary]) -> str:
+    """The variation of the speed over several processes of a configuration, in a sentence; empty without several."""
+    apart = sorted((100 * (s.fps_spread[1] / s.fps_spread[0] - 1), len(s.processes)) for s in done if s.fps_spread)
+    if not apart:
+        return ""
+    fewest, most = (pick(count for _, count in apart) for pick in (min, max))
+    each = str(most) if fewest == most else f"{fewest} to {most}"
+    return (
+        f"{plural(len(apart), 'configuration')} measured in {each} fresh processes: from the slowest process to the "
+        f"fastest FPS grew by {apart[len(apart) // 2][0]:.0f} % in the median configuration and {apart[-1][0]:.0f} % "
+        "at most. A configuration's figures are those of its median process; the interval of its ratio reaches over "
+        "all of them."
+    )
+
+
 def _between(done: Sequence[Summary]) -> str:
     """The variation of the medians over several runs of a configuration, in a sentence; empty without several runs."""
     medians: dict[tuple[Scope, str], list[float]] = defaultdict(list)
@@ -483,6 +499,8 @@ def _blanks(seen: Sequence[Summary]) -> list[str]:
     runs = Counter((s.row.device, s.row.cell) for s in seen if s.measured)
     if runs and max(runs.values()) == 1:
         told.append("Variation from run to run: no configuration has two runs on this page.")
+    if runs and not any(s.processes for s in seen):
+        told.append("Variation from process to process: --repeat N.")
     if not any(s.sustained for s in seen):
         told.append("Sustained speed, after minutes of load, when a phone is warm: --sustained MINUTES.")
     if not any(s.energy for s in seen):
