@@ -55,6 +55,7 @@ if TYPE_CHECKING:
 SecondsOption = Annotated[
     float, typer.Option(min=1, callback=finite, metavar="S", help="Of measuring, for one configuration.")
 ]
+HISTORY = Path("results/history.sqlite")
 
 
 class Previous(StrEnum):
@@ -187,6 +188,16 @@ def bench(
             show_default="none",
         ),
     ] = 0.0,
+    repeat: Annotated[
+        int,
+        typer.Option(
+            min=1,
+            max=30,
+            metavar="N",
+            help="Measure each configuration in so many fresh processes: the page shows the spread between them."
+            " On desktop and Android.",
+        ),
+    ] = 1,
     seed: Annotated[
         int | None,
         typer.Option(metavar="N", help="Of the order of the configurations.", show_default="drawn and recorded"),
@@ -218,7 +229,7 @@ def bench(
     from cli.untrained import untrained as drawn
     from devices.contract import FULL, QUICK, Counts
     from devices.plan import Options, left_out, make, make_beside, make_default
-    from devices.select import sustains
+    from devices.select import repeats, sustains
     from devices.sustained import LEAST_MINUTES
     from models.bounds import check_threads
 
@@ -255,6 +266,8 @@ def bench(
             fail(f"{target.name} has {', '.join(target.units)}, not {unit}.", WRONG_USAGE)
         if sustained and not sustains(target.name, unit):
             fail(f"--sustained is not measured on {target.name}'s {unit}: desktop and Android's cpu.", WRONG_USAGE)
+        if repeat > 1 and not repeats(target.name):
+            fail(f"--repeat needs a process for each measurement, and {target.name} has none.", WRONG_USAGE)
         if chosen is None:
             usual = "mediapipe-selfie" if asked_files else "*"
             beside = parse_references(usual if target.name == "desktop" else "none")
@@ -268,7 +281,7 @@ def bench(
             precisions=precisions or ("fp32",),
             resolution=resolution,
             threads=threads,
-            counts=replace(QUICK if quick else FULL if full else Counts(), sustained=sustained),
+            counts=replace(QUICK if quick else FULL if full else Counts(), sustained=sustained, repeat=repeat),
             references=(*yours.models, *beside),
             shard=shard,
         )
@@ -565,6 +578,10 @@ def gate(
             help="Let this checkout's gate.toml declare less than the baseline's, or tolerate more.",
         ),
     ] = False,
+    history: Annotated[
+        Path,
+        typer.Option(dir_okay=False, metavar="FILE", help="The store of bench.py history: its last runs are drawn."),
+    ] = HISTORY,
     data: DataOption = None,
     checkpoints: CheckpointsOption = None,
     out: Annotated[
@@ -595,6 +612,7 @@ def gate(
         seconds,
         clock is Clock.advises,
         allow_removed,
+        history if history.is_file() else None,
     )
 
     def run() -> int:
@@ -672,11 +690,9 @@ def history(
     ctx: typer.Context,
     add: Annotated[
         list[Path] | None,
-        typer.Argument(exists=True, metavar="[DIR|JSON]...", help="Runs and pytest-benchmark JSON to keep."),
+        typer.Argument(exists=True, metavar="[DIR|JSON]...", help="Runs, gates and pytest-benchmark JSON to keep."),
     ] = None,
-    store: Annotated[Path, typer.Option(dir_okay=False, metavar="FILE", help="The SQLite file.")] = Path(
-        "results/history.sqlite"
-    ),
+    store: Annotated[Path, typer.Option(dir_okay=False, metavar="FILE", help="The SQLite file.")] = HISTORY,
     out: Annotated[Path, typer.Option(dir_okay=False, metavar="PAGE", help="The page of trends to write.")] = Path(
         "results/history.html"
     ),

@@ -36,6 +36,8 @@ class Counts:
     seconds: float = 0.5
     sustained: float = 0.0
     """Minutes of load after that, in bins of ten seconds (devices.sustained); 0 for none."""
+    repeat: int = 1
+    """Fresh processes that measure all of this (devices.repeats)."""
 
 
 QUICK = Counts(warm_up_seconds=0.7, samples=30, seconds=0.3)
@@ -115,6 +117,9 @@ class Result:
     paired: dict[str, Any] = field(default_factory=dict)
     """The network in turn with the fixed reference (devices.desktop.interleaved.Interleaved.to_json, and `reference`),
     or {"reason"} where that could not be; empty on devices that run one network at a time."""
+    repeats: tuple[dict[str, Any], ...] = ()
+    """Of several processes each one's {"model_ns", "model_switched", "paired"} or {"failed": why}; the rest of this
+    result is the median process's."""
     sustained: tuple[dict[str, Any], ...] = ()
     """Bins of `devices.sustained.to_json`, where minutes of load were asked for."""
     energy: dict[str, Any] = field(default_factory=dict)

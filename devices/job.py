@@ -97,7 +97,7 @@ def read_result(folder: Path) -> Result:
         facts=values.get("environment", {}).get("facts", {}),
         hazards=tuple(values.get("environment", {}).get("hazards", ())),
     )
-    times = {key: tuple(values.get(key, ())) for key in ("model_ns", "pipeline_ns", "sustained")}
+    times = {key: tuple(values.get(key, ())) for key in ("model_ns", "pipeline_ns", "sustained", "repeats")}
     told = {key: values.get(key) for key in ("model_switched", "pipeline_switched")}
     times |= {key: tuple(indices) for key, indices in told.items() if indices is not None}
     try:

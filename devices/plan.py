@@ -218,8 +218,8 @@ def identity(measured: str, config: Config, counts: Mapping[str, float], data: s
     `measured` is the artifact's key (the checkpoint's hash for the baseline), `data` the hash of frames and truth.
     """
     where = config.device, config.unit, config.threads
-    # A row from before minutes of load could be asked for says nothing of them.
-    asked = {name: count for name, count in counts.items() if count or name != "sustained"}
+    # A row from before minutes of load or several processes could be asked for says nothing of them.
+    asked = {name: count for name, count in counts.items() if (name, count) not in (("sustained", 0), ("repeat", 1))}
     parts = [measured, config.format, *where, config.resolution, asked, data]
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
@@ -228,9 +228,10 @@ def seconds(plan: Plan, converted: Collection[Spec] = ()) -> tuple[float, float]
     """(converting, measuring): about how long the plan takes on two cores, artifacts in `converted` being at hand."""
     convert = sum(converter(spec.format).SECONDS[0] for spec in plan.specs if spec not in converted)
     counts = plan.options.counts
-    # The network alone, then the pipeline, then minutes of load.
-    counted = 2 * counts.seconds + min(1.0, counts.warm_up_seconds) + 60 * counts.sustained
-    return convert, sum(_seconds(task.config.format) + counted for task in plan.tasks)
+    # The network alone, then the pipeline; minutes of load once, the rest in each process.
+    counted = 2 * counts.seconds + min(1.0, counts.warm_up_seconds)
+    each = (_seconds(task.config.format) + counted for task in plan.tasks)
+    return convert, counts.repeat * sum(each) + 60 * counts.sustained * len(plan.tasks)
 
 
 def _seconds(format: str) -> float:

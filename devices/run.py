@@ -21,6 +21,7 @@ from devices.data import Data
 from devices.facts import attempt
 from devices.fleet import DeviceJoined, Fleet, JobEnded, JobStarted
 from devices.plan import Plan, Task, Weights
+from devices.repeats import repeated
 from models.scratch import scratch
 
 if TYPE_CHECKING:
@@ -160,7 +161,7 @@ def measure(
             if isinstance(asked, Outcome):
                 return replace(asked, position=position)
             try:
-                told: Result | MeasurementFailed = runner.run(asked)
+                told: Result | MeasurementFailed = repeated(runner.run, asked)
             except MeasurementFailed as failure:
                 told = failure
             except OSError as error:  # A full disk, or a folder that is gone.

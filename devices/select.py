@@ -115,6 +115,11 @@ def sustains(name: str, unit: Unit) -> bool:
     return unit == "cpu" and (name == "desktop" or android)
 
 
+def repeats(name: str) -> bool:
+    """Whether the device called `name` measures each configuration in a fresh process: this machine, and Android."""
+    return sustains(name, "cpu")
+
+
 def _desktop() -> Attached:
     from devices.desktop.runner import Desktop
     from devices.desktop.worker import emulated

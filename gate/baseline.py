@@ -6,7 +6,7 @@ import json
 import os
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
@@ -40,6 +40,8 @@ class Baseline:
     """Sentences about what it does not tell."""
     unreadable: str | None = None
     """Why what it checks is not known although it says so, without the full stop."""
+    commit: str = ""
+    """The whole hash, where it is a commit."""
 
 
 def find(baseline: str, configurations: Path, say: Say = lambda _: None) -> Baseline:
@@ -67,7 +69,8 @@ def find(baseline: str, configurations: Path, say: Say = lambda _: None) -> Base
     if kind:
         raise ValueError(f"{baseline!r} is a folder and a git ref: write ./{baseline} or refs/heads/{baseline}")
     name = commit[:10]
-    return _of_commit(commit, name if commit.startswith(baseline) else f"{baseline} ({name})", configurations, say)
+    title = name if commit.startswith(baseline) else f"{baseline} ({name})"
+    return replace(_of_commit(commit, title, configurations, say), commit=commit)
 
 
 def _of_commit(commit: str, name: str, configurations: Path, say: Say) -> Baseline:

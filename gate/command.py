@@ -18,7 +18,8 @@ from gate.baseline import Baseline
 from gate.config import GateCase, Tolerance, read
 from gate.run import SECONDS, Comparison, run
 from gate.verdict import NOT_MEASURED, Result, Verdict, headline, words
-from reports.gitinfo import checkout_words
+from reports import history
+from reports.gitinfo import checkout_words, comparison
 
 if TYPE_CHECKING:
     from devices.plan import Weights
@@ -42,6 +43,8 @@ class Asked:
     seconds: float = SECONDS
     clock_advises: bool = False
     allow_removed: bool = False
+    history: Path | None = None
+    """The store of `bench.py history`, whose last figures are shown; None where there is none."""
 
 
 def gate(asked: Asked, weights: Mapping[str, Weights], dataset: Dataset, out: Path, as_json: bool) -> int:
@@ -143,7 +146,8 @@ def _against(asked: Asked, name: str, weights: Mapping[str, Weights], dataset: D
         for pair in pairs
     ]
     found = _result(baseline.name, checkout_words(), comparisons, dataset, live, asked)
-    return replace(found, configurations=(*found.configurations, *verdicts), notes=tuple(notes))
+    link = comparison(baseline.commit)
+    return replace(found, configurations=(*found.configurations, *verdicts), notes=tuple(notes), link=link)
 
 
 def _no_longer_checked(cases: Sequence[GateCase], baseline: Baseline, allowed: bool) -> tuple[list[Verdict], list[str]]:
@@ -196,8 +200,12 @@ def _result(
 ) -> Result:
     from devices.desktop.environment import DesktopProbe
 
+    figures = history.load(asked.history) if asked.history else []
     machine = DesktopProbe().read()
     live.stage("gate", len(comparisons))
     verdicts = run(comparisons, dataset, asked.seconds, say=live.step, clock_advises=asked.clock_advises)
     now = datetime.now(UTC).isoformat(timespec="seconds")
-    return Result(baseline, candidate, now, verdicts, machine.facts | {"hazards": list(machine.hazards)})
+    cpu = str(machine.facts.get("cpu", ""))
+    past = [figure for verdict in verdicts for figure in history.recent(figures, verdict.configuration, cpu)]
+    facts = machine.facts | {"hazards": list(machine.hazards)}
+    return Result(baseline, candidate, now, verdicts, facts, past=tuple(past))

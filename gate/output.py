@@ -12,10 +12,33 @@ from xml.etree import ElementTree
 
 from devices.paired import Block
 from gate.decision import Outcome
-from gate.verdict import Finding, Result, Speed, Verdict, headline, percent, words
+from gate.verdict import (
+    CONFIDENCE,
+    Finding,
+    Result,
+    Speed,
+    Verdict,
+    change,
+    headline,
+    interval,
+    percent,
+    regressed,
+    title,
+    trend,
+    words,
+    worst_verdict,
+)
 from reports import whole
+from reports.history import Figure
 
 FILE = "gate.json"
+_ALERT = {
+    Outcome.PASS: "TIP",
+    Outcome.FAIL: "CAUTION",
+    Outcome.INCONCLUSIVE: "WARNING",
+    Outcome.NOT_MEASURED: "WARNING",
+}
+"""GitHub's alerts, which it draws in green, red and amber."""
 _MARK = {Outcome.PASS: "✅", Outcome.FAIL: "❌", Outcome.INCONCLUSIVE: "❔", Outcome.NOT_MEASURED: "⚠️"}
 
 
@@ -31,6 +54,8 @@ def to_json(result: Result) -> str:
     for written, made in zip(values["configurations"], result.configurations, strict=True):
         estimate = made.speed.estimate if made.speed else None
         written |= {"outcome": made.outcome, "words": words(made)}
+        if made.speed:
+            written["frame_ms"] = dict(zip(("before", "now"), made.speed.frame_ms, strict=True))
         if estimate:
             shares = {k: math.expm1(getattr(estimate, k)) for k in ("effect", "low", "high")}
             written["change"] = {k: v if math.isfinite(v) else None for k, v in shares.items()}
@@ -50,6 +75,8 @@ def from_json(text: str) -> Result:
         verdicts,
         values["machine"],
         tuple(values.get("notes", ())),
+        values.get("link", ""),
+        tuple(Figure(**figure) for figure in values.get("past", ())),
     )
 
 
@@ -77,21 +104,30 @@ def _verdict(values: Mapping[str, Any]) -> Verdict:
 
 
 def markdown(result: Result) -> str:
-    """A table of all configurations; then the sentences of each, folded for those that pass."""
-    lines = [f"### {_MARK[result.outcome]} FPS gate, {headline(result)}", ""]
-    lines += ["| | configuration | frame time | interval | tolerance | blocks |", "|---|---|---|---|---|---|"]
+    """What decides as an alert, a table of all configurations, the sentences of each, folded for those that pass."""
+    lines = [f"### {_MARK[result.outcome]} FPS gate. {_escape(title(result))}", "", f"> [!{_ALERT[result.outcome]}]"]
+    if (decides := worst_verdict(result)) and (said := words(decides)):
+        lines += [f"> `{decides.configuration}`: {_escape(said[0])}", ">"]
+    changes = f" ([what changed]({result.link}))" if result.link else ""
+    lines += [f"> {_escape(headline(result))}{changes}.", ""]
+    lines += [
+        f"| | configuration | before, ms | now, ms | frame time ({CONFIDENCE} interval, over blocks) | tolerance |",
+        "|---|---|--:|--:|---|--:|",
+    ]
     for verdict in result.configurations:
         name = f"{_MARK[verdict.outcome]} | `{verdict.configuration}`"
         if verdict.speed and (found := verdict.speed.estimate):
-            interval, tolerance = f"{_change(found.low)} to {_change(found.high)}", percent(verdict.speed.tolerance)
-            basis = f"{found.used} of {found.blocks}"
-            lines.append(f"| {name} | {_change(found.effect)} | {interval} | {tolerance} | {basis} |")
+            before, now = verdict.speed.frame_ms
+            moved = f"{change(found.effect)} ({interval(found)}; {found.used} of {found.blocks} blocks)"
+            moved = f"**{moved}**" if verdict.speed.outcome is Outcome.FAIL else moved
+            lines.append(f"| {name} | {_ms(before)} | {_ms(now)} | {moved} | {percent(verdict.speed.tolerance)} |")
         else:
-            lines.append(f"| {name} | {'same artifact' if verdict.equal else '–'} | | | |")
+            lines.append(f"| {name} | | | {'same artifact' if verdict.equal else 'not measured'} | |")
     lines += ["", *(f"- {_escape(note)}" for note in result.notes)] if result.notes else []
     for verdict in result.configurations:
-        told = "".join(f"\n- {_escape(sentence)}" for sentence in words(verdict))
+        told = "".join(f"\n- {_escape(sentence)}" for sentence in (*words(verdict), *_trend(result, verdict)))
         body = f"{told}\n"
+        worse = f": {', '.join(regressed(verdict))}" if verdict.outcome is Outcome.FAIL else ""
         if verdict.outcome is Outcome.PASS:
             lines += [
                 "",
@@ -100,16 +136,22 @@ def markdown(result: Result) -> str:
                 "</details>",
             ]
         else:
-            lines += ["", f"{_MARK[verdict.outcome]} `{verdict.configuration}`", body]
+            lines += ["", f"{_MARK[verdict.outcome]} `{verdict.configuration}`{worse}", body]
     return "\n".join(lines).rstrip() + "\n"
+
+
+def _trend(result: Result, verdict: Verdict) -> list[str]:
+    """The last frame times in a sentence, or nothing."""
+    values = [f"{ms:.2f}" for _, ms in trend(result, verdict)]
+    return [f"Last runs on this machine, ms a frame: {', '.join(values[:-1])}, now {values[-1]}."] if values else []
+
+
+def _ms(value: float | None) -> str:
+    return "" if value is None else f"{value:.2f}"
 
 
 def _escape(text: str) -> str:
     return text.replace("<", "&lt;").replace("_", "\\_").replace("*", "\\*").replace("`", "'")
-
-
-def _change(log: float) -> str:
-    return f"{100 * math.expm1(log):+.1f} %" if math.isfinite(log) else "?"
 
 
 def junit(result: Result) -> str:

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from devices.paired import BASELINE, CANDIDATE, Block
 from gate import blocks as of_blocks
-from gate.decision import FIRST, Estimate, Outcome, estimate, minimum_detectable_effect, valid
+from gate.decision import ALPHA, FIRST, Estimate, Outcome, estimate, minimum_detectable_effect, valid
+from reports.history import Figure
 
 EXIT = {Outcome.PASS: 0, Outcome.FAIL: 1, Outcome.INCONCLUSIVE: 2, Outcome.NOT_MEASURED: 3}
 NOT_MEASURED = EXIT[Outcome.NOT_MEASURED]
+CONFIDENCE = f"{100 * (1 - 2 * ALPHA):.0f} %"
+"""Of every interval of a change of the frame time, which is one over blocks."""
 WORST_FIRST = (Outcome.FAIL, Outcome.NOT_MEASURED, Outcome.INCONCLUSIVE, Outcome.PASS)
 
 
@@ -52,6 +56,12 @@ class Speed:
         """Of all whole blocks together; None with too few for any verdict."""
         found, control = self.effects
         return estimate(found, control, self.tolerance) if len(found) >= FIRST else None
+
+    @property
+    def frame_ms(self) -> tuple[float | None, float | None]:
+        """Milliseconds of the median frame of baseline and candidate; None without one."""
+        before, now = (of_blocks.median_ms(self.blocks, role) for role in (BASELINE, CANDIDATE))
+        return before, now
 
     @property
     def used(self) -> list[bool]:
@@ -102,6 +112,10 @@ class Result:
     machine: dict[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     """Sentences about the whole gate: what was not known, or what was allowed by an option."""
+    link: str = ""
+    """The address of a page that shows what changed; empty where there is none."""
+    past: tuple[Figure, ...] = ()
+    """Earlier frame times of the configurations on this machine, oldest first."""
 
     @property
     def outcome(self) -> Outcome:
@@ -119,12 +133,68 @@ def worst(outcomes: Sequence[Outcome]) -> Outcome:
 
 def headline(result: Result) -> str:
     """The whole gate in one sentence."""
+    return f"{_WORD[result.outcome]}: {counted(result)}, {result.candidate} against {result.baseline}"
+
+
+def counted(result: Result) -> str:
+    """How many configurations have which outcome: "1 regressed, 4 passed"."""
     count = {o: sum(verdict.outcome is o for verdict in result.configurations) for o in WORST_FIRST}
-    parts = [f"{n} {_SAID[o]}" for o, n in count.items() if n]
-    counted = ", ".join(parts) or "no configuration is declared"
-    return f"{_WORD[result.outcome]}: {counted}, {result.candidate} against {result.baseline}"
+    return ", ".join(f"{n} {_SAID[o]}" for o, n in count.items() if n) or "no configuration is declared"
 
 
+def title(result: Result) -> str:
+    """What matters most, as a heading: what regressed and by how much, where something did."""
+    outcome, count = result.outcome, len(result.configurations)
+    bad = [verdict for verdict in result.configurations if verdict.outcome is outcome]
+    if outcome is Outcome.FAIL:
+        more = f", and {len(bad) - 1} more" if len(bad) > 1 else ""
+        return f"Regression: {brief(bad[0].configuration)}, {', '.join(regressed(bad[0]))}{more}"
+    if outcome is Outcome.PASS:
+        return f"No regression in {count} {'configuration' if count == 1 else 'configurations'}"
+    if not count:
+        return "Could not measure: no configuration is declared"
+    kind = "Inconclusive" if outcome is Outcome.INCONCLUSIVE else "Could not measure"
+    return f"{kind}: {len(bad)} of {count} configurations"
+
+
+def brief(configuration: str) -> str:
+    """A configuration's name without resolution and device: live/tflite/fp32."""
+    return _PLACE.sub("", configuration)
+
+
+_PLACE = re.compile(r"/(\d+x\d+)/([^/]+)/([^/]+)$")
+
+
+def place(configuration: str) -> str:
+    """The rest of the name: 256x240, desktop, cpu1; empty where it has none."""
+    found = _PLACE.search(configuration)
+    return ", ".join(found.groups()) if found else ""
+
+
+def regressed(verdict: Verdict) -> list[str]:
+    """What is worse than tolerated, a few words each, the frame time with its change first."""
+    found = verdict.speed.estimate if verdict.speed and verdict.speed.outcome is Outcome.FAIL else None
+    rest = [_METRIC.get(f.metric, f.metric) for f in verdict.findings if f.outcome is Outcome.FAIL]
+    return ([f"frame time {change(found.effect)}"] if found else []) + list(dict.fromkeys(rest))
+
+
+def worst_verdict(result: Result) -> Verdict | None:
+    """The first of the verdicts that decide; None without any."""
+    return next((v for v in result.configurations if v.outcome is result.outcome), None)
+
+
+def trend(result: Result, verdict: Verdict) -> list[tuple[str, float]]:
+    """(what, milliseconds) of the last frame times of a configuration, this gate's last; empty without earlier ones."""
+    now = verdict.speed.frame_ms[1] if verdict.speed else None
+    past = [
+        (f"{f.revision[:10] or f.run}, {f.time[:16]}", f.value)
+        for f in result.past
+        if f.series == verdict.configuration
+    ]
+    return [*past, (f"{result.candidate}, this gate", now)] if past and now else []
+
+
+_METRIC = {"macs": "multiply-accumulates", "instructions": "ARM instructions"}
 _WORD = {
     Outcome.PASS: "PASS",
     Outcome.FAIL: "REGRESSION",
@@ -160,10 +230,10 @@ def speed_words(speed: Speed) -> str:
     found, tolerance = speed.estimate, percent(speed.tolerance)
     if speed.outcome is Outcome.NOT_MEASURED or found is None:
         return f"NOT MEASURED; {len(speed.effects[0])} complete blocks, and a verdict needs at least {FIRST}."
-    ratio = _change(found.effect)
-    times = [of_blocks.median_ms(speed.blocks, role) for role in (BASELINE, CANDIDATE)]
+    ratio = change(found.effect)
+    times = speed.frame_ms
     frames = f"median frame {times[0]:.2f} ms before, {times[1]:.2f} ms now; " if all(times) else ""
-    interval = f"between {_change(found.low)} and {_change(found.high)}"
+    interval = f"between {change(found.low)} and {change(found.high)}"
     basis = f"{found.used} of {found.blocks} blocks, {speed.seconds:.0f} s"
     if speed.outcome is Outcome.PASS:
         seen = f"a slow-down of {percent(max(math.expm1(found.high), 0))} or more would have been detected"
@@ -187,7 +257,14 @@ def percent(share: float) -> str:
     return f"{100 * share:.1f} %"
 
 
-def _change(log: float) -> str:
+def interval(found: Estimate) -> str:
+    """The interval of a change: +1.2 % to +2.0 %."""
+    if math.isinf(found.low) or math.isinf(found.high):
+        return "too few blocks for an interval"
+    return f"{change(found.low)} to {change(found.high)}"
+
+
+def change(log: float) -> str:
     """+1.9 % for a log ratio; a word where there is no bound."""
     if math.isinf(log):
         return "no bound" if log > 0 else "no lower bound"

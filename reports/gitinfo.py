@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import tarfile
@@ -71,8 +72,40 @@ def checkout_words() -> str:
     commit = commit_of("HEAD")
     if commit is None:
         return "this checkout"
-    changed = _git("status", "--porcelain", "--untracked-files=no").stdout.strip()
-    return f"{commit[:10]}{' with changes' if changed else ''}"
+    return f"{commit[:10]}{' with changes' if _changed() else ''}"
+
+
+def _changed() -> bool:
+    return bool(_git("status", "--porcelain", "--untracked-files=no").stdout.strip())
+
+
+_COMPARE = {"github.com": "compare", "gitlab.com": "-/compare", "codeberg.org": "compare"}
+"""Where a host shows the changes between two commits of a repository."""
+
+
+def comparison(baseline: str) -> str:
+    """The address of the page that shows what changed from the commit `baseline` to this checkout.
+
+    Empty where nobody can follow it: the remote's host is not known, files differ from the commit, or no branch of a
+    remote that is known here contains the two.
+    """
+    here = commit_of("HEAD")
+    remote = _git("remote", "get-url", "origin").stdout.strip()
+    if not (baseline and here and remote) or _changed() or not all(map(_pushed, (baseline, here))):
+        return ""
+    return compare_address(remote, baseline, here)
+
+
+def compare_address(remote: str, before: str, now: str) -> str:
+    """The same for a remote such as git@github.com:owner/name.git, without what it holds of credentials."""
+    found = re.fullmatch(r"(?:(?:https|ssh|git)://)?(?:[^@/]*@)?([\w.-]+)(?::\d+)?[:/](.+?)(?:\.git)?/?", remote)
+    if not (found and found[1] in _COMPARE):
+        return ""
+    return f"https://{found[1]}/{found[2]}/{_COMPARE[found[1]]}/{before}...{now}"
+
+
+def _pushed(commit: str) -> bool:
+    return bool(_git("for-each-ref", "--count=1", "--contains", commit, "refs/remotes").stdout.strip())
 
 
 @contextmanager

@@ -27,6 +27,10 @@ FEWEST = 8
 """With fewer figures of one series no change is looked for."""
 SEGMENT = 3
 """Figures that a level must hold at least to be one."""
+GATE, MODEL = "gate ms", "model ms"
+"""Frame times of the network alone: of a gate's candidate, and of a run."""
+RECENT = 20
+"""Figures of a short trend."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +67,7 @@ def of_rows(rows: Iterable[Row], revision: str | None = None) -> Iterator[Figure
             continue
         iou = row.accuracy.get("iou")
         values = {
-            "model ms": _median_ms(row.timing.get("model_ns")),
+            MODEL: _median_ms(row.timing.get("model_ns")),  # of several processes the median one's
             "pipeline ms": _median_ms(row.timing.get("pipeline_ns")),
             # Of other pictures it is another series.
             f"IOU % on {row.accuracy.get('data')}": None if iou is None else 100 * iou,
@@ -74,6 +78,23 @@ def of_rows(rows: Iterable[Row], revision: str | None = None) -> Iterator[Figure
         for metric, value in values.items():
             if value is not None:
                 yield Figure(row.cell, metric, machine, row.run, row.time, at, value)
+
+
+def of_gate(result: Mapping[str, Any]) -> Iterator[Figure]:
+    """The candidate's frame times of a gate.json."""
+    machine, when = str(result["machine"].get("cpu", "")), str(result["time"])
+    for one in result["configurations"]:
+        if ms := (one.get("frame_ms") or {}).get("now"):
+            yield Figure(str(one["configuration"]), GATE, machine, when, when, str(result["candidate"]), float(ms))
+
+
+def recent(figures: Iterable[Figure], name: str, machine: str) -> list[Figure]:
+    """The last frame times of a configuration on a machine: of gates, or of runs where these are more."""
+    found: dict[str, list[Figure]] = defaultdict(list)
+    for figure in figures:
+        if figure.series == name and figure.machine == machine and figure.metric in (GATE, MODEL):
+            found[figure.metric].append(figure)
+    return max(found[GATE], found[MODEL], key=len)[-RECENT:]
 
 
 def of_benchmarks(report: Mapping[str, Any]) -> Iterator[Figure]:
@@ -90,18 +111,22 @@ def of_benchmarks(report: Mapping[str, Any]) -> Iterator[Figure]:
 
 
 def gather(path: Path, revision: str | None = None) -> tuple[list[Figure], list[str]]:
-    """The figures of a folder of a run, or of a pytest-benchmark JSON, and a sentence for each damaged row.
+    """The figures of a folder of a run or a gate, or of a pytest-benchmark JSON, and a sentence for each damaged row.
 
     `revision` is that of a run whose rows do not tell theirs, or tell it wrongly. ValueError when `path` is neither.
     """
     refuse_special(path)
-    if path.is_dir() and (path / "rows.jsonl").is_file():
-        words: list[str] = []
-        return list(of_rows(stream(path / "rows.jsonl", words), revision)), words
+    words: list[str] = []
+    rows, gate = path / "rows.jsonl", path / "gate.json"
+    figures = list(of_rows(stream(rows, words), revision)) if rows.is_file() else []
     try:
-        return list(of_benchmarks(read_json(path))), []
+        if gate.is_file():
+            figures += of_gate(read_json(gate))
+        elif not rows.is_file():
+            figures += of_benchmarks(read_json(path))
     except (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
-        raise ValueError(f"{path}: neither the folder of a run nor a pytest-benchmark JSON") from None
+        raise ValueError(f"{path}: neither the folder of a run or a gate nor a pytest-benchmark JSON") from None
+    return figures, words
 
 
 def add(store: Path, figures: Iterable[Figure]) -> int:

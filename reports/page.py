@@ -54,7 +54,7 @@ def build(
     title: str = TITLE,
     now: datetime | None = None,
     words: Sequence[str] = (),
-    gates: str = "",
+    gates: Inserted | None = None,
 ) -> list[str]:
     """Make the page of all rows found in `dirs`; returned are `words` and a sentence for each damaged line.
 
@@ -93,19 +93,31 @@ def write(
     title: str = TITLE,
     now: datetime | None = None,
     words: Sequence[str] = (),
-    gates: str = "",
+    gates: Inserted | None = None,
 ) -> None:
     """Put the page at `out`, whole or not at all. OSError, one sentence, where it cannot be written."""
     page = render(rows, title, now or datetime.now(UTC), words, gates)
     whole.write(out, page)
 
 
-def render(rows: Iterable[Row], title: str, now: datetime, words: Sequence[str] = (), gates: str = "") -> str:
+@dataclass(frozen=True)
+class Inserted:
+    """What another room puts on the page, as HTML: cards at the top, and a section with the id "gate"."""
+
+    title: str
+    """Of the browser's tab."""
+    cards: str
+    sections: str
+
+
+def render(
+    rows: Iterable[Row], title: str, now: datetime, words: Sequence[str] = (), gates: Inserted | None = None
+) -> str:
     """The page of `rows`, the last of each configuration and run; `words` (damaged lines) are printed at its top.
 
     Of very many rows it shows a part and says so: `reports.bound`.
 
-    `gates` is HTML to put before the results: an element with the id "gate", or nothing.
+    `gates` are put before the results, and their title is the tab's.
     """
     from markupsafe import Markup
 
@@ -114,7 +126,13 @@ def render(rows: Iterable[Row], title: str, now: datetime, words: Sequence[str] 
     shown, left_out = bounded(rows)
     seen, unsound = sound(summaries(shown))
     return environment.get_template("page.html.j2").render(
-        view(seen), title=title, now=now, words=[*words, *left_out, *unsound], gates=Markup(gates)
+        view(seen),
+        title=title,
+        head=gates.title if gates else title,
+        now=now,
+        words=[*words, *left_out, *unsound],
+        cards=Markup(gates.cards if gates else ""),
+        gates=Markup(gates.sections if gates else ""),
     )
 
 
@@ -220,6 +238,7 @@ def view(seen: Sequence[Summary]) -> dict[str, Any]:
         "gallery": _gallery([s for s in now if s.ok], chosen),
         "again": {id(s) for s in ours} - {id(s) for s in now},
         "between": _between(done),
+        "processes": _processes(now),
         "hazards": _hazards(seen),
         "meanings": phone.MEANINGS,
         "environments": _environments(seen),
@@ -381,6 +400,21 @@ def _legend(shown: Sequence[Summary]) -> tuple[list[tuple[str, int]], list[str]]
     return runtimes, [p for p in plots.SHAPES if any(s.row.precision == p for s in shown)]
 
 
+def _processes(done: Sequence[Summary]) -> str:
+    """The variation of the speed over several processes of a configuration, in a sentence; empty without several."""
+    apart = sorted((100 * (s.fps_spread[1] / s.fps_spread[0] - 1), len(s.processes)) for s in done if s.fps_spread)
+    if not apart:
+        return ""
+    fewest, most = (pick(count for _, count in apart) for pick in (min, max))
+    each = str(most) if fewest == most else f"{fewest} to {most}"
+    return (
+        f"{plural(len(apart), 'configuration')} measured in {each} fresh processes: from the slowest process to the "
+        f"fastest FPS grew by {apart[len(apart) // 2][0]:.0f} % in the median configuration and {apart[-1][0]:.0f} % "
+        "at most. A configuration's figures are those of its median process; the interval of its ratio reaches over "
+        "all of them."
+    )
+
+
 def _between(done: Sequence[Summary]) -> str:
     """The variation of the medians over several runs of a configuration, in a sentence; empty without several runs."""
     medians: dict[tuple[Scope, str], list[float]] = defaultdict(list)
@@ -465,6 +499,8 @@ def _blanks(seen: Sequence[Summary]) -> list[str]:
     runs = Counter((s.row.device, s.row.cell) for s in seen if s.measured)
     if runs and max(runs.values()) == 1:
         told.append("Variation from run to run: no configuration has two runs on this page.")
+    if runs and not any(s.processes for s in seen):
+        told.append("Variation from process to process: --repeat N.")
     if not any(s.sustained for s in seen):
         told.append("Sustained speed, after minutes of load, when a phone is warm: --sustained MINUTES.")
     if not any(s.energy for s in seen):

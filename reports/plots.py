@@ -23,12 +23,16 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 # Colours that stand for a variable of the page's style sheet, and are replaced by it.
-INK, FAINT, RULE, PAPER = "#010101", "#020202", "#030303", "#040404"
+INK, FAINT, RULE, PAPER, BAD = "#010101", "#020202", "#030303", "#040404", "#060606"
 COLOURS = {RUNTIMES[f]: f"#0500{i:02x}" for i, f in enumerate(RUNTIMES, start=1)}
 OTHER = "#0500ff"
-_VARIABLES = {INK: "var(--ink)", FAINT: "var(--faint)", RULE: "var(--rule)", PAPER: "var(--paper)"} | {
-    colour: f"var(--runtime-{i})" for i, colour in enumerate([*COLOURS.values(), OTHER], start=1)
-}
+_VARIABLES = {
+    INK: "var(--ink)",
+    FAINT: "var(--faint)",
+    RULE: "var(--rule)",
+    PAPER: "var(--paper)",
+    BAD: "var(--bad)",
+} | {colour: f"var(--runtime-{i})" for i, colour in enumerate([*COLOURS.values(), OTHER], start=1)}
 WIDTH = 500
 """Pixels of a chart of which two stand side by side, or one on a phone."""
 

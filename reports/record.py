@@ -205,7 +205,11 @@ def _accuracy(score: Score | None, data: Data) -> dict[str, Any]:
 
 def _timing(result: Result, counts: Counts) -> dict[str, Any]:
     names = ("model_ns", "pipeline_ns", "load_ns", "first_ns", "warm_up", "peak_memory_bytes", "instructions_per_frame")
-    there = {name: found for name in ("estimate", "sustained", "energy", "paired") if (found := getattr(result, name))}
+    there = {
+        name: found
+        for name in ("estimate", "sustained", "energy", "paired", "repeats")
+        if (found := getattr(result, name))
+    }
     switched = ("model_switched", "pipeline_switched")
     there |= {name: found for name in switched if (found := getattr(result, name)) is not None}
     return {name: getattr(result, name) for name in names} | there | {"counts": asdict(counts)}

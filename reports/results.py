@@ -211,9 +211,9 @@ def _measured(entries: Sequence[Mapping[str, Any]]) -> str:
     """When and how the times were taken, in a sentence."""
     if not entries:
         return "No time was taken of the networks as they are today."
-    pairs = " or ".join(map(str, sorted({entry["pairs"] for entry in entries})))
+    rounds = " or ".join(map(str, sorted({entry["rounds"] for entry in entries})))
     dates = " and ".join(sorted({entry["date"] for entry in entries}))
-    return f"Times: LiteRT, one thread, {pairs} pairs in one process, median and middle 80 %; {dates}."
+    return f"Times: LiteRT, one thread, {rounds} rounds in one process, median and 95 % interval; {dates}."
 
 
 def _iou(one: Network, name: str) -> str:

@@ -72,12 +72,23 @@ def fact(value: Any) -> bool:
     return all(item is None or isinstance(item, str | bool) or number()(item) for item in one)
 
 
+def process(value: Any) -> bool:
+    """One of several processes: its samples and its ratio, or why it failed."""
+    if not isinstance(value, dict):
+        return False
+    if "failed" in value:
+        return text(value["failed"])
+    times = (value.get("paired") or {}).get("times_as_fast")
+    return samples(value.get("model_ns")) and (times is None or number(1e-9)(times))
+
+
 SHARE, COUNT = number(0, 1), number(0)
 CHECKS: Mapping[str, Check] = {
     "timing.model_ns": samples,
     "timing.pipeline_ns": samples,
     **dict.fromkeys(("timing.load_ns", "timing.first_ns", "timing.peak_memory_bytes"), COUNT),
     "timing.instructions_per_frame": COUNT,
+    "timing.repeats": each(process),
     **{f"timing.estimate.{name}": number(1e-9) for name in ("milliseconds", "low", "high")},
     "timing.estimate.error": number(),
     **{f"accuracy.{name}": SHARE for name in ("iou", "boundary_f")},

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from statistics import median
 from typing import Any
 
 from devices.ratio import Ratio, ratio
@@ -90,9 +91,7 @@ class Summary:
     def _latency(self, what: str) -> Latency | None:
         """Of the samples that were not switched out, or of all where these are too few."""
         ns = self.row.timing.get(f"{what}_ns") or ()
-        switched = set(self.row.timing.get(f"{what}_switched") or ())
-        clean = [sample for index, sample in enumerate(ns) if index not in switched]
-        return latency(clean if len(clean) >= FEWEST else ns) if self.measured else None
+        return latency(_clean(ns, self.row.timing.get(f"{what}_switched"))) if self.measured else None
 
     @property
     def _paired(self) -> dict[str, Any]:
@@ -117,9 +116,34 @@ class Summary:
 
     @property
     def ratio(self) -> Ratio | None:
-        """How many times as fast as the reference; None where it was not measured or cannot be claimed."""
+        """How many times as fast as the reference; None where it was not measured or cannot be claimed.
+
+        With several processes the interval reaches over all of their ratios.
+        """
         times, interval = self._paired.get("times_as_fast"), self._paired.get("interval")
-        return Ratio(times, *interval) if times and interval and not self.disturbed else None
+        if not (times and interval) or self.disturbed:
+            return None
+        ends = [*interval, *(self.times_spread or ())]
+        return Ratio(times, min(ends), max(ends))
+
+    @property
+    def processes(self) -> list[dict[str, Any]]:
+        """Of several fresh processes, those that were measured; empty where there was one."""
+        told = (self.row.timing.get("repeats") or ()) if self.measured else ()
+        return [one for one in told if one.get("model_ns")]
+
+    @cached_property
+    def fps_spread(self) -> Interval | None:
+        """Frames a second of the slowest and the fastest process; None with fewer than two."""
+        found = [1e9 / median(_clean(one["model_ns"], one.get("model_switched"))) for one in self.processes]
+        return (min(found), max(found)) if len(found) > 1 else None
+
+    @property
+    def times_spread(self) -> Interval | None:
+        """The ratios of the slowest and the fastest process that was not disturbed; None with fewer than two."""
+        paired = [one.get("paired") or {} for one in self.processes]
+        found = [one["times_as_fast"] for one in paired if one.get("times_as_fast") and not one.get("disturbed")]
+        return (min(found), max(found)) if len(found) > 1 else None
 
     @property
     def switched_share(self) -> float | None:
@@ -356,6 +380,13 @@ def newest(summaries: Sequence[Summary]) -> list[Summary]:
             kept[key] = s
     chosen = {id(s) for s in kept.values()}
     return [s for s in summaries if id(s) in chosen]
+
+
+def _clean(ns: Sequence[int], switched: Sequence[int] | None) -> Sequence[int]:
+    """The samples that were not switched out, or all where these are too few."""
+    out = set(switched or ())
+    clean = [sample for index, sample in enumerate(ns) if index not in out]
+    return clean if len(clean) >= FEWEST else ns
 
 
 def _rank(known: list[str], name: str) -> int:

@@ -1,9 +1,9 @@
 """Make the cut-outs of the embedded sample, `evaluation/people`, from clips of people.
 
-python scripts/make_sample.py FOLDER...   each FOLDER is named as in `CLIPS` and has images/*.jpg and masks/*.png, 0 or 255
+python scripts/make_sample.py FOLDER...   named as in `CLIPS`, with images/*.jpg and masks/*.png of 0 and 255
 
-Each frame becomes one RGBA picture, WebP without loss: the person's own colours and how much of a pixel the person covers. The same input
-gives the same pixels on every machine.
+Each frame becomes one RGBA picture, WebP without loss: the person's own colours and how much of a pixel the person
+covers. The same input gives the same pixels on every machine.
 """
 
 from __future__ import annotations
@@ -71,7 +71,8 @@ def cut_out_clip(source: Source, folder: Path, out: Path) -> None:
 def without_blue(picture: NDArray[np.uint8], mask: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """`picture` with green and blue no stronger than red within `SPILL` pixels of the mask's edge.
 
-    For people before a blue wall whose skin, hair and clothes are no bluer than grey: what is bluer is the wall's light.
+    For people before a blue wall whose skin, hair and clothes are no bluer than grey: what is bluer is the wall's
+    light.
     """
     shape = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * SPILL + 1, 2 * SPILL + 1))
     # Above and at the sides the picture's edge counts as the wall; below, the person goes on.

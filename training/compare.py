@@ -1,10 +1,10 @@
 """Networks beside one reference: python -m training.compare NAME [NAME ...] --validation DIR [DIR ...]
 
 NAME is a variant, which is converted to TFLite with its checkpoint, or a reference model. Printed are its time as a
-share of the reference's (LiteRT, one thread, in pairs in this process: training.ratio), its ARM instructions as a share
-of the reference's, where the emulator is installed, and by how many points of IOU it is ahead on each folder, with 95 %
-intervals paired by picture (give stills: frames of a clip would count as independent). Where an interval holds zero,
-the difference is not significant. `--json docs/measured.json` keeps times and points for `make docs`.
+share of the reference's (LiteRT, one thread, in turns in this process: docs/measuring.md), its ARM instructions as a
+share of the reference's, where the emulator is installed, and by how many points of IOU it is ahead on each folder,
+with 95 % intervals paired by picture (give stills: frames of a clip would count as independent). Where an interval
+holds zero, the difference is not significant. `--json docs/measured.json` keeps times and points for `make docs`.
 """
 
 from __future__ import annotations
@@ -22,14 +22,30 @@ import numpy as np
 
 from converters.artifact import Precision
 from converters.session import Session
+from devices.contract import Counts
+from devices.desktop import interleaved, timing
+from devices.desktop.model_loop import ModelLoop, unrepeated
+from devices.desktop.reference import WARM
 from evaluation.clip import Dataset
 from models.arguments import WRONG_USAGE, ArgumentParser
 from models.segmenter import ResizeMode
 from training.quantise import Loss, compare, ious
-from training.ratio import LOCK, Ratio, measure, running
 
 REFERENCE = "mediapipe-selfie"
-PAIRS = 360
+ROUNDS = interleaved.MOST_ROUNDS
+LOCK = "measuring.lock"
+
+
+@dataclass(frozen=True)
+class Time:
+    """A time as a share of the reference's, with its 95 % interval over rounds."""
+
+    median: float
+    low: float
+    high: float
+    rounds: int
+    reference_ms: float
+    """The reference's median then: to see how quiet the machine was, not to compare."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +66,8 @@ class Standing:
     """One network beside the reference: its time, and what it loses on each folder (negative when it is ahead)."""
 
     name: str
-    time: Ratio
+    time: Time | None
+    """None where other work disturbed it too much."""
     losses: tuple[Loss, ...]
     instructions: tuple[float, ...] = ()
     """ARM instructions as a share of the reference's, without and with dot products; empty where none were counted."""
@@ -102,8 +119,32 @@ def shares(one: Path | None, reference: Path | None) -> tuple[float, ...]:
         return ()
 
 
+def measure(own: Session, reference: Session, rounds: int) -> Time | None:
+    """The one's time beside the other's, each fed a random picture and its own last mask."""
+    rng = np.random.default_rng(0)
+
+    def loop(session: Session) -> ModelLoop:
+        picture = rng.integers(0, 256, (1, *session.resolution, 3), np.uint8)
+        return ModelLoop(session, *unrepeated(picture, [1]))
+
+    loops = loop(own), loop(reference)
+    quick = [min(timing.sample(one, WARM)) / 1e9 for one in loops]
+    # As many samples a visit as interleaved.VISIT_SECONDS hold, so that `rounds` of them are taken.
+    counts = Counts(samples=1, seconds=2 * rounds * interleaved.VISIT_SECONDS)
+    return share(interleaved.measure(*loops, quick[0], counts))
+
+
+def share(found: interleaved.Interleaved) -> Time | None:
+    """The reciprocal of how many times as fast; None where that cannot be claimed."""
+    ratio, theirs = found.ratio, found.of(interleaved.REFERENCE).clean
+    if found.disturbed or ratio is None:
+        return None
+    milliseconds = float(np.median(theirs)) / 1e6
+    return Time(1 / ratio.times, 1 / ratio.high, 1 / ratio.low, len(found.effects), milliseconds)
+
+
 def standings(
-    runners: Sequence[Runner], reference: Runner, data: Sequence[Dataset], pairs: int
+    runners: Sequence[Runner], reference: Runner, data: Sequence[Dataset], rounds: int
 ) -> tuple[list[float], list[Standing]]:
     """The reference's own IOU on each data set, per cent, and how each of `runners` stands beside it."""
 
@@ -111,7 +152,7 @@ def standings(
         return ious(one.session, one.session.resolution, footage, one.resize_mode)
 
     # Times first, together: whatever else this does warms the processor.
-    times = [measure(running(one.session), running(reference.session), pairs) for one in runners]
+    times = [measure(one.session, reference.session, rounds) for one in runners]
     before = [judged(reference, footage) for footage in data]
     found = []
     for one, time in zip(runners, times, strict=True):
@@ -129,7 +170,7 @@ def markdown(reference: str, own: Sequence[float], found: Sequence[Standing], pr
     ]
     for one in found:
         points = (f"{-lost.points:+.1f} ({-lost.interval[1]:+.1f} to {-lost.interval[0]:+.1f})" for lost in one.losses)
-        time = f"{one.time.median:.2f} ({one.time.low:.2f} to {one.time.high:.2f})"
+        time = f"{one.time.median:.2f} ({one.time.low:.2f} to {one.time.high:.2f})" if one.time else "disturbed"
         counted = ", ".join(f"{share:.2f}" for share in one.instructions) or "not counted"
         lines.append(f"| {one.name} | {time} | {counted} | {' | '.join(points)} |")
     lines.append(f"| {reference} | 1 | 1 | {' | '.join(f'{iou:.1f} %' for iou in own)} |")
@@ -144,7 +185,7 @@ def records(
     processor: str,
     day: str,
 ) -> list[dict[str, Any]]:
-    """Entries of docs/measured.json (reports.measured), of what has a name alone; points are positive when ahead."""
+    """Entries of docs/measured.json (reports.measured), of what has a name and a time; points ahead are positive."""
     return [
         {
             "network": one.name,
@@ -167,7 +208,7 @@ def records(
             ],
         }
         for runner, one in zip(runners, found, strict=True)
-        if runner.key and reference.key
+        if runner.key and reference.key and one.time
     ]
 
 
@@ -180,7 +221,14 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--precision", choices=("fp32", "int8"), default="fp32", help="of variants; reference models have one"
     )
-    parser.add_argument("--pairs", type=int, default=PAIRS, help="%(default)s of them for each network's time")
+    parser.add_argument(
+        "--rounds",
+        type=int,
+        choices=range(interleaved.ROUNDS, ROUNDS + 1),
+        default=ROUNDS,
+        metavar="N",
+        help="%(default)s of them, the most, for each network's time",
+    )
     parser.add_argument("--json", type=Path, metavar="FILE", help="keep times and points there: docs/measured.json")
     options = parser.parse_args(arguments)
     from filelock import FileLock
@@ -198,7 +246,7 @@ def main(arguments: list[str] | None = None) -> int:
         # A search on this machine and this take turns at the clock.
         with FileLock(Path(tempfile.gettempdir()) / LOCK):
             environment.pin(1)
-            own, found = standings(runners, reference, data, options.pairs)
+            own, found = standings(runners, reference, data, options.rounds)
     except ValueError as error:
         print(f"training.compare: {error}", file=sys.stderr)
         return WRONG_USAGE
@@ -209,7 +257,7 @@ def main(arguments: list[str] | None = None) -> int:
         kept = records(runners, reference, found, options.precision, here, today)
         measured.add_times(kept, options.json)
         if len(kept) < len(found):
-            print("training.compare: files that have no name here are not kept.", file=sys.stderr)
+            print("training.compare: files without a name here and disturbed times are not kept.", file=sys.stderr)
     return 0
 
 

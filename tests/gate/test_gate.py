@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -21,8 +22,10 @@ from gate import blocks, config, output, run, section, static_checks
 from gate.artifacts import GateArtifact, MissingArtifact
 from gate.config import Tolerance
 from gate.decision import FIRST, MOST, Outcome
-from gate.verdict import Finding, Result, Speed, Verdict, headline, words, worst
+from gate.verdict import Finding, Result, Speed, Verdict, title, words, worst
 from models.variant import get
+from reports import gitinfo
+from reports.history import Figure
 
 MS = 1_000_000
 
@@ -151,12 +154,82 @@ def test_markdown_and_junit(tmp_path: Path) -> None:
     assert suite.find("testcase[@name='d/openvino']/error") is not None
 
 
+def test_a_regression_looks_like_one_in_page_and_comment(tmp_path: Path) -> None:
+    address = "https://github.com/owner/name/compare/a...b"
+    past = (
+        Figure("b/tflite", "gate ms", "CPU", "r1", "2026-01-01T01:00", "aaaaaaaaaaaa", 5.0),
+        Figure("a/tflite", "gate ms", "CPU", "r1", "2026-01-01T01:00", "aaaaaaaaaaaa", 7.77),
+    )
+    slower = replace(result(*ALL), link=address, past=past)
+    assert title(slower) == "Regression: b/tflite, frame time +6.1 %"
+    comment = output.markdown(slower)
+    assert comment.startswith(
+        "### ❌ FPS gate. Regression: b/tflite, frame time +6.1 %\n\n> [!CAUTION]\n> `b/tflite`: FAIL"
+    )
+    (line,) = (line for line in comment.splitlines() if line.startswith("| ❌ | `b/tflite`"))
+    times = r"`b/tflite` \| \d\.\d\d \| \d\.\d\d"
+    assert re.search(times + r" \| \*\*\+6\.1 % \(\+\d\.\d % to \+6\.\d %; \d\d of 42 blocks\)\*\* \| 2\.0 %", line)
+    assert f"[what changed]({address})" in comment
+    assert re.search(r"ms a frame: 5\.00, now 5\.3\d\.", comment)
+    output.write(slower, tmp_path)
+    assert output.from_json((tmp_path / "gate.json").read_text()) == slower
+    section.page([tmp_path], tmp_path / "page.html")
+    text = (tmp_path / "page.html").read_text()
+    assert "<title>FPS gate. Regression: b/tflite, frame time +6.1 %</title>" in text
+    card = text.split('<section class="recommended fail">')[1].split("</section>")[0]
+    assert f'<a href="{address}">' in card
+    assert re.search(
+        r"<dd>\d\.\d\d</dd>.*<dd>\d\.\d\d</dd>.*<dd>\+6\.1 % <span>\+\d\.\d % to \+6\.\d %</span>", card, re.DOTALL
+    )
+    assert "<title>5.00 ms, aaaaaaaaaa, 2026-01-01T01:00</title>" in text
+    assert "<title>7.77 ms" in text
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "head", "alert", "card"),
+    [
+        (ALL[:1], "No regression in 1 configuration", "TIP", "pass"),
+        ((ALL[0], ALL[2]), "Inconclusive: 1 of 2 configurations", "WARNING", "inconclusive"),
+        ((ALL[0], ALL[3]), "Could not measure: 1 of 2 configurations", "WARNING", "not-measured"),
+        ((), "Could not measure: no configuration is declared", "WARNING", "not-measured"),
+        (
+            (Verdict("live/tflite/fp32/64x64/desktop/cpu1", (Finding("size", Outcome.FAIL, "FAIL; 2 MB."),)), ALL[1]),
+            "Regression: live/tflite/fp32, size, and 1 more",
+            "CAUTION",
+            "fail",
+        ),
+    ],
+)
+def test_what_is_no_regression_does_not_look_like_one(
+    tmp_path: Path, verdicts: tuple[Verdict, ...], head: str, alert: str, card: str
+) -> None:
+    assert title(result(*verdicts)) == head
+    assert f"> [!{alert}]" in output.markdown(result(*verdicts))
+    output.write(result(*verdicts), tmp_path)
+    section.page([tmp_path], tmp_path / "page.html")
+    assert f'<section class="recommended {card}">' in (tmp_path / "page.html").read_text()
+
+
+@pytest.mark.parametrize(
+    ("remote", "expected"),
+    [
+        ("git@github.com:owner/name.git", "https://github.com/owner/name/compare/a...b"),
+        ("https://user:secret@github.com/owner/name", "https://github.com/owner/name/compare/a...b"),
+        ("ssh://git@gitlab.com:22/group/sub/name.git", "https://gitlab.com/group/sub/name/-/compare/a...b"),
+        ("/srv/git/name.git", ""),
+        ("https://git.example.com/owner/name", ""),
+    ],
+)
+def test_the_address_of_a_comparison(remote: str, expected: str) -> None:
+    assert gitinfo.compare_address(remote, "a", "b") == expected
+
+
 def test_the_page_draws_every_block(tmp_path: Path) -> None:
     output.write(result(*ALL), tmp_path)
     assert section.page([tmp_path], tmp_path / "page.html", now=datetime(2026, 1, 2, tzinfo=UTC)) == []
     text = (tmp_path / "page.html").read_text()
     assert text.count("<title>block ") == sum(len(verdict.speed.blocks) for verdict in ALL if verdict.speed)
-    assert headline(result(*ALL)) in text
+    assert "1 regressed, 1 not measured, 1 inconclusive, 2 passed" in text
     assert "Nothing can be recommended" not in text
     with pytest.raises(ValueError, match="no rows there"):
         section.page([tmp_path / "nothing"], tmp_path / "page.html")
@@ -170,7 +243,7 @@ def test_a_damaged_result_costs_its_own_section_and_is_said(tmp_path: Path, text
     (said,) = section.page([tmp_path / "bad", tmp_path / "good"], tmp_path / "page.html")
     assert said.startswith(f"{tmp_path}/bad/gate.json: not a complete result of a gate")
     shown = (tmp_path / "page.html").read_text()
-    assert shown.count("<h2>Gate</h2>") == 1
+    assert shown.count('<section class="recommended pass">') == 1
     assert said in shown
 
 

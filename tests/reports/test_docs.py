@@ -73,7 +73,7 @@ def made(**changes: object) -> dict:
         "precision": "fp32",
         "processor": "Made-up CPU (AVX2)",
         "date": "2026-01-02",
-        "pairs": 360,
+        "rounds": 48,
         "median": 0.5,
         "low": 0.4,
         "high": 0.6,
@@ -146,7 +146,7 @@ def test_the_short_table() -> None:
         "| `live-best` 64x32 | – | – | – | – |",
         "| MediaPipe general 64x32 | – | 1 (3.0 ms) | – | – |",
         "",
-        "Times: LiteRT, one thread, 360 pairs in one process, median and middle 80 %; 2026-01-02.",
+        "Times: LiteRT, one thread, 48 rounds in one process, median and 95 % interval; 2026-01-02.",
     ]
 
 

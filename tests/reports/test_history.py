@@ -72,6 +72,22 @@ def test_a_run_and_a_benchmark_are_taken_up(tmp_path: Path) -> None:
         history.gather(tmp_path, "abc")
 
 
+def test_a_gate_is_taken_up_and_its_last_frame_times_are_found(tmp_path: Path) -> None:
+    gate = {
+        "time": "2026-01-02",
+        "candidate": "abc",
+        "machine": {"cpu": "CPU"},
+        "configurations": [{"configuration": "a", "frame_ms": {"before": 5.0, "now": 6.0}}, {"configuration": "b"}],
+    }
+    (tmp_path / "gate.json").write_text(json.dumps(gate))
+    found, words = history.gather(tmp_path)
+    assert (found, words) == ([Figure("a", "gate ms", "CPU", "2026-01-02", "2026-01-02", "abc", 6.0)], [])
+    run = replace(found[0], metric="model ms", value=4.0)
+    assert history.recent([*found, replace(found[0], machine="another")], "a", "CPU") == found
+    assert history.recent([*found, run, run], "a", "CPU") == [run, run], "those of which there are more"
+    assert history.recent(found, "b", "CPU") == []
+
+
 def test_a_figure_is_of_the_commit_its_row_was_measured_at_and_a_cell_measured_again_has_two() -> None:
     first = row(environment={"cpu": "A", "revision": "aaa"})
     again = replace(first, time="2026-02-02T00:00:00+00:00", environment={"cpu": "A", "revision": "bbb"})

@@ -54,7 +54,7 @@ def whole() -> dict[str, Any]:
     values = json.loads(to_json(row("s16-skip-dense", "tflite")))
     values["artifact"] |= {"instructions": {"cortex-a57": 1000, "cortex-a76": 900, "changed": "as float"}}
     values["artifact"]["parity"] |= {"breach": "too far", "processor": {"model": "A", "extensions": ["AVX2"]}}
-    values["timing"] |= {"instructions_per_frame": 5}
+    values["timing"] |= {"instructions_per_frame": 5, "repeats": [{"model_ns": [1, 2]}, {"failed": "it crashed"}]}
     values["timing"]["estimate"] = {"milliseconds": 1.0, "low": 0.5, "high": 2.0, "error": 0.1, "instructions": 7}
     values["accuracy"]["from_host"] = {"max_difference": 1e-6}
     values["environment"] |= {"model": "Pixel", "cpu_extensions": "AVX2", "revision": "abc"}

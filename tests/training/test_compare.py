@@ -6,13 +6,14 @@ import numpy as np
 import pytest
 
 from converters.session import Session
+from devices.contract import Counts
+from devices.desktop import interleaved
 from evaluation import folder
 from evaluation.clip import Dataset
 from models.arguments import WRONG_USAGE
 from training import compare
-from training.compare import Runner, Standing, markdown, standings
+from training.compare import Runner, Standing, Time, markdown, standings
 from training.quantise import Loss
-from training.ratio import Ratio
 
 
 class Left(Session):
@@ -45,17 +46,73 @@ def halves(tmp_path) -> Dataset:
     return folder.read(tmp_path)
 
 
-def test_who_is_ahead_and_by_how_much(halves):
+class Machine:
+    """A clock, and networks of 2 and 5 ms on a machine that slows down by a microsecond with every inference."""
+
+    def __init__(self) -> None:
+        self.now = self.slower = 0
+
+    def network(self, ms: float):
+        machine = self
+
+        class Loop:
+            def prepare(self) -> None:
+                pass
+
+            def run(self) -> None:
+                machine.slower += 1_000
+                machine.now += int(ms * 1e6) + machine.slower
+
+        return Loop()
+
+
+def test_a_share_of_the_time_is_the_engines_ratio_upside_down():
+    machine = Machine()
+    counts = Counts(samples=1, seconds=0.5)
+    found = interleaved.measure(
+        machine.network(2), machine.network(5), 0.002, counts, lambda: machine.now, switches=lambda: 0
+    )
+    time = compare.share(found)
+    # Both have the same growing part on top: a ratio of mere halves, first one and then the other, would drift away.
+    added = machine.slower / 2e6
+    assert time.median == pytest.approx((2 + added) / (5 + added), rel=0.01)
+    assert time.median == pytest.approx(1 / found.ratio.times)
+    assert time.low <= time.median <= time.high
+    assert time.rounds == 10
+    assert time.reference_ms == pytest.approx(5 + added, rel=0.1)
+
+
+def test_a_disturbed_time_is_withheld_and_not_kept():
+    machine = Machine()
+    count = iter(range(10**9))
+    found = interleaved.measure(
+        machine.network(2), machine.network(5), 0.002, Counts(samples=1), lambda: machine.now, lambda: next(count)
+    )
+    assert compare.share(found) is None
+    alone = Standing("live", None, (Loss("live", "faces", 3, 90.0, 91.0, (-1.5, -0.5)),))
+    assert "| live | disturbed |" in markdown("peer", [90.0], [alone], "Made-up CPU")
+    runner = Runner("live", Left(16), key="of live")
+    assert compare.records([runner], replace(runner, name="peer"), [alone], "fp32", "Made-up CPU", "") == []
+
+
+def test_sessions_are_timed_in_turns():
+    found = compare.measure(Left(16), Left(12), interleaved.ROUNDS)
+    assert found is None or 0.2 < found.median < 5  # None beside other work
+
+
+def test_who_is_ahead_and_by_how_much(halves, monkeypatch):
+    times = {16: Time(1, 0.9, 1.1, 3, 5.0), 12: Time(0.5, 0.4, 0.6, 3, 5.0)}
+    monkeypatch.setattr(compare, "measure", lambda own, reference, rounds: times[own.columns])
     runners = [Runner("same", Left(16)), Runner("short", Left(12))]
-    own, found = standings(runners, Runner("reference", Left(16)), [halves], pairs=3)
+    own, found = standings(runners, Runner("reference", Left(16)), [halves], rounds=3)
     assert own == [pytest.approx(100)]
-    assert [(one.name, one.time.pairs) for one in found] == [("same", 3), ("short", 3)]
+    assert [(one.name, one.time) for one in found] == [("same", times[16]), ("short", times[12])]
     assert [one.losses[0].points for one in found] == pytest.approx([0, 25])
     assert found[1].losses[0].interval == pytest.approx((25, 25))
 
 
 def test_the_table_says_plus_for_ahead():
-    time = Ratio(0.5, 0.4, 0.6, 10, 3.0)
+    time = Time(0.5, 0.4, 0.6, 10, 3.0)
     ahead = Standing("live", time, (Loss("live", "faces", 3, 90.0, 91.0, (-1.5, -0.5)),), (0.731, 0.549))
     assert markdown("peer", [90.0], [ahead], "Made-up CPU (AVX2)").splitlines() == [
         "| network | time on Made-up CPU (AVX2) | ARM instructions | faces (3) |",
@@ -67,7 +124,7 @@ def test_the_table_says_plus_for_ahead():
 
 
 def test_what_is_kept_has_the_keys_of_both_networks():
-    time = Ratio(0.5, 0.4, 0.6, 10, 3.0)
+    time = Time(0.5, 0.4, 0.6, 10, 3.0)
     ahead = Standing("live", time, (Loss("live", "faces", 3, 90.0, 91.0, (-1.5, -0.5)),))
     runners = [Runner("live", Left(16), key="of live"), Runner("x.tflite", Left(16))]
     reference = Runner("mediapipe-selfie", Left(16), key="of its file")
@@ -86,7 +143,7 @@ def test_what_is_kept_has_the_keys_of_both_networks():
             "median": 0.5,
             "low": 0.4,
             "high": 0.6,
-            "pairs": 10,
+            "rounds": 10,
             "reference_ms": 3.0,
             "points": [{"data": "faces", "images": 3, "points": 1.0, "low": 0.5, "high": 1.5}],
         }
