@@ -328,7 +328,7 @@ def _ordered(
     raws = {way: tries.run(_with(likely[0].model, way, colour="BGR"), len(ways)) for way in turned.values()}
     found = [tries.score(guess.model, [o[guess.mask.port.name] for o in raws[guess.way]]) for guess in blue]
     gain = max(float(np.mean(row)) for row in found) - max(means)
-    if gain > trial.TIED and max(means) + gain >= trial.RECOGNISED:
+    if gain > trial.TURNED and max(means) + gain >= trial.RECOGNISED:
         return blue, found, [f"its colours are taken for BGR, which gives {100 * gain:.1f} points of IOU more than RGB"]
     said = f"BGR would give {100 * gain:.1f} points of IOU more; --colour BGR chooses it"
     return guesses, scores, [said] if gain > trial.NOTHING and max(means) >= trial.RECOGNISED else []
@@ -360,8 +360,8 @@ def _conclude(
             mine, *others = [f"{g.way.name} {100 * means[id(g)]:.1f} % ({g.way.options})" for g in (best, *ways)]
             told = "; ".join(others)
             tied = [w for w in ways if means[id(best)] - means[id(w)] < trial.TIED]
-            # Of ways that do equally well, the more usual one is right more often than the better one.
-            if any(guesses.index(w) < guesses.index(best) for w in tied):
+            # Of ways that do equally well, the better one is right more often only where it is the most usual.
+            if tied and guesses.index(best) > min(map(guesses.index, ways)):
                 raise Question(f"may take colours in several ways, by the IOU on {data}: {mine}; {told}; say which")
             unsure.append(f"other ways to scale colours give nearly the same IOU on {data}: {mine}, taken; {told}")
         alike = {g.way for g, row in zip(guesses, scores, strict=True) if trial.is_same(row, scores[decision.best])} - {
