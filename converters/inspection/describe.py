@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 SECONDS = 8.0
 """What all trials of a model may take, about."""
 FEWEST, MOST_PICTURES = 4, 16
+POSSIBLE = 0.3
+"""By how much of mean IOU on a few pictures a description may be worse than the best, to be right."""
 CONSIDERED = 0.1
 """By how much of mean IOU a way to scale colours may be worse than the best, to be tried in BGR as well."""
 CLASSES = 2
@@ -102,24 +104,28 @@ def _describe(path: Path, told: Told, dataset: Dataset | None) -> ReferenceModel
         for mask in masks
         for guess in _guesses(base, way, mask, graph, [o[mask.port.name] for o in outputs], told)
     ]
-    scores: Sequence[Sequence[float]] = [
-        tries.score(guess.model, [o[guess.mask.port.name] for o in raws[guess.way]]) for guess in guesses
-    ]
-    likely = _bounded(guesses, scores)
-    guesses, scores = [guesses[i] for i in likely], [scores[i] for i in likely]
+    # Many classes under many scales: most of them are ruled out by a few pictures.
+    few = slice(None, None, max(1, len(tries.pictures) // FEWEST))
+    guesses = _likely(guesses, [tries.score(g, raws[g.way], few) for g in guesses])
+    scores: Sequence[Sequence[float]] = [tries.score(g, raws[g.way]) for g in guesses]
     guesses, scores, order = _ordered(guesses, scores, tries, told)
     described = _conclude(guesses, trial.decide(scores), scores, inputs, tries, known)
     return replace(described, unsure=(*described.unsure, *order))
 
 
-def _bounded(guesses: Sequence[Guess], scores: Sequence[Sequence[float]]) -> list[int]:
-    """The places of the guesses whose values are in [0, 1] though nothing in the graph keeps them there.
+def _likely(guesses: Sequence[Guess], scores: Sequence[Sequence[float]]) -> Sequence[Guess]:
+    """The guesses that may be right by their scores on a few pictures; all where none shows people.
 
-    Logits are not, so where such masks show people nothing else is to be considered. All places where there is none.
+    Where values are in [0, 1] though nothing in the graph keeps them there, they are no logits: if such masks show
+    people, nothing else is to be considered.
     """
+    means = [float(np.mean(row)) for row in scores]
     bounded = [i for i, g in enumerate(guesses) if g.model.output == "probabilities" and not g.stated]
-    shown = any(float(np.mean(scores[i])) >= trial.RECOGNISED for i in bounded)
-    return bounded if shown else list(range(len(guesses)))
+    if not any(means[i] >= trial.RECOGNISED for i in bounded):
+        bounded = list(range(len(guesses)))
+    best = max(means[i] for i in bounded)
+    least = best - POSSIBLE if best >= trial.RECOGNISED else 0.0
+    return [guesses[i] for i in bounded if means[i] >= least]
 
 
 def _base(path: Path, graph: Graph, inputs: Inputs, told: Told) -> ReferenceModel:
@@ -275,14 +281,15 @@ class _Tries:
             raise ValueError(f"{self.path}: fails in {self.runtime.name}: {first_line(error)}") from None
         return dict(zip(self.names, (np.array(one) for one in found), strict=True))
 
-    def score(self, model: ReferenceModel, outputs: Sequence[Array]) -> list[float]:
-        """The IOU of each picture's mask."""
+    def score(self, guess: Guess, outputs: Sequence[Mapping[str, Array]], which: slice = slice(None)) -> list[float]:
+        """The IOU of each picture's mask, or of `which`, when `outputs` are what the model gave for them all."""
+        model = guess.model
         assert model.output_name is not None
         assert model.output_layout is not None
         tensor = self.runtime.outputs[model.output_name]
         found = []
-        for output, (picture, label) in zip(outputs, self.pictures, strict=True):
-            channels = planes(output, model.output_layout, model.resolution)
+        for given, (picture, label) in list(zip(outputs, self.pictures, strict=True))[which]:
+            channels = planes(given[model.output_name], model.output_layout, model.resolution)
             channels = channels if model.output == "class-ids" else tensor.decode(channels)
             mask = person(channels, model)
             if model.fit == "letterbox":
@@ -326,7 +333,7 @@ def _ordered(
     turned = {way: way if told.mean or told.std else way.reversed for way in ways}
     blue = [replace(g, way=turned[g.way], model=_with(g.model, turned[g.way], colour="BGR")) for g in likely]
     raws = {way: tries.run(_with(likely[0].model, way, colour="BGR"), len(ways)) for way in turned.values()}
-    found = [tries.score(guess.model, [o[guess.mask.port.name] for o in raws[guess.way]]) for guess in blue]
+    found = [tries.score(guess, raws[guess.way]) for guess in blue]
     gain = max(float(np.mean(row)) for row in found) - max(means)
     if gain > trial.TURNED and max(means) + gain >= trial.RECOGNISED:
         return blue, found, [f"its colours are taken for BGR, which gives {100 * gain:.1f} points of IOU more than RGB"]
