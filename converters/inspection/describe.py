@@ -31,7 +31,11 @@ if TYPE_CHECKING:
 
 SECONDS = 8.0
 """What all trials of a model may take, about."""
+BYTES = 1 << 30
+"""What the outputs that are kept of all trials may take, about."""
 FEWEST, MOST_PICTURES = 4, 16
+SHOWN = 3
+"""How many of a model's classes are tried as the person's."""
 POSSIBLE = 0.3
 """By how much of mean IOU on a few pictures a description may be worse than the best, to be right."""
 CONSIDERED = 0.1
@@ -102,7 +106,7 @@ def _describe(path: Path, told: Told, dataset: Dataset | None) -> ReferenceModel
         guess
         for way, outputs in raws.items()
         for mask in masks
-        for guess in _guesses(base, way, mask, graph, [o[mask.port.name] for o in outputs], told)
+        for guess in _guesses(base, way, mask, graph, [o[mask.port.name] for o in outputs], told, tries)
     ]
     # Many classes under many scales: most of them are ruled out by a few pictures.
     few = slice(None, None, max(1, len(tries.pictures) // FEWEST))
@@ -193,7 +197,13 @@ class Guess:
 
 
 def _guesses(
-    base: ReferenceModel, way: Normalisation, mask: Mask, graph: Graph, values: Sequence[NDArray[Any]], told: Told
+    base: ReferenceModel,
+    way: Normalisation,
+    mask: Mask,
+    graph: Graph,
+    values: Sequence[NDArray[Any]],
+    told: Told,
+    tries: _Tries,
 ) -> list[Guess]:
     """Every description of one output under one normalisation."""
     kind, stated = kind_of(mask, graph.tails.get(mask.port.name, ()), values)
@@ -220,7 +230,7 @@ def _guesses(
             return [classes(*told.person_classes)]
         if len(seen) <= 1:
             return [classes(*(seen or [1])), classes(0, usual=False)]
-        return _each(seen, classes)
+        return _each(tries.shown(plain, values, seen), seen, classes)
     if mask.channels == 1:
         return [guess("its values"), guess("the opposite of its values", usual=False, inverted=True)]
     if told.person_classes:
@@ -229,13 +239,13 @@ def _guesses(
         return [classes(*told.person_classes)]
     if mask.channels == CLASSES:
         return [guess("channel 1", channel=1), guess("channel 0", usual=False, channel=0)]
-    return _each(range(mask.channels), classes)
+    return _each(tries.shown(plain, values, range(mask.channels)), range(mask.channels), classes)
 
 
-def _each(which: Sequence[int], classes: Any) -> list[Guess]:
-    """Each class alone, and all but the background."""
-    alone = [classes(one, usual=False) for one in which]
-    return [*alone, classes(*[one for one in which if one], usual=False)]
+def _each(shown: Sequence[int], every: Sequence[int], classes: Any) -> list[Guess]:
+    """Each class of those `shown` alone, and all but the background."""
+    alone = [classes(one, usual=False) for one in shown]
+    return [*alone, classes(*[one for one in every if one], usual=False)]
 
 
 def _ranges(which: Sequence[int]) -> str:
@@ -267,9 +277,11 @@ class _Tries:
             self.pictures = _choose(self.dataset, FEWEST)
             self._once(session, self.pictures[0][0], empty)
             began = time.perf_counter()
-            self._once(session, self.pictures[0][0], empty)
+            once = self._once(session, self.pictures[0][0], empty)
             took = time.perf_counter() - began
             number = int(np.clip(SECONDS / max(took, 1e-6) / (ways + 1), FEWEST, MOST_PICTURES))
+            kept = sum(array.nbytes for array in once.values()) * ways
+            number = max(2, min(number, BYTES // max(kept, 1)))
             self.pictures = _choose(self.dataset, number)
         return [self._once(session, picture, empty) for picture, _ in self.pictures]
 
@@ -280,6 +292,21 @@ class _Tries:
         except Exception as error:
             raise ValueError(f"{self.path}: fails in {self.runtime.name}: {first_line(error)}") from None
         return dict(zip(self.names, (np.array(one) for one in found), strict=True))
+
+    def shown(self, model: ReferenceModel, outputs: Sequence[Array], classes: Sequence[int]) -> list[int]:
+        """The classes, at most so many, that lie where people are, the most likely first."""
+        assert model.output_layout is not None
+        found = np.zeros(max(classes) + 1)
+        for output, (_, label) in zip(outputs, self.pictures, strict=True):
+            channels = planes(output, model.output_layout, model.resolution)
+            ids = np.rint(channels[0]).astype(int) if model.output == "class-ids" else channels.argmax(axis=0)
+            height, width = ids.shape
+            truth = label[np.arange(height) * label.shape[0] // height][:, np.arange(width) * label.shape[1] // width]
+            there, all_of = (
+                np.bincount(ids[where].ravel(), minlength=len(found)) for where in (truth == 1, truth <= 1)
+            )
+            found += (there / np.maximum(all_of + np.count_nonzero(truth == 1) - there, 1))[: len(found)]
+        return sorted(classes, key=lambda one: -found[one])[:SHOWN]
 
     def score(self, guess: Guess, outputs: Sequence[Mapping[str, Array]], which: slice = slice(None)) -> list[float]:
         """The IOU of each picture's mask, or of `which`, when `outputs` are what the model gave for them all."""
@@ -335,10 +362,16 @@ def _ordered(
     raws = {way: tries.run(_with(likely[0].model, way, colour="BGR"), len(ways)) for way in turned.values()}
     found = [tries.score(guess, raws[guess.way]) for guess in blue]
     gain = max(float(np.mean(row)) for row in found) - max(means)
-    if gain > trial.TURNED and max(means) + gain >= trial.RECOGNISED:
+    if max(means) + gain < trial.RECOGNISED or gain <= trial.NOTHING:
+        return guesses, scores, []
+    if gain > trial.MARGIN:
         return blue, found, [f"its colours are taken for BGR, which gives {100 * gain:.1f} points of IOU more than RGB"]
-    said = f"BGR would give {100 * gain:.1f} points of IOU more; --colour BGR chooses it"
-    return guesses, scores, [said] if gain > trial.NOTHING and max(means) >= trial.RECOGNISED else []
+    if gain > trial.TURNED:
+        data = tries.dataset.name
+        raise Question(
+            f"gives {100 * gain:.1f} points of IOU more on {data} in BGR than in RGB; say --colour RGB or BGR"
+        )
+    return guesses, scores, [f"BGR would give {100 * gain:.1f} points of IOU more; --colour BGR chooses it"]
 
 
 def _with(model: ReferenceModel, way: Normalisation, **fields: Any) -> ReferenceModel:
