@@ -99,4 +99,4 @@ def _mean(numbers: Sequence[float]) -> float:
 
 
 def _numbers(three: Three) -> str:
-    return ",".join(f"{one:.4g}" for one in three)
+    return ",".join(f"{one:.6g}" for one in three)
