@@ -235,6 +235,7 @@ def bench(
 
     if 0 < sustained < LEAST_MINUTES:
         fail(f"--sustained takes at least {LEAST_MINUTES:g} minutes: the first and the last are compared.", WRONG_USAGE)
+    found = asked_for(device, estimate)
     footage = None if dry_run and not data else read_footage(data)
     yours = describe_all(files or (), models, told, resolution, footage if data else None)
     for words in yours.problems:
@@ -242,7 +243,6 @@ def bench(
     asked_files = bool(files or models)
     if asked_files and not yours.models:
         fail("none of the models named can be measured.", WRONG_USAGE)
-    found = asked_for(device, estimate)
     there = [] if dry_run else attached(found)
     targets: Sequence[Attached | NotAttached] = there or found
     weights = trained(checkpoints)
@@ -287,7 +287,7 @@ def bench(
         )
         absent_models += left_out(options, (*yours.models, *(chosen or ())))
         usual_plan = make_beside if asked_files else make_default
-        by_default = not variants if asked_files else not (variants or formats or precisions or everything)
+        by_default = not (variants or everything or (not asked_files and (formats or precisions)))
         plans.append((usual_plan if by_default else make)(options, weights))
     for words in absent_models:
         print(f"bench.py: {words}", file=sys.stderr)

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from functools import reduce
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -243,7 +244,8 @@ def person(channels: NDArray[Any], peer: ReferenceModel) -> Floats:
 def _likeliest(channels: Floats, classes: tuple[int, ...], logits: bool) -> Floats:
     """How sure it is that the likeliest class is a person: 0.5 or more where it is, as one of two classes would be."""
     others = [one for one in range(len(channels)) if one not in classes]
-    ours, theirs = channels[list(classes)].max(axis=0), channels[others].max(axis=0)
+    # One by one: to index with a list copies all the channels.
+    ours, theirs = (reduce(np.maximum, (channels[one] for one in which)) for which in (classes, others))
     if logits:
         return _sigmoid(ours - theirs)
     return ours / np.maximum(ours + theirs, np.float32(1e-12))

@@ -140,9 +140,11 @@ def make_default(options: Options, checkpoints: Mapping[str, Weights]) -> Plan:
 
 
 def make_beside(options: Options, checkpoints: Mapping[str, Weights]) -> Plan:
-    """The plan of a run of the user's models that names no variants: `live` beside them, in one main format."""
-    main = [name for name in MAIN_FORMATS if name in options.formats][:1]
-    return _plan(options, _tasks(options, ["live"], main, ("fp32",), checkpoints) if "live" in checkpoints else [])
+    """The plan of a run of the user's models that names no variants: `live` beside them, in one format, a main one if
+    there is one."""
+    formats = [*(name for name in MAIN_FORMATS if name in options.formats), *options.formats][:1]
+    tasks = _tasks(options, ["live"], formats, options.precisions, checkpoints) if "live" in checkpoints else []
+    return _plan(options, tasks)
 
 
 def left_out(options: Options, asked: Sequence[ReferenceModel]) -> list[str]:

@@ -31,7 +31,15 @@ if TYPE_CHECKING:
 
 SECONDS = 8.0
 """What all trials of a model may take, about."""
+BYTES = 1 << 30
+"""What the outputs that are kept of all trials may take, about."""
 FEWEST, MOST_PICTURES = 4, 16
+SHOWN = 3
+"""How many of a model's classes are tried as the person's."""
+POSSIBLE = 0.3
+"""By how much of mean IOU on a few pictures a description may be worse than the best, to be right."""
+CONSIDERED = 0.1
+"""By how much of mean IOU a way to scale colours may be worse than the best, to be tried in BGR as well."""
 CLASSES = 2
 """With more classes than these, the person's is asked for where no picture shows it."""
 
@@ -88,31 +96,40 @@ def _describe(path: Path, told: Told, dataset: Dataset | None) -> ReferenceModel
     base = _base(path, graph, inputs, told)
     tries = _Tries(path, base, graph, dataset)
     ways, known = _normalisations(graph, inputs, told)
+    ways = [way.reversed for way in ways] if told.colour == "BGR" and not (told.mean or told.std) else ways
     raws = {way: tries.run(replace(base, mean=way.mean, std=way.std), len(ways)) for way in ways}
     first = next(iter(raws.values()))[0]
     shapes = {name: tuple(array.shape) for name, array in first.items()}
     given = replace(told, states=tuple(dict(inputs.states).items()))
     masks = masks_of(graph, shapes, inputs.resolution, given)
-    guesses = [
+    guesses: Sequence[Guess] = [
         guess
         for way, outputs in raws.items()
         for mask in masks
-        for guess in _guesses(base, way, mask, graph, [o[mask.port.name] for o in outputs], told)
+        for guess in _guesses(base, way, mask, graph, [o[mask.port.name] for o in outputs], told, tries)
     ]
-    scores = [tries.score(guess.model, [o[guess.mask.port.name] for o in raws[guess.way]]) for guess in guesses]
-    likely = _bounded(guesses, scores)
-    guesses, scores = [guesses[i] for i in likely], [scores[i] for i in likely]
-    return _conclude(guesses, trial.decide(scores), scores, inputs, tries, known, told)
+    # Many classes under many scales: most of them are ruled out by a few pictures.
+    few = slice(None, None, max(1, len(tries.pictures) // FEWEST))
+    guesses = _likely(guesses, [tries.score(g, raws[g.way], few) for g in guesses])
+    scores: Sequence[Sequence[float]] = [tries.score(g, raws[g.way]) for g in guesses]
+    guesses, scores, order = _ordered(guesses, scores, tries, told)
+    described = _conclude(guesses, trial.decide(scores), scores, inputs, tries, known)
+    return replace(described, unsure=(*described.unsure, *order))
 
 
-def _bounded(guesses: Sequence[Guess], scores: Sequence[Sequence[float]]) -> list[int]:
-    """The places of the guesses whose values are in [0, 1] though nothing in the graph keeps them there.
+def _likely(guesses: Sequence[Guess], scores: Sequence[Sequence[float]]) -> Sequence[Guess]:
+    """The guesses that may be right by their scores on a few pictures; all where none shows people.
 
-    Logits are not, so where such masks show people nothing else is to be considered. All places where there is none.
+    Where values are in [0, 1] though nothing in the graph keeps them there, they are no logits: if such masks show
+    people, nothing else is to be considered.
     """
+    means = [float(np.mean(row)) for row in scores]
     bounded = [i for i, g in enumerate(guesses) if g.model.output == "probabilities" and not g.stated]
-    shown = any(float(np.mean(scores[i])) >= trial.RECOGNISED for i in bounded)
-    return bounded if shown else list(range(len(guesses)))
+    if not any(means[i] >= trial.RECOGNISED for i in bounded):
+        bounded = list(range(len(guesses)))
+    best = max(means[i] for i in bounded)
+    least = best - POSSIBLE if best >= trial.RECOGNISED else 0.0
+    return [guesses[i] for i in bounded if means[i] >= least]
 
 
 def _base(path: Path, graph: Graph, inputs: Inputs, told: Told) -> ReferenceModel:
@@ -154,6 +171,9 @@ def _normalisations(graph: Graph, inputs: Inputs, told: Told) -> tuple[Sequence[
     if told.mean or told.std:
         mean, std = told.mean or (0.0, 0.0, 0.0), told.std or (1.0, 1.0, 1.0)
         return [Normalisation("what --mean and --std say", mean, std)], "colours are scaled as was said"
+    if scaling := graph.scalings.get(inputs.picture.name) if inputs.picture.dtype.startswith("float") else None:
+        way, how = normalisation.from_metadata(inputs.picture, scaling)
+        return [way], f"colours are {way.name}: {how}"
     if found := normalisation.from_graph(inputs.picture, graph.heads.get(inputs.picture.name, ())):
         way, how = found
         return [way], f"colours are {way.name}: {how}"
@@ -177,7 +197,13 @@ class Guess:
 
 
 def _guesses(
-    base: ReferenceModel, way: Normalisation, mask: Mask, graph: Graph, values: Sequence[NDArray[Any]], told: Told
+    base: ReferenceModel,
+    way: Normalisation,
+    mask: Mask,
+    graph: Graph,
+    values: Sequence[NDArray[Any]],
+    told: Told,
+    tries: _Tries,
 ) -> list[Guess]:
     """Every description of one output under one normalisation."""
     kind, stated = kind_of(mask, graph.tails.get(mask.port.name, ()), values)
@@ -204,7 +230,7 @@ def _guesses(
             return [classes(*told.person_classes)]
         if len(seen) <= 1:
             return [classes(*(seen or [1])), classes(0, usual=False)]
-        return _each(seen, classes)
+        return _each(tries.shown(plain, values, seen), seen, classes)
     if mask.channels == 1:
         return [guess("its values"), guess("the opposite of its values", usual=False, inverted=True)]
     if told.person_classes:
@@ -213,13 +239,13 @@ def _guesses(
         return [classes(*told.person_classes)]
     if mask.channels == CLASSES:
         return [guess("channel 1", channel=1), guess("channel 0", usual=False, channel=0)]
-    return _each(range(mask.channels), classes)
+    return _each(tries.shown(plain, values, range(mask.channels)), range(mask.channels), classes)
 
 
-def _each(which: Sequence[int], classes: Any) -> list[Guess]:
-    """Each class alone, and all but the background."""
-    alone = [classes(one, usual=False) for one in which]
-    return [*alone, classes(*[one for one in which if one], usual=False)]
+def _each(shown: Sequence[int], every: Sequence[int], classes: Any) -> list[Guess]:
+    """Each class of those `shown` alone, and all but the background."""
+    alone = [classes(one, usual=False) for one in shown]
+    return [*alone, classes(*[one for one in every if one], usual=False)]
 
 
 def _ranges(which: Sequence[int]) -> str:
@@ -251,9 +277,11 @@ class _Tries:
             self.pictures = _choose(self.dataset, FEWEST)
             self._once(session, self.pictures[0][0], empty)
             began = time.perf_counter()
-            self._once(session, self.pictures[0][0], empty)
+            once = self._once(session, self.pictures[0][0], empty)
             took = time.perf_counter() - began
             number = int(np.clip(SECONDS / max(took, 1e-6) / (ways + 1), FEWEST, MOST_PICTURES))
+            kept = sum(array.nbytes for array in once.values()) * ways
+            number = max(2, min(number, BYTES // max(kept, 1)))
             self.pictures = _choose(self.dataset, number)
         return [self._once(session, picture, empty) for picture, _ in self.pictures]
 
@@ -265,14 +293,30 @@ class _Tries:
             raise ValueError(f"{self.path}: fails in {self.runtime.name}: {first_line(error)}") from None
         return dict(zip(self.names, (np.array(one) for one in found), strict=True))
 
-    def score(self, model: ReferenceModel, outputs: Sequence[Array]) -> list[float]:
-        """The IOU of each picture's mask."""
+    def shown(self, model: ReferenceModel, outputs: Sequence[Array], classes: Sequence[int]) -> list[int]:
+        """The classes, at most so many, that lie where people are, the most likely first."""
+        assert model.output_layout is not None
+        found = np.zeros(max(classes) + 1)
+        for output, (_, label) in zip(outputs, self.pictures, strict=True):
+            channels = planes(output, model.output_layout, model.resolution)
+            ids = np.rint(channels[0]).astype(int) if model.output == "class-ids" else channels.argmax(axis=0)
+            height, width = ids.shape
+            truth = label[np.arange(height) * label.shape[0] // height][:, np.arange(width) * label.shape[1] // width]
+            there, all_of = (
+                np.bincount(ids[where].ravel(), minlength=len(found)) for where in (truth == 1, truth <= 1)
+            )
+            found += (there / np.maximum(all_of + np.count_nonzero(truth == 1) - there, 1))[: len(found)]
+        return sorted(classes, key=lambda one: -found[one])[:SHOWN]
+
+    def score(self, guess: Guess, outputs: Sequence[Mapping[str, Array]], which: slice = slice(None)) -> list[float]:
+        """The IOU of each picture's mask, or of `which`, when `outputs` are what the model gave for them all."""
+        model = guess.model
         assert model.output_name is not None
         assert model.output_layout is not None
         tensor = self.runtime.outputs[model.output_name]
         found = []
-        for output, (picture, label) in zip(outputs, self.pictures, strict=True):
-            channels = planes(output, model.output_layout, model.resolution)
+        for given, (picture, label) in list(zip(outputs, self.pictures, strict=True))[which]:
+            channels = planes(given[model.output_name], model.output_layout, model.resolution)
             channels = channels if model.output == "class-ids" else tensor.decode(channels)
             mask = person(channels, model)
             if model.fit == "letterbox":
@@ -303,6 +347,37 @@ def _choose(dataset: Dataset, number: int) -> list[tuple[Picture, Label]]:
     return [pair for pair in pairs if (pair[1] == 1).any()][:: max(1, len(pairs) // number)] or pairs[:number]
 
 
+def _ordered(
+    guesses: Sequence[Guess], scores: Sequence[Sequence[float]], tries: _Tries, told: Told
+) -> tuple[Sequence[Guess], Sequence[Sequence[float]], list[str]]:
+    """The guesses with the order of colours whose masks are better, their scores, and a sentence about a doubt."""
+    means = [float(np.mean(row)) for row in scores]
+    if told.colour:
+        return guesses, scores, []
+    least = max(means) - CONSIDERED if max(means) >= trial.RECOGNISED else 0.0
+    likely = [guess for guess, mean in zip(guesses, means, strict=True) if mean >= least]
+    ways = dict.fromkeys(guess.way for guess in likely)
+    turned = {way: way if told.mean or told.std else way.reversed for way in ways}
+    blue = [replace(g, way=turned[g.way], model=_with(g.model, turned[g.way], colour="BGR")) for g in likely]
+    raws = {way: tries.run(_with(likely[0].model, way, colour="BGR"), len(ways)) for way in turned.values()}
+    found = [tries.score(guess, raws[guess.way]) for guess in blue]
+    gain = max(float(np.mean(row)) for row in found) - max(means)
+    if max(means) + gain < trial.RECOGNISED or gain <= trial.NOTHING:
+        return guesses, scores, []
+    if gain > trial.MARGIN:
+        return blue, found, [f"its colours are taken for BGR, which gives {100 * gain:.1f} points of IOU more than RGB"]
+    if gain > trial.TURNED:
+        data = tries.dataset.name
+        raise Question(
+            f"gives {100 * gain:.1f} points of IOU more on {data} in BGR than in RGB; say --colour RGB or BGR"
+        )
+    return guesses, scores, [f"BGR would give {100 * gain:.1f} points of IOU more; --colour BGR chooses it"]
+
+
+def _with(model: ReferenceModel, way: Normalisation, **fields: Any) -> ReferenceModel:
+    return replace(model, mean=way.mean, std=way.std, **fields)
+
+
 def _conclude(
     guesses: Sequence[Guess],
     decision: trial.Decision,
@@ -310,7 +385,6 @@ def _conclude(
     inputs: Inputs,
     tries: _Tries,
     known: str,
-    told: Told,
 ) -> ReferenceModel:
     """The best guess with its sentences, or the question that is left."""
     data = tries.dataset.name
@@ -321,27 +395,33 @@ def _conclude(
             if best.mask.channels > CLASSES or best.model.output == "class-ids":
                 raise Question(f"shows people of {data} in {best.person} or {others[0]}; say --person-class NUMBER")
             unsure.append(f"{others[0]} may be the person as well")
+        means = {id(guess): float(np.mean(row)) for guess, row in zip(guesses, scores, strict=True)}
         if ways := [r for r in rivals if r.way != best.way and r.person == best.person]:
-            other = guesses.index(ways[0])
-            unsure.append(
-                f"colours from {ways[0].way.name} give nearly the same IOU on {data}, "
-                f"{100 * float(np.mean(scores[other])):.1f} against {100 * decision.iou:.1f} %; "
-                f"{ways[0].way.options} chooses them"
-            )
-        alike = {g.way for g, row in zip(guesses, scores, strict=True) if _same(row, scores[decision.best])} - {
+            mine, *others = [f"{g.way.name} {100 * means[id(g)]:.1f} % ({g.way.options})" for g in (best, *ways)]
+            told = "; ".join(others)
+            tied = [w for w in ways if means[id(best)] - means[id(w)] < trial.TIED]
+            # Of ways that do equally well, the better one is right more often only where it is the most usual.
+            if tied and guesses.index(best) > min(map(guesses.index, ways)):
+                raise Question(f"may take colours in several ways, by the IOU on {data}: {mine}; {told}; say which")
+            unsure.append(f"other ways to scale colours give nearly the same IOU on {data}: {mine}, taken; {told}")
+        alike = {g.way for g, row in zip(guesses, scores, strict=True) if trial.is_same(row, scores[decision.best])} - {
             best.way
         }
         why = f"other usual ways give the same masks of {data}" if alike else f"they give the best masks of {data}"
         assumed.append(known or f"colours are {best.way.name}: {why}")
+        if means[id(best)] < trial.GOOD:
+            unsure.append(_poor(means[id(best)], data, best, "" if known else "; --mean and --std scale colours"))
     else:
         best = _unrecognised(guesses, decision, data, known)
         assumed.append(known or f"colours are {best.way.name}: no other gives values in [0, 1]")
-        mean = 100 * float(np.mean(scores[guesses.index(best)]))
-        unsure.append(f"its masks match the people of {data} with an IOU of {mean:.0f} % only")
+        unsure.append(_poor(float(np.mean(scores[guesses.index(best)])), data, best, ""))
     model = best.model
-    model, more = _colour(model, best, tries, decision, told)
     assumed.append(f"the mask is the output {model.output_name}, {model.output_layout}, {model.output}, {best.person}")
-    return replace(model, assumed=tuple(assumed), unsure=(*unsure, *more))
+    return replace(model, assumed=tuple(assumed), unsure=tuple(unsure))
+
+
+def _poor(iou: float, data: str, best: Guess, more: str) -> str:
+    return f"its masks match the people of {data} with an IOU of {100 * iou:.0f} % only{more}"
 
 
 def _one_class(best: Guess, rivals: Sequence[Guess]) -> tuple[Guess, list[Guess]]:
@@ -354,10 +434,6 @@ def _one_class(best: Guess, rivals: Sequence[Guess]) -> tuple[Guess, list[Guess]
     if len(single) != 1 or best.mask.channels <= CLASSES:
         return best, list(rivals)
     return single[0], [r for r in rivals if len(r.model.person_classes) <= 1 and r is not single[0]]
-
-
-def _same(one: Sequence[float], other: Sequence[float]) -> bool:
-    return float(np.abs(np.subtract(one, other)).max()) <= trial.SAME
 
 
 def _unrecognised(guesses: Sequence[Guess], decision: trial.Decision, data: str, known: str) -> Guess:
@@ -378,20 +454,3 @@ def _unrecognised(guesses: Sequence[Guess], decision: trial.Decision, data: str,
         f"gives no mask of the people of {data}, whatever usual way its colours are scaled; say --mean and --std, "
         f"such as {USUAL[0].options} for {USUAL[0].name}"
     )
-
-
-def _colour(
-    model: ReferenceModel, best: Guess, tries: _Tries, decision: trial.Decision, told: Told
-) -> tuple[ReferenceModel, list[str]]:
-    """The description with the order of its colours."""
-    if told.colour or not decision.recognised:
-        return model, []
-    other = replace(model, colour="BGR")
-    outputs = tries.run(other, 1)
-    blue = tries.score(other, [output[best.mask.port.name] for output in outputs])
-    gain = float(np.mean(blue)) - decision.iou
-    if gain > trial.MARGIN:
-        return other, [f"its colours are taken for BGR, which gives {100 * gain:.1f} points of IOU more"]
-    if gain > 0.005:
-        return model, [f"BGR would give {100 * gain:.1f} points of IOU more; --colour BGR chooses it"]
-    return model, []

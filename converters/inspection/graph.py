@@ -59,6 +59,8 @@ class Graph:
     """Input -> the operators that its values pass first, in order."""
     tails: Mapping[str, tuple[Operator, ...]] = field(default_factory=dict)
     """Output -> the operators that made it, the last first."""
+    scalings: Mapping[str, tuple[tuple[float, ...], tuple[float, ...]]] = field(default_factory=dict)
+    """Input -> (mean, std) of its pixels from 0 to 255, where the file says so in words of its own."""
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import takewhile
 
 from converters.inspection.graph import Operator, Port
@@ -23,13 +23,33 @@ class Normalisation:
     def options(self) -> str:
         return f"--mean {_numbers(self.mean)} --std {_numbers(self.std)}"
 
+    @property
+    def reversed(self) -> Normalisation:
+        """The same for colours in the opposite order."""
+        return replace(self, mean=self.mean[::-1], std=self.std[::-1])
+
+    def is_near(self, other: Normalisation) -> bool:
+        """Whether it gives the same, up to a hundredth of what it divides by."""
+        pairs = [*zip(self.mean, other.mean, strict=True), *zip(self.std, other.std, strict=True)]
+        return all(abs(a - b) <= 0.01 * min(self.std) for a, b in pairs)
+
 
 UNIT = Normalisation("0 to 1", (0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
 SYMMETRIC = Normalisation("-1 to 1", (0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
 IMAGENET = Normalisation("ImageNet's mean and standard deviation", (0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 PIXELS = Normalisation("0 to 255", (0.0, 0.0, 0.0), (1 / 255, 1 / 255, 1 / 255))
-USUAL = (UNIT, SYMMETRIC, IMAGENET, PIXELS)
+CENTRED = Normalisation("-127.5 to 127.5", (0.5, 0.5, 0.5), (1 / 255, 1 / 255, 1 / 255))
+CAFFE = Normalisation("0 to 255 without ImageNet's mean", (0.485, 0.456, 0.406), (1 / 255, 1 / 255, 1 / 255))
+USUAL = (UNIT, SYMMETRIC, IMAGENET, PIXELS, CENTRED, CAFFE)
 """The ones that are tried, the most usual first."""
+
+
+def from_metadata(port: Port, scaling: tuple[Three, Three]) -> tuple[Normalisation, str]:
+    """What a file's own metadata says of an input: (mean, std) of pixels from 0 to 255, one number or three each."""
+    mean, std = (tuple(one / 255 for one in (numbers * 3 if len(numbers) == 1 else numbers)) for numbers in scaling)
+    stated = Normalisation("as its metadata says", mean, std)
+    how = f"{port.name}'s metadata says so"
+    return next((way for way in USUAL if way.is_near(stated)), stated), how
 
 
 def from_graph(port: Port, head: Sequence[Operator]) -> tuple[Normalisation, str] | None:
@@ -79,4 +99,4 @@ def _mean(numbers: Sequence[float]) -> float:
 
 
 def _numbers(three: Three) -> str:
-    return ",".join(f"{one:.4g}" for one in three)
+    return ",".join(f"{one:.6g}" for one in three)

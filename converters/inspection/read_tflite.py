@@ -9,6 +9,7 @@ import numpy as np
 
 from converters.inspection.graph import Graph, Node, Port, chains
 from converters.inspection.read_onnx import SMALL
+from converters.inspection.tflite_metadata import KEY, normalisations
 
 
 def read(path: Path) -> Graph:
@@ -38,6 +39,8 @@ def read(path: Path) -> Graph:
     ]
     inputs, outputs = interpreter.get_input_details(), interpreter.get_output_details()
     called = {str(details["index"]): details["name"] for details in (*inputs, *outputs)}
+    metadata = [model.buffers[one.buffer].data for one in model.metadata or [] if one.name == KEY]
+    scalings = [scaling for one in metadata for scaling in normalisations(bytes(one))]
     heads, tails = chains(nodes, [str(d["index"]) for d in inputs], [str(d["index"]) for d in outputs], constants)
     return Graph(
         "tflite",
@@ -45,6 +48,7 @@ def read(path: Path) -> Graph:
         tuple(map(port, outputs)),
         {called[name]: chain for name, chain in heads.items()},
         {called[name]: chain for name, chain in tails.items()},
+        {d["name"]: scaling for d, scaling in zip(inputs, scalings, strict=False) if scaling},
     )
 
 

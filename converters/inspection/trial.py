@@ -6,14 +6,22 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 RECOGNISED = 0.5
 """Mean IOU from which masks are taken for masks of people."""
+GOOD = 0.75
+"""Mean IOU below which something about a description is likely wrong."""
 MARGIN = 0.02
-"""Mean IOU by which a description must be better than one that gives other masks, or else most of its masks must be."""
-MOST = 0.8
-"""How many of its masks that is."""
+"""Mean IOU by which a description must be better than one that gives other masks.
+
+How many of its masks are better says nothing: a wrong scale of colours can make every mask a little bolder.
+"""
+TIED = 0.01
+"""Mean IOU of which nobody can say which of two descriptions is right."""
+TURNED = 0.005
+"""Mean IOU by which masks are better in BGR than in RGB, which is far more usual, so that nobody can say."""
+NOTHING = 0.001
+"""Mean IOU that is not worth a word."""
 SAME = 0.01
 """IOU that may lie between two masks of a picture that are the same for a score."""
 
@@ -36,13 +44,13 @@ def decide(ious: Sequence[Sequence[float]]) -> Decision:
     """The best of descriptions by the IOU of each one's mask of each picture, the first of those that are the same."""
     scores = np.asarray(ious, np.float64)
     means = scores.mean(axis=1)
-    top = scores[int(means.argmax())]
-    best = next(i for i, row in enumerate(scores) if np.abs(row - top).max() <= SAME)
-    rivals = [i for i, row in enumerate(scores) if np.abs(row - scores[best]).max() > SAME and _near(scores[best], row)]
+    top = int(means.argmax())
+    best = next(i for i in range(len(scores)) if is_same(scores[i], scores[top]))
+    rivals = [i for i, row in enumerate(scores) if not is_same(row, scores[best]) and means[best] - means[i] < MARGIN]
     return Decision(best, float(means[best]), tuple(rivals))
 
 
-def _near(best: NDArray[np.float64], other: NDArray[np.float64]) -> bool:
-    """Whether another's masks are nearly as good, on the whole and one by one."""
-    wins = float((best > other).mean())
-    return bool(best.mean() - other.mean() < MARGIN) and (len(best) < 8 or wins < MOST)
+def is_same(one: Sequence[float], other: Sequence[float]) -> bool:
+    """Whether the masks of two descriptions are the same for a score."""
+    apart = np.subtract(one, other)
+    return bool(np.abs(apart).max() <= SAME and abs(apart.mean()) <= NOTHING)

@@ -170,6 +170,17 @@ def classes(path: Path, number: int = 21, person: int = 15) -> Path:
     return save(path, nodes, {"x": ((1, 3, H, W), FLOAT)}, {"y": ((1, number, H, W), FLOAT)}, {"w": weights})
 
 
+def halved(path: Path) -> Path:
+    """Logits of three classes at half of the picture's sides, the person the last."""
+    weights = np.zeros((3, 3, 1, 1), np.float32)
+    weights[0, 2], weights[1, 1], weights[2, 0] = 3, 3, 3
+    nodes: Nodes = [
+        ("AveragePool", ["x"], ["small"], {"kernel_shape": [2, 2], "strides": [2, 2]}),
+        ("Conv", ["small", "w"], ["y"], {}),
+    ]
+    return save(path, nodes, {"x": ((1, 3, H, W), FLOAT)}, {"y": ((1, 3, H // 2, W // 2), FLOAT)}, {"w": weights})
+
+
 def four(path: Path) -> Path:
     """One input of four channels, the last the previous mask: the more of it, the surer."""
     constants = {"w": np.array([0.75, 0, 0, 0.25], np.float32).reshape(1, 4, 1, 1)}
