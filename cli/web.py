@@ -20,7 +20,11 @@ from cli.options import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from devices.web.export.networks import Network
+    from evaluation.clip import Dataset
+    from models.peer import ReferenceModel
 
 app = typer.Typer(
     add_completion=False,
@@ -64,6 +68,16 @@ def export(
             show_default="mediapipe-selfie",
         ),
     ] = None,
+    models: Annotated[
+        list[Path] | None,
+        typer.Option(
+            exists=True,
+            dir_okay=False,
+            metavar="FILE",
+            help="A model of yours, .tflite, used as the description beside it says, or a TOML that lists several;"
+            " give it again for another.",
+        ),
+    ] = None,
     data: DataOption = None,
     checkpoints: CheckpointsOption = None,
     quick: Annotated[bool, typer.Option("--quick", help="Fewer samples, for a look.")] = False,
@@ -86,8 +100,10 @@ def export(
     taken = tuple(format for format in FORMATS if format in formats)
     if strange := [format for format in formats if format not in FORMATS]:
         fail(f"a browser runs {' and '.join(FORMATS)}, not {strange[0]}.", WRONG_USAGE)
-    sample = excerpt(read_footage(data))
-    networks = _make(variants or ",".join(VARIANTS), taken, precisions, chosen, checkpoints, sample)
+    footage = read_footage(data)
+    sample = excerpt(footage)
+    yours = _described(models or [], footage if data else None)
+    networks = _make(variants or ",".join(VARIANTS), taken, precisions, chosen, yours, checkpoints, sample)
     counts, rounds = (QUICK, Rounds(rounds=20)) if quick else (Counts(), Rounds())
     try:
         made = write(folder, networks, sample, counts, rounds, revision_here() or "")
@@ -97,15 +113,35 @@ def export(
     print(f"To look at it: python -m http.server --directory {made.folder}, then http://localhost:8000/")
 
 
+def _described(files: Sequence[Path], footage: Dataset | None) -> tuple[ReferenceModel, ...]:
+    """Models of the user's. A page has all that were asked for or is not written."""
+    from cli.files import describe_all
+    from converters.inspection.told import Told
+
+    lists = [path for path in files if path.suffix == ".toml"]
+    alone = [path for path in files if path.suffix != ".toml"]
+    found = [describe_all(alone, None, Told(), None, footage)]
+    found += [describe_all([], path, Told(), None, footage) for path in lists]
+    if problems := [problem for one in found for problem in one.problems]:
+        fail(".\n".join(problems) + ".", WRONG_USAGE)
+    return tuple(model for one in found for model in one.models)
+
+
 def _make(
-    variants: str, formats: Any, precisions: Any, references: Any, checkpoints: Path | None, sample: Any
+    variants: str,
+    formats: Any,
+    precisions: Any,
+    references: Any,
+    yours: Sequence[ReferenceModel],
+    checkpoints: Path | None,
+    sample: Any,
 ) -> list[Network]:
     from devices.plan import Options
     from devices.web.export import networks
     from reports.live import Live
 
     options = Options(device="web", variants=variants, formats=formats, precisions=precisions)
-    asked = networks.tasks(options, references, trained(checkpoints))
+    asked = networks.tasks(options, references, trained(checkpoints), yours)
     with Live() as live:
         live.stage("convert", sum(not task.peer for task in asked))
         return networks.make(asked, sample, live.convert)
