@@ -450,9 +450,10 @@ def describe(
         typer.Option(dir_okay=False, metavar="TOML", help="Where to write it.", show_default="FILE.toml"),
     ] = None,
 ) -> None:
-    """Write how a model of yours is used into a file beside it, which every command then reads.
+    """Write a description of your model to FILE.toml; every command then reads it.
 
-    What its graph leaves open is tried on pictures of people; what that does not tell either is asked for.
+    Where the graph does not say how to use the model, the command tries it on pictures of people. What they do not
+    show either, it asks for.
     """
     from devices.open_model import inspected
     from models.description import beside, text

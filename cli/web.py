@@ -82,10 +82,10 @@ def export(
     checkpoints: CheckpointsOption = None,
     quick: Annotated[bool, typer.Option("--quick", help="Fewer samples, for a look.")] = False,
 ) -> None:
-    """Write a folder that any web server can serve: a page that measures the networks on the phone that opens it.
+    """Write a static page that measures the networks on the phone that opens it.
 
-    The page asks nothing of any other host and sends nothing: whoever measures saves a file of rows, which
-    `bench.py import` takes. It has at most 25 MB.
+    Any web server can serve the folder, which has at most 25 MB. The page makes no request to another host and sends
+    no data: the user saves a file of rows, and `bench.py import` reads it.
     """
     from devices.contract import QUICK, Counts
     from devices.web.export.folder import Rounds, write
