@@ -29,6 +29,11 @@ def option(parse: Callable[[str], T]) -> Callable[[str | T], T]:
     return parser
 
 
+def parsed(parse: Callable[[str], Any], metavar: str, words: str, default: str | bool = True) -> Any:
+    """An option whose text `parse` reads; `default` is what help shows of its default."""
+    return typer.Option(parser=option(parse), metavar=metavar, help=words, show_default=default)
+
+
 def parse_resolution(text: str) -> Resolution:
     from models import variant
 

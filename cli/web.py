@@ -12,11 +12,11 @@ from cli.inputs import read_footage, trained
 from cli.options import (
     CheckpointsOption,
     DataOption,
-    option,
     parse_formats,
     parse_precisions,
     parse_references,
     parse_variants,
+    parsed,
 )
 
 if TYPE_CHECKING:
@@ -44,28 +44,17 @@ def web() -> None:
 def export(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="New, empty, or an earlier export, which is replaced.")],
     variants: Annotated[
-        Any,
-        typer.Option(
-            parser=option(parse_variants),
-            metavar="GLOB",
-            help="Names or globs, separated by commas.",
-            show_default="live, live-fast, s16-skip-plain",
-        ),
+        Any, parsed(parse_variants, "GLOB", "Names or globs, separated by commas.", "live, live-fast, s16-skip-plain")
     ] = None,
-    formats: Annotated[
-        Any, typer.Option(parser=option(parse_formats), metavar="F,F", help="Of tflite, onnx.", show_default="tflite")
-    ] = ("tflite",),
-    precisions: Annotated[
-        Any,
-        typer.Option(parser=option(parse_precisions), metavar="P,P", help="Of fp32, fp16, int8.", show_default="fp32"),
-    ] = ("fp32",),
+    formats: Annotated[Any, parsed(parse_formats, "F,F", "Of tflite, onnx.", "tflite")] = ("tflite",),
+    precisions: Annotated[Any, parsed(parse_precisions, "P,P", "Of fp32, fp16, int8.", "fp32")] = ("fp32",),
     references: Annotated[
         Any,
-        typer.Option(
-            parser=option(parse_references),
-            metavar="GLOB",
-            help="The reference model that every network is compared with; none is none.",
-            show_default="mediapipe-selfie",
+        parsed(
+            parse_references,
+            "GLOB",
+            "The reference model that every network is compared with; none is none.",
+            "mediapipe-selfie",
         ),
     ] = None,
     models: Annotated[
