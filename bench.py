@@ -42,6 +42,7 @@ from cli.options import (
     parse_unit,
     parse_variant,
     parse_variants,
+    parsed,
 )
 from cli.printing import print_json, print_rich, print_table
 from cli.told import with_answers
@@ -107,26 +108,17 @@ def bench(
     ] = ["desktop"],  # noqa: B006 - typer copies it
     variants: Annotated[
         Any,
-        typer.Option(
-            parser=option(parse_variants),
-            metavar="GLOB",
-            help="Names or globs, separated by commas; * means the twelve of the reference set, none is none.",
-            show_default="the default choice, see --all; beside a FILE live",
+        parsed(
+            parse_variants,
+            "GLOB",
+            "Names or globs, separated by commas; * means the twelve of the reference set, none is none.",
+            "the default choice, see --all; beside a FILE live",
         ),
     ] = None,
     formats: Annotated[
-        Any,
-        typer.Option(
-            parser=option(parse_formats),
-            metavar="F,F",
-            help="Of pytorch (the baseline), onnx, tflite, openvino, coreml.",
-            show_default="all",
-        ),
+        Any, parsed(parse_formats, "F,F", "Of pytorch (the baseline), onnx, tflite, openvino, coreml.", "all")
     ] = None,
-    precisions: Annotated[
-        Any,
-        typer.Option(parser=option(parse_precisions), metavar="P,P", help="Of fp32, fp16, int8.", show_default="fp32"),
-    ] = None,
+    precisions: Annotated[Any, parsed(parse_precisions, "P,P", "Of fp32, fp16, int8.", "fp32")] = None,
     everything: Annotated[
         bool,
         typer.Option(
@@ -145,11 +137,11 @@ def bench(
     ] = None,
     references: Annotated[
         Any,
-        typer.Option(
-            parser=option(parse_references),
-            metavar="GLOB",
-            help="Reference models of peers.toml to measure beside ours; none is none.",
-            show_default="all on the desktop, else none; beside a FILE mediapipe-selfie",
+        parsed(
+            parse_references,
+            "GLOB",
+            "Reference models of peers.toml to measure beside ours; none is none.",
+            "all on the desktop, else none; beside a FILE mediapipe-selfie",
         ),
     ] = None,
     peers: Annotated[Any, typer.Option(parser=option(parse_references), hidden=True)] = None,
@@ -160,9 +152,7 @@ def bench(
             "--estimate", help="For a phone that is not here: a prediction from ARM instructions, no measurement."
         ),
     ] = False,
-    unit: Annotated[
-        Any, typer.Option(parser=option(parse_unit), metavar="U", help="What computes: cpu, gpu or npu.")
-    ] = "cpu",
+    unit: Annotated[Any, parsed(parse_unit, "U", "What computes: cpu, gpu or npu.")] = "cpu",
     threads: Annotated[int, typer.Option(min=1, metavar="N", help="Processors that a configuration may use.")] = 1,
     data: DataOption = None,
     frames: Annotated[
@@ -202,12 +192,7 @@ def bench(
         int | None,
         typer.Option(metavar="N", help="Of the order of the configurations.", show_default="drawn and recorded"),
     ] = None,
-    shard: Annotated[
-        Any,
-        typer.Option(
-            parser=option(parse_shard), metavar="I/N", help="Only the I-th of N shares of the configurations."
-        ),
-    ] = "1/1",
+    shard: Annotated[Any, parsed(parse_shard, "I/N", "Only the I-th of N shares of the configurations.")] = "1/1",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan and about how long it takes.")] = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -311,9 +296,7 @@ def list_variants(
     count: Annotated[
         bool, typer.Option("--count", help="Count the ARM instructions that were not counted yet: minutes.")
     ] = False,
-    variants: Annotated[
-        Any, typer.Option(parser=option(parse_variants), metavar="GLOB", help="Which ones.", show_default="all")
-    ] = None,
+    variants: Annotated[Any, parsed(parse_variants, "GLOB", "Which ones.", "all")] = None,
     as_json: JsonOption = False,
 ) -> None:
     """List the networks: parameters, multiply-accumulates and ARM instructions of a frame, and whether there is a
@@ -384,13 +367,9 @@ def list_variants(
 def convert(
     ctx: typer.Context,
     variant: Annotated[Any, typer.Argument(parser=option(parse_variant), metavar="VARIANT")],
-    format: Annotated[
-        Any, typer.Option(parser=option(parse_format), metavar="F", help="onnx, tflite, openvino, coreml")
-    ],
+    format: Annotated[Any, parsed(parse_format, "F", "onnx, tflite, openvino, coreml")],
     out: Annotated[Path, typer.Option(metavar="PATH", help="The file to write, with its format's suffix.")],
-    precision: Annotated[
-        Any, typer.Option(parser=option(parse_precision), metavar="P", help="fp32, fp16 or int8.")
-    ] = "fp32",
+    precision: Annotated[Any, parsed(parse_precision, "P", "fp32, fp16 or int8.")] = "fp32",
     resolution: ResolutionOption = None,
     checkpoints: CheckpointsOption = None,
 ) -> None:
@@ -472,9 +451,10 @@ def describe(
         typer.Option(dir_okay=False, metavar="TOML", help="Where to write it.", show_default="FILE.toml"),
     ] = None,
 ) -> None:
-    """Write how a model of yours is used into a file beside it, which every command then reads.
+    """Write a description of your model to FILE.toml; every command then reads it.
 
-    What its graph leaves open is tried on pictures of people; what that does not tell either is asked for.
+    Where the graph does not say how to use the model, the command tries it on pictures of people. What they do not
+    show either, it asks for.
     """
     from devices.open_model import inspected
     from models.description import beside, text
@@ -534,12 +514,7 @@ def gate(
         str | None,
         typer.Option(metavar="REF", help="A git ref, a folder of --save, or the folder of an earlier run."),
     ] = None,
-    max_slowdown: Annotated[
-        Any,
-        typer.Option(
-            parser=option(parse_share), metavar="P", help="Tolerated, such as 3%.", show_default="gate.toml's"
-        ),
-    ] = None,
+    max_slowdown: Annotated[Any, parsed(parse_share, "P", "Tolerated, such as 3%.", "gate.toml's")] = None,
     configurations: Annotated[
         Path,
         typer.Option(

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cli.ending import INTERRUPTED, NOT_MEASURED, WRONG_USAGE, carry_out, fail
-from cli.options import finite, here, option, parse_resolution
+from cli.options import finite, here, parse_resolution, parsed
 from cli.told import with_answers
 
 if TYPE_CHECKING:
@@ -74,12 +74,7 @@ def segment(
     runtime: Annotated[
         str, typer.Option(metavar="R", help="For a variant: pytorch, onnx, tflite, openvino, coreml.")
     ] = "tflite",
-    size: Annotated[
-        Any,
-        typer.Option(
-            parser=option(parse_resolution), metavar="HxW", help="Input of the network.", show_default="the model's own"
-        ),
-    ] = None,
+    size: Annotated[Any, parsed(parse_resolution, "HxW", "Input of the network.", "the model's own")] = None,
     smoothing: Annotated[
         float, typer.Option(min=0, max=1, callback=finite, help="How much an unsure mask leans on the one before.")
     ] = 0.0,

@@ -19,9 +19,18 @@ if TYPE_CHECKING:
     from devices.plan import Task
     from reports.contributed import Key, Known
 
+SHOWN = 80
+"""Characters of a file's name, which may be the text of a code."""
+
 
 def import_rows(
-    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="What `save rows` of the page has given.")],
+    files: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="FILE...",
+            help="What `Save rows` of the page has given, a picture of its QR code, or that code's text.",
+        ),
+    ],
     page: Annotated[
         Path | None,
         typer.Option(
@@ -45,15 +54,19 @@ def import_rows(
     possible. What is refused is said, and the rest is added. Contributed figures never share a column with measured
     ones.
     """
-    from reports import contributed, rows, table
+    from reports import contributed, rows, short_row, table
     from reports import page as pages
 
     taken, problems = {}, []
+    short = set()
     for path in files:
+        name = str(path) if len(str(path)) < SHOWN else f"{str(path)[:SHOWN]}…"
         try:
-            taken[path] = contributed.read(path)
+            if code := short_row.code_of(path):
+                short.add(name)
+            taken[name] = short_row.read(code) if code else contributed.read(path)
         except (contributed.NotBelieved, OSError) as reason:
-            problems.append(f"{path}: {reason}")
+            problems.append(f"{name}: {reason}")
     ledger = out / "rows.jsonl"
     added = []
     if taken:
@@ -61,17 +74,19 @@ def import_rows(
         before, damaged = rows.read(ledger) if ledger.exists() else ([], [])
         problems += damaged
         there = {(row.run, row.cell) for row in before}
-        for path, values in taken.items():
+        for name, values in taken.items():
             try:
-                found, refused = contributed.rows(values, known, datetime.now(UTC))
+                whole = short_row.completed(values, known) if name in short else values
+                found, refused = contributed.rows(whole, known, datetime.now(UTC))
             except contributed.NotBelieved as reason:
                 found, refused = [], [str(reason)]
-            problems += [f"{path}: {words}" for words in refused]
+            problems += [f"{name}: {words}" for words in refused]
             fresh = [row for row in found if (row.run, row.cell) not in there]
             if len(fresh) < len(found):
-                print(f"{path}: {len(found) - len(fresh)} of its rows are there already", file=sys.stderr)
+                print(f"{name}: {len(found) - len(fresh)} of its rows are there already", file=sys.stderr)
             for row in fresh:
                 rows.append(ledger, row)
+            there |= {(row.run, row.cell) for row in fresh}
             added += fresh
     if ledger.exists():
         everything, _ = rows.read(ledger)
@@ -85,14 +100,18 @@ def import_rows(
 
 def _keys(files: Iterable[Mapping[str, Any]]) -> list[Key]:
     """The networks that files name, each once; what names none is refused later."""
+    from models.peer import read
     from reports.contributed import NotBelieved, key_of
 
-    found = []
+    found, references = [], read()
     for values in files:
         for told in values["configurations"]:
             try:
-                found.append(key_of(told.get("network") if isinstance(told, dict) else None))
-            except NotBelieved:
+                found.append(key_of(told.get("network")))
+                # A row of a QR code comes without that of the reference model that it was compared with.
+                reference = references[told["rounds"]["reference"]["variant"]]
+                found.append((reference.name, reference.format, reference.precision, reference.resolution))
+            except (NotBelieved, AttributeError, KeyError, TypeError):
                 continue
     return list(dict.fromkeys(found))
 
@@ -132,7 +151,7 @@ def _tasks(asked: Sequence[Key], checkpoints: Path | None) -> list[Task]:
     from converters.artifact import PRECISIONS
     from devices.contract import Config
     from devices.plan import Task, spec_of
-    from devices.web.export.networks import FORMATS, reference_task
+    from devices.web.export.networks import FORMATS, described_task
     from models.peer import read
     from models.variant import VARIANTS
 
@@ -146,7 +165,7 @@ def _tasks(asked: Sequence[Key], checkpoints: Path | None) -> list[Task]:
             precision,
             resolution,
         ):
-            tasks.append(reference_task(reference))
+            tasks.append(described_task(reference))
         possible = variant in weights and format in FORMATS and precision in PRECISIONS
         if possible and resolution == VARIANTS[variant].resolution and (format, precision) != ("tflite", "int8"):
             config = Config(variant, format, precision, resolution, "web")  # type: ignore[arg-type]

@@ -48,6 +48,11 @@ def here(threads: int) -> int:
     return threads
 
 
+def parsed(parse: Callable[[str], Any], metavar: str, words: str, default: str | bool = True) -> Any:
+    """An option whose text `parse` reads; `default` is what help shows of its default."""
+    return typer.Option(parser=option(parse), metavar=metavar, help=words, show_default=default)
+
+
 def parse_resolution(text: str) -> Resolution:
     from models import variant
 

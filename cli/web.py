@@ -12,15 +12,19 @@ from cli.inputs import read_footage, trained
 from cli.options import (
     CheckpointsOption,
     DataOption,
-    option,
     parse_formats,
     parse_precisions,
     parse_references,
     parse_variants,
+    parsed,
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from devices.web.export.networks import Network
+    from evaluation.clip import Dataset
+    from models.peer import ReferenceModel
 
 app = typer.Typer(
     add_completion=False,
@@ -40,38 +44,37 @@ def web() -> None:
 def export(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="New, empty, or an earlier export, which is replaced.")],
     variants: Annotated[
-        Any,
-        typer.Option(
-            parser=option(parse_variants),
-            metavar="GLOB",
-            help="Names or globs, separated by commas.",
-            show_default="live, live-fast, s16-skip-plain",
-        ),
+        Any, parsed(parse_variants, "GLOB", "Names or globs, separated by commas.", "live, live-fast, s16-skip-plain")
     ] = None,
-    formats: Annotated[
-        Any, typer.Option(parser=option(parse_formats), metavar="F,F", help="Of tflite, onnx.", show_default="tflite")
-    ] = ("tflite",),
-    precisions: Annotated[
-        Any,
-        typer.Option(parser=option(parse_precisions), metavar="P,P", help="Of fp32, fp16, int8.", show_default="fp32"),
-    ] = ("fp32",),
+    formats: Annotated[Any, parsed(parse_formats, "F,F", "Of tflite, onnx.", "tflite")] = ("tflite",),
+    precisions: Annotated[Any, parsed(parse_precisions, "P,P", "Of fp32, fp16, int8.", "fp32")] = ("fp32",),
     references: Annotated[
         Any,
+        parsed(
+            parse_references,
+            "GLOB",
+            "The reference model that every network is compared with; none is none.",
+            "mediapipe-selfie",
+        ),
+    ] = None,
+    models: Annotated[
+        list[Path] | None,
         typer.Option(
-            parser=option(parse_references),
-            metavar="GLOB",
-            help="The reference model that every network is compared with; none is none.",
-            show_default="mediapipe-selfie",
+            exists=True,
+            dir_okay=False,
+            metavar="FILE",
+            help="A model of yours, .tflite, used as the description beside it says, or a TOML that lists several;"
+            " give it again for another.",
         ),
     ] = None,
     data: DataOption = None,
     checkpoints: CheckpointsOption = None,
     quick: Annotated[bool, typer.Option("--quick", help="Fewer samples, for a look.")] = False,
 ) -> None:
-    """Write a folder that any web server can serve: a page that measures the networks on the phone that opens it.
+    """Write a static page that measures the networks on the phone that opens it.
 
-    The page asks nothing of any other host and sends nothing: whoever measures saves a file of rows, which
-    `bench.py import` takes. It has at most 25 MB.
+    Any web server can serve the folder, which has at most 25 MB. The page makes no request to another host and sends
+    no data: the user saves a file of rows, and `bench.py import` reads it.
     """
     from devices.contract import QUICK, Counts
     from devices.web.export.folder import Rounds, check_free, write
@@ -87,8 +90,10 @@ def export(
     if strange := [format for format in formats if format not in FORMATS]:
         fail(f"a browser runs {' and '.join(FORMATS)}, not {strange[0]}.", WRONG_USAGE)
     check_free(folder)
-    sample = excerpt(read_footage(data))
-    networks = _make(variants or ",".join(VARIANTS), taken, precisions, chosen, checkpoints, sample)
+    footage = read_footage(data)
+    sample = excerpt(footage)
+    yours = _described(models or [], footage if data else None)
+    networks = _make(variants or ",".join(VARIANTS), taken, precisions, chosen, yours, checkpoints, sample)
     counts, rounds = (QUICK, Rounds(rounds=20)) if quick else (Counts(), Rounds())
     try:
         made = write(folder, networks, sample, counts, rounds, revision_here() or "")
@@ -98,15 +103,35 @@ def export(
     print(f"To look at it: python -m http.server --directory {made.folder}, then http://localhost:8000/")
 
 
+def _described(files: Sequence[Path], footage: Dataset | None) -> tuple[ReferenceModel, ...]:
+    """Models of the user's. A page has all that were asked for or is not written."""
+    from cli.files import describe_all
+    from converters.inspection.told import Told
+
+    lists = [path for path in files if path.suffix == ".toml"]
+    alone = [path for path in files if path.suffix != ".toml"]
+    found = [describe_all(alone, None, Told(), None, footage)]
+    found += [describe_all([], path, Told(), None, footage) for path in lists]
+    if problems := [problem for one in found for problem in one.problems]:
+        fail(".\n".join(problems) + ".", WRONG_USAGE)
+    return tuple(model for one in found for model in one.models)
+
+
 def _make(
-    variants: str, formats: Any, precisions: Any, references: Any, checkpoints: Path | None, sample: Any
+    variants: str,
+    formats: Any,
+    precisions: Any,
+    references: Any,
+    yours: Sequence[ReferenceModel],
+    checkpoints: Path | None,
+    sample: Any,
 ) -> list[Network]:
     from devices.plan import Options
     from devices.web.export import networks
     from reports.live import Live
 
     options = Options(device="web", variants=variants, formats=formats, precisions=precisions)
-    asked = networks.tasks(options, references, trained(checkpoints))
+    asked = networks.tasks(options, references, trained(checkpoints), yours)
     with Live() as live:
         live.stage("convert", sum(not task.peer for task in asked))
         return networks.make(asked, sample, live.convert)

@@ -44,12 +44,14 @@ def open_model(
 ) -> tuple[Session, Resolution]:
     """A `models.segmenter.Step` and its (height, width).
 
-    `model` is what `find_model` takes, or a name in peers.toml, or the very file that an entry pins: that reference
-    model with its entry's settings. Any other file is used as the description beside it says, or as an inspection
-    finds out, with the answers `told` and pictures of `dataset`; what it assumes is said. An artifact has one
-    resolution; a checkpoint runs at `resolution`, or its variant's own. Errors as of `find_model`; ValueError, one
-    sentence, when a file's format is not known or cannot run here, when something about it is to be told, or when an
-    artifact breaks the contract `(frame, prev_mask) -> mask`: shapes alike, values in [0, 1].
+    `model` is what `find_model` takes, the name of an entry in peers.toml, or a file with the hash of such an entry,
+    which then says how it is used. For any other file its description does, or an inspection with the answers `told`
+    and pictures of `dataset`; `say` prints what that assumes. An artifact has one resolution; a checkpoint runs at
+    `resolution`, or its variant's own.
+
+    Errors as of `find_model`; ValueError, one sentence, when a file's format is not known or cannot run here, when the
+    inspection needs an answer, or when an artifact breaks the contract `(frame, prev_mask) -> mask`: shapes alike,
+    values in [0, 1].
     """
     if not told and (peer := _peer(model)):
         return _open_reference(*peer, resolution, threads)

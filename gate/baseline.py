@@ -101,7 +101,7 @@ def _run(folder: Path) -> Baseline:
 
 
 def save(cases: Sequence[GateCase], folder: Path) -> None:
-    """Write what is declared, as `find` reads it back from a saved folder."""
+    """Write the list of cases, which `find` reads back from a saved folder."""
     listed = [
         {"config": vars(case.config), "tolerance": vars(case.tolerance), "default_size": case.default_size}
         for case in cases
@@ -110,7 +110,7 @@ def save(cases: Sequence[GateCase], folder: Path) -> None:
 
 
 def _saved(folder: Path) -> Baseline:
-    """What is declared there, and every artifact that lies there beside it: taking a line out removes no check."""
+    """The cases that the folder's list names, and every other artifact in the folder: each artifact is checked."""
     made = partial(artifacts.of_folder, folder)
     cases: list[GateCase] = []
     try:

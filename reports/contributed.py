@@ -151,7 +151,7 @@ def _row(
         "evidence": "contributed",
         "checkpoint": about["checkpoint"],
         "artifact": {"sha256": about["sha256"], "bytes": about["bytes"]},
-        "network": known.references[variant] if about["reference"] else network(variant, resolution),
+        "network": _network(about, known),
         "schema": CONTRIBUTED_SCHEMA,
     }
     where = {f"page_{name}": value for name, value in page.items()} | {"order_position": position}
@@ -175,6 +175,14 @@ def _row(
         hazards=(*hazards, *(("not-isolated",) if everything.get("isolated") is False else ())),
         **common,
     )
+
+
+def _network(about: Mapping[str, Any], known: Known) -> dict[str, Any]:
+    """What a network is, as rows have it: one of ours, a reference model, or what the page's manifest describes."""
+    variant, _, _, resolution = key_of(about)
+    if described := about.get("described"):
+        return {**described, "peer": about["reference"] is not None}
+    return dict(known.references[variant]) if about["reference"] else network(variant, resolution)
 
 
 def _timing(result: Mapping[str, Any], told: Mapping[str, Any], config: Config, counts: Counts) -> dict[str, Any]:

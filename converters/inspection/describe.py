@@ -50,8 +50,9 @@ NOTHING = Told()
 def describe(path: Path, told: Told = NOTHING, dataset: Dataset | None = None) -> ReferenceModel:
     """The description of the model at `path`.
 
-    What the graph leaves open is tried on pictures of `dataset`, by default the embedded sample. Question, which names
-    an option of the command, where that does not tell; ValueError for a file that is no model.
+    Where the graph does not say how to use it, the model runs on pictures of `dataset`, by default the embedded
+    sample. Raises Question, which names an option of the command, where they do not show it either, and ValueError for
+    a file that is no model.
     """
     try:
         return _describe(path, told, dataset)
@@ -60,7 +61,7 @@ def describe(path: Path, told: Told = NOTHING, dataset: Dataset | None = None) -
 
 
 def model_at(path: Path, told: Told = NOTHING, dataset: Dataset | None = None) -> ReferenceModel:
-    """The description of the model at `path`: from the file beside it as far as that goes, `told` coming first."""
+    """The description of the model at `path`: the answers `told`, then the file beside it, then an inspection."""
     file = beside(path)
     stated = read_fields(file)
     if stated:

@@ -24,6 +24,7 @@ SERVED = (
     "onnxruntime-web/dist/ort-wasm-*.wasm",
     "onnxruntime-web-plain/dist/ort.wasm.min.js",
     "onnxruntime-web-plain/dist/ort-wasm.wasm",
+    "qrcode-generator/dist/qrcode.mjs",
 )
 
 RELATIVE = {

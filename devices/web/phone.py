@@ -22,6 +22,8 @@ BROWSERS = {
 
 COARSE = 0.02
 """Share of the median time that one step of the clock may be."""
+SLOW_MS = 25
+"""Between two pictures of the display; Safari draws one in 33 ms in low-power mode, and else one in 17 or fewer."""
 EMULATOR = re.compile(r"sdk_gphone|Android SDK built for|Emulator", re.IGNORECASE)
 
 
@@ -34,13 +36,14 @@ def name(facts: Mapping[str, Any]) -> str:
 def hazards(facts: Mapping[str, Any], median_ns: float, unit: str) -> tuple[str, ...]:
     """The hazards that the facts of a configuration show; their meanings are in MEANINGS."""
     agent = str(facts.get("user_agent", ""))
-    step = facts.get("timer_resolution_ns")
+    step, drawn = facts.get("timer_resolution_ns"), facts.get("frame_ms")
     shown = {
         "headless": "Headless" in agent or facts.get("automated") is True,
         "emulator": bool(EMULATOR.search(f"{facts.get('model', '')} {agent}")),
         "hidden-page": facts.get("hidden") is True,
         "coarse-timer": isinstance(step, int | float) and step > COARSE * median_ns,
         "software-gpu": unit == "gpu" and facts.get("software_gpu") is True,
+        "slow-display": isinstance(drawn, int | float) and drawn > SLOW_MS,
         "battery": facts.get("charging") is False,
         "no-wake-lock": facts.get("wake_lock") is False,
     }
@@ -53,6 +56,7 @@ MEANINGS = {
     "hidden-page": "the page was in the background for a while, where browsers slow down",
     "coarse-timer": "one step of the browser's clock is more than 2 % of the time that it measured",
     "software-gpu": "WebGPU was computed by the processor",
+    "slow-display": "the browser drew at most 40 pictures a second, as in a low-power mode",
     "battery": "the phone ran on its battery",
     "no-wake-lock": "the browser did not promise to keep the screen awake",
     "not-isolated": "the page was not isolated: one thread, and a coarser clock",

@@ -78,6 +78,9 @@ RUNTIMES: Mapping[str, tuple[str, ...]] = {
 }
 """Of each format. ONNX Runtime Web's builds for WebGPU and without SIMD are left out: each is larger than the rest."""
 
+QR_CODE = "qrcode-generator/dist/qrcode.mjs"
+LICENCE = Path(__file__).parents[3] / "LICENSE"
+
 
 @dataclass(frozen=True)
 class Rounds:
@@ -169,6 +172,8 @@ def _copy(made: Path, formats: Iterable[str]) -> None:
     shutil.copytree(SITE, made)
     for name in SCRIPTS:
         shutil.copyfile(PAGE / name, made / "page" / name)
+    shutil.copyfile(LICENCE, made / "LICENSE")
+    _runtime(made / "packages", QR_CODE)
     (made / CAMERA).write_text(_with_policy((PAGE / "live.html").read_text()))
     for format in sorted(formats):
         for pattern in RUNTIMES[format]:
@@ -241,5 +246,5 @@ def _check_size(made: Path, found: int, limit: int) -> None:
     parts = ", ".join(f"{name} {size / 1e6:.1f}" for name, size in sorted(sizes.items(), key=lambda kv: -kv[1])[:3])
     raise NotExportable(
         f"the page would take {found / 1e6:.1f} MB and {limit / 1e6:.0f} MB are the limit ({parts} MB); "
-        "name fewer --variants, --formats or --precisions"
+        "name fewer --variants, --formats, --precisions or --models"
     )

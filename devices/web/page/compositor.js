@@ -6,10 +6,10 @@
 
 import { BLUR, COMPOSE, REFINE, SHRINK, VERTEX, WEIGH } from "./shaders.js";
 
-export const BEHIND = { blur: 0, colour: 1, picture: 2 };
+export const BEHIND = { blur: 0, colour: 1, picture: 2, tint: 3 };
 const SOFT_SIDE = 180;   // The blurred layers' shorter side.
-// Of a Gaussian, as a share of that, and how sure its pixels must be: a background out of focus, as in effects/blur.py,
-// and the colours about a mixed pixel, as in effects/foreground.py.
+// Of a Gaussian, as a share of that, and how sure its pixels must be: a background out of focus, as in video/blur.py,
+// and the colours about a mixed pixel, as in video/foreground.py.
 const FOCUS = { sigma: 0.03, strict: 4 };
 const NEAR = { sigma: 0.012, strict: 1 };
 
@@ -62,8 +62,8 @@ export class Compositor {
     gl.bindTexture(gl.TEXTURE_2D, this.mask);
     gl.texSubImage2D(gl.TEXTURE_2D, 0, 0, 0, small.width, small.height, gl.RED, gl.UNSIGNED_BYTE, this.mask8);
     this.pass("REFINE", alpha, { frame, small: small.texture, mask: this.mask });
-    this.mean(soft, false, behind === BEHIND.blur ? FOCUS : NEAR);
-    if (behind !== BEHIND.blur) {
+    if (behind !== BEHIND.tint) this.mean(soft, false, behind === BEHIND.blur ? FOCUS : NEAR);
+    if (behind === BEHIND.colour || behind === BEHIND.picture) {
       this.mean(front, true, NEAR);
       mipmaps(gl, alpha.texture);
     }

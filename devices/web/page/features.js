@@ -44,3 +44,18 @@ export async function battery() {
   const told = await navigator.getBattery?.().catch(() => null);
   return told ? { charging: told.charging, level: told.level } : null;
 }
+
+// The shortest time between two pictures that this browser draws, in ms: Safari draws 30 a second in low-power mode
+// (WebKit bug 215745). null where it draws none, as in a page that is hidden.
+export async function frameInterval(looks = 12, limitMs = 1500) {
+  let shortest = Infinity;
+  const drawn = (async () => {
+    for (let before = null, n = 0; n < looks; n++) {
+      const at = await new Promise(requestAnimationFrame);
+      if (before !== null) shortest = Math.min(shortest, at - before);
+      before = at;
+    }
+  })();
+  await Promise.race([drawn, new Promise((resolve) => setTimeout(resolve, limitMs))]);
+  return Number.isFinite(shortest) ? Math.round(10 * shortest) / 10 : null;
+}

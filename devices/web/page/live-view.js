@@ -16,7 +16,9 @@ export class View {
   constructor() {
     this.choose("blur");
     for (const radio of document.querySelectorAll("[name=behind]")) radio.addEventListener("change", () => this.choose(radio.value));
-    for (const event of ["click", "input"]) $("colour").addEventListener(event, () => this.choose("colour"));
+    for (const behind of ["colour", "tint"]) {
+      for (const event of ["click", "input"]) $(behind).addEventListener(event, () => this.choose(behind));
+    }
     // The tile of the picture asks for one when there is none, and for another when it is pressed again.
     $("behind-picture").addEventListener("click", (event) => {
       if (this.bitmap && this.behind !== "picture") return;
@@ -36,7 +38,7 @@ export class View {
 
   // As Compositor.draw takes it.
   get look() {
-    const colour = $("colour").value.match(/[0-9a-f]{2}/gi).map((two) => parseInt(two, 16) / 255);
+    const colour = $(this.behind === "tint" ? "tint" : "colour").value.match(/[0-9a-f]{2}/gi).map((two) => parseInt(two, 16) / 255);
     return { behind: BEHIND[this.behind], colour, mirror: $("mirror").checked, showMask: $("show-mask").checked };
   }
 

@@ -1,7 +1,7 @@
 // The page: one button, then every configuration in turn, each in a worker of its own.
 
 import { stayAwake } from "./awake.js";
-import { battery, look } from "./features.js";
+import { battery, frameInterval, look } from "./features.js";
 import * as host from "./host.js";
 import { missing } from "./runtime.js";
 import { View } from "./view.js";
@@ -30,7 +30,7 @@ async function begin() {
 
 async function run(cells, features) {
   lock = await stayAwake();
-  const power = await battery();
+  const power = { ...(await battery()), frame_ms: await frameInterval() };
   const { name, measured } = await host.join(told(features, power));
   view.began(name, measured);
   for (let job = await host.next(); job; job = await host.next()) {

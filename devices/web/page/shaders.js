@@ -46,7 +46,7 @@ void main() {
 }`;
 
 // The mask at the frame's size along the frame's own edges: a joint bilateral filter. Of the mask's pixels around, those
-// count whose colour the network saw is like this pixel's; then firm, as in effects/guided.py.
+// count whose colour the network saw is like this pixel's; then firm, as in video/guided.py.
 export const REFINE = `${HEAD}
 uniform sampler2D frame, small, mask;
 out vec4 alpha;
@@ -123,7 +123,7 @@ void main() {
 }`;
 
 // The person before the background, on the screen. Where they mix, the person's own colour is found from the means about,
-// as in effects/foreground.py, but at once; light wrap is as in effects/replace.py.
+// as in video/foreground.py, but at once; light wrap is as in video/replace.py.
 export const COMPOSE = `${HEAD}
 uniform sampler2D frame, alpha, soft, front, picture;
 uniform int behind;        // BEHIND in compositor.js
@@ -135,12 +135,20 @@ const float WRAP = 0.25;
 const float REACH = 0.03;
 const float ENOUGH = 0.1;
 const float FEW = 0.01;
+const vec3 LUMINANCE = vec3(0.2126, 0.7152, 0.0722);   // of BT.709
 
 // The mean colour of a layer; where nearly all of it is hidden, that of farther around; where it all is, the pixel's own.
 vec3 mean(sampler2D layer, vec2 at, vec3 own) {
   vec4 near = textureLod(layer, at, 0.0), far = textureLod(layer, at, 5.0);
   vec3 wide = mix(own, far.rgb / max(far.a, 1e-3), min(far.a / FEW, 1.0));
   return mix(wide, near.rgb / max(near.a, 1e-3), min(near.a / ENOUGH, 1.0));
+}
+
+// The hue of flat_colour at a luminance, which is kept: video/recolour.py.
+vec3 tinted(float light) {
+  vec3 away = flat_colour - dot(flat_colour, LUMINANCE);
+  vec3 room = mix(vec3(light), vec3(1.0 - light), step(0.0, away)) / max(abs(away), 1e-6);
+  return light + away * min(min(room.r, min(room.g, room.b)), 1.0);
 }
 
 void main() {
@@ -157,8 +165,9 @@ void main() {
   vec3 person = texelFetch(frame, pixel, 0).rgb;
   vec3 other, light;
   vec2 picked = 0.5 + cover * (place - 0.5);
-  if (behind == 0) {
-    colour = vec4(mix(mean(soft, at, person), person, cut), 1.0);
+  if (behind == 0 || behind == 3) {
+    vec3 back = behind == 0 ? mean(soft, at, person) : tinted(dot(person, LUMINANCE));
+    colour = vec4(mix(back, person, cut), 1.0);
     return;
   }
   if (cut > 0.0 && cut < 1.0) {

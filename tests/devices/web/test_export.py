@@ -19,16 +19,20 @@ from typer.testing import CliRunner
 
 from bench import app
 from cli.ending import NOT_MEASURED
-from converters.artifact import Artifact
+from converters.artifact import Artifact, Failure
 from converters.peer import bring
 from devices.contract import Config
 from devices.data import prepare
+from devices.open_model import inspected
 from devices.plan import Options, Task, Weights, spec_of
 from devices.web.export import folder, networks, sample
 from evaluation.clip import Clip, Dataset, Label, Picture
 from evaluation.score import score
 from models import peer
-from reports import contributed
+from models.peer import ReferenceModel
+from reports import contributed, rows
+from reports.rows import Row
+from reports.statistics import round_effect
 from tests.devices.shallow import COUNTS, RESOLUTION
 from tests.devices.web.conftest import SOFTWARE_GPU
 from tests.devices.web.test_chromium import wait_for
@@ -62,20 +66,41 @@ def pictures() -> Dataset:
     return sample.excerpt(Dataset("discs", "A disc.", clips))
 
 
+DESCRIPTION = """
+licence = "of the user's"
+resolution = [64, 64]
+layout = "NHWC"
+output = "probabilities"
+output_layout = "NHWC"
+previous_mask = "serving_default_prev_mask"
+"""
+
+
+def mine(model: Path, parent: Path) -> ReferenceModel:
+    """The small network as a user's own, with its description beside it."""
+    path = parent / "mine.tflite"
+    path.write_bytes(model.read_bytes())
+    path.with_name("mine.tflite.toml").write_text(DESCRIPTION)
+    return inspected(path, None)
+
+
 @pytest.fixture(scope="module")
 def exported(pictures: Dataset, shallow_tflite: Path, packages: None, tmp_path_factory) -> Path:
     """The folder of a page with a small network of random weights beside MediaPipe's; its root is what is served."""
     config = Config("s16-skip-plain", "tflite", resolution=RESOLUTION, device="web")
     weights = Weights(shallow_tflite, "0" * 64)
     own = Task(config, weights, spec=spec_of(config, weights))
-    reference = networks.reference_task(peer.read()["mediapipe-selfie"])
+    reference = networks.described_task(peer.read()["mediapipe-selfie"])
     assert own.spec
-    assert reference.spec
-    assert reference.peer
-    made = {own: Artifact(own.spec, "key", shallow_tflite, 1, "0"), reference: bring(reference.peer, reference.spec)}
+    root = tmp_path_factory.mktemp("root")
+    yours = networks.described_task(mine(shallow_tflite, root.parent))
+    made: dict[Task, Artifact | Failure] = {own: Artifact(own.spec, "key", shallow_tflite, 1, "0")}
+    for task in (yours, reference):
+        assert task.peer
+        assert task.spec
+        made[task] = bring(task.peer, task.spec)
     data = prepare(pictures, list(made))
     found = [networks.network_of(task, artifact, data.for_task(task)) for task, artifact in made.items()]
-    root = tmp_path_factory.mktemp("root")
     folder.write(root / PLACE, found, pictures, COUNTS, ROUNDS, "0123456789abcdef")
     return root
 
@@ -150,6 +175,8 @@ def test_a_plain_file_server_under_a_sub_path_gives_a_page_that_measures_with_th
         if one["network"]["variant"] == "s16-skip-plain":
             assert len(one["rounds"]["rounds"]) == ROUNDS.rounds
             assert all(len(r["own"]) >= 2 * ROUNDS.samples for r in one["rounds"]["rounds"])
+    assert {one["network"]["variant"] for one in values["configurations"]} == {*expected}
+    assert expected["mine"] == expected["s16-skip-plain"]  # the same file, described
     assert 0.05 < expected["s16-skip-plain"]["iou"] < 0.95  # so that equal means something
 
     asked = browser.execute_script("return performance.getEntriesByType('resource').map((one) => one.name)")
@@ -158,6 +185,8 @@ def test_a_plain_file_server_under_a_sub_path_gives_a_page_that_measures_with_th
     assert "headless" in text
     assert "times as fast as mediapipe-selfie" in text
     assert browser.execute_script("return document.documentElement.scrollWidth <= innerWidth")
+
+    row_of_the_code(browser, exported, values, tmp_path)
 
     file, out = tmp_path / "rows.json", tmp_path / "out"
     file.write_text(json.dumps(values))
@@ -169,6 +198,8 @@ def test_a_plain_file_server_under_a_sub_path_gives_a_page_that_measures_with_th
     assert 'id="contributed"' in html
     assert 'id="measured"' not in html
     assert "Headless Chrome" in html
+    assert "mine" in html
+    assert str(exported.parent) not in json.dumps(manifest)  # no path of the machine that exported
     again = CliRunner().invoke(app, command)
     assert again.exit_code == 0
     assert "0 rows added" in again.stdout
@@ -179,6 +210,40 @@ def test_a_plain_file_server_under_a_sub_path_gives_a_page_that_measures_with_th
     assert told.exit_code == NOT_MEASURED
     assert "has another hash than the one known here" in told.stderr
     assert f"{len(values['configurations']) - 1} rows added" in told.stdout
+
+
+def effects(row: Row) -> list[float]:
+    return [round_effect(one["own"], one["reference"]) for one in row.timing["compared"]["rounds"]]
+
+
+def row_of_the_code(browser, exported: Path, values: dict[str, Any], folder: Path) -> None:
+    """The QR code that the page shows, photographed, read by OpenCV and imported: the row of the whole file."""
+    details = browser.find_element("css selector", ".code")
+    details.find_element("tag name", "summary").click()
+    wait_for(browser, "return document.querySelector('.code p').textContent !== ''")
+    canvas = details.find_element("tag name", "canvas")
+    browser.execute_script("arguments[0].scrollIntoView({ block: 'center' })", canvas)
+    photo, out = folder / "code.png", folder / "scanned"
+    photo.write_bytes(canvas.screenshot_as_png)
+    command = ["import", "--export", str(exported / PLACE), "--out", str(out)]
+    told = CliRunner().invoke(app, [*command, str(photo)])
+    assert told.exit_code == 0, told.output
+    (row,), _ = rows.read(out / "rows.jsonl")
+    (whole,) = [
+        one
+        for one in believed(values, exported)
+        if one.variant == row.variant and one.threads == row.threads and one.unit == row.unit
+    ]
+    assert (row.run, row.cell, row.device) == (whole.run, whole.cell, whole.device)
+    assert set(row.hazards) == set(whole.hazards)
+    assert row.accuracy["iou"] == pytest.approx(whole.accuracy["iou"], abs=1e-4)
+    assert {round(ns, -3) for ns in whole.timing["model_ns"]} >= set(row.timing["model_ns"])
+    assert row.environment["page_samples_measured"] == len(whole.timing["model_ns"])
+    assert effects(row) == pytest.approx(effects(whole), abs=0.01)
+    text = canvas.get_attribute("data-text")
+    told = CliRunner().invoke(app, [*command, f"https://example.org/#{text}"])
+    assert told.exit_code == 0, told.output
+    assert "1 of its rows are there already" in told.stderr
 
 
 @pytest.fixture(scope="module")
@@ -199,7 +264,7 @@ def test_without_https_there_is_one_thread_and_the_page_and_the_row_say_so(
     rows = believed(saved(elsewhere), exported)
     assert {row.threads for row in rows} == {1}
     loaded = [row for row in rows if "sustained" in row.timing]
-    assert [row.variant for row in loaded] == ["s16-skip-plain"]
+    assert [row.variant in ("s16-skip-plain", "mine") for row in loaded] == [True]
     assert [bin["frames"] > 0 and 5 < bin["busy"] < 11 for bin in loaded[0].timing["sustained"]] == [True]
     assert all("not-isolated" in row.hazards for row in rows)
     assert "not-isolated" in elsewhere.find_element("id", "hazards").text
@@ -210,9 +275,17 @@ def test_cancelling_keeps_what_was_measured(browser, port: int, exported: Path) 
     browser.find_element("id", "start").click()
     wait_for(browser, "return document.querySelectorAll('#results tr').length > 0")
     assert "left" in browser.find_element("id", "count").text
+    # Chromium shares files on phones alone: what the page would hand over is looked at.
+    browser.execute_script(
+        "navigator.canShare = ({ files }) => files.length === 1;"
+        "navigator.share = async ({ files }) => { window.shared = await files[0].text(); };"
+    )
     browser.find_element("id", "cancel").click()
     values = saved(browser)
     assert values["cancelled"] is True
+    browser.find_element("id", "share").click()
+    wait_for(browser, "return window.shared !== undefined")
+    assert json.loads(browser.execute_script("return shared")) == values
     assert len(values["configurations"]) > 0
     assert "Cancelled" in browser.find_element("id", "end").text
 
@@ -330,6 +403,39 @@ def test_too_much_for_a_page_is_said_and_leaves_what_was_there(
     with pytest.raises(networks.NotExportable, match=r"would take \d+\.\d MB and 0 MB are the limit \(\w+ "):
         folder.write(tmp_path / "page", [], pictures, limit=1000)
     assert sorted(tmp_path.iterdir()) == before
+
+
+def test_a_model_of_yours_is_put_on_a_page_by_the_command(shallow_tflite: Path, tmp_path: Path) -> None:
+    described = mine(shallow_tflite, tmp_path)
+    out = tmp_path / "site"
+    command = ["web", "export", str(out), "--variants", "none", "--references", "none", "--models", described.file]
+    told = CliRunner().invoke(app, command)
+    assert told.exit_code == 0, told.output
+    manifest = folder.read(out)
+    (network,) = manifest["networks"]
+    assert (network["variant"], network["reference"], network["sha256"]) == ("mine", None, described.sha256)
+    assert network["described"]["previous_mask"] == "serving_default_prev_mask"
+    assert manifest["files"][network["file"]] == described.sha256
+
+
+@pytest.mark.parametrize(
+    ("field", "reason"),
+    [
+        ('colour = "BGR"', "a page gives RGB in [0, 1]"),
+        ("mean = [0.5, 0.5, 0.5]", "a page gives RGB in [0, 1]"),
+        ("inverted = true", "a page feeds the picture, and the previous mask"),
+        ('role = "reference"', "a page has one reference model"),
+    ],
+)
+def test_a_model_of_yours_that_a_page_cannot_feed_is_refused(
+    field: str, reason: str, shallow_tflite: Path, tmp_path: Path
+) -> None:
+    described = mine(shallow_tflite, tmp_path)
+    Path(f"{described.file}.toml").write_text(f"{DESCRIPTION}{field}\n")
+    told = CliRunner().invoke(app, ["web", "export", str(tmp_path / "site"), "--models", described.file])
+    assert told.exit_code != 0
+    assert reason in str(told.exception or told.output)
+    assert not (tmp_path / "site").exists()
 
 
 def test_a_folder_of_something_else_is_left_alone(pictures: Dataset, tmp_path: Path) -> None:

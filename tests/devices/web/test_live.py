@@ -22,6 +22,7 @@ from evaluation.sample import CLIPS, render
 from models.segmenter import Segmenter, glance, is_cut, stretch
 from tests.devices.web.conftest import SOFTWARE_GPU
 from tests.devices.web.test_chromium import wait_for
+from video.recolour import recoloured, tones
 
 pytestmark = pytest.mark.usefixtures("packages")
 
@@ -333,6 +334,25 @@ def test_the_person_is_the_cameras_and_the_rest_the_colour(page: Page, mirror: b
     assert np.abs(shown - camera)[outside].max(-1).min() > 20
     disc = np.nonzero(alpha > 127)[1].mean()
     assert disc == pytest.approx(SIZE[1] - 1 - 55 if mirror else 55, abs=3)
+
+
+def test_a_tinted_background_is_that_of_the_command(page: Page) -> None:
+    page.start().set("mirror", False)
+    page.run("document.getElementById('tint').value = arguments[0]", COLOUR)
+    page.run("document.getElementById('tint').dispatchEvent(new Event('input'))")
+    assert page.run("return document.querySelector('[name=behind]:checked').value") == "tint"
+    page.set("show-mask", True)
+    page.frames(2)
+    alpha = page.picture()[..., 0]
+    page.set("show-mask", False)
+    page.frames(2)
+    shown, camera = page.picture(), page.camera()
+    tint = tones((0x28 / 255, 0xC8 / 255, 0x50 / 255))
+    expected = recoloured(camera, tint).astype(int)
+    outside, inside = alpha == 0, alpha == 255
+    assert np.abs(shown - expected)[outside].max() <= 3
+    assert np.abs(shown.astype(int) - camera)[inside].max() <= 1
+    assert np.abs(expected - camera)[outside].max(-1).mean() > 20
 
 
 def test_the_mask_is_brought_to_the_pictures_edges(page: Page) -> None:

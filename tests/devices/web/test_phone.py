@@ -45,6 +45,9 @@ def test_a_phone_is_called_by_model_and_browser(agent: str, model: str | None, e
         ({"software_gpu": True}, "cpu", ()),
         ({"software_gpu": True}, "gpu", ("software-gpu",)),
         ({"charging": False, "wake_lock": False}, "cpu", ("battery", "no-wake-lock")),
+        ({"frame_ms": 33.3}, "cpu", ("slow-display",)),
+        ({"frame_ms": 16.7}, "cpu", ()),
+        ({"frame_ms": None}, "cpu", ()),
         ({"charging": True, "wake_lock": True}, "cpu", ()),
     ],
 )

@@ -60,8 +60,9 @@ function figures(result, scored) {
 }
 
 function rate(words, times) {
-  const { median: middle, low, high } = spread(times.map((one) => 1e9 / one));
-  return figure(words, middle.toFixed(middle < 10 ? 1 : 0), `${low.toFixed(0)} to ${high.toFixed(0)}`);
+  const { median: middle, low, high } = spread(times);
+  const fps = (ns, digits = 0) => (1e9 / ns).toFixed(digits);
+  return figure(words, fps(middle, 1e9 / middle < 10 ? 1 : 0), `${fps(high)} to ${fps(low)}`);
 }
 
 function figure(words, value, range = "") {

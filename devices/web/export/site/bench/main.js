@@ -2,7 +2,7 @@
 // and a file of rows. Nothing is asked of any server but this folder's.
 
 import { stayAwake } from "../page/awake.js";
-import { battery, look } from "../page/features.js";
+import { battery, frameInterval, look } from "../page/features.js";
 import { recommended } from "./card.js";
 import { isolate } from "./isolate.js";
 import { fetched, frames, truth } from "./packed.js";
@@ -36,6 +36,8 @@ async function begin() {
     const began = Date.now();
     const todo = steps(manifest, chosen, minutes, features);
     view.began(facts, todo);
+    facts.frame_ms = await frameInterval();
+    view.facts(facts);
     const reference = manifest.networks.find((network) => network.reference !== null);
     const outcomes = await run(todo, manifest, reference, features, facts, abort.signal);
     const file = rowsFile({ id: newId(), began, facts, manifest, manifestSha256, reference, outcomes, cancelled: abort.signal.aborted });

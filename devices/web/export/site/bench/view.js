@@ -1,9 +1,10 @@
 // What is seen of the exported page. Words come from elsewhere as text, never as HTML.
 
 import { View } from "../page/view.js";
-import { card } from "./card.js";
+import { card, recommended } from "./card.js";
 import { hazards, meaning } from "./hazards.js";
 import { ratios } from "./rounds.js";
+import { drawCode, shortText } from "./short.js";
 import { median, spread } from "./statistics.js";
 
 const $ = (id) => document.getElementById(id);
@@ -12,9 +13,10 @@ export class BenchView extends View {
   ready(manifest, places, notIsolated) {
     const own = manifest.networks.filter((network) => network.reference === null);
     const reference = manifest.networks.find((network) => network.reference !== null);
-    const beside = reference ? `, each beside ${reference.variant}` : "";
+    const networks = new Set(own.map((one) => one.variant)).size;
+    const beside = reference ? `${networks > 1 ? ", each" : ""} beside ${reference.variant}` : "";
     const frames = manifest.sample.names.length;
-    $("what").textContent = `${count(new Set(own.map((one) => one.variant)).size, "network")}${beside}, on ${count(frames, "picture")} whose truth is known. It takes a few minutes.`;
+    $("what").textContent = `${count(networks, "network")}${beside}, on ${count(frames, "picture")} whose truth is known. It takes a few minutes.`;
     $("isolation").textContent = notIsolated ? `This page is not isolated, so there is one thread and a coarser clock. ${notIsolated}` : "";
     $("reference").textContent = reference?.variant ?? "";
     $("sample").textContent = `${manifest.sample.name}. ${manifest.sample.description}`;
@@ -152,8 +154,14 @@ export class BenchView extends View {
 
   done(file, name, outcomes, reference) {
     document.body.dataset.state = "done";
-    const cards = [...new Set(outcomes.map(({ place }) => place))].map((place) => card(place, outcomes, reference)).filter(Boolean);
-    $("cards").replaceChildren(...cards);
+    const places = [...new Set(outcomes.map(({ place }) => place))].filter((place) => recommended(place, outcomes, reference));
+    $("cards").replaceChildren(
+      ...places.map((place) => {
+        const made = card(place, outcomes, reference);
+        made.append(code(file, file.configurations[outcomes.indexOf(recommended(place, outcomes, reference))]));
+        return made;
+      }),
+    );
     const failed = outcomes.filter(({ result }) => !result).length;
     const measured = count(outcomes.length - failed, "configuration");
     $("end").textContent = `${file.cancelled ? "Cancelled: " : ""}${measured} measured${failed ? `, ${failed} failed` : ""}.`;
@@ -178,6 +186,30 @@ export class BenchView extends View {
 }
 
 const shown = ({ result, place }) => hazards(result.environment.facts, median(result.model_ns), place.unit);
+
+// The QR code of one row, made when it is opened.
+function code(file, configuration) {
+  const details = element("details", "");
+  details.className = "code";
+  const canvas = document.createElement("canvas");
+  canvas.setAttribute("role", "img");
+  canvas.setAttribute("aria-label", `QR code of the row of ${configuration.network.variant}`);
+  const words = element("p", "");
+  words.className = "quiet";
+  details.append(element("summary", "Scan this row from another machine"), canvas, words);
+  details.addEventListener("toggle", async () => {
+    if (!details.open || canvas.dataset.text) return;
+    try {
+      canvas.dataset.text = await shortText(file, configuration);
+      await drawCode(canvas, canvas.dataset.text);
+      words.textContent = "bench.py import takes the text of this code, or a picture of it. It holds part of the times; the file holds them all.";
+    } catch (error) {
+      canvas.hidden = true;
+      words.textContent = `There is no code: ${error.message}. Save the rows instead.`;
+    }
+  });
+  return details;
+}
 
 const small = (text) => element("small", text);
 
