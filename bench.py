@@ -22,6 +22,7 @@ from cli.ending import INTERRUPTED, NOT_MEASURED, ROOT, WRONG_USAGE, carry_out, 
 from cli.files import Files, describe_all
 from cli.importing import import_rows
 from cli.inputs import absent, asked_for, attached, read_footage, trained
+from cli.merging import merge_rows
 from cli.options import (
     CheckpointsOption,
     DataOption,
@@ -658,6 +659,7 @@ def end_gate(run: Callable[[], int]) -> NoReturn:
 app.add_typer(gate_app, name="gate")
 app.add_typer(web_app, name="web")
 app.command("import")(import_rows)
+app.command("merge")(merge_rows)
 
 
 @app.command()
