@@ -72,7 +72,7 @@ def test_the_page_is_true(here: Path, monkeypatch: pytest.MonkeyPatch, capsys: p
     with torch.no_grad():
         # Another file with the same masks: two that are the same pass without being measured.
         for parameter in network.parameters():
-            parameter *= 1.0001
+            parameter.mul_(1.0001)
     exec(export.replace("256", "32").replace("mine.onnx", "released.onnx"), names)
     lines = [line for block in blocks("sh") for line in block.splitlines()]
     assert len(lines) == 5
