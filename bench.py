@@ -141,11 +141,11 @@ def bench(
         parsed(
             parse_references,
             "GLOB",
-            "Reference models of peers.toml to measure beside ours; none is none.",
+            "Reference models of references.toml to measure beside ours; none is none.",
             "all on the desktop, else none; beside a FILE mediapipe-selfie",
         ),
     ] = None,
-    peers: Annotated[Any, typer.Option(parser=option(parse_references), hidden=True)] = None,
+    former_references: Annotated[Any, typer.Option("--peers", parser=option(parse_references), hidden=True)] = None,
     resolution: ResolutionOption = None,
     estimate: Annotated[
         bool,
@@ -237,7 +237,7 @@ def bench(
             fail("--untrained names the variants itself; leave --variants out.", WRONG_USAGE)
         fresh = drawn(untrained)
         weights, variants = fresh, ",".join(fresh)
-    chosen = peers if references is None else references
+    chosen = former_references if references is None else references
     plans = []
     absent_models = []
     for target in targets:
@@ -405,7 +405,8 @@ def evaluate(
     model: Annotated[
         str,
         typer.Argument(
-            metavar="MODEL", help="Any model's file, a checkpoint, a variant's name, or that of a model in peers.toml."
+            metavar="MODEL",
+            help="A model's file, a checkpoint, a variant's name, or that of a model in references.toml.",
         ),
     ],
     told: Told,

@@ -68,7 +68,7 @@ def segment(
         str,
         typer.Option(
             metavar="FILE|NAME",
-            help="Any model's file, a checkpoint, or a name: a variant's or one of peers.toml, as mediapipe-selfie.",
+            help="A model's file, a checkpoint, or a name: a variant's or one of references.toml, as mediapipe-selfie.",
         ),
     ] = DEFAULT,
     runtime: Annotated[

@@ -246,11 +246,11 @@ def _known(data: Path) -> list[Path]:
 
 
 def _published() -> SelfieNetwork:
-    from converters.peer import fetch
-    from models import peer
+    from converters.references import fetch
+    from models import reference
     from training import selfie
 
-    return selfie.read(fetch(peer.read()[TEACHER]).read_bytes())
+    return selfie.read(fetch(reference.read()[TEACHER]).read_bytes())
 
 
 def _begin(learner: Learner, path: Path) -> str:

@@ -16,7 +16,7 @@ from models.files import read_toml, refuse_special
 if TYPE_CHECKING:
     from converters.inspection.told import Told
     from evaluation.clip import Dataset
-    from models.peer import ReferenceModel
+    from models.reference import ReferenceModel
     from models.variant import Resolution
 
 SUFFIXES = (".onnx", ".tflite", ".xml", ".mlpackage", ".pt", ".pth", ".pt2", ".safetensors")

@@ -100,7 +100,7 @@ def import_rows(
 
 def _keys(files: Iterable[Mapping[str, Any]]) -> list[Key]:
     """The networks that files name, each once; what names none is refused later."""
-    from models.peer import read
+    from models.reference import read
     from reports.contributed import NotBelieved, key_of
 
     found, references = [], read()
@@ -117,7 +117,7 @@ def _keys(files: Iterable[Mapping[str, Any]]) -> list[Key]:
 
 
 def _references() -> dict[str, dict[str, Any]]:
-    from models.peer import read
+    from models.reference import read
 
     return {name: reference.to_dict() | {"peer": True} for name, reference in read().items()}
 
@@ -141,7 +141,7 @@ def _from_checkout(asked: Sequence[Key], data: Path | None, checkpoints: Path | 
     sample = excerpt(read_footage(data))
     tasks = _tasks(asked, checkpoints)
     with Live() as live:
-        live.stage("convert", sum(not task.peer for task in tasks))
+        live.stage("convert", sum(not task.reference for task in tasks))
         made = networks.make(tasks, sample, live.convert) if tasks else []
     known = {key_of(told): told for told in (network.to_dict() for network in made)}
     return Known(known, sample.name, sample.description, _references())
@@ -152,7 +152,7 @@ def _tasks(asked: Sequence[Key], checkpoints: Path | None) -> list[Task]:
     from devices.contract import Config
     from devices.plan import Task, spec_of
     from devices.web.export.networks import FORMATS, described_task
-    from models.peer import read
+    from models.reference import read
     from models.variant import VARIANTS
 
     weights, references = trained(checkpoints), read()

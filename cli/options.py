@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 import typer
 
 if TYPE_CHECKING:
-    from models.peer import ReferenceModel
+    from models.reference import ReferenceModel
     from models.variant import Resolution
 
 T = TypeVar("T")
@@ -68,7 +68,7 @@ def parse_variants(text: str) -> str:
 
 
 def parse_references(text: str) -> tuple[ReferenceModel, ...]:
-    from models.peer import match
+    from models.reference import match
 
     return match(text)
 

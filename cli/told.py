@@ -70,7 +70,7 @@ def _one_of(*names: str) -> Callable[[str], str]:
 
 def _options() -> dict[str, Any]:
     """Answer -> its option's annotation."""
-    from models.peer import Output, OutputLayout, Role
+    from models.reference import Output, OutputLayout, Role
     from models.segmenter import ResizeMode
 
     def one(flag: str, parse: Callable[[str], Any], metavar: str, words: str) -> Any:

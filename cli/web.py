@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from devices.web.export.networks import Network
     from evaluation.clip import Dataset
-    from models.peer import ReferenceModel
+    from models.reference import ReferenceModel
 
 app = typer.Typer(
     add_completion=False,
@@ -133,5 +133,5 @@ def _make(
     options = Options(device="web", variants=variants, formats=formats, precisions=precisions)
     asked = networks.tasks(options, references, trained(checkpoints), yours)
     with Live() as live:
-        live.stage("convert", sum(not task.peer for task in asked))
+        live.stage("convert", sum(not task.reference for task in asked))
         return networks.make(asked, sample, live.convert)

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from converters.runtimes import OTHERS, RUNTIMES, Runtime, Tensor, Tensors, open_runtime
 from converters.session import Array, Session
-from models.peer import OutputLayout, ReferenceModel
+from models.reference import OutputLayout, ReferenceModel
 from models.segmenter import Floats, enlarge, no_mask
 from models.variant import Resolution
 
@@ -34,30 +34,30 @@ class Carried(np.ndarray):
         self.states = getattr(other, "states", ())
 
 
-def open_reference(peer: ReferenceModel, path: Path, threads: int = 1) -> ReferenceSession:
+def open_reference(reference: ReferenceModel, path: Path, threads: int = 1) -> ReferenceSession:
     """The described model in its runtime, tried on one grey frame. BadReferenceModel names the field that is wrong."""
     try:
-        loaded = open_runtime(peer.format, path, threads, open_shapes(peer))
+        loaded = open_runtime(reference.format, path, threads, open_shapes(reference))
     # Every runtime has errors of its own for a file it does not like, some of no common class.
     except Exception as error:
-        raise peer.wrong("file", f"cannot be run by {runtime(peer)[0]}: {first_line(error)}") from None
-    session = ReferenceSession(peer, loaded, threads)
-    frame = np.full((1, *peer.resolution, 3), 0.5, np.float32)
+        raise reference.wrong("file", f"cannot be run by {runtime(reference)[0]}: {first_line(error)}") from None
+    session = ReferenceSession(reference, loaded, threads)
+    frame = np.full((1, *reference.resolution, 3), 0.5, np.float32)
     try:
-        mask = session(frame, no_mask(peer.resolution))
+        mask = session(frame, no_mask(reference.resolution))
     except ValueError:
         raise
     except Exception as error:
-        raise peer.wrong("file", f"fails in {runtime(peer)[0]}: {first_line(error)}") from None
+        raise reference.wrong("file", f"fails in {runtime(reference)[0]}: {first_line(error)}") from None
     if not np.all((mask >= -1e-3) & (mask <= 1 + 1e-3)):
         low, high = float(mask.min()), float(mask.max())
-        raise peer.wrong("output", f"is {peer.output}, but it gives values from {low:g} to {high:g}")
+        raise reference.wrong("output", f"is {reference.output}, but it gives values from {low:g} to {high:g}")
     return session
 
 
-def runtime(peer: ReferenceModel) -> tuple[str, str]:
+def runtime(reference: ReferenceModel) -> tuple[str, str]:
     """The name and the version of what runs it."""
-    _, name, package = RUNTIMES[peer.format]
+    _, name, package = RUNTIMES[reference.format]
     return name, version(package)
 
 
@@ -65,53 +65,53 @@ def first_line(error: Exception) -> str:
     return next(iter(str(error).strip().splitlines()), type(error).__name__)
 
 
-def open_shapes(peer: ReferenceModel) -> dict[str, tuple[int, ...]]:
+def open_shapes(reference: ReferenceModel) -> dict[str, tuple[int, ...]]:
     """Shapes for inputs that the model leaves open."""
-    named = {peer.input_name or OTHERS: _shape(peer, 4 if peer.stacked_mask else 3)}
-    return named | ({peer.previous_mask: _shape(peer, 1)} if peer.previous_mask else {})
+    named = {reference.input_name or OTHERS: _shape(reference, 4 if reference.stacked_mask else 3)}
+    return named | ({reference.previous_mask: _shape(reference, 1)} if reference.previous_mask else {})
 
 
-def _shape(peer: ReferenceModel, channels: int) -> tuple[int, ...]:
-    height, width = peer.resolution
-    return (1, channels, height, width) if peer.layout == "NCHW" else (1, height, width, channels)
+def _shape(reference: ReferenceModel, channels: int) -> tuple[int, ...]:
+    height, width = reference.resolution
+    return (1, channels, height, width) if reference.layout == "NCHW" else (1, height, width, channels)
 
 
 class ReferenceSession(Session):
     """A described model in its runtime. Its native mask is (1, H, W, 1) float32 in [0, 1], whatever the graph gives."""
 
-    def __init__(self, peer: ReferenceModel, loaded: Runtime, threads: int) -> None:
-        self.peer = peer
+    def __init__(self, reference: ReferenceModel, loaded: Runtime, threads: int) -> None:
+        self.reference = reference
         self.runtime = loaded
-        self.layout = peer.layout
-        self.resolution = peer.resolution
-        self.resize_mode = peer.fit
+        self.layout = reference.layout
+        self.resolution = reference.resolution
+        self.resize_mode = reference.fit
         self.facts = {"runtime": loaded.name, "threads": threads}
         inputs, outputs = loaded.inputs, loaded.outputs
         self.frame, self.frame_tensor = self._find_frame(inputs)
-        self.hint = inputs[peer.previous_mask] if peer.previous_mask else None
+        self.hint = inputs[reference.previous_mask] if reference.previous_mask else None
         self.out, self.out_tensor = self._find_output(outputs)
-        self.wanted = [self.out, *(out for _, out in peer.states)]
-        self.initial = tuple(inputs[name].filled() for name, _ in peer.states)
-        self.constants = {name: inputs[name].filled(value) for name, value in peer.constants}
-        self.mean, self.std = np.array(peer.mean, np.float32), np.array(peer.std, np.float32)
-        self.plain = not any(peer.mean) and set(peer.std) == {1.0}
+        self.wanted = [self.out, *(out for _, out in reference.states)]
+        self.initial = tuple(inputs[name].filled() for name, _ in reference.states)
+        self.constants = {name: inputs[name].filled(value) for name, value in reference.constants}
+        self.mean, self.std = np.array(reference.mean, np.float32), np.array(reference.std, np.float32)
+        self.plain = not any(reference.mean) and set(reference.std) == {1.0}
 
     def encode_frame(self, frame: NDArray[np.float32]) -> Array:
-        picture = frame[..., ::-1] if self.peer.colour == "BGR" else frame
+        picture = frame[..., ::-1] if self.reference.colour == "BGR" else frame
         picture = picture if self.plain else (picture - self.mean) / self.std
-        if self.peer.stacked_mask:
+        if self.reference.stacked_mask:
             picture = np.concatenate([picture, np.zeros((*picture.shape[:3], 1), np.float32)], axis=-1)
         return self._lay(picture, self.frame_tensor)
 
     def feed(self, frame: Array, prev_mask: Array) -> dict[str, Array]:
         """What the runtime takes for a native frame and a native previous mask."""
-        peer = self.peer
+        reference = self.reference
         states = getattr(prev_mask, "states", ()) or self.initial
         feed = {self.frame: frame, **self.constants}
-        feed |= {name: state for (name, _), state in zip(peer.states, states, strict=True)}
-        if peer.previous_mask and self.hint:
-            feed[peer.previous_mask] = self._lay(prev_mask, self.hint)
-        if peer.stacked_mask:
+        feed |= {name: state for (name, _), state in zip(reference.states, states, strict=True)}
+        if reference.previous_mask and self.hint:
+            feed[reference.previous_mask] = self._lay(prev_mask, self.hint)
+        if reference.stacked_mask:
             frame[(slice(None), 3) if self.layout == "NCHW" else (..., 3)] = self.frame_tensor.encode(
                 np.asarray(prev_mask)[..., 0]
             )
@@ -139,60 +139,65 @@ class ReferenceSession(Session):
 
     def _mask(self, output: Array) -> NDArray[np.float32]:
         """The person in what came out, (H, W) in [0, 1]."""
-        peer = self.peer
-        channels = planes(output, peer.output_layout or peer.layout, self.resolution)
-        if peer.output != "class-ids":
+        reference = self.reference
+        channels = planes(output, reference.output_layout or reference.layout, self.resolution)
+        if reference.output != "class-ids":
             channels = self.out_tensor.decode(channels)
-            field = "person_classes" if peer.person_classes else "channel"
-            if not all(-len(channels) <= one < len(channels) for one in peer.person_classes or (peer.channel,)):
-                told = f"is {getattr(peer, field)}, but the output has {len(channels)}: {tuple(output.shape)}"
-                raise peer.wrong(field, told)
-        mask = person(channels, peer)
+            field = "person_classes" if reference.person_classes else "channel"
+            if not all(
+                -len(channels) <= one < len(channels) for one in reference.person_classes or (reference.channel,)
+            ):
+                told = f"is {getattr(reference, field)}, but the output has {len(channels)}: {tuple(output.shape)}"
+                raise reference.wrong(field, told)
+        mask = person(channels, reference)
         return mask if mask.shape == self.resolution else enlarge(mask, self.resolution)
 
     def _find_frame(self, inputs: Tensors) -> tuple[str, Tensor]:
-        peer = self.peer
-        used = {"previous_mask": [peer.previous_mask] if peer.previous_mask else []}
-        used |= {"states": [name for name, _ in peer.states], "constants": [name for name, _ in peer.constants]}
+        reference = self.reference
+        used = {"previous_mask": [reference.previous_mask] if reference.previous_mask else []}
+        used |= {
+            "states": [name for name, _ in reference.states],
+            "constants": [name for name, _ in reference.constants],
+        }
         for field, names in used.items():
             for name in names:
                 if name not in inputs:
-                    raise peer.wrong(field, f"is {name!r}, but it takes {', '.join(inputs)}")
+                    raise reference.wrong(field, f"is {name!r}, but it takes {', '.join(inputs)}")
         others = {name for names in used.values() for name in names}
-        frames = [peer.input_name] if peer.input_name else [name for name in inputs if name not in others]
+        frames = [reference.input_name] if reference.input_name else [name for name in inputs if name not in others]
         if len(frames) != 1 or len(others) + 1 != len(inputs):
-            raise peer.wrong("previous_mask", f"names one input at most, but it takes {', '.join(inputs)}")
+            raise reference.wrong("previous_mask", f"names one input at most, but it takes {', '.join(inputs)}")
         if frames[0] not in inputs:
-            raise peer.wrong("input_name", f"is {frames[0]!r}, but it takes {', '.join(inputs)}")
-        self._check_shape(inputs[frames[0]].shape, 4 if peer.stacked_mask else 3)
-        if peer.previous_mask:
-            self._check_shape(inputs[peer.previous_mask].shape, 1)
+            raise reference.wrong("input_name", f"is {frames[0]!r}, but it takes {', '.join(inputs)}")
+        self._check_shape(inputs[frames[0]].shape, 4 if reference.stacked_mask else 3)
+        if reference.previous_mask:
+            self._check_shape(inputs[reference.previous_mask].shape, 1)
         return frames[0], inputs[frames[0]]
 
     def _check_shape(self, found: tuple[int | None, ...], channels: int) -> None:
-        peer, wanted = self.peer, _shape(self.peer, channels)
+        reference, wanted = self.reference, _shape(self.reference, channels)
         whole = (1, *found) if len(found) == 3 else found
         if len(whole) == 4 and all(a in (None, b) for a, b in zip(whole, wanted, strict=True)):
             return
         told = f"but its input is {tuple('any' if side is None else side for side in found)}".replace("'", "")
         colours = found.index(channels) if channels in found else None
         if len(found) == 4 and colours not in (None, wanted.index(channels)):
-            raise peer.wrong("layout", f"is {peer.layout}, {told}")
+            raise reference.wrong("layout", f"is {reference.layout}, {told}")
         if colours is None:
             field = "previous_mask" if channels == 1 else "file"
-            raise peer.wrong(field, f"needs an input of {channels} channels, {told}")
-        raise peer.wrong("resolution", f"is {peer.resolution[0]}x{peer.resolution[1]}, {told}")
+            raise reference.wrong(field, f"needs an input of {channels} channels, {told}")
+        raise reference.wrong("resolution", f"is {reference.resolution[0]}x{reference.resolution[1]}, {told}")
 
     def _find_output(self, outputs: Tensors) -> tuple[str, Tensor]:
-        peer, names = self.peer, ", ".join(outputs)
-        name = peer.output_name or next(iter(outputs))
+        reference, names = self.reference, ", ".join(outputs)
+        name = reference.output_name or next(iter(outputs))
         if name not in outputs:
-            raise peer.wrong("output_name", f"is {name!r}, but it gives {names}")
-        if len(outputs) > 1 and not peer.output_name:
-            raise peer.wrong("output_name", f"is missing, and it gives {names}")
-        for _, out in peer.states:
+            raise reference.wrong("output_name", f"is {name!r}, but it gives {names}")
+        if len(outputs) > 1 and not reference.output_name:
+            raise reference.wrong("output_name", f"is missing, and it gives {names}")
+        for _, out in reference.states:
             if out not in outputs:
-                raise peer.wrong("states", f"is {out!r}, but it gives {names}")
+                raise reference.wrong("states", f"is {out!r}, but it gives {names}")
         return name, outputs[name]
 
 
@@ -223,22 +228,22 @@ def flat(size: int, resolution: Resolution) -> tuple[int, Resolution]:
     raise ValueError(f"{size} values are no picture of {height}x{width}, nor one at a whole fraction of its sides")
 
 
-def person(channels: NDArray[Any], peer: ReferenceModel) -> Floats:
+def person(channels: NDArray[Any], reference: ReferenceModel) -> Floats:
     """The mask (H, W) in what came out, (C, H, W): decoded values, or the numbers of classes."""
-    if peer.output == "class-ids":
-        mask = np.isin(np.rint(channels[0]), peer.person_classes or (1,)).astype(np.float32)
-    elif peer.person_classes:
-        mask = _likeliest(channels, peer.person_classes, logits=peer.output == "class-logits")
-    elif peer.output == "class-logits":
+    if reference.output == "class-ids":
+        mask = np.isin(np.rint(channels[0]), reference.person_classes or (1,)).astype(np.float32)
+    elif reference.person_classes:
+        mask = _likeliest(channels, reference.person_classes, logits=reference.output == "class-logits")
+    elif reference.output == "class-logits":
         powers = np.exp(channels - channels.max(axis=0))
-        mask = powers[peer.channel] / powers.sum(axis=0)
+        mask = powers[reference.channel] / powers.sum(axis=0)
     else:
-        mask = channels[peer.channel]
-        if peer.output == "logits":
+        mask = channels[reference.channel]
+        if reference.output == "logits":
             mask = _sigmoid(mask)
-        elif peer.output == "pixels":
+        elif reference.output == "pixels":
             mask = mask / np.float32(255)
-    return 1 - mask if peer.inverted else mask
+    return 1 - mask if reference.inverted else mask
 
 
 def _likeliest(channels: Floats, classes: tuple[int, ...], logits: bool) -> Floats:

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from converters.artifact import Precision
-from models.peer import ReferenceModel
+from models.reference import ReferenceModel
 from models.variant import DEFAULT_RESOLUTION, Resolution
 
 Evidence = Literal["measured", "emulated", "estimated"]
@@ -75,7 +75,7 @@ class Job:
     frames: Path
     sequences: tuple[int, ...]
     counts: Counts = Counts()
-    peer: ReferenceModel | None = None
+    reference: ReferenceModel | None = None
     """Whose model it is when it is not one of ours."""
 
     @property

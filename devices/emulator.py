@@ -111,7 +111,7 @@ def _compare(job: Job, result: Result) -> dict[str, Any]:
     from evaluation.score import predict
 
     precision = job.config.precision
-    session = load(job.config, job.model, job.peer)
+    session = load(job.config, job.model, job.reference)
     difference = np.abs(result.masks - predict(session, jobs.read_frames(job), job.sequences))
     found = {"max_difference": float(difference.max()), "mean_difference": float(difference.mean())}
     if over := [name for name in found if found[name] > TOLERANCE[precision][name]]:

@@ -206,11 +206,11 @@ def runnable(model: bytes) -> tuple[bytes, str]:
         raise CannotCount("the model leaves the size of its input open")
     if not any(codes):
         return pack.inside(model), ""
-    from converters import peer_int8
+    from converters import reference_int8
 
-    if unknown := [code.decode() for code in codes if code and code != peer_int8.CUSTOM]:
+    if unknown := [code.decode() for code in codes if code and code != reference_int8.CUSTOM]:
         raise CannotCount(f"the model has an operator of its own, {unknown[0]}")
-    return peer_int8.widened(model), f"with TRANSPOSE_CONV for its own {peer_int8.CUSTOM.decode()}"
+    return reference_int8.widened(model), f"with TRANSPOSE_CONV for its own {reference_int8.CUSTOM.decode()}"
 
 
 def _read(model: Model) -> bytes:

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from devices.contract import Config, Counts, Environment, Job, MeasurementFailed, Result
-from models.peer import ReferenceModel
+from models.reference import ReferenceModel
 from models.segmenter import BadMask, check_mask
 
 END = {"end": "done"}
@@ -55,7 +55,7 @@ def read(folder: Path) -> Job:
         (folder / values["frames"]).absolute(),
         tuple(values["sequences"]),
         Counts(**values["counts"]),
-        ReferenceModel.from_dict(values["peer"]) if values.get("peer") else None,
+        ReferenceModel.from_dict(values["reference"]) if values.get("reference") else None,
     )
 
 

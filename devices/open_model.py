@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-import models.peer
+import models.reference
 from converters.artifact import FORMATS, Failure, Precision, Spec
 from converters.registry import cannot_run, converter, format_of
 from converters.session import Session
@@ -17,7 +17,7 @@ from devices.contract import Config
 from devices.plan import BASELINE, Weights, spec_of
 from models import checkpoint
 from models.files import refuse_special
-from models.peer import ReferenceModel
+from models.reference import ReferenceModel
 from models.segmenter import no_mask
 from models.variant import VARIANTS, Resolution, get
 
@@ -44,17 +44,17 @@ def open_model(
 ) -> tuple[Session, Resolution]:
     """A `models.segmenter.Step` and its (height, width).
 
-    `model` is what `find_model` takes, the name of an entry in peers.toml, or a file with the hash of such an entry,
-    which then says how it is used. For any other file its description does, or an inspection with the answers `told`
-    and pictures of `dataset`; `say` prints what that assumes. An artifact has one resolution; a checkpoint runs at
-    `resolution`, or its variant's own.
+    `model` is what `find_model` takes, the name of an entry in references.toml, or a file with the hash of such an
+    entry, which then says how it is used. For any other file its description does, or an inspection with the answers
+    `told` and pictures of `dataset`; `say` prints what that assumes. An artifact has one resolution; a checkpoint runs
+    at `resolution`, or its variant's own.
 
     Errors as of `find_model`; ValueError, one sentence, when a file's format is not known or cannot run here, when the
     inspection needs an answer, or when an artifact breaks the contract `(frame, prev_mask) -> mask`: shapes alike,
     values in [0, 1].
     """
-    if not told and (peer := _peer(model)):
-        return _open_reference(*peer, resolution, threads)
+    if not told and (reference := _reference(model)):
+        return _open_reference(*reference, resolution, threads)
     path = find_model(model, format, precision, resolution, say)
     if is_foreign(path, told):
         described = inspected(path, told, resolution, dataset, say)
@@ -72,7 +72,7 @@ def is_foreign(path: Path, told: Told | None = None) -> bool:
     """Whether a file is not one of this project's artifacts, so that it needs a description."""
     from models.description import beside
 
-    if path.suffix not in models.peer.FORMATS or not path.is_file():
+    if path.suffix not in models.reference.FORMATS or not path.is_file():
         return False
     if beside(path).is_file() or told:
         return True
@@ -113,9 +113,9 @@ def inspected(
     return described
 
 
-def config_of(peer: ReferenceModel, threads: int = 1) -> Config:
+def config_of(reference: ReferenceModel, threads: int = 1) -> Config:
     """The configuration that a described model runs in here."""
-    return Config(peer.name, peer.format, peer.precision, peer.resolution, threads=threads)
+    return Config(reference.name, reference.format, reference.precision, reference.resolution, threads=threads)
 
 
 def find_model(
@@ -160,19 +160,19 @@ def _converted(spec: Spec, say: Callable[[str], None]) -> Path:
     return made.path
 
 
-def load(config: Config, model: Path, peer: ReferenceModel | None = None) -> Session:
-    """`model` in the runtime of its format: a checkpoint, an artifact of ours, or what `peer` describes.
+def load(config: Config, model: Path, reference: ReferenceModel | None = None) -> Session:
+    """`model` in the runtime of its format: a checkpoint, an artifact of ours, or what `reference` describes.
 
-    Without `peer`, a description beside the file that leaves nothing open says how it is used.
+    Without `reference`, a description beside the file that leaves nothing open says how it is used.
     """
     if config.format == BASELINE:
         from devices.baseline import Eager
 
         return Eager(model, config.threads, config.resolution)
-    if peer := peer or _beside(model):
-        from converters.peer import open_reference
+    if reference := reference or _beside(model):
+        from converters.references import open_reference
 
-        return open_reference(peer, model, config.threads)
+        return open_reference(reference, model, config.threads)
     return converter(config.format).load(model, config.threads, config.precision)
 
 
@@ -189,28 +189,28 @@ def described(model: Path | str, session: Session) -> str:
     return f"{model} at {_size(session.resolution)} in {session.facts['runtime']}"
 
 
-def _peer(path: Path | str) -> tuple[ReferenceModel, Path | None] | None:
+def _reference(path: Path | str) -> tuple[ReferenceModel, Path | None] | None:
     """The reference model of that name, or the one whose file this is, with the file."""
-    peers = models.peer.read()
-    if found := peers.get(str(path)):
+    references = models.reference.read()
+    if found := references.get(str(path)):
         return found, None
     path = Path(path)
-    if not path.is_file() or path.suffix not in models.peer.FORMATS:
+    if not path.is_file() or path.suffix not in models.reference.FORMATS:
         return None
-    from converters.peer import hash_of
+    from converters.references import hash_of
 
     digest = hash_of(path)
-    return next(((peer, path) for peer in peers.values() if peer.sha256 == digest), None)
+    return next(((reference, path) for reference in references.values() if reference.sha256 == digest), None)
 
 
 def _open_reference(
-    peer: ReferenceModel, path: Path | None, resolution: Resolution | None, threads: int
+    reference: ReferenceModel, path: Path | None, resolution: Resolution | None, threads: int
 ) -> tuple[Session, Resolution]:
-    from converters.peer import fetch
+    from converters.references import fetch
 
-    if resolution and resolution != peer.resolution:
-        raise ValueError(f"{peer.name}: was made for {_size(peer.resolution)}, not {_size(resolution)}")
-    return load(config_of(peer, threads), path or fetch(peer), peer), peer.resolution
+    if resolution and resolution != reference.resolution:
+        raise ValueError(f"{reference.name}: was made for {_size(reference.resolution)}, not {_size(resolution)}")
+    return load(config_of(reference, threads), path or fetch(reference), reference), reference.resolution
 
 
 def _checkpoint(path: Path, resolution: Resolution | None, threads: int) -> Session:

@@ -249,7 +249,7 @@ class Bench:
         from devices.open_model import load
 
         job = self.jobs[name]
-        return ModelLoop(load(job.config, job.model, job.peer), *self.shown[name])
+        return ModelLoop(load(job.config, job.model, job.reference), *self.shown[name])
 
 
 def main(folder: Path) -> None:

@@ -13,7 +13,7 @@ from typing import cast
 from converters.artifact import FORMATS, Format, Precision, Spec
 from converters.registry import converter
 from devices.contract import Config, Counts, Unit
-from models.peer import ReferenceModel
+from models.reference import ReferenceModel
 from models.segmenter import ResizeMode
 from models.variant import Resolution, get, match
 
@@ -76,28 +76,30 @@ class Task:
 
     config: Config
     weights: Weights | None = None
-    peer: ReferenceModel | None = None
+    reference: ReferenceModel | None = None
     spec: Spec | None = None
 
     @property
     def possible(self) -> bool:
         """False when the variant has no checkpoint: such a configuration fails with that reason."""
-        return bool(self.weights or self.peer)
+        return bool(self.weights or self.reference)
 
     @property
     def speed_only(self) -> bool:
         """Whether its weights are untrained: such a configuration has a speed and no accuracy."""
-        return (self.weights is not None and self.weights.untrained) or (self.peer is not None and self.peer.speed_only)
+        return (self.weights is not None and self.weights.untrained) or (
+            self.reference is not None and self.reference.speed_only
+        )
 
     @property
     def source_sha(self) -> str:
         """The hash of what it is of; empty when there is nothing."""
-        return self.weights.sha256 if self.weights else self.peer.sha256 if self.peer else ""
+        return self.weights.sha256 if self.weights else self.reference.sha256 if self.reference else ""
 
     @property
     def resize_mode(self) -> ResizeMode:
         """How it takes its pictures."""
-        return self.peer.fit if self.peer else "stretch"
+        return self.reference.fit if self.reference else "stretch"
 
 
 @dataclass(frozen=True)
@@ -110,7 +112,7 @@ class Plan:
     @property
     def specs(self) -> tuple[Spec, ...]:
         """What is to be converted."""
-        return tuple(task.spec for task in self.tasks if task.spec and not task.peer)
+        return tuple(task.spec for task in self.tasks if task.spec and not task.reference)
 
 
 def make(options: Options, checkpoints: Mapping[str, Weights]) -> Plan:
@@ -182,7 +184,9 @@ def _plan(options: Options, tasks: Sequence[Task]) -> Plan:
         raise ValueError(f"a shard is i/n with i from 1 to n, not {index}/{shards}")
     if options.threads < 1:
         raise ValueError(f"threads start at 1, not {options.threads}")
-    beside = [_reference_task(options, peer) for peer in options.references if peer.format in options.formats]
+    beside = [
+        _reference_task(options, reference) for reference in options.references if reference.format in options.formats
+    ]
     return Plan(options, (*tasks, *beside)[index - 1 :: shards])
 
 
@@ -190,11 +194,17 @@ def _size(options: Options, variant: str) -> Resolution:
     return options.resolution or get(variant).resolution
 
 
-def _reference_task(options: Options, peer: ReferenceModel) -> Task:
+def _reference_task(options: Options, reference: ReferenceModel) -> Task:
     config = Config(
-        peer.name, peer.format, peer.precision, peer.resolution, options.device, options.unit, options.threads
+        reference.name,
+        reference.format,
+        reference.precision,
+        reference.resolution,
+        options.device,
+        options.unit,
+        options.threads,
     )
-    return Task(config, peer=peer, spec=spec_of(config, Weights(Path(peer.file), peer.sha256)))
+    return Task(config, reference=reference, spec=spec_of(config, Weights(Path(reference.file), reference.sha256)))
 
 
 def _task(options: Options, variant: str, format: str, precision: Precision, weights: Weights | None) -> Task:

@@ -254,7 +254,7 @@ def _ask(task: Task, plan: Plan, made: Made, data: Data, frames: Path) -> Job | 
     if artifact and artifact.parity and artifact.parity.tolerance_exceeded:
         return Outcome(task, artifact, reason=artifact.parity.tolerance_exceeded)
     model = artifact.path if artifact else cast(Weights, task.weights).path
-    return Job(task.config, model, frames, data.sequences, plan.options.counts, task.peer)
+    return Job(task.config, model, frames, data.sequences, plan.options.counts, task.reference)
 
 
 def _judge(task: Task, made: Made, told: Result | MeasurementFailed, data: Data) -> Outcome:

@@ -60,14 +60,14 @@ def measure(
     (`devices.plan.identity`) is not measured again. `frames` bounds how many are judged.
     """
     from converters.build import build
-    from converters.peer import bring
+    from converters.references import bring
 
     parts = list(parts)
     specs = list(dict.fromkeys(spec for plan, _ in parts for spec in plan.specs))
     listener.stage("convert", len(specs))
     made = build(specs, listener.convert)
     tasks = [task for plan, _ in parts for task in plan.tasks]
-    made |= {task.spec: bring(task.peer, task.spec) for task in tasks if task.peer and task.spec}
+    made |= {task.spec: bring(task.reference, task.spec) for task in tasks if task.reference and task.spec}
     shares = []
     for plan, target in parts:
         few = frames or target.frames

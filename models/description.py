@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from models.files import read_toml
-from models.peer import UNWRITTEN, BadReferenceModel, ReferenceModel, hash_of
+from models.reference import UNWRITTEN, BadReferenceModel, ReferenceModel, hash_of
 
 LICENCE = "not stated"
 

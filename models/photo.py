@@ -163,7 +163,7 @@ def drawn(seed: int = 0) -> DeepLab:
 
 
 def digest() -> str:
-    """sha256 of the names and shapes of all its tensors: what peers.toml pins of a network that is made here."""
+    """sha256 of the names and shapes of all its tensors: what references.toml pins of a network that is made here."""
     import hashlib
 
     with torch.device("meta"):

@@ -1,0 +1,1 @@
+"""Rows of results, their statistics, and what is made of them: the page, tables, history."""

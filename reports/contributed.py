@@ -53,7 +53,7 @@ class Known:
     sample: str
     description: str
     references: Mapping[str, Mapping[str, Any]]
-    """Entries of peers.toml by name, as rows have them."""
+    """Entries of references.toml by name, as rows have them."""
 
     def network(self, told: Any) -> Mapping[str, Any]:
         """The network that a configuration names, its hashes compared."""

@@ -1,7 +1,7 @@
 """Tables and pictures of the documentation, made from what was measured: python -m reports.docs COMMAND
 
 A table stands between `<!-- make docs: NAME HASH -->` and `<!-- end -->`; the hash is of the figures it is made from:
-the metrics inside the checkpoints, `models/checkpoints/peers.json`, the ablation, and docs/measured.json. No table
+the metrics inside the checkpoints, `models/checkpoints/references.json`, the ablation, and docs/measured.json. No table
 holds a figure of a network that has changed since.
 """
 
@@ -21,7 +21,7 @@ from reports.measured import ROOT
 from reports.results import PAGE, SHORT, TABLES, TITLES, Facts, Network
 
 if TYPE_CHECKING:
-    from models.peer import ReferenceModel
+    from models.reference import ReferenceModel
     from models.variant import Variant
 
 PAGES = (ROOT / "README.md", ROOT / "docs" / "README.md", ROOT / "docs" / "results.md")
@@ -31,7 +31,7 @@ PICTURE = ROOT / PAGE
 
 def gather(measurements: Mapping[str, Any]) -> Facts:
     """What is known of every network with a checkpoint and of the reference models; ValueError for a bad file."""
-    from models import checkpoint, peer
+    from models import checkpoint, reference
     from models.variant import VARIANTS
 
     networks = {}
@@ -45,8 +45,8 @@ def gather(measurements: Mapping[str, Any]) -> Facts:
             ious = _ious(one.card.get("metrics", {}))
             count = measurements["counts"].get(measured.shape_key(one.variant), {})
             networks[name] = Network(name, one.variant.resolution, ious, count)
-    judged = json.loads((checkpoint.FOLDER / "peers.json").read_text())
-    for other in (one for one in peer.read().values() if one.name in TITLES):
+    judged = json.loads((checkpoint.FOLDER / "references.json").read_text())
+    for other in (one for one in reference.read().values() if one.name in TITLES):
         keys[other.name] = measured.weights_key(other)
         known = judged.get(other.name, {})
         ious = _ious(known["metrics"]) if known.get("sha256") == other.sha256 else {}
@@ -165,12 +165,12 @@ def count(tell: Callable[[str], None]) -> bool:
     What the README shows comes first and int8 last, which takes longest: each count is kept as soon as it is made.
     """
     from devices.instructions import CannotCount
-    from models import checkpoint, peer
+    from models import checkpoint, reference
     from models.variant import VARIANTS
     from profiling.arm import COLUMNS
 
     wanted: dict[str, Variant | ReferenceModel] = {name: VARIANTS[name] for name in VARIANTS if checkpoint.find(name)}
-    wanted |= {one.name: one for one in peer.read().values() if one.name in TITLES}
+    wanted |= {one.name: one for one in reference.read().values() if one.name in TITLES}
     keys = {name: measured.shape_key(one) for name, one in wanted.items()}
     before = measured.read()
     counts = {key: before["counts"][key] for key in keys.values() if key in before["counts"]}
@@ -202,7 +202,7 @@ def _has(one: Variant | ReferenceModel, column: str) -> bool:
 
 
 def _counted(one: Variant | ReferenceModel, column: str) -> int:
-    from converters.peer import fetch
+    from converters.references import fetch
     from devices import instructions
     from models.variant import Variant
     from profiling.arm import COLUMNS, count_variant
@@ -215,7 +215,7 @@ def _counted(one: Variant | ReferenceModel, column: str) -> int:
 
 def _facts(name: str, one: Variant | ReferenceModel) -> dict[str, Any]:
     """What an entry says beside the counts: the size is that of the float32 file, of a reference model its own."""
-    from converters.peer import fetch
+    from converters.references import fetch
     from models.cost import macs, parameters
     from models.variant import Variant
     from profiling.arm import untrained

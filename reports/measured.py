@@ -19,7 +19,7 @@ from reports import whole
 
 if TYPE_CHECKING:
     from models.checkpoint import Checkpoint
-    from models.peer import ReferenceModel
+    from models.reference import ReferenceModel
     from models.variant import Variant
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -24,7 +24,7 @@ from devices.plan import Task
 from devices.run import Outcome
 from evaluation.clip import Dataset, Label, Picture
 from evaluation.score import Score
-from models.peer import ReferenceModel
+from models.reference import ReferenceModel
 from models.variant import Resolution
 from reports.gitinfo import revision_here
 from reports.rows import Row
@@ -62,7 +62,7 @@ def record(outcome: Outcome, counts: Counts, data: Data, run: Run) -> Row:
         evidence="measured",
         checkpoint=task.source_sha,
         artifact=_artifact(artifact) if artifact else {},
-        network=described(task.peer) if task.peer else _network(task),
+        network=described(task.reference) if task.reference else _network(task),
         environment={"order_seed": run.seed, "order_position": outcome.position, "revision": revision_here()},
         retries=outcome.retries,
     )

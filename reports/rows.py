@@ -49,7 +49,7 @@ class Row:
     processor {model, extensions} on which it was measured; absent or null in older rows},
     instructions {cortex-a57: n, cortex-a76: n, changed: words} of one inference, of TFLite, where they were counted."""
     network: dict[str, Any] = field(default_factory=dict)
-    """parameters, macs, squeeze, skips, head; of reference models `peer: true` and their entry of peers.toml."""
+    """parameters, macs, squeeze, skips, head; of reference models `peer: true` and their entry of references.toml."""
     accuracy: dict[str, Any] = field(default_factory=dict)
     """data, description, images, iou, iou_ci, boundary_f, boundary_f_ci, dtssd,
     per_image [[name, iou, boundary_f], ...], from_host {runtime, max_difference, mean_difference}."""

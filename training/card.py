@@ -2,7 +2,7 @@
 
 python -m training.card judge DIR [DIR ...] [--data ROOT] [--variants GLOB] [--references GLOB]
     judge checkpoints on folders and on the tenth of ROOT that is never trained on; metrics go into the checkpoints,
-    those of reference models into `peers.json` beside them
+    those of reference models into `references.json` beside them
 python -m training.card write [--failures VARIANT] [--clips DIR]
     write models/checkpoints/MODEL_CARD.md from them; draw VARIANT's worst frames of the embedded sample, and of clips
     that may be shown, into failures.png beside it
@@ -20,13 +20,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from models import checkpoint, peer, variant
+from models import checkpoint, reference, variant
 from models.arguments import WRONG_USAGE, ArgumentParser
 
 if TYPE_CHECKING:
     from models.checkpoint import Checkpoint
 
-PEERS, FAILURES = "peers.json", "failures.png"
+REFERENCES, FAILURES = "references.json", "failures.png"
 ABLATION = "ablation"
 """The folder beside the checkpoints that `training.ablation` and `training.previous_mask_ablation` write with --out."""
 SHOWN = 6
@@ -78,7 +78,7 @@ class Entry:
     metrics: Mapping[str, Mapping[str, Mapping[str, float]]]
     """{set: {mode: figures}}"""
     groups: Mapping[str, Mapping[str, float]]
-    peer: bool = False
+    reference: bool = False
 
 
 def judge(path: Path, folders: Sequence[Path], data: Path | None = None) -> dict[str, Any]:
@@ -90,9 +90,9 @@ def judge(path: Path, folders: Sequence[Path], data: Path | None = None) -> dict
     return evaluation.judge(step, one.variant.resolution, _footage(folders, data), previous_mask=previous_mask)
 
 
-def judge_reference(one: peer.ReferenceModel, folders: Sequence[Path], data: Path | None = None) -> dict[str, Any]:
+def judge_reference(one: reference.ReferenceModel, folders: Sequence[Path], data: Path | None = None) -> dict[str, Any]:
     """`judge` of somebody else's model, at its own resolution. ValueError when it cannot be had."""
-    from converters.peer import fetch, open_reference
+    from converters.references import fetch, open_reference
     from training import evaluation
 
     session, every = open_reference(one, fetch(one)), _footage(folders, data)
@@ -145,14 +145,14 @@ def failures(path: Path, clips: Path | None, out: Path) -> None:
 
 def render(
     checkpoints: Sequence[Checkpoint],
-    peers: Mapping[str, Any] | None = None,
+    references: Mapping[str, Any] | None = None,
     shown: str = "",
     ablation: str = "",
     previous_mask: str = "",
 ) -> str:
-    """The card as Markdown. `peers` is what `peers.json` holds, `shown` the variant whose failures were drawn."""
+    """The card as Markdown. `references` is what `references.json` holds, `shown` whose failures were drawn."""
     entries = [Entry(c.name, c.card["metrics"], c.card.get("groups", {})) for c in checkpoints if c.card.get("metrics")]
-    entries += [Entry(name, one["metrics"], one["groups"], peer=True) for name, one in (peers or {}).items()]
+    entries += [Entry(name, one["metrics"], one["groups"], reference=True) for name, one in (references or {}).items()]
     parts = [INTRODUCTION, "## Training\n", *_training(checkpoints)]
     if versions := _versions(checkpoints):
         parts += ["\n## Versions\n", *versions]
@@ -278,7 +278,7 @@ def _failures(entries: Sequence[Entry], shown: str) -> list[str]:
 
 
 def _name(one: Entry) -> str:
-    return f"*{one.name}*" if one.peer else one.name
+    return f"*{one.name}*" if one.reference else one.name
 
 
 def _percent(values: Mapping[str, float], middle: str, low: str, high: str) -> str:
@@ -296,7 +296,7 @@ def main(arguments: list[str] | None = None) -> int:
     judging.add_argument("folders", type=Path, nargs="*", metavar="DIR", help="pictures and clips never trained on")
     judging.add_argument("--data", type=Path, metavar="ROOT", help="the training data: its held-out tenth is judged")
     judging.add_argument("--variants", default="*", metavar="GLOB", help="names, or none")
-    judging.add_argument("--references", default="none", metavar="GLOB", help="names in peers.toml, or none")
+    judging.add_argument("--references", default="none", metavar="GLOB", help="names in references.toml, or none")
     judging.add_argument("--peers", dest="references", default=argparse.SUPPRESS, help=argparse.SUPPRESS)
     writing = commands.add_parser("write", help="write the card")
     writing.add_argument("--failures", default="", metavar="VARIANT", help="draw this one's worst frames")
@@ -326,12 +326,12 @@ def _judge_all(options: argparse.Namespace) -> None:
             card = {**one.card, "metrics": {**one.card.get("metrics", {}), **judged["metrics"]}}
             checkpoint.save(path, one.name, one.variant, one.state, {**card, "groups": judged["groups"]})
             _tell(name, judged)
-    for other in peer.match(options.references):
+    for other in reference.match(options.references):
         known = _read_references()
         judged = judge_reference(other, options.folders, options.data)
         before = known.get(other.name, {}) if known.get(other.name, {}).get("sha256") == other.sha256 else {}
         known[other.name] = {**judged, "metrics": {**before.get("metrics", {}), **judged["metrics"]}}
-        (checkpoint.FOLDER / PEERS).write_text(json.dumps(known, indent=1) + "\n")
+        (checkpoint.FOLDER / REFERENCES).write_text(json.dumps(known, indent=1) + "\n")
         _tell(other.name, judged)
 
 
@@ -351,7 +351,7 @@ def _tell(name: str, judged: Mapping[str, Any]) -> None:
 
 
 def _read_references() -> dict[str, Any]:
-    path = checkpoint.FOLDER / PEERS
+    path = checkpoint.FOLDER / REFERENCES
     return json.loads(path.read_text()) if path.exists() else {}
 
 

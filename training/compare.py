@@ -80,19 +80,19 @@ def open_tflite(name: str, precision: Precision) -> Runner:
     """
     from converters.artifact import Failure, Spec
     from converters.build import build
-    from converters.peer import fetch
+    from converters.references import fetch
     from converters.registry import converter
     from devices.open_model import open_model
-    from models import checkpoint, peer
+    from models import checkpoint, reference
     from models.variant import VARIANTS
     from reports.measured import weights_key
 
     if name not in VARIANTS:
         session, _ = open_model(name)
-        known_peer = peer.read().get(name)
-        if known_peer is None:
+        known_reference = reference.read().get(name)
+        if known_reference is None:
             return Runner(name, session, path=Path(name))
-        return Runner(name, session, known_peer.fit, fetch(known_peer), weights_key(known_peer))
+        return Runner(name, session, known_reference.fit, fetch(known_reference), weights_key(known_reference))
     path = checkpoint.find(name)
     if path is None:
         raise ValueError(f"{name} has no checkpoint")
@@ -217,7 +217,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("names", nargs="+", metavar="NAME")
     parser.add_argument("--validation", type=Path, nargs="+", required=True, metavar="DIR")
     parser.add_argument("--data", type=Path, metavar="ROOT", help="the training data: its held-out tenth is judged too")
-    parser.add_argument("--reference", default=REFERENCE, help="in peers.toml, or a variant (%(default)s)")
+    parser.add_argument("--reference", default=REFERENCE, help="in references.toml, or a variant (%(default)s)")
     parser.add_argument(
         "--precision", choices=("fp32", "int8"), default="fp32", help="of variants; reference models have one"
     )

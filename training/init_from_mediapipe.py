@@ -2,9 +2,9 @@
 
 python -m training.init_from_mediapipe VARIANT --out FILE
 
-The trunk takes the weights of MediaPipe's selfie network (Apache-2.0; peers.toml pins the file), but for its layers
-above a quarter of the resolution. The head and the layers of the previous mask are initialised at random. The result
-needs training: train.py --init FILE.
+The trunk takes the weights of MediaPipe's selfie network (Apache-2.0; references.toml pins the file), but for its
+layers above a quarter of the resolution. The head and the layers of the previous mask are initialised at random. The
+result needs training: train.py --init FILE.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def convolutions(model: bytes) -> list[Kernel]:
     """The kernels and biases of the reference's convolutions, plain and depthwise, in the order in which they run."""
     from ai_edge_litert import schema_py_generated as schema
 
-    from converters.peer_int8 import widened
+    from converters.reference_int8 import widened
 
     read = schema.ModelT.InitFromObj(schema.Model.GetRootAs(widened(model), 0))
     graph = read.subgraphs[0]
@@ -101,8 +101,8 @@ def folded(kernel: Tensor) -> Tensor:
 def main(arguments: list[str] | None = None) -> int:
     import torch
 
-    from converters.peer import fetch
-    from models import checkpoint, peer
+    from converters.references import fetch
+    from models import checkpoint, reference
     from models.hourglass import Hourglass
     from models.inverted import InvertedTrunk
     from models.variant import get
@@ -116,7 +116,7 @@ def main(arguments: list[str] | None = None) -> int:
         variant = get(options.variant)
         if variant.trunk != "inverted":
             raise ValueError(f"{options.variant} has no inverted trunk")
-        one = peer.read()[REFERENCE]
+        one = reference.read()[REFERENCE]
         torch.manual_seed(0)
         network = Hourglass(variant)
         whole = InvertedTrunk(variant.previous_mask)

@@ -24,7 +24,7 @@ from training.datasets import Labels
 Rates = Literal["samples", "hold", "anneal"]
 Speedup = Literal["none", "graphs"]
 TEACHER = "mediapipe-selfie"
-"""The teacher that nobody has to name: an entry of peers.toml, and inside every pack."""
+"""The teacher that nobody has to name: an entry of references.toml, and inside every pack."""
 NO_TEACHER = "none"
 BOUNDS: dict[str, tuple[float, float]] = {
     "--samples": (1, 10**10),
@@ -176,7 +176,7 @@ def parser(description: str | None = None) -> ArgumentParser:
     group.add_argument("--seed", type=int, default=0)
 
     group = made.add_argument_group("the loss and the steps")
-    words = f"answers samples and labels unlabelled pictures: a name in peers.toml, a model's path, or {NO_TEACHER}"
+    words = f"answers samples and labels unlabelled pictures: a name in references.toml, a model's path or {NO_TEACHER}"
     group.add_argument("--teacher", default=TEACHER, help=words)
     _share(group, "--distill-weight", 0.5, "share of the teacher's answer in the truth of a sample")
     words = "as much of the teacher where it contradicts the label (training/distill.py)"

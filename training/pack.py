@@ -204,13 +204,13 @@ def main(arguments: list[str] | None = None) -> int:
 
 def make(data: Path, out: Path, side: int, quality: int, report: Callable[[str], None]) -> Blob:
     """Write the pack of a folder. ValueError when there is nothing to train on."""
-    from converters.peer import fetch
-    from models import peer
+    from converters.references import fetch
+    from models import reference
     from training import selfie
     from training.loader import HELD_OUT
     from training.options import TEACHER
 
-    teacher = selfie.read(fetch(peer.read()[TEACHER]).read_bytes()).state_dict()
+    teacher = selfie.read(fetch(reference.read()[TEACHER]).read_bytes()).state_dict()
     sets = validation.of_folders(data / name for name in VALIDATION if (data / name).is_dir())
     coded = list(all_coded(photos(data), side, quality, report))
     if not any(not one.held for one in coded):

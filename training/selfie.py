@@ -1,4 +1,4 @@
-"""MediaPipe's general selfie network (Apache-2.0; peers.toml pins the file) in PyTorch, for batches on any device.
+"""MediaPipe's general selfie network (Apache-2.0; references.toml pins the file) in PyTorch, for batches on any device.
 
 A test compares its masks with LiteRT's. Its weights are read from the published file once, and lie in every pack.
 """
@@ -72,7 +72,7 @@ def _transposed(model: bytes) -> tuple[Tensor, Tensor]:
     """Kernel (inputs, outputs, h, w) and bias of the one transposed convolution, which ends the published network."""
     from ai_edge_litert import schema_py_generated as schema
 
-    from converters.peer_int8 import widened
+    from converters.reference_int8 import widened
 
     read = schema.ModelT.InitFromObj(schema.Model.GetRootAs(widened(model), 0))
     graph = read.subgraphs[0]

@@ -3,7 +3,7 @@
 The second is function matching (Beyer et al., "Knowledge distillation: a good teacher is patient and consistent",
 2022): teacher and student see the very same augmented picture.
 
-Any model that `devices.open_model` opens: MediaPipe's selfie segmentation by its name in peers.toml, or a larger
+Any model that `devices.open_model` opens: MediaPipe's selfie segmentation by its name in references.toml, or a larger
 network of our own by the path of its checkpoint.
 """
 

@@ -23,7 +23,7 @@ from video.read import Frame, Picture, open_source
 
 
 class Segmenter(segmenter.Segmenter):
-    """A file of any format, a checkpoint, or a name: a variant's or one of peers.toml.
+    """A file of any format, a checkpoint, or a name: a variant's or one of references.toml.
 
     `answers` are those of `told`, for a file that does not tell all by itself: mean=(0.5, 0.5, 0.5), output="pha".
     What is assumed about it goes to `say`. Each picture is taken for the next frame of a video; `reset` begins anew, as

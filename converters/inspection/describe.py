@@ -21,7 +21,7 @@ from converters.reference_session import ReferenceSession, first_line, person, p
 from converters.runtimes import RUNTIMES, Shape, open_runtime
 from evaluation.iou import iou
 from models.description import LICENCE, beside, is_whole, of_fields, read_fields
-from models.peer import FORMATS, ReferenceModel, hash_of
+from models.reference import FORMATS, ReferenceModel, hash_of
 from models.segmenter import enlarge, fitted, no_mask, to_input
 from models.variant import VARIANTS
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from converters.inspection.graph import Graph, Operator, Port
 from converters.inspection.told import Question, Told
 from converters.reference_session import flat
-from models.peer import Output, OutputLayout
+from models.reference import Output, OutputLayout
 from models.variant import Resolution
 
 Shape = tuple[int, ...]

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any, Literal
 
-from models.peer import Output, OutputLayout, Role
+from models.reference import Output, OutputLayout, Role
 from models.segmenter import ResizeMode
 from models.variant import Resolution
 

@@ -24,7 +24,7 @@ def describe(folder: Path, job: Job, cpus: int = 0, measure: bool = True) -> Pat
         raise MeasurementFailed(f"the AArch64 runner runs tflite, not {job.config.format}")
     if job.config.unit != "cpu":
         raise MeasurementFailed(f"the AArch64 runner runs on the cpu, not on the {job.config.unit}")
-    check_peer(job, "the AArch64 runner")
+    check_reference(job, "the AArch64 runner")
     jobs.describe(folder, job)
     (folder / MODEL).write_bytes(pack.inside(job.model.read_bytes()))
     os.symlink(job.frames.absolute(), folder / FRAMES)
@@ -32,7 +32,7 @@ def describe(folder: Path, job: Job, cpus: int = 0, measure: bool = True) -> Pat
     return folder
 
 
-def check_peer(job: Job, runner: str) -> None:
+def check_reference(job: Job, runner: str) -> None:
     """MeasurementFailed for a reference model whose input or output is not encoded as ours is."""
     plain = {
         "layout": "NHWC",
@@ -48,13 +48,14 @@ def check_peer(job: Job, runner: str) -> None:
         "states": (),
         "constants": (),
     }
-    if job.peer and (foreign := [field for field, value in plain.items() if getattr(job.peer, field) != value]):
+    reference = job.reference
+    if reference and (foreign := [name for name, value in plain.items() if getattr(reference, name) != value]):
         raise MeasurementFailed(
             f"{runner} gives RGB in [0, 1] and takes the person's probability; "
-            f"{job.peer.name} has {foreign[0]} of its own"
+            f"{reference.name} has {foreign[0]} of its own"
         )
-    if job.peer and job.peer.output_name and len(outputs := _outputs(job.model)) > 1:
-        raise MeasurementFailed(f"{runner} takes the only output of a model; {job.peer.name} has {', '.join(outputs)}")
+    if reference and reference.output_name and len(outputs := _outputs(job.model)) > 1:
+        raise MeasurementFailed(f"{runner} takes the only output of a model; {reference.name} has {', '.join(outputs)}")
 
 
 def _outputs(model: Path) -> list[str]:

@@ -132,7 +132,7 @@ def measure(home: Home, job: Job, temporary: Path) -> Result:
     tool, transport, limits = f"{HOME}/benchmark_model", home.transport, home.limits
     if job.config.format != "tflite":
         raise MeasurementFailed(f"benchmark_model runs tflite, not {job.config.format}")
-    folder.check_peer(job, "benchmark_model")
+    folder.check_reference(job, "benchmark_model")
     if "here" not in transport.run(f"chmod 755 {tool} && echo here", limits.shell):
         raise MeasurementFailed(f"the {job.config.unit} needs LiteRT's benchmark_model, pushed to {tool} by you")
 

@@ -24,19 +24,25 @@ class NoReference(Exception):
 
 def opened(threads: int, frames: NDArray[np.uint8], sequences: Sequence[int]) -> tuple[ModelLoop, dict[str, Any]]:
     """The warm reference as a loop over `frames` (N, H, W, 3), and what a row says of it."""
-    import models.peer
+    import models.reference
 
     try:
-        from converters.peer import fetch, open_reference
+        from converters.references import fetch, open_reference
 
-        peer = models.peer.read()[NAME]
-        path = fetch(peer)
-        session = open_reference(peer, path, threads)
+        reference = models.reference.read()[NAME]
+        path = fetch(reference)
+        session = open_reference(reference, path, threads)
     except (ImportError, KeyError, OSError, ValueError) as error:
         raise NoReference(f"{NAME} could not be opened: {error}") from None
     loop = ModelLoop(session, _resized(frames[:FRAMES], session.resolution), _first(sequences, FRAMES))
     timing.sample(loop, WARM)
-    said = {"name": NAME, "file": path.name, "sha256": peer.sha256, "format": peer.format, "weights": peer.precision}
+    said = {
+        "name": NAME,
+        "file": path.name,
+        "sha256": reference.sha256,
+        "format": reference.format,
+        "weights": reference.precision,
+    }
     return loop, said | {"computes": "fp32", "resolution": list(session.resolution), **session.facts}
 
 

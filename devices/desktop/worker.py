@@ -48,7 +48,7 @@ def measure(job: Job) -> Result:
     frames, sequences = unrepeated(jobs.read_frames(job), job.sequences)
     scored = sum(job.sequences)
 
-    session, load_ns = timed(lambda: load(job.config, job.model, job.peer))
+    session, load_ns = timed(lambda: load(job.config, job.model, job.reference))
     model = ModelLoop(session, frames, sequences)
     model.prepare()
     _, first_ns = timed(model.run)

@@ -36,7 +36,7 @@ class Estimator:
             )
         on = core(self.phone, job.config.precision)
         counted = _count(job.model, on)
-        session = load(job.config, job.model, job.peer)
+        session = load(job.config, job.model, job.reference)
         masks = predict(session, jobs.read_frames(job), job.sequences)
         return Result(
             masks=masks,

@@ -172,7 +172,7 @@ def _told(job: Job) -> dict[str, Any]:
         "precision": job.config.precision,
         "unit": job.config.unit,
         "threads": job.config.threads,
-        "peer": job.peer is not None,
+        "foreign": job.reference is not None,
     }
 
 

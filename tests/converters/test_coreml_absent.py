@@ -12,9 +12,9 @@ import pytest
 
 from converters import coreml, tflite
 from converters.artifact import Artifact, Spec
-from converters.peer import bring, fetch
+from converters.references import bring, fetch
 from devices.open_model import open_model
-from models.peer import match
+from models.reference import match
 from reports import rows
 from tests.conftest import ROOT
 
@@ -43,10 +43,20 @@ def test_a_model_file_needs_its_runtime_alone(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(platform, "system", lambda: "Linux")
     monkeypatch.setattr(platform, "machine", lambda: "aarch64")
     assert tflite.available() == "litert_torch has no wheel for Linux on ARM"
-    (peer,) = match("mediapipe-selfie")
-    made = bring(peer, Spec(peer.name, Path(peer.file), peer.sha256, peer.format, peer.precision, peer.resolution))
+    (reference,) = match("mediapipe-selfie")
+    made = bring(
+        reference,
+        Spec(
+            reference.name,
+            Path(reference.file),
+            reference.sha256,
+            reference.format,
+            reference.precision,
+            reference.resolution,
+        ),
+    )
     assert isinstance(made, Artifact)
-    assert open_model(peer.name)[1] == peer.resolution
+    assert open_model(reference.name)[1] == reference.resolution
     (ours,) = match("mediapipe-selfie-int8")
     with pytest.raises(ValueError, match="cannot make it here: litert_torch has no wheel for Linux on ARM"):
         fetch(ours)

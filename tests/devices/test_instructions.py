@@ -137,8 +137,8 @@ def test_ours_runs_as_it_is(shallow_tflite: Path) -> None:
 
 @pytest.mark.slow
 def test_mediapipes_network_is_counted_with_a_builtin_operator(qemu: str) -> None:
-    from converters.peer import fetch
-    from models.peer import read
+    from converters.references import fetch
+    from models.reference import read
 
     path = fetch(read()["mediapipe-selfie-landscape"])
     counted = count(path)

@@ -47,7 +47,7 @@ def test_any_other_model_is_inspected_and_what_is_assumed_is_said(tmp_path):
     session, resolution = open_model(path, say=said.append, dataset=graphs.people())
     assert resolution == graphs.SIZE
     assert "mine.onnx: r1i is a state: what r1o gave for the frame before." in said
-    assert session.peer.role == "own"
+    assert session.reference.role == "own"
     assert [sentence for sentence in said if "not sure" in sentence] == []
 
 
@@ -57,9 +57,9 @@ def test_what_cannot_be_found_out_is_asked_for(tmp_path):
         open_model(path)
     assert "\n" not in str(caught.value)
     answered = open_model(path, told=Told(mean=(0, 0, 0), std=(1, 1, 1)))[0]
-    assert answered.peer.unsure
+    assert answered.reference.unsure
     beside(path).write_text("mean = [0, 0, 0]\nstd = [1, 1, 1]\n")
-    assert open_model(path)[0].peer.mean == (0, 0, 0)
+    assert open_model(path)[0].reference.mean == (0, 0, 0)
 
 
 def test_a_checkpoint_runs_at_any_resolution(tmp_path):

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from models import peer, photo
+from models import photo, reference
 from models.cost import convolution_macs
 
 # torchvision's documented figures of deeplabv3_mobilenet_v3_large, its auxiliary classifier included.
@@ -36,7 +36,7 @@ def test_the_person_is_one_class_of_all():
 
 
 def test_its_entry_pins_what_is_made_here():
-    found = peer.read()
+    found = reference.read()
     for name in ("deeplabv3-mobilenetv3", "deeplabv3-mobilenetv3-513"):
         assert found[name].sha256 == photo.digest()
         assert found[name].speed_only
@@ -44,5 +44,8 @@ def test_its_entry_pins_what_is_made_here():
 
 
 def test_a_star_leaves_out_what_has_a_speed_alone():
-    assert not any(one.speed_only for one in peer.match("*"))
-    assert [one.name for one in peer.match("deeplabv3-*")] == ["deeplabv3-mobilenetv3", "deeplabv3-mobilenetv3-513"]
+    assert not any(one.speed_only for one in reference.match("*"))
+    assert [one.name for one in reference.match("deeplabv3-*")] == [
+        "deeplabv3-mobilenetv3",
+        "deeplabv3-mobilenetv3-513",
+    ]

@@ -59,9 +59,11 @@ def test_equals_stand_side_by_side_and_a_tenth_of_a_point_is_not_seen() -> None:
     assert set(names(found).values()) == {None}
 
 
-def test_a_peer_dominates_nobody() -> None:
-    peer = at(replace(row("s16-skip-plain"), variant="theirs", network={"peer": True, "licence": "CC0"}), 99.0, 1, 1)
-    (found,) = tallies(summaries([peer, at(row(), 90.0, 40, 40)]), PLAIN).values()
+def test_a_reference_model_dominates_nobody() -> None:
+    reference = at(
+        replace(row("s16-skip-plain"), variant="theirs", network={"peer": True, "licence": "CC0"}), 99.0, 1, 1
+    )
+    (found,) = tallies(summaries([reference, at(row(), 90.0, 40, 40)]), PLAIN).values()
     assert set(names(found).values()) == {None}
 
 
@@ -111,9 +113,9 @@ def test_a_failed_cell_is_on_no_chart() -> None:
     assert tallies([Summary(made)], PLAIN) == {}
 
 
-def test_a_peer_is_compared_in_time_and_in_instructions() -> None:
-    peer = replace(row("s16-skip-plain"), variant="theirs", network={"peer": True, "licence": "CC0"})
-    page = render([paired(counted(row(), 20, 20), 2.0), paired(counted(peer, 40, 40), 1.0)], "t", NOW)
+def test_a_reference_model_is_compared_in_time_and_in_instructions() -> None:
+    reference = replace(row("s16-skip-plain"), variant="theirs", network={"peer": True, "licence": "CC0"})
+    page = render([paired(counted(row(), 20, 20), 2.0), paired(counted(reference, 40, 40), 1.0)], "t", NOW)
     said = "2.00 times as fast (1.97 to 2.03), with 0.50 of its ARM instructions (no dot products)."
     assert said in " ".join(page.split())
-    assert "of its ARM instructions" not in render([row(), counted(peer, 40, 40)], "t", NOW)
+    assert "of its ARM instructions" not in render([row(), counted(reference, 40, 40)], "t", NOW)

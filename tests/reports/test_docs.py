@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from models import checkpoint, peer
+from models import checkpoint, reference
 from models.arguments import WRONG_USAGE
 from models.cost import macs, parameters
 from models.variant import VARIANTS
@@ -69,7 +69,7 @@ def made(**changes: object) -> dict:
         "network": "live",
         "key": measured.weights_key(checkpoint.load(path)),
         "reference": GENERAL,
-        "reference_key": measured.weights_key(peer.read()[GENERAL]),
+        "reference_key": measured.weights_key(reference.read()[GENERAL]),
         "precision": "fp32",
         "processor": "Made-up CPU (AVX2)",
         "date": "2026-01-02",
@@ -99,9 +99,9 @@ def test_a_count_of_another_shape_is_not_shown() -> None:
 
 
 def test_metrics_of_another_file_are_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
-    known = peer.read()
+    known = reference.read()
     assert gather(MEASURED).networks[GENERAL].ious
-    monkeypatch.setattr(peer, "read", lambda: known | {GENERAL: replace(known[GENERAL], sha256=64 * "0")})
+    monkeypatch.setattr(reference, "read", lambda: known | {GENERAL: replace(known[GENERAL], sha256=64 * "0")})
     assert gather(MEASURED).networks[GENERAL].ious == {}
 
 
@@ -227,4 +227,4 @@ def test_the_picture_is_drawn_from_rows(tmp_path: Path) -> None:
 
 
 def test_reference_models_of_the_tables_exist() -> None:
-    assert set(TITLES) <= set(peer.read())
+    assert set(TITLES) <= set(reference.read())

@@ -90,9 +90,9 @@ def test_a_disturbed_time_is_withheld_and_not_kept():
     )
     assert compare.share(found) is None
     alone = Standing("live", None, (Loss("live", "faces", 3, 90.0, 91.0, (-1.5, -0.5)),))
-    assert "| live | disturbed |" in markdown("peer", [90.0], [alone], "Made-up CPU")
+    assert "| live | disturbed |" in markdown("theirs", [90.0], [alone], "Made-up CPU")
     runner = Runner("live", Left(16), key="of live")
-    assert compare.records([runner], replace(runner, name="peer"), [alone], "fp32", "Made-up CPU", "") == []
+    assert compare.records([runner], replace(runner, name="theirs"), [alone], "fp32", "Made-up CPU", "") == []
 
 
 def test_sessions_are_timed_in_turns():
@@ -114,13 +114,13 @@ def test_who_is_ahead_and_by_how_much(halves, monkeypatch):
 def test_the_table_says_plus_for_ahead():
     time = Time(0.5, 0.4, 0.6, 10, 3.0)
     ahead = Standing("live", time, (Loss("live", "faces", 3, 90.0, 91.0, (-1.5, -0.5)),), (0.731, 0.549))
-    assert markdown("peer", [90.0], [ahead], "Made-up CPU (AVX2)").splitlines() == [
+    assert markdown("theirs", [90.0], [ahead], "Made-up CPU (AVX2)").splitlines() == [
         "| network | time on Made-up CPU (AVX2) | ARM instructions | faces (3) |",
         "|---|---|---|---|",
         "| live | 0.50 (0.40 to 0.60) | 0.73, 0.55 | +1.0 (+0.5 to +1.5) |",
-        "| peer | 1 | 1 | 90.0 % |",
+        "| reference | 1 | 1 | 90.0 % |",
     ]
-    assert "| not counted |" in markdown("peer", [90.0], [replace(ahead, instructions=())], "Made-up CPU")
+    assert "| not counted |" in markdown("theirs", [90.0], [replace(ahead, instructions=())], "Made-up CPU")
 
 
 def test_what_is_kept_has_the_keys_of_both_networks():

@@ -91,7 +91,7 @@ def figures(iou, **more):
     return {"iou": iou, "low": iou - 0.01, "high": iou + 0.01, **more}
 
 
-def test_the_card_puts_peers_beside_ours_and_has_nothing_typed():
+def test_the_card_puts_reference_models_beside_ours_and_has_nothing_typed():
     from models.checkpoint import Checkpoint
 
     whole = {"boundary_f": 0.8, "boundary_low": 0.7, "boundary_high": 0.9, "images": 20, "poor": 0.05}
@@ -102,8 +102,8 @@ def test_the_card_puts_peers_beside_ours_and_has_nothing_typed():
     }
     group = {evaluation.GROUPS[0]: {**figures(0.7), "images": 9}}
     one = Checkpoint("net", Variant(), "", {}, {"metrics": ours, "groups": group})
-    peers = {"theirs": {"metrics": {"selfies": {"empty": figures(0.94, **whole)}}, "groups": {}}}
-    text = card.render([one], peers, "net")
+    references = {"theirs": {"metrics": {"selfies": {"empty": figures(0.94, **whole)}}, "groups": {}}}
+    text = card.render([one], references, "net")
     assert "### selfies, 20 pictures" in text
     assert "| net | 95.1 (94.1–96.1) | 96.0 (95.0–97.0) | 90.0 (89.0–91.0) | 80.0 (70.0–90.0) | 5 % |" in text
     assert "| *theirs* | 94.0 (93.0–95.0) | – | – | 80.0 (70.0–90.0) | 5 % |" in text
@@ -111,7 +111,7 @@ def test_the_card_puts_peers_beside_ours_and_has_nothing_typed():
     assert "| 4.1 (6.0–6.4) | 6.2 (6.0–6.4) |" in text
     assert "the person fills under a fifth of the picture (9)" in text
     assert "![The worst frames of net](failures.png)" in text
-    assert "failures.png" not in card.render([one], peers)
+    assert "failures.png" not in card.render([one], references)
 
 
 def test_judged_writes_into_the_checkpoint_and_the_card_reads_it(tmp_path, monkeypatch, data):

@@ -5,8 +5,8 @@ import torch
 import torch.nn.functional as F
 from skimage.data import astronaut
 
-from converters.peer import fetch
-from models import checkpoint, peer
+from converters.references import fetch
+from models import checkpoint, reference
 from models.arguments import WRONG_USAGE
 from models.inverted import InvertedTrunk
 from profiling.profile import _kinds, cut
@@ -16,7 +16,7 @@ from training.mediapipe_features import MediaPipeFeatures, original
 
 @pytest.fixture(scope="module")
 def theirs() -> bytes:
-    return fetch(peer.read()[init_from_mediapipe.REFERENCE]).read_bytes()
+    return fetch(reference.read()[init_from_mediapipe.REFERENCE]).read_bytes()
 
 
 def features_of(model: bytes, picture: np.ndarray) -> np.ndarray:

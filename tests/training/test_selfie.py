@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from converters.peer import fetch
+from converters.references import fetch
 from evaluation.sample import embedded
-from models import peer
+from models import reference
 from models.segmenter import no_mask, stretch, to_input
 from training import answers, selfie
 from training.options import TEACHER
@@ -15,7 +15,7 @@ from training.teacher import teacher
 
 @pytest.fixture(scope="module")
 def network():
-    return selfie.read(fetch(peer.read()[TEACHER]).read_bytes())
+    return selfie.read(fetch(reference.read()[TEACHER]).read_bytes())
 
 
 @pytest.fixture(scope="module")

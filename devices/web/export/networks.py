@@ -16,7 +16,7 @@ from devices.contract import Config
 from devices.data import Data, prepare
 from devices.plan import Options, Task, Weights, spec_of
 from devices.plan import make as make_plan
-from models.peer import ReferenceModel
+from models.reference import ReferenceModel
 from models.variant import Resolution
 
 if TYPE_CHECKING:
@@ -106,7 +106,7 @@ def described_task(reference: ReferenceModel) -> Task:
     """What brings a described model to a page: a reference model, or one of the user's."""
     config = Config(reference.name, reference.format, reference.precision, reference.resolution, "web")
     weights = Weights(Path(reference.file), reference.sha256)
-    return Task(config, peer=reference, spec=spec_of(config, weights))
+    return Task(config, reference=reference, spec=spec_of(config, weights))
 
 
 def _unfit(reference: ReferenceModel) -> str | None:
@@ -128,10 +128,10 @@ def _unfit(reference: ReferenceModel) -> str | None:
 def make(asked: Sequence[Task], sample: Dataset, progress: Progress | None = None) -> list[Network]:
     """Convert what is asked for and run it here on the page's pictures. NotExportable with the reason of a failure."""
     from converters.build import build
-    from converters.peer import bring
+    from converters.references import bring
 
-    made = build([task.spec for task in asked if task.spec and not task.peer], progress)
-    made |= {task.spec: bring(task.peer, task.spec) for task in asked if task.peer and task.spec}
+    made = build([task.spec for task in asked if task.spec and not task.reference], progress)
+    made |= {task.spec: bring(task.reference, task.spec) for task in asked if task.reference and task.spec}
     data = prepare(sample, asked)
     return [network_of(task, made[cast(Spec, task.spec)], data.for_task(task)) for task in asked]
 
@@ -143,7 +143,7 @@ def network_of(task: Task, artifact: Artifact | Failure, data: Data) -> Network:
     if artifact.parity and artifact.parity.tolerance_exceeded:
         raise NotExportable(f"{task.config.variant}: {artifact.parity.tolerance_exceeded}")
     config = task.config
-    if task.peer and not _is_one_mask(artifact.path, config.resolution):
+    if task.reference and not _is_one_mask(artifact.path, config.resolution):
         raise NotExportable(
             f"{config.variant} cannot be on a page: its one output is to be the mask, of its input's size"
         )
@@ -155,7 +155,7 @@ def network_of(task: Task, artifact: Artifact | Failure, data: Data) -> Network:
         task.source_sha,
         hashlib.sha256(artifact.path.read_bytes()).hexdigest(),
         artifact.path,
-        task.peer,
+        task.reference,
         _expected(task, artifact.path, data),
         data.sha256,
     )
@@ -173,7 +173,7 @@ def _expected(task: Task, model: Path, data: Data) -> dict[str, Any]:
     from devices.open_model import load
     from evaluation.score import predict, score
 
-    masks = predict(load(task.config, model, task.peer), data.frames, data.sequences)
+    masks = predict(load(task.config, model, task.reference), data.frames, data.sequences)
     found = score(masks.astype(np.float32), data.footage)
     names = ("iou", "boundary_f", "dtssd")
     return {name: getattr(found, name) for name in names} | {"per_image": [list(one) for one in found.per_image]}

@@ -1,6 +1,6 @@
 // The page: one button, then every configuration in turn, each in a worker of its own.
 
-import { stayAwake } from "./awake.js";
+import { Presence } from "./awake.js";
 import { battery, frameInterval, look } from "./features.js";
 import * as host from "./host.js";
 import { missing } from "./runtime.js";
@@ -10,13 +10,7 @@ const ALIVE_MS = 2000;
 
 const view = new View();
 const frames = new Map();
-let hidden = false;
-let lock = null;
-
-document.addEventListener("visibilitychange", async () => {
-  hidden ||= document.hidden;
-  if (lock && !document.hidden) lock = await stayAwake();
-});
+const presence = new Presence();
 
 begin().catch((error) => view.broken(error.message));
 
@@ -29,16 +23,16 @@ async function begin() {
 }
 
 async function run(cells, features) {
-  lock = await stayAwake();
+  await presence.begin();
   const power = { ...(await battery()), frame_ms: await frameInterval() };
   const { name, measured } = await host.join(told(features, power));
   view.began(name, measured);
   for (let job = await host.next(); job; job = await host.next()) {
     view.cell(job);
-    hidden = document.hidden;
+    presence.look();
     try {
       const { result, masks } = await measure(job, features);
-      Object.assign(result.environment.facts, { hidden, wake_lock: lock !== null && !lock.released, ...(await battery()) });
+      Object.assign(result.environment.facts, presence.facts, await battery());
       view.sending();
       await host.answer(job.index, result, masks);
       view.measured(job, result);
@@ -47,8 +41,7 @@ async function run(cells, features) {
       view.failed(job, error.message);
     }
   }
-  await lock?.release();
-  lock = null;
+  await presence.end();
   view.done();
 }
 

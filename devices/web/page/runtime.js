@@ -20,10 +20,11 @@ export async function start(job, features) {
   return (await STARTERS[job.format]()).start({ ...job, features });
 }
 
-// Why this browser cannot run `job`; null when it can. Of the job count format, precision, unit, threads and peer.
-export function missing({ format, precision, unit, threads, peer }, features) {
+// Why this browser cannot run `job`; null when it can. Of the job count format, precision, unit, threads and foreign: whether it is
+// of another project.
+export function missing({ format, precision, unit, threads, foreign }, features) {
   if (!(format in STARTERS)) return `a browser runs ${Object.keys(STARTERS).join(" and ")}, not ${format}`;
-  if (peer) return "a browser runs this project's own networks, not those of peers.toml";
+  if (foreign) return "a browser runs this project's own networks, not those of references.toml";
   if (unit === "npu") return "browsers give no access to the NPU";
   if (unit === "gpu" && features.gpu.missing) return features.gpu.missing;
   if (format === "tflite" && !features.simd) return "this browser has no WebAssembly SIMD, which LiteRT.js needs";

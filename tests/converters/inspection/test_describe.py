@@ -14,7 +14,7 @@ from converters.inspection.told import Question, Told
 from converters.reference_session import open_reference
 from evaluation.evaluate import evaluate
 from models import description
-from models.peer import BadReferenceModel, ReferenceModel
+from models.reference import BadReferenceModel, ReferenceModel
 from models.segmenter import no_mask
 from tests.converters.inspection import graphs
 from tests.converters.inspection.graphs import people

@@ -14,7 +14,7 @@ import pytest
 
 from devices.android.adb import Adb, NoAdb, binary
 from devices.contract import Config, Job
-from models.peer import ReferenceModel
+from models.reference import ReferenceModel
 from models.variant import Variant
 from tests.conftest import need
 from tests.devices.android.adbd import Adbd
@@ -34,8 +34,8 @@ def model(shallow_tflite: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def somebody_elses(tmp_path_factory: pytest.TempPathFactory) -> tuple[ReferenceModel, Path]:
-    """A model that knows no previous mask, as an entry of peers.toml, and its file."""
-    model = convert(tmp_path_factory.mktemp("peer"), "tflite", variant=Variant(depths=(0, 0, 0), previous_mask=False))
+    """A model that knows no previous mask, as an entry of references.toml, and its file."""
+    model = convert(tmp_path_factory.mktemp("theirs"), "tflite", variant=Variant(depths=(0, 0, 0), previous_mask=False))
     return ReferenceModel("other", model.name, "0" * 64, "CC0", RESOLUTION, "probabilities"), model
 
 

@@ -9,12 +9,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from converters.peer import open_reference
+from converters.references import open_reference
 from devices import emulator
 from devices.contract import Job, MeasurementFailed
 from devices.emulator import Arm64Emulator, per_frame
 from evaluation.score import predict
-from models.peer import ReferenceModel
+from models.reference import ReferenceModel
 from tests.devices.shallow import RESOLUTION, configured, convert
 
 
@@ -51,9 +51,9 @@ def test_a_newer_core_takes_fewer_instructions_or_other_kernels(qemu: str, job: 
 def test_somebody_elses_model_runs_without_a_previous_mask(
     qemu: str, job: Job, frames: np.ndarray, somebody_elses: tuple[ReferenceModel, Path]
 ) -> None:
-    peer, model = somebody_elses
-    result = Arm64Emulator().run(replace(job, model=model, peer=peer))
-    wanted = predict(open_reference(peer, model, 1), frames, job.sequences)
+    reference, model = somebody_elses
+    result = Arm64Emulator().run(replace(job, model=model, reference=reference))
+    wanted = predict(open_reference(reference, model, 1), frames, job.sequences)
     assert np.ptp(wanted) > 0.1
     assert np.abs(result.masks - wanted).max() < 1e-5
     assert result.instructions_per_frame

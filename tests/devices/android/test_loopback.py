@@ -17,7 +17,7 @@ from converters import tflite
 from converters.artifact import Spec
 from converters.build import convert_one
 from converters.cache import Cache
-from converters.peer import fetch, open_reference
+from converters.references import fetch, open_reference
 from devices import job as jobs
 from devices import sustained
 from devices.aarch64_runner import build
@@ -31,8 +31,8 @@ from devices.transport import Unreachable
 from evaluation.sample import portrait
 from evaluation.score import predict
 from models import checkpoint
-from models import peer as peers
-from models.peer import ReferenceModel
+from models import reference as references
+from models.reference import ReferenceModel
 from models.segmenter import stretch
 from models.variant import Resolution, get
 from tests.devices.android.adbd import MODERN, Adbd
@@ -236,9 +236,9 @@ def test_what_cannot_run_is_said(android: AndroidPhone, job: Job, change: dict[s
 def test_somebody_elses_model_runs_on_the_phone(
     android: AndroidPhone, job: Job, frames: np.ndarray, somebody_elses: tuple[ReferenceModel, Path]
 ) -> None:
-    peer, model = somebody_elses
-    result = android.run(replace(job, model=model, peer=peer))
-    wanted = predict(open_reference(peer, model), frames, job.sequences)
+    reference, model = somebody_elses
+    result = android.run(replace(job, model=model, reference=reference))
+    wanted = predict(open_reference(reference, model), frames, job.sequences)
     assert np.ptp(wanted) > 0.1
     assert np.abs(result.masks - wanted).max() < 1e-5
 
@@ -247,9 +247,9 @@ def test_somebody_elses_model_runs_on_the_phone(
 def test_somebody_elses_model_that_wants_its_frames_otherwise_is_refused(
     android: AndroidPhone, phone: Adbd, job: Job, somebody_elses: tuple[ReferenceModel, Path], unit: str, runner: str
 ) -> None:
-    peer, model = replace(somebody_elses[0], mean=(0.5, 0.5, 0.5)), somebody_elses[1]
+    reference, model = replace(somebody_elses[0], mean=(0.5, 0.5, 0.5)), somebody_elses[1]
     with pytest.raises(MeasurementFailed, match=rf"{runner} gives RGB in \[0, 1\] .*; other has mean of its own"):
-        android.run(replace(configured(job, unit=unit), model=model, peer=peer))  # type: ignore[arg-type]
+        android.run(replace(configured(job, unit=unit), model=model, reference=reference))  # type: ignore[arg-type]
     assert not phone.path(HOME).exists(), "something was pushed that cannot run"
 
 
@@ -278,12 +278,17 @@ def test_a_trained_network_at_its_own_size_gives_this_machines_masks_on_the_phon
 def test_mediapipes_network_gives_this_machines_masks_on_the_phone(
     android: AndroidPhone, job: Job, tmp_path: Path
 ) -> None:
-    peer = peers.read()["mediapipe-selfie"]
-    model = fetch(peer)
-    frames = portraits(peer.resolution, tmp_path)
-    its = replace(configured(job, precision="fp16", resolution=peer.resolution), model=model, frames=frames, peer=peer)
+    reference = references.read()["mediapipe-selfie"]
+    model = fetch(reference)
+    frames = portraits(reference.resolution, tmp_path)
+    its = replace(
+        configured(job, precision="fp16", resolution=reference.resolution),
+        model=model,
+        frames=frames,
+        reference=reference,
+    )
     result = android.run(its)
-    wanted = predict(open_reference(peer, model), jobs.read_frames(its), its.sequences)
+    wanted = predict(open_reference(reference, model), jobs.read_frames(its), its.sequences)
     assert np.ptp(wanted) > 0.9
     assert np.abs(result.masks - wanted).max() < 1e-3
 

@@ -11,7 +11,7 @@ import pytest
 
 from devices.aarch64_runner import build, folder, pack
 from devices.contract import Config, Counts, Job, MeasurementFailed
-from models.peer import ReferenceModel
+from models.reference import ReferenceModel
 from tests.devices.shallow import configured
 
 JOB = Job(
@@ -59,12 +59,12 @@ def test_what_the_runner_cannot_do_is_refused(tmp_path: Path, change: dict[str, 
     ],
 )
 def test_a_model_that_wants_its_frames_or_masks_otherwise_is_refused(tmp_path: Path, field: str, value: Any) -> None:
-    peer = replace(
+    reference = replace(
         ReferenceModel("other", JOB.model.name, "0" * 64, "CC0", JOB.config.resolution, "probabilities"),
         **{field: value},
     )
     with pytest.raises(MeasurementFailed, match=f"other has {field} of its own"):
-        folder.describe(tmp_path, replace(JOB, peer=peer))
+        folder.describe(tmp_path, replace(JOB, reference=reference))
 
 
 @pytest.mark.parametrize(

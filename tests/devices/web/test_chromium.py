@@ -14,7 +14,7 @@ from converters.artifact import Format, Precision
 from devices.contract import Job, MeasurementFailed, Result, Unit
 from devices.fleet import DeviceJoined, JobEnded, JobStarted
 from devices.web.runner import Browsers
-from models.peer import ReferenceModel
+from models.reference import ReferenceModel
 from tests.conftest import need
 from tests.devices.shallow import convert
 from tests.devices.web.conftest import SOFTWARE_GPU
@@ -136,7 +136,7 @@ def test_what_litert_js_does_not_take_is_told_on_the_page_and_in_the_row_and_the
     other = ReferenceModel("other", job.model.name, "0" * 64, "CC0", job.config.resolution, "probabilities")
     refused = {
         "LiteRT.js 2.5.3 takes no int8 tensors": ask(models["tflite"], "tflite", precision="int8"),
-        "a browser runs this project's own networks, not those of peers.toml": replace(job, peer=other),
+        "a browser runs this project's own networks, not those of references.toml": replace(job, reference=other),
     }
     events = measure(browser, [*refused.values(), job])
     *ended, last = [event.outcome for event in events if isinstance(event, JobEnded)]

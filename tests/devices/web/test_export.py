@@ -20,7 +20,7 @@ from typer.testing import CliRunner
 from bench import app
 from cli.ending import NOT_MEASURED
 from converters.artifact import Artifact, Failure
-from converters.peer import bring
+from converters.references import bring
 from devices.contract import Config
 from devices.data import prepare
 from devices.open_model import inspected
@@ -28,8 +28,8 @@ from devices.plan import Options, Task, Weights, spec_of
 from devices.web.export import folder, networks, sample
 from evaluation.clip import Clip, Dataset, Label, Picture
 from evaluation.score import score
-from models import peer
-from models.peer import ReferenceModel
+from models import reference as references
+from models.reference import ReferenceModel
 from reports import contributed, rows
 from reports.rows import Row
 from reports.statistics import round_effect
@@ -90,15 +90,15 @@ def exported(pictures: Dataset, shallow_tflite: Path, packages: None, tmp_path_f
     config = Config("s16-skip-plain", "tflite", resolution=RESOLUTION, device="web")
     weights = Weights(shallow_tflite, "0" * 64)
     own = Task(config, weights, spec=spec_of(config, weights))
-    reference = networks.described_task(peer.read()["mediapipe-selfie"])
+    reference = networks.described_task(references.read()["mediapipe-selfie"])
     assert own.spec
     root = tmp_path_factory.mktemp("root")
     yours = networks.described_task(mine(shallow_tflite, root.parent))
     made: dict[Task, Artifact | Failure] = {own: Artifact(own.spec, "key", shallow_tflite, 1, "0")}
     for task in (yours, reference):
-        assert task.peer
+        assert task.reference
         assert task.spec
-        made[task] = bring(task.peer, task.spec)
+        made[task] = bring(task.reference, task.spec)
     data = prepare(pictures, list(made))
     found = [networks.network_of(task, artifact, data.for_task(task)) for task, artifact in made.items()]
     folder.write(root / PLACE, found, pictures, COUNTS, ROUNDS, "0123456789abcdef")
@@ -463,4 +463,4 @@ def test_a_reference_model_that_a_page_cannot_feed_is_refused() -> None:
     options = Options(device="web", variants="s16-skip-plain", formats=("tflite",))
     for name in ("deeplabv3-mobilenetv3", "mediapipe-selfie-int8"):
         with pytest.raises(networks.NotExportable, match=f"{name} cannot be on a page"):
-            networks.tasks(options, [peer.read()[name]], {})
+            networks.tasks(options, [references.read()[name]], {})

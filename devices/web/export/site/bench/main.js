@@ -1,7 +1,7 @@
 // The exported page: what this browser can do, then every configuration in turn, each in a worker of its own, then a card
 // and a file of rows. Nothing is asked of any server but this folder's.
 
-import { stayAwake } from "../page/awake.js";
+import { Presence } from "../page/awake.js";
 import { battery, frameInterval, look } from "../page/features.js";
 import { recommended } from "./card.js";
 import { isolate } from "./isolate.js";
@@ -13,13 +13,7 @@ import { BenchView } from "./view.js";
 
 const view = new BenchView();
 const cache = new Map();
-let hidden = false;
-let lock = null;
-
-document.addEventListener("visibilitychange", async () => {
-  hidden ||= document.hidden;
-  if (lock && !document.hidden) lock = await stayAwake();
-});
+const presence = new Presence();
 
 begin().catch((error) => view.broken(error.message));
 
@@ -48,7 +42,7 @@ async function begin() {
 
 // An outcome of each measured step: { network, place, verified, began, ended, result, scored, rounds, reason }.
 async function run(todo, manifest, reference, features, facts, signal) {
-  lock = await stayAwake();
+  await presence.begin();
   const outcomes = [];
   for (const step of todo) {
     if (signal.aborted) break;
@@ -63,7 +57,7 @@ async function run(todo, manifest, reference, features, facts, signal) {
       continue;
     }
     view.step(step, job(outcome.network, step.place, manifest));
-    hidden = document.hidden;
+    presence.look();
     try {
       if (measuring) Object.assign(outcome, await measure(step, manifest, features, signal));
       else if (step.kind === "compare") outcome.rounds = await compare(step, manifest, features, signal);
@@ -80,16 +74,15 @@ async function run(todo, manifest, reference, features, facts, signal) {
     if (measuring) outcomes.push(outcome);
     view.stepped(outcomes);
   }
-  await lock?.release();
-  lock = null;
+  await presence.end();
   return outcomes;
 }
 
 // Adds what the browser tells of the last step.
 async function note({ result }, facts) {
   const known = result.environment.facts;
-  const awake = lock !== null && !lock.released;
-  const now = { hidden: hidden || known.hidden === true, wake_lock: awake && known.wake_lock !== false };
+  const { hidden, wake_lock } = presence.facts;
+  const now = { hidden: hidden || known.hidden === true, wake_lock: wake_lock && known.wake_lock !== false };
   Object.assign(known, facts, now, await battery());
 }
 

@@ -1,4 +1,4 @@
-"""MediaPipe's selfie network in int8, by the same recipe as our own: python -m converters.peer_int8 FILE HEIGHT WIDTH
+"""MediaPipe's selfie network in int8, by the recipe of our own: python -m converters.reference_int8 FILE HEIGHT WIDTH
 
 It is published with weights of 16 bits alone. Here its file gets 32-bit weights, ReLUs fused into their convolutions,
 TFLite's own operator for its custom one, and then static int8, calibrated on the sample that our networks are
@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from models import peer
+from models import reference
 from models.segmenter import no_mask, to_input
 from models.variant import Resolution
 
@@ -23,8 +23,8 @@ CUSTOM = b"Convolution2DTransposeBias"
 
 
 def digest() -> str:
-    """sha256 of what the two originals are pinned to: what peers.toml pins of what is made of them."""
-    known = peer.read()
+    """sha256 of what the two originals are pinned to: what references.toml pins of what is made of them."""
+    known = reference.read()
     return hashlib.sha256("".join(known[name].sha256 for name in NAMES).encode()).hexdigest()
 
 
@@ -133,11 +133,11 @@ def quantised(model: bytes, resolution: Resolution) -> bytes:
 
 
 def main() -> None:
-    from converters.peer import fetch
+    from converters.references import fetch
 
     _, path, height, width = sys.argv
     resolution = int(height), int(width)
-    one = next(p for name, p in peer.read().items() if name in NAMES and p.resolution == resolution)
+    one = next(p for name, p in reference.read().items() if name in NAMES and p.resolution == resolution)
     Path(path).write_bytes(quantised(fetch(one).read_bytes(), resolution))
 
 

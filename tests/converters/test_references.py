@@ -15,17 +15,17 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
-from converters import peer as peers
+from converters import references
 from converters.artifact import Artifact, Failure, Spec
-from converters.peer import fetch, hash_of, open_reference
+from converters.references import fetch, hash_of, open_reference
 from devices import job as jobs
 from devices.contract import Config, Counts, Job
 from devices.desktop.worker import measure
 from evaluation.clip import Clip, Dataset
 from evaluation.evaluate import evaluate
 from evaluation.score import prepare
-from models import peer as entries
-from models.peer import BadReferenceModel, ReferenceModel
+from models import reference as entries
+from models.reference import BadReferenceModel, ReferenceModel
 from models.segmenter import Segmenter
 from tests.conftest import shebang
 
@@ -85,6 +85,19 @@ GOOD = {
     "output": '"logits"',
 }
 """The lines of an entry that is right."""
+
+
+def test_entries_in_the_file_of_the_former_name_are_read_too(tmp_path: Path, monkeypatch, capsys) -> None:
+    written = tmp_path / "peers.toml"
+    common = 'sha256 = "{}"\nlicence = "MIT"\nresolution = [16, 32]\noutput = "logits"\n'.format("0" * 64)
+    written.write_text(
+        f"[theirs]\nfile = 'theirs.onnx'\n{common}[broken]\n[mediapipe-selfie]\nfile = 'x.onnx'\n{common}"
+    )
+    monkeypatch.setattr(entries, "FORMER", written)
+    found = entries.read()
+    assert found["theirs"].output == "logits"
+    assert found["mediapipe-selfie"].file.endswith("selfie_segmentation.tflite")  # the present file comes first
+    assert "peers.toml, broken: file is missing" in capsys.readouterr().err
 
 
 def test_channel_colour_and_normalisation_are_those_of_the_entry(tmp_path):
@@ -156,7 +169,7 @@ def test_other_formats_run_in_their_own_runtime(tmp_path, kind):
 )
 def test_an_entry_that_does_not_describe_its_model_says_which_field_is_wrong(tmp_path, change, model, field):
     path = pick(tmp_path / "model.onnx", **model)
-    with pytest.raises(BadReferenceModel, match=f"peers.toml, theirs: {field} "):
+    with pytest.raises(BadReferenceModel, match=f"references.toml, theirs: {field} "):
         open_reference(replace(ENTRY, **change), path)
 
 
@@ -188,17 +201,17 @@ def test_a_wrong_line_is_said_by_its_field_and_costs_its_own_entry_alone(tmp_pat
     good = text.replace("[theirs]", "[right]").removesuffix(lines).replace("\n\n", "\n")
     missing = {"file", "sha256", "licence", "resolution", "output"} - set(right)
     good += "".join(f"{key} = {GOOD[key]}\n" for key in missing)
-    (tmp_path / "peers.toml").write_text(f"{good}\n{text}\n")
+    (tmp_path / "references.toml").write_text(f"{good}\n{text}\n")
     if lines == "licence":
         with pytest.raises(ValueError, match=words):
-            entries.read(tmp_path / "peers.toml")
+            entries.read(tmp_path / "references.toml")
         return
-    assert list(entries.read(tmp_path / "peers.toml")) == ["right"]
+    assert list(entries.read(tmp_path / "references.toml")) == ["right"]
     said = capsys.readouterr().err
     assert re.search(words, said)
     assert len(said.splitlines()) == 1
-    assert said.startswith("peers.toml, theirs: ")
-    entries.read(tmp_path / "peers.toml")
+    assert said.startswith("references.toml, theirs: ")
+    entries.read(tmp_path / "references.toml")
     assert capsys.readouterr().err == ""
 
 
@@ -206,16 +219,16 @@ def test_a_wrong_line_is_said_by_its_field_and_costs_its_own_entry_alone(tmp_pat
 def test_a_missing_field_is_named_and_the_hash_of_a_local_file_is_not_asked_for(tmp_path, capsys, there, field):
     if there:
         pick(tmp_path / "model.onnx")
-    (tmp_path / "peers.toml").write_text('[theirs]\nfile = "model.onnx"\n')
-    assert entries.read(tmp_path / "peers.toml") == {}
-    assert capsys.readouterr().err == f"peers.toml, theirs: {field} is missing; it is left out.\n"
+    (tmp_path / "references.toml").write_text('[theirs]\nfile = "model.onnx"\n')
+    assert entries.read(tmp_path / "references.toml") == {}
+    assert capsys.readouterr().err == f"references.toml, theirs: {field} is missing; it is left out.\n"
 
 
 def test_shipped_entries_are_whole_and_survive_json():
     shipped = entries.read()
     assert shipped["mediapipe-selfie-landscape"].resolution == (144, 256)
-    assert all(ReferenceModel.from_dict(peer.to_dict()) == peer for peer in shipped.values())
-    assert [peer.name for peer in entries.match("*landscape")] == ["mediapipe-selfie-landscape"]
+    assert all(ReferenceModel.from_dict(reference.to_dict()) == reference for reference in shipped.values())
+    assert [reference.name for reference in entries.match("*landscape")] == ["mediapipe-selfie-landscape"]
     assert entries.match("none") == ()
 
 
@@ -224,10 +237,10 @@ def test_mediapipes_networks_come_with_the_repository(name, tmp_path, monkeypatc
     """Without npm, and with an empty cache; the note on their origin has the pinned hash."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setenv("PATH", str(tmp_path))
-    peer = entries.read()[name]
-    path = fetch(peer)
-    assert hash_of(path) == peer.sha256
-    assert peer.sha256 in (path.parent / "ORIGIN.md").read_text()
+    reference = entries.read()[name]
+    path = fetch(reference)
+    assert hash_of(path) == reference.sha256
+    assert reference.sha256 in (path.parent / "ORIGIN.md").read_text()
     assert not (tmp_path / "cache").exists()
 
 
@@ -252,7 +265,7 @@ def test_a_package_is_fetched_once_and_its_file_must_have_the_pinned_hash(tmp_pa
     model = pick(tmp_path / "model.onnx")
     brought = archive(tmp_path / name, model)
     asked = []
-    monkeypatch.setattr(peers, "_download", lambda peer, folder: asked.append(peer.package) or brought)
+    monkeypatch.setattr(references, "_download", lambda reference, folder: asked.append(reference.package) or brought)
     entry = replace(ENTRY, package=package, file="lib/model.onnx", sha256=hash_of(model))
     assert fetch(entry).read_bytes() == model.read_bytes()
     assert fetch(entry).name == "model.onnx"
@@ -267,7 +280,7 @@ def test_a_damaged_model_in_the_cache_is_fetched_anew(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     model = pick(tmp_path / "model.onnx")
     brought = archive(tmp_path / "b.whl", model)
-    monkeypatch.setattr(peers, "_download", lambda peer, folder: brought)
+    monkeypatch.setattr(references, "_download", lambda reference, folder: brought)
     entry = replace(ENTRY, package="pypi:b==1.0", file="lib/model.onnx", sha256=hash_of(model))
     for damage in (b"", b"nothing", model.read_bytes()[:-1]):
         fetch(entry).write_bytes(damage)
@@ -278,7 +291,7 @@ def test_a_made_model_that_is_damaged_is_made_anew(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     (tmp_path / "maker.py").write_text("import sys; open(sys.argv[1], 'wb').write(b'model'); print(1, file=sys.stderr)")
     maker = SimpleNamespace(__file__=str(tmp_path / "maker.py"), digest=lambda: "0" * 64)
-    monkeypatch.setattr(peers, "import_module", lambda name: maker)
+    monkeypatch.setattr(references, "import_module", lambda name: maker)
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     entry = replace(ENTRY, package="made:maker", file="made.tflite")
     path = fetch(entry)
@@ -287,7 +300,7 @@ def test_a_made_model_that_is_damaged_is_made_anew(tmp_path, monkeypatch):
     assert fetch(entry).stat().st_ino == first
     path.write_bytes(b"damaged")
     assert fetch(entry).read_bytes() == b"model"
-    (path.parent / peers.HASH).unlink()
+    (path.parent / references.HASH).unlink()
     assert fetch(entry).read_bytes() == b"model"
 
 
@@ -331,15 +344,17 @@ def test_no_script_of_a_package_is_run(tmp_path, monkeypatch):
 def test_without_npm_it_is_said(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setenv("PATH", str(tmp_path))
-    made = peers.bring(replace(ENTRY, package="npm:@a/b@1.0"), Spec("theirs", Path("m"), "", "onnx", "fp32", (16, 32)))
+    made = references.bring(
+        replace(ENTRY, package="npm:@a/b@1.0"), Spec("theirs", Path("m"), "", "onnx", "fp32", (16, 32))
+    )
     assert isinstance(made, Failure)
     assert "npm is not installed" in made.reason
 
 
-def test_a_peer_is_an_artifact_and_is_timed_by_the_worker(tmp_path):
+def test_a_reference_model_is_an_artifact_and_is_timed_by_the_worker(tmp_path):
     path = pick(tmp_path / "model.onnx")
     entry = replace(ENTRY, file=str(path), sha256=hash_of(path), channel=1)
-    made = peers.bring(entry, Spec("theirs", path, "", "onnx", "fp32", (16, 32)))
+    made = references.bring(entry, Spec("theirs", path, "", "onnx", "fp32", (16, 32)))
     assert isinstance(made, Artifact)
     assert made.graph["ops"] == {"Identity": 1}
     frames = np.full((3, 16, 32, 3), 51, np.uint8)
@@ -370,7 +385,7 @@ def test_a_letterboxed_mask_comes_back_without_its_bars(tmp_path):
 def test_a_network_that_is_made_here_must_be_the_one_that_is_pinned():
     entry = replace(ENTRY, package="made:models.photo", file="photo.tflite", layout="NHWC")
     with pytest.raises(
-        BadReferenceModel, match=r"peers.toml, theirs: sha256 is 000000000000…, but models.photo makes "
+        BadReferenceModel, match=r"references.toml, theirs: sha256 is 000000000000…, but models.photo makes "
     ):
         fetch(entry)
 

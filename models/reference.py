@@ -1,4 +1,4 @@
-"""Models that are not this project's own, as data: an entry of `peers.toml` or a file such as `mine.onnx.toml`."""
+"""Models that are not this project's own, as data: an entry of `references.toml` or a file such as `mine.onnx.toml`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,9 @@ from models.files import read_toml, refuse_special
 from models.segmenter import ResizeMode
 from models.variant import VARIANTS, Resolution
 
-PEERS = Path(__file__).resolve().parent.parent / "peers.toml"
+REFERENCES = Path(__file__).resolve().parent.parent / "references.toml"
+FORMER = REFERENCES.with_name("peers.toml")
+"""The file's former name: entries of yours there are still read, for one release."""
 
 Output = Literal["probabilities", "pixels", "logits", "class-logits", "class-ids"]
 """What comes out: values in [0, 1]; values in [0, 255]; logits whose sigmoid is the mask; logits of classes whose
@@ -32,14 +34,14 @@ Role = Literal["reference", "own"]
 class BadReferenceModel(ValueError):
     """An entry that is wrong, or a model that it does not describe; its text names the entry and the field."""
 
-    def __init__(self, name: str, field: str, problem: str, origin: str = PEERS.name) -> None:
-        where = f"{origin}, {name}" if origin == PEERS.name else origin
+    def __init__(self, name: str, field: str, problem: str, origin: str = REFERENCES.name) -> None:
+        where = f"{origin}, {name}" if origin in (REFERENCES.name, FORMER.name) else origin
         super().__init__(f"{where}: {field} {problem}")
 
 
 @dataclass(frozen=True)
 class ReferenceModel:
-    """How a model takes its picture and what it gives: an entry of peers.toml, or the description of any file.
+    """How a model takes its picture and what it gives: an entry of references.toml, or the description of any file.
 
     The model's frame is `(rgb - mean) / std` a channel, rgb in [0, 1]. A model in integers gets that through its own
     quantisation, or, where it has none, scaled back to 0..255.
@@ -47,7 +49,7 @@ class ReferenceModel:
 
     name: str
     file: str
-    """The model: inside the package, or a path, one that is not absolute being relative to peers.toml."""
+    """The model: inside the package, or a path, one that is not absolute being relative to references.toml."""
     sha256: str
     """Of that file; of an OpenVINO model, of the .xml and then the .bin."""
     licence: str
@@ -93,7 +95,7 @@ class ReferenceModel:
     """What an inspection found out about the model, a sentence each."""
     unsure: tuple[str, ...] = ()
     """What of that may be wrong."""
-    origin: str = PEERS.name
+    origin: str = REFERENCES.name
     """Who says all this: the file that an error message names."""
 
     @property
@@ -105,8 +107,8 @@ class ReferenceModel:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> ReferenceModel:
-        """An entry of peers.toml with its `name`; also the inverse of `to_dict`, after a trip through JSON."""
-        name, origin = str(values["name"]), str(values.get("origin", PEERS.name))
+        """An entry of references.toml with its `name`; also the inverse of `to_dict`, after a trip through JSON."""
+        name, origin = str(values["name"]), str(values.get("origin", REFERENCES.name))
         known = {f.name: f for f in fields(cls)}
         if unknown := sorted(set(values) - set(known)):
             names = ", ".join(n for n in known if n not in UNWRITTEN)
@@ -230,15 +232,18 @@ RULES: dict[str, Rule] = {
 }
 
 
-def read(path: Path = PEERS) -> dict[str, ReferenceModel]:
+def read(path: Path = REFERENCES) -> dict[str, ReferenceModel]:
     """The reference models of a file by name, in its order.
 
     A wrong entry is left out, and a sentence on stderr says so, once. ValueError when the file is no TOML.
     """
-    entries, problems = read_all(path, path.stat().st_mtime_ns)
-    for problem in problems:
-        _say(problem)
-    return dict(entries)
+    found: dict[str, ReferenceModel] = {}
+    for file in (path, FORMER) if path == REFERENCES and FORMER.is_file() else (path,):
+        entries, problems = read_all(file, file.stat().st_mtime_ns)
+        for problem in problems:
+            _say(problem)
+        found |= {name: one for name, one in entries.items() if name not in found}
+    return found
 
 
 @cache
@@ -252,11 +257,12 @@ def read_all(path: Path, written: int) -> tuple[dict[str, ReferenceModel], tuple
     """The right entries of a file that was `written` at that time (ns), and a sentence for each wrong one."""
     tables = read_toml(path)
     entries, problems = {}, []
+    former = {"origin": FORMER.name} if path == FORMER else {}
     for name, table in tables.items():
         try:
             if not isinstance(table, dict):
                 raise ValueError(f"{path.name}: {name} belongs under a reference model's [name]")
-            entries[name] = ReferenceModel.from_dict({"name": name, **_with_hash(table, path.parent)})
+            entries[name] = ReferenceModel.from_dict({"name": name, **former, **_with_hash(table, path.parent)})
         except ValueError as problem:
             problems.append(str(problem))
     return entries, tuple(problems)
@@ -284,20 +290,22 @@ def hash_of(path: Path) -> str:
     return digest.hexdigest()
 
 
-def match(pattern: str, path: Path = PEERS) -> tuple[ReferenceModel, ...]:
+def match(pattern: str, path: Path = REFERENCES) -> tuple[ReferenceModel, ...]:
     """Reference models whose names match a glob, or several separated by commas; `none` is none of them.
 
     `*` alone means those that have an accuracy too. ValueError when a part matches nothing.
     """
     if pattern == "none":
         return ()
-    peers = read(path)
+    references = read(path)
     chosen: set[str] = set()
     for part in pattern.split(","):
         hits = [
-            name for name, peer in peers.items() if fnmatchcase(name, part) and not (part == "*" and peer.speed_only)
+            name
+            for name, reference in references.items()
+            if fnmatchcase(name, part) and not (part == "*" and reference.speed_only)
         ]
         if not hits:
-            raise ValueError(f"no reference model matches {part!r}; there are: {', '.join(peers) or 'none'}")
+            raise ValueError(f"no reference model matches {part!r}; there are: {', '.join(references) or 'none'}")
         chosen.update(hits)
-    return tuple(peer for name, peer in peers.items() if name in chosen)
+    return tuple(reference for name, reference in references.items() if name in chosen)
