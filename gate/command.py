@@ -18,6 +18,7 @@ from gate.baseline import Baseline
 from gate.config import GateCase, Tolerance, read
 from gate.run import SECONDS, Comparison, run
 from gate.verdict import NOT_MEASURED, Result, Verdict, headline, words
+from models.bounds import check_threads
 from reports import history
 from reports.gitinfo import checkout_words, comparison
 
@@ -121,6 +122,9 @@ def self_test(
 
 def _against(asked: Asked, name: str, weights: Mapping[str, Weights], dataset: Dataset, live: Live) -> Result:
     cases = read(asked.configurations)
+    for case in cases:
+        if case.config.device == "desktop":
+            check_threads(case.config.threads)
     live.stage("baseline", len(cases))
     baseline = baselines.find(name, asked.configurations, live.step)
     verdicts, notes = _no_longer_checked(cases, baseline, asked.allow_removed)

@@ -6,6 +6,7 @@ right. Most run in this process, which has imported everything once; some are pr
 
 from __future__ import annotations
 
+import json
 import os
 import shlex
 import signal
@@ -128,6 +129,17 @@ def link(name: str, to: str) -> Make:
     return lambda root: (root / name).symlink_to(to)
 
 
+def negative() -> str:
+    """A pytest-benchmark JSON of less than no time."""
+    return json.dumps(
+        {
+            "machine_info": {"node": "n"},
+            "datetime": "2026-01-01T00:00:00+00:00",
+            "benchmarks": [{"name": "a", "stats": {"median": -1}}],
+        }
+    )
+
+
 EVALUATE = "bench.py evaluate {m} --data {d}/data"
 DATA = (pictures(),)
 SEGMENT = "segment.py {d}/a.mp4 -o {d}/out.mp4 --blur --model {m}"
@@ -225,6 +237,7 @@ ROWS = [
     Row("bench.py history --store {d}/pipe --out {d}/p", USAGE, "is a named pipe", (pipe("pipe"),)),
     Row("bench.py history --store {d}/s --out {d}/s", USAGE, "two results cannot be one file"),
     Row("bench.py history {d}/run --store {d}/run/rows.jsonl --out {d}/p", USAGE, "is an input", (same_rows(),)),
+    Row("bench.py history {d}/a.json --store {d}/s --out {d}/p", USAGE, "neither", (text("a.json", negative()),)),
     # convert
     Row("bench.py convert live --format onnx", USAGE, "Missing option"),
     Row("bench.py convert nobody --format onnx --out {d}/a.onnx", USAGE, "nobody"),
@@ -251,6 +264,12 @@ ROWS = [
     Row("bench.py describe {m} --out {m}", USAGE, "is an input"),
     Row("bench.py describe {m} --out {d}/pipe", USAGE, "is a named pipe", (pipe("pipe"),)),
     Row("bench.py evaluate {d}/a.onnx", USAGE, "a.onnx.toml", (text("a.onnx", ""), text("a.onnx.toml", "x = ["))),
+    Row(f"{EVALUATE} --mean nan", USAGE, "is not one number or three", DATA),
+    Row(f"{EVALUATE} --std inf", USAGE, "is not one number or three", DATA),
+    Row(f"{EVALUATE} --person-class 0-999999999999", USAGE, "classes go from 0 to 65,535", DATA),
+    Row(f"{EVALUATE} --constant x=nan", USAGE, "ends in no number", DATA),
+    Row(f"{EVALUATE} --state a=b", USAGE, "has no input 'a'", DATA),
+    Row("bench.py --sustained nan --dry-run", USAGE, "nan is no number"),
     # import
     Row("bench.py import {d}/absent.json --out {d}/o", NOT_MEASURED, "No such file"),
     Row("bench.py import {d}/pipe --out {d}/o", NOT_MEASURED, "it is a named pipe", (pipe("pipe"),)),
@@ -270,6 +289,12 @@ ROWS = [
     Row("bench.py gate --baseline HEAD --configurations {d}/pipe", USAGE, "is a named pipe", (pipe("pipe"),)),
     Row("bench.py gate --baseline HEAD --configurations {d}/a.toml", USAGE, "UTF-8", (text("a.toml", b"\xff"),)),
     Row("bench.py gate --baseline HEAD --configurations {d}/a.toml", USAGE, "declares no", (text("a.toml", ""),)),
+    Row(
+        "bench.py gate --baseline HEAD --configurations {d}/a.toml --out {d}/o",
+        USAGE,
+        "9999 threads: this machine has",
+        (text("a.toml", '[[configuration]]\nvariant = "live"\nformat = "tflite"\nthreads = 9999\n'),),
+    ),
     Row("bench.py gate --baseline no-such-ref --out {d}/o", USAGE, "no-such-ref"),
     Row("bench.py gate --baseline {d}/folder --out {d}/o", USAGE, "folder", (folder("folder"),)),
     Row("bench.py gate --baseline HEAD --max-slowdown 300% --out {d}/o", USAGE, "no tolerance"),
