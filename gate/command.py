@@ -19,6 +19,7 @@ from gate.config import GateCase, Tolerance, read
 from gate.run import SECONDS, Comparison, run
 from gate.verdict import NOT_MEASURED, Result, Verdict, headline, words
 from models.bounds import check_threads
+from models.scratch import hold
 from reports import history
 from reports.gitinfo import checkout_words, comparison
 
@@ -51,8 +52,14 @@ class Asked:
 def gate(asked: Asked, weights: Mapping[str, Weights], dataset: Dataset, out: Path, as_json: bool) -> int:
     """Run the gate, leave its files and the page in `out`, tell the verdict, and return the exit code.
 
-    ValueError for options that mean nothing.
+    One gate at a time has the folder `out`. ValueError for options that mean nothing, Held for a second gate.
     """
+    out.mkdir(parents=True, exist_ok=True)
+    with hold(out / "gate.lock"):
+        return _gate(asked, weights, dataset, out, as_json)
+
+
+def _gate(asked: Asked, weights: Mapping[str, Weights], dataset: Dataset, out: Path, as_json: bool) -> int:
     from reports.live import Live
 
     files = asked.baseline_artifact, asked.candidate_artifact, asked.runtime

@@ -6,6 +6,7 @@ right. Most run in this process, which has imported everything once; some are pr
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import shlex
@@ -125,6 +126,16 @@ def renamed(before: str, after: str) -> Make:
     return lambda root: (root / before).rename(root / after)
 
 
+def held(name: str) -> Make:
+    """Locked by somebody else."""
+
+    def make(root: Path) -> None:
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        fcntl.flock(os.open(root / name, os.O_RDWR | os.O_CREAT), fcntl.LOCK_EX)
+
+    return make
+
+
 def link(name: str, to: str) -> Make:
     return lambda root: (root / name).symlink_to(to)
 
@@ -169,6 +180,12 @@ ROWS = [
     Row("bench.py --quick variants", USAGE, "variants takes no --quick"),
     Row("bench.py --data {d}/nothing --quick --variants live --formats pytorch --out {d}/o", USAGE, "no such folder"),
     Row("bench.py variants --variants nobody", USAGE, "nobody"),
+    Row(
+        "bench.py --data {d}/data --variants live --formats pytorch --quick --out {d}/o",
+        NOT_MEASURED,
+        "another run writes into",
+        (*DATA, held("o/run.lock")),
+    ),
     # evaluate: models
     Row("bench.py evaluate", USAGE, "Missing argument"),
     Row("bench.py evaluate nobody", USAGE, "nobody"),
@@ -300,6 +317,12 @@ ROWS = [
     Row("bench.py gate --baseline HEAD --max-slowdown 300% --out {d}/o", USAGE, "no tolerance"),
     Row("bench.py gate --baseline-artifact {d}/a.onnx --candidate-artifact {m} --runtime onnxruntime", USAGE, "a.onnx"),
     Row("bench.py gate --baseline-artifact {d}/a.onnx", USAGE, "--candidate-artifact"),
+    Row(
+        "bench.py gate --baseline HEAD --data {d}/data --out {d}/o",
+        NOT_MEASURED,
+        "gate.lock is held",
+        (*DATA, held("o/gate.lock")),
+    ),
     # segment.py
     Row("segment.py", USAGE, "say which VIDEO"),
     Row("segment.py {d}/a.mp4 -o {d}/out.mp4 --model {m}", USAGE, "say one of", FILM),
@@ -343,6 +366,7 @@ ROWS = [
     # train.py
     Row("train.py", USAGE, "required"),
     Row("train.py nobody --data {d} --out {d}/out", USAGE, "nobody"),
+    Row(TRAIN, NOT_MEASURED, "another training writes into", (held("out/run.lock"),)),
     Row(f"{TRAIN} --batch 0", USAGE, "--batch goes from 1 to 4,096, and is 0"),
     Row(f"{TRAIN} --batch 1000000000", USAGE, "--batch goes from"),
     Row(f"{TRAIN} --samples {10**30}", USAGE, "--samples goes from"),
