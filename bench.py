@@ -173,6 +173,7 @@ def bench(
         typer.Option(
             min=0,
             max=120,
+            callback=finite,
             metavar="MINUTES",
             help="Then load each configuration for so long, at least 2: FPS in bins of ten seconds, and energy where"
             " the host has a counter. On desktop and Android's cpu.",

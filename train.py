@@ -32,6 +32,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 from models import variant as variants
 from models.arguments import WRONG_USAGE
+from models.scratch import Held, hold
 from training.options import NO_TEACHER, TEACHER, Options
 from training.options import parse as parse_options
 
@@ -45,13 +46,30 @@ if TYPE_CHECKING:
     from training.selfie import SelfieNetwork
 
 
+NOT_TRAINED = 3
+"""The exit code where what was asked for is right and cannot be done."""
+
+
 def parse(arguments: Sequence[str] | None = None) -> Options:
     return parse_options(arguments, __doc__)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
+    """One training at a time has the folder --out: two would write over each other's state."""
     began = time.monotonic()
     options = parse(arguments)
+    if options.show_batch or int(os.environ.get("RANK", 0)):
+        return _train(options, began)
+    options.out.mkdir(parents=True, exist_ok=True)
+    try:
+        with hold(options.out / "run.lock"):
+            return _train(options, began)
+    except Held:
+        print(f"train.py: another training writes into {options.out}; give another --out", file=sys.stderr)
+        return NOT_TRAINED
+
+
+def _train(options: Options, began: float) -> int:
     import torch
     import torch.distributed as dist
     from torch.nn.parallel import DistributedDataParallel
@@ -111,7 +129,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return WRONG_USAGE
     steps = options.samples // (options.batch * world)
     schedule = state.Schedule(options.rate, steps, warm_up=min(200, steps // 10 + 1))
-    options.out.mkdir(parents=True, exist_ok=True)
     first, seconds, anew = 0, 0.0, 0
     if saved := state.load(options.out / "state.pt", say):
         if saved["options"] != options.identity(world):
@@ -376,3 +393,6 @@ if __name__ == "__main__":
     except KeyboardInterrupt:
         print("train.py: stopped; the same command goes on from the last saved state", file=sys.stderr)
         sys.exit(130)
+    except OSError as error:
+        print(f"train.py: {error}", file=sys.stderr)
+        sys.exit(NOT_TRAINED)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import math
 from collections.abc import Callable
 from functools import wraps
 from typing import TYPE_CHECKING, Annotated, Any, get_args
@@ -15,13 +16,17 @@ if TYPE_CHECKING:
     from converters.inspection.told import Told
 
 
+MOST_CLASSES = 65_536
+"""Classes of an output, more than any segmentation network has."""
+
+
 def _three(text: str) -> tuple[float, ...]:
     """One number for all colours, or three."""
     try:
         numbers = tuple(map(float, text.split(",")))
     except ValueError:
         numbers = ()
-    if len(numbers) not in (1, 3):
+    if len(numbers) not in (1, 3) or not all(map(math.isfinite, numbers)):
         raise ValueError(f"{text!r} is not one number or three, such as 0.485,0.456,0.406")
     return numbers * 3 if len(numbers) == 1 else numbers
 
@@ -40,7 +45,10 @@ def _classes(text: str) -> tuple[int, ...]:
         first, dash, last = part.strip().partition("-")
         if not first.isdecimal() or (dash and not last.isdecimal()):
             raise ValueError(f"{text!r} is no class; write 15, or 1-5, or 1,3")
-        classes += range(int(first), int(last if dash else first) + 1)
+        low, high = (int(word[:9]) for word in (first, last if dash else first))
+        if not low <= high < MOST_CLASSES:
+            raise ValueError(f"{text!r} is no class; classes go from 0 to {MOST_CLASSES - 1:,}, a range goes up")
+        classes += range(low, high + 1)
     return tuple(classes)
 
 
@@ -54,9 +62,12 @@ def _pair(text: str) -> tuple[str, str]:
 def _number(text: str) -> tuple[str, float]:
     name, value = _pair(text)
     try:
-        return name, float(value)
+        number = float(value)
     except ValueError:
-        raise ValueError(f"{text!r} ends in no number, as downsample_ratio=0.25 does") from None
+        number = math.nan
+    if not math.isfinite(number):
+        raise ValueError(f"{text!r} ends in no number, as downsample_ratio=0.25 does")
+    return name, number
 
 
 def _one_of(*names: str) -> Callable[[str], str]:

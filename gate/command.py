@@ -18,6 +18,8 @@ from gate.baseline import Baseline
 from gate.config import GateCase, Tolerance, read
 from gate.run import SECONDS, Comparison, run
 from gate.verdict import NOT_MEASURED, Result, Verdict, headline, words
+from models.bounds import check_threads
+from models.scratch import hold
 from reports import history
 from reports.gitinfo import checkout_words, comparison
 
@@ -50,8 +52,14 @@ class Asked:
 def gate(asked: Asked, weights: Mapping[str, Weights], dataset: Dataset, out: Path, as_json: bool) -> int:
     """Run the gate, leave its files and the page in `out`, tell the verdict, and return the exit code.
 
-    ValueError for options that mean nothing.
+    One gate at a time has the folder `out`. ValueError for options that mean nothing, Held for a second gate.
     """
+    out.mkdir(parents=True, exist_ok=True)
+    with hold(out / "gate.lock"):
+        return _gate(asked, weights, dataset, out, as_json)
+
+
+def _gate(asked: Asked, weights: Mapping[str, Weights], dataset: Dataset, out: Path, as_json: bool) -> int:
     from reports.live import Live
 
     files = asked.baseline_artifact, asked.candidate_artifact, asked.runtime
@@ -121,6 +129,9 @@ def self_test(
 
 def _against(asked: Asked, name: str, weights: Mapping[str, Weights], dataset: Dataset, live: Live) -> Result:
     cases = read(asked.configurations)
+    for case in cases:
+        if case.config.device == "desktop":
+            check_threads(case.config.threads)
     live.stage("baseline", len(cases))
     baseline = baselines.find(name, asked.configurations, live.step)
     verdicts, notes = _no_longer_checked(cases, baseline, asked.allow_removed)

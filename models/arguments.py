@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from typing import NoReturn
 
 WRONG_USAGE = 64
@@ -13,5 +14,5 @@ class ArgumentParser(argparse.ArgumentParser):
     """One whose user's mistakes end with WRONG_USAGE."""
 
     def error(self, message: str) -> NoReturn:
-        self.print_usage()
+        self.print_usage(sys.stderr)
         self.exit(WRONG_USAGE, f"{self.prog}: error: {message}\n")

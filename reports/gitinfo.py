@@ -124,7 +124,8 @@ def tree(commit: str) -> Iterator[Path]:
 
 def _git(*arguments: str) -> subprocess.CompletedProcess[str]:
     # Its words are looked at, so they are to be the untranslated ones.
-    plain = os.environ | {"LC_ALL": "C", "GIT_TERMINAL_PROMPT": "0"}
+    # Looking at the checkout must not write into it.
+    plain = os.environ | {"LC_ALL": "C", "GIT_TERMINAL_PROMPT": "0", "GIT_OPTIONAL_LOCKS": "0"}
     try:
         return subprocess.run(
             ["git", *arguments], cwd=ROOT, env=plain, capture_output=True, text=True, errors="replace", check=False

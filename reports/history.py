@@ -14,6 +14,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import astuple, dataclass, fields
+from datetime import datetime
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -124,6 +125,10 @@ def gather(path: Path, revision: str | None = None) -> tuple[list[Figure], list[
             figures += of_gate(read_json(gate))
         elif not rows.is_file():
             figures += of_benchmarks(read_json(path))
+        for figure in figures:
+            datetime.fromisoformat(figure.time)
+            if not 0 <= figure.value < math.inf:
+                raise ValueError(f"{figure.series} has {figure.value}")
     except (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
         raise ValueError(f"{path}: neither the folder of a run or a gate nor a pytest-benchmark JSON") from None
     return figures, words

@@ -14,6 +14,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from evaluation.pictures import Unusable, read_picture
+from models.files import SpecialFile, refuse_special
 from reports.contributed import KIND, SCHEMA, Known, NotBelieved, key_of
 
 PREFIX = "segbench1."
@@ -49,6 +51,10 @@ def code_of(source: Path) -> str | None:
     """
     if found := CODE.search(str(source)):
         return found[0]
+    try:
+        refuse_special(source)
+    except SpecialFile as special:
+        raise NotBelieved(f"it {special.reason}") from None
     if source.suffix.lower() in PICTURES:
         found = CODE.search(_scanned(source))
         if not found:
@@ -63,9 +69,10 @@ def code_of(source: Path) -> str | None:
 def _scanned(path: Path) -> str:
     import cv2
 
-    picture = cv2.imread(str(path))
-    if picture is None:
-        raise NotBelieved("it is no picture that can be read")
+    try:
+        picture = cv2.cvtColor(read_picture(path), cv2.COLOR_RGB2BGR)
+    except Unusable as problem:
+        raise NotBelieved(f"it {problem}") from None
     for scale in SCALES:
         larger = cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC)
         for detector in (cv2.QRCodeDetector(), cv2.QRCodeDetectorAruco()):
@@ -87,7 +94,7 @@ def read(code: str) -> dict[str, Any]:
         if not inflate.eof:
             raise ValueError
         return _expanded(json.loads(content))
-    except (ValueError, TypeError, zlib.error):
+    except (ValueError, TypeError, RecursionError, zlib.error):
         raise NotBelieved("its code is damaged, or of another version") from None
 
 

@@ -6,6 +6,8 @@ right. Most run in this process, which has imported everything once; some are pr
 
 from __future__ import annotations
 
+import fcntl
+import json
 import os
 import shlex
 import signal
@@ -40,7 +42,7 @@ class Row:
     code: int
     words: str
     make: tuple[Make, ...] = ()
-    seconds: float = 20.0
+    seconds: float = 60.0
     out: str = field(default="", kw_only=True)
     """Words that stdout must hold."""
 
@@ -124,8 +126,29 @@ def renamed(before: str, after: str) -> Make:
     return lambda root: (root / before).rename(root / after)
 
 
+def held(name: str) -> Make:
+    """Locked by somebody else."""
+
+    def make(root: Path) -> None:
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        fcntl.flock(os.open(root / name, os.O_RDWR | os.O_CREAT), fcntl.LOCK_EX)
+
+    return make
+
+
 def link(name: str, to: str) -> Make:
     return lambda root: (root / name).symlink_to(to)
+
+
+def negative() -> str:
+    """A pytest-benchmark JSON of less than no time."""
+    return json.dumps(
+        {
+            "machine_info": {"node": "n"},
+            "datetime": "2026-01-01T00:00:00+00:00",
+            "benchmarks": [{"name": "a", "stats": {"median": -1}}],
+        }
+    )
 
 
 EVALUATE = "bench.py evaluate {m} --data {d}/data"
@@ -157,6 +180,12 @@ ROWS = [
     Row("bench.py --quick variants", USAGE, "variants takes no --quick"),
     Row("bench.py --data {d}/nothing --quick --variants live --formats pytorch --out {d}/o", USAGE, "no such folder"),
     Row("bench.py variants --variants nobody", USAGE, "nobody"),
+    Row(
+        "bench.py --data {d}/data --variants live --formats pytorch --quick --out {d}/o",
+        NOT_MEASURED,
+        "another run writes into",
+        (*DATA, held("o/run.lock")),
+    ),
     # evaluate: models
     Row("bench.py evaluate", USAGE, "Missing argument"),
     Row("bench.py evaluate nobody", USAGE, "nobody"),
@@ -225,6 +254,7 @@ ROWS = [
     Row("bench.py history --store {d}/pipe --out {d}/p", USAGE, "is a named pipe", (pipe("pipe"),)),
     Row("bench.py history --store {d}/s --out {d}/s", USAGE, "two results cannot be one file"),
     Row("bench.py history {d}/run --store {d}/run/rows.jsonl --out {d}/p", USAGE, "is an input", (same_rows(),)),
+    Row("bench.py history {d}/a.json --store {d}/s --out {d}/p", USAGE, "neither", (text("a.json", negative()),)),
     # convert
     Row("bench.py convert live --format onnx", USAGE, "Missing option"),
     Row("bench.py convert nobody --format onnx --out {d}/a.onnx", USAGE, "nobody"),
@@ -251,6 +281,12 @@ ROWS = [
     Row("bench.py describe {m} --out {m}", USAGE, "is an input"),
     Row("bench.py describe {m} --out {d}/pipe", USAGE, "is a named pipe", (pipe("pipe"),)),
     Row("bench.py evaluate {d}/a.onnx", USAGE, "a.onnx.toml", (text("a.onnx", ""), text("a.onnx.toml", "x = ["))),
+    Row(f"{EVALUATE} --mean nan", USAGE, "is not one number or three", DATA),
+    Row(f"{EVALUATE} --std inf", USAGE, "is not one number or three", DATA),
+    Row(f"{EVALUATE} --person-class 0-999999999999", USAGE, "classes go from 0 to 65,535", DATA),
+    Row(f"{EVALUATE} --constant x=nan", USAGE, "ends in no number", DATA),
+    Row(f"{EVALUATE} --state a=b", USAGE, "has no input 'a'", DATA),
+    Row("bench.py --sustained nan --dry-run", USAGE, "nan is no number"),
     # import
     Row("bench.py import {d}/absent.json --out {d}/o", NOT_MEASURED, "No such file"),
     Row("bench.py import {d}/pipe --out {d}/o", NOT_MEASURED, "it is a named pipe", (pipe("pipe"),)),
@@ -270,11 +306,23 @@ ROWS = [
     Row("bench.py gate --baseline HEAD --configurations {d}/pipe", USAGE, "is a named pipe", (pipe("pipe"),)),
     Row("bench.py gate --baseline HEAD --configurations {d}/a.toml", USAGE, "UTF-8", (text("a.toml", b"\xff"),)),
     Row("bench.py gate --baseline HEAD --configurations {d}/a.toml", USAGE, "declares no", (text("a.toml", ""),)),
+    Row(
+        "bench.py gate --baseline HEAD --configurations {d}/a.toml --out {d}/o",
+        USAGE,
+        "9999 threads: this machine has",
+        (text("a.toml", '[[configuration]]\nvariant = "live"\nformat = "tflite"\nthreads = 9999\n'),),
+    ),
     Row("bench.py gate --baseline no-such-ref --out {d}/o", USAGE, "no-such-ref"),
     Row("bench.py gate --baseline {d}/folder --out {d}/o", USAGE, "folder", (folder("folder"),)),
     Row("bench.py gate --baseline HEAD --max-slowdown 300% --out {d}/o", USAGE, "no tolerance"),
     Row("bench.py gate --baseline-artifact {d}/a.onnx --candidate-artifact {m} --runtime onnxruntime", USAGE, "a.onnx"),
     Row("bench.py gate --baseline-artifact {d}/a.onnx", USAGE, "--candidate-artifact"),
+    Row(
+        "bench.py gate --baseline HEAD --data {d}/data --out {d}/o",
+        NOT_MEASURED,
+        "gate.lock is held",
+        (*DATA, held("o/gate.lock")),
+    ),
     # segment.py
     Row("segment.py", USAGE, "say which VIDEO"),
     Row("segment.py {d}/a.mp4 -o {d}/out.mp4 --model {m}", USAGE, "say one of", FILM),
@@ -318,6 +366,7 @@ ROWS = [
     # train.py
     Row("train.py", USAGE, "required"),
     Row("train.py nobody --data {d} --out {d}/out", USAGE, "nobody"),
+    Row(TRAIN, NOT_MEASURED, "another training writes into", (held("out/run.lock"),)),
     Row(f"{TRAIN} --batch 0", USAGE, "--batch goes from 1 to 4,096, and is 0"),
     Row(f"{TRAIN} --batch 1000000000", USAGE, "--batch goes from"),
     Row(f"{TRAIN} --samples {10**30}", USAGE, "--samples goes from"),
@@ -338,9 +387,9 @@ ROWS = [
 
 PROCESSES = [
     Row("bench.py --threads 4096 --dry-run", USAGE, "this machine has"),
-    Row(EVALUATE, 0, "The person takes", DATA, 60),
-    Row("segment.py {d}/pipe -o {d}/out.mp4 --blur --model {m}", USAGE, "is a named pipe", (pipe("pipe"),), 60),
-    Row("train.py s32-noskip-plain --data {d} --out {d}/out --batch 0", USAGE, "--batch goes from", (), 60),
+    Row(EVALUATE, 0, "The person takes", DATA, 120),
+    Row("segment.py {d}/pipe -o {d}/out.mp4 --blur --model {m}", USAGE, "is a named pipe", (pipe("pipe"),)),
+    Row("train.py s32-noskip-plain --data {d} --out {d}/out --batch 0", USAGE, "--batch goes from"),
 ]
 
 
@@ -375,6 +424,8 @@ def network(path: Path, last: str) -> Path:
 @pytest.fixture(scope="module")
 def models(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """`m` works; `nan` gives a number for a blank frame, and none for a picture with something blue in it."""
+    import torch  # noqa: F401 - which takes longer than any row on a busy machine
+
     folder = tmp_path_factory.mktemp("models")
     return {"m": network(folder / "red.onnx", "Sigmoid"), "nan": network(folder / "nan.onnx", "Sqrt")}
 

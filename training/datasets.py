@@ -24,6 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from devices.extras import missing
+from models.files import refuse_special
 
 Policy = Literal["all people", "main person", "any"]
 Labels = Literal["as they are", "all people", "main person"]
@@ -62,6 +63,7 @@ def read_rgb(path: Path) -> Pixels:
     """(H, W, 3) uint8 RGB; ValueError when the file is no picture."""
     import cv2
 
+    refuse_special(path)
     picture = cv2.imread(str(path), cv2.IMREAD_COLOR)
     if picture is None:
         raise ValueError(f"{path}: not a picture that can be read")
@@ -70,12 +72,16 @@ def read_rgb(path: Path) -> Pixels:
 
 def read_grey(path: Path) -> Pixels:
     """(H, W) uint8, class ids of a palette file as they are; ValueError when the file is no picture."""
-    from PIL import Image, UnidentifiedImageError
+    from PIL import Image
 
+    from evaluation.pictures import PICTURE_FORMATS
+
+    refuse_special(path)
     try:
-        with Image.open(path) as image:
+        with Image.open(path, formats=PICTURE_FORMATS) as image:
             return np.asarray(image if image.mode in ("L", "P") else image.convert("L"), np.uint8)
-    except (OSError, UnidentifiedImageError):
+    # A damaged file makes Pillow raise nearly anything.
+    except Exception:
         raise ValueError(f"{path}: not a mask that can be read") from None
 
 
@@ -371,7 +377,7 @@ def aisegment(root: Path) -> Iterator[Photo]:
         def read(image: Path = image, matting: Path = matting) -> tuple[Pixels, Pixels]:
             from PIL import Image
 
-            with Image.open(matting) as alpha:
+            with Image.open(matting, formats=("PNG",)) as alpha:
                 return read_rgb(image), np.asarray(alpha.convert("RGBA"))[:, :, 3].copy()
 
         if matting.exists():

@@ -49,7 +49,7 @@ def inputs_of(graph: Graph, told: Told) -> Inputs:
     if len(pictures) != 1:
         found = "none of them" if not pictures else "more than one"
         how = "; say what the others are with --state INPUT=OUTPUT or --constant INPUT=NUMBER" if len(left) > 1 else ""
-        raise Question(f"takes {_listed(graph.inputs)}, and {found} is a picture of three channels{how}")
+        raise Question(f"takes {_listed(graph.inputs) or 'no input'}, and {found} is a picture of three channels{how}")
     (picture,) = pictures
     others = [port for port in left if port is not picture]
     return _others(_picture(picture, told), others, graph, told)
