@@ -176,7 +176,7 @@ def bench(
             callback=finite,
             metavar="MINUTES",
             help="Then load each configuration for so long, at least 2: FPS in bins of ten seconds, and energy where"
-            " the host has a counter. On desktop and Android's cpu.",
+            " the host has a counter. On desktop, Android's cpu and web.",
             show_default="none",
         ),
     ] = 0.0,
@@ -252,7 +252,7 @@ def bench(
         if unit not in target.units:
             fail(f"{target.name} has {', '.join(target.units)}, not {unit}.", WRONG_USAGE)
         if sustained and not sustains(target.name, unit):
-            fail(f"--sustained is not measured on {target.name}'s {unit}: desktop and Android's cpu.", WRONG_USAGE)
+            fail(f"--sustained is not measured on {target.name}'s {unit}: desktop, Android's cpu and web.", WRONG_USAGE)
         if repeat > 1 and not repeats(target.name):
             fail(f"--repeat needs a process for each measurement, and {target.name} has none.", WRONG_USAGE)
         if chosen is None:

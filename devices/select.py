@@ -109,15 +109,14 @@ def select(name: str) -> Attached | NotAttached:
 
 
 def sustains(name: str, unit: Unit) -> bool:
-    """Whether minutes of load can be asked of the device called `name`: this machine, and an Android phone's cpu."""
-    phone = phones().get(name)
-    android = name.startswith("adb:") or (phone is not None and phone.system == "android")
-    return unit == "cpu" and (name == "desktop" or android)
+    """Whether minutes of load can be asked of the device called `name`: this machine, Android's cpu, browsers."""
+    return name == "web" or (unit == "cpu" and repeats(name))
 
 
 def repeats(name: str) -> bool:
     """Whether the device called `name` measures each configuration in a fresh process: this machine, and Android."""
-    return sustains(name, "cpu")
+    phone = phones().get(name)
+    return name == "desktop" or name.startswith("adb:") or (phone is not None and phone.system == "android")
 
 
 def _desktop() -> Attached:

@@ -219,6 +219,7 @@ def view(seen: Sequence[Summary]) -> dict[str, Any]:
         "quiet": quiet,
         "busy": busy,
         "withheld": {scope: counts for scope, counts in busy.items() if scope not in {p.scope for p in places}},
+        "most_accurate": _most_accurate(now),
         "paired": any(s.paired for s in seen),
         "cores": [core for core in CORES.values() if any(s.arm(core.name) for s in seen)],
         "counts": _counts(now),
@@ -235,6 +236,7 @@ def view(seen: Sequence[Summary]) -> dict[str, Any]:
         "ablations": _ablations(now),
         "sustained": _sustained(now),
         "costs": _costs([s for s in now if s.ok]),
+        "credits": list(dict.fromkeys(credit for s in done for credit in s.row.accuracy.get("credits") or ())),
         "gallery": _gallery([s for s in now if s.ok], chosen),
         "again": {id(s) for s in ours} - {id(s) for s in now},
         "between": _between(done),
@@ -260,6 +262,16 @@ def view(seen: Sequence[Summary]) -> dict[str, Any]:
         "fit": FIT_IOU,
         "sample": NAME,
     }
+
+
+def _most_accurate(seen: Sequence[Summary]) -> dict[Scope, Summary]:
+    """Of each scope the network of ours with the highest IOU, which a busy machine does not change."""
+    found: dict[Scope, Summary] = {}
+    for s in seen:
+        if s.model and s.iou is not None and not (s.is_reference or s.baseline):
+            known = found.get(s.scope)
+            found[s.scope] = s if known is None or (known.iou or 0) < s.iou else known
+    return found
 
 
 def _busy(seen: Sequence[Summary]) -> dict[Scope, tuple[int, int]]:

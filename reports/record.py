@@ -23,6 +23,7 @@ from devices.instructions import known
 from devices.plan import Task
 from devices.run import Outcome
 from evaluation.clip import Dataset, Label, Picture
+from evaluation.sample import CREDITS, NAME
 from evaluation.score import Score
 from models.reference import ReferenceModel
 from models.variant import Resolution
@@ -194,13 +195,18 @@ def _artifact(artifact: Artifact) -> dict[str, Any]:
 
 def _accuracy(score: Score | None, data: Data) -> dict[str, Any]:
     dataset = data.footage
-    return (score.to_dict() if score else {}) | {
-        "data": dataset.name,
-        "description": dataset.description,
-        "problems": list(dataset.problems),
-        "masks": list(dataset.masks),
-        "data_sha256": data.sha256,
-    }
+    credited = {"credits": list(CREDITS)} if dataset.name == NAME else {}
+    return (
+        (score.to_dict() if score else {})
+        | credited
+        | {
+            "data": dataset.name,
+            "description": dataset.description,
+            "problems": list(dataset.problems),
+            "masks": list(dataset.masks),
+            "data_sha256": data.sha256,
+        }
+    )
 
 
 def _timing(result: Result, counts: Counts) -> dict[str, Any]:

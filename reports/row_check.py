@@ -97,6 +97,7 @@ CHECKS: Mapping[str, Check] = {
     "accuracy.images": COUNT,
     "accuracy.data": text,
     "accuracy.description": text,
+    "accuracy.credits": each(text),
     "accuracy.per_image": scored,
     "accuracy.from_host.max_difference": number(),
     "artifact.key": text,

@@ -53,6 +53,8 @@ def _table(kind: str, found: Sequence[Summary], best: Collection[int], several: 
             "pipeline\nFPS": lambda s: _decimal(s.pipeline.fps if s.pipeline else None),
             "p99 ms": lambda s: _decimal(s.model.p99 if s.model else None),
         }
+    if any(s.fps_spread for s in found):
+        columns["FPS of\nprocesses"] = lambda s: "{:.1f} to {:.1f}".format(*s.fps_spread) if s.fps_spread else ""
     if kind == "contributed":
         columns |= {
             "FPS,\ncontributed": lambda s: _decimal(s.contributed_model.fps if s.contributed_model else None),

@@ -10,6 +10,7 @@ from typing import Any
 
 from devices import job as jobs
 from devices.contract import Environment, Job, MeasurementFailed, Result
+from devices.sustained import BIN_SECONDS
 from devices.web import phone
 
 RESULT_BYTES = 4 << 20
@@ -20,9 +21,21 @@ FACTS = 60
 LARGEST = 1e15
 """Of a fact that is a number."""
 MOST_SAMPLES = 200_000
+BIN = {"start", "frames", "busy"}
 CLOCKS_DIFFER, SLACK_SECONDS = 1.02, 0.5
 """How much faster than this machine's clock a page's may go, and the rounding of a coarse one."""
-KEYS = {"evidence", "model_ns", "pipeline_ns", "load_ns", "first_ns", "warm_up", "placement", "environment", "end"}
+KEYS = {
+    "evidence",
+    "model_ns",
+    "pipeline_ns",
+    "load_ns",
+    "first_ns",
+    "warm_up",
+    "placement",
+    "environment",
+    "sustained",
+    "end",
+}
 
 
 def masks_bytes(job: Job) -> int:
@@ -58,6 +71,7 @@ def check(values: Mapping[str, Any], job: Job, elapsed: float) -> None:
         if not _nanoseconds(values.get(name)):
             raise MeasurementFailed(f"the answer's {name} is not whole nanoseconds")
         total += values[name]
+    total += _load(values.get("sustained", []), job)
     if (count := len(values.get("model_ns", []))) < job.counts.samples:
         raise MeasurementFailed(f"the answer has {count} samples where {job.counts.samples} were asked for")
     if total > 1e9 * (CLOCKS_DIFFER * elapsed + SLACK_SECONDS):
@@ -85,6 +99,24 @@ def _samples(name: str, samples: Any) -> list[int]:
     if 0 in samples:
         raise MeasurementFailed("the browser's clock is too coarse: a sample took no time at all")
     return samples
+
+
+def _load(bins: Any, job: Job) -> int:
+    """Nanoseconds of frames in bins of load, which must follow one another for the minutes that were asked for."""
+    minutes = job.counts.sustained
+    if not isinstance(bins, list) or bool(bins) != bool(minutes):
+        raise MeasurementFailed(f"the answer has no bins of load as {minutes:g} minutes give them")
+    busy, next_start = 0.0, 0.0
+    for one in bins:
+        if not isinstance(one, dict) or set(one) != BIN or not all(type(v) in (int, float) for v in one.values()):
+            raise MeasurementFailed("a bin of load is not its start, frames and busy seconds")
+        in_time = next_start <= one["start"] < 60 * minutes
+        if not (in_time and type(one["frames"]) is int and one["frames"] > 0 and 0 < one["busy"] < job.time_limit):
+            raise MeasurementFailed("a bin of load has times that cannot be")
+        busy, next_start = busy + one["busy"], one["start"] + max(BIN_SECONDS, one["busy"]) - SLACK_SECONDS
+    if bins and next_start < 60 * minutes - SLACK_SECONDS:
+        raise MeasurementFailed(f"the answer's load ends before {minutes:g} minutes")
+    return round(1e9 * busy)
 
 
 def _nanoseconds(value: Any) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from rich.console import Console
 
 from devices.contract import Config, Counts, Job, MeasurementFailed, Result
 from devices.plan import identity
@@ -18,6 +20,7 @@ from reports.page import TITLE, render
 from reports.row_check import problem
 from reports.rows import from_json, to_json
 from reports.summary import Summary
+from reports.table import summary
 from tests.reports.made_up import paired, row
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
@@ -92,6 +95,9 @@ def test_page_and_table_show_the_spread_between_processes() -> None:
     assert "--repeat N" not in page
     assert "--repeat N" in render([paired(row(), 2.0)], TITLE, NOW)
     assert dataframe([made])["processes"].tolist() == [2]
+    told = Console(width=200, record=True, file=io.StringIO())
+    told.print(summary([made]))
+    assert "200.0 to 250.0" in told.export_text()
 
 
 def test_a_wrong_process_costs_its_row() -> None:

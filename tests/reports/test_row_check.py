@@ -56,6 +56,7 @@ def whole() -> dict[str, Any]:
     values["artifact"]["parity"] |= {"breach": "too far", "processor": {"model": "A", "extensions": ["AVX2"]}}
     values["timing"] |= {"instructions_per_frame": 5, "repeats": [{"model_ns": [1, 2]}, {"failed": "it crashed"}]}
     values["timing"]["estimate"] = {"milliseconds": 1.0, "low": 0.5, "high": 2.0, "error": 0.1, "instructions": 7}
+    values["accuracy"]["credits"] = ["somebody, CC0"]
     values["accuracy"]["from_host"] = {"max_difference": 1e-6}
     values["environment"] |= {"model": "Pixel", "cpu_extensions": "AVX2", "revision": "abc"}
     assert problem(values) is None

@@ -5,7 +5,7 @@
 import { ModelLoop, unrepeated } from "./loop.js";
 import { PipelineLoop, possible } from "./pipeline.js";
 import { start } from "./runtime.js";
-import { now, resolution, sample, warmUp } from "./timing.js";
+import { now, resolution, sample, sustain, warmUp } from "./timing.js";
 
 const TELL_NS = 250e6;
 
@@ -36,6 +36,9 @@ export async function measure(job, model, frames, features, tell) {
   } else {
     facts.no_pipeline = "this browser has no canvas for workers";
   }
+  const minutes = job.counts.sustained ?? 0;
+  const masks = loop.masks.slice(0, scored * loop.pixels); // Of the timed pass: load goes over the frames again.
+  const bins = minutes ? await sustain(loop, minutes, underLoad()) : null;
   await session.close();
   const result = {
     evidence: "measured",
@@ -46,8 +49,16 @@ export async function measure(job, model, frames, features, tell) {
     warm_up: warm,
     placement: { requested: job.unit, ...session.facts },
     environment: { facts },
+    ...(bins && { sustained: bins }),
   };
-  return { result, masks: loop.masks.subarray(0, scored * loop.pixels) };
+  return { result, masks };
+
+  function underLoad() {
+    let done = 0;
+    const of = Math.ceil(6 * minutes);
+    return ({ frames, busy }) =>
+      tell({ phase: "under load", done: ++done, of, fps: frames / busy, frame: loop.at, mask: loop.mask.slice() });
+  }
 
   function teller(phase, of) {
     let last = 0;

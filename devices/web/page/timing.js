@@ -5,6 +5,7 @@ const FAST = 0.1;
 const SLOW = 0.005;
 const TOLERANCE = 0.04;
 const SIMILAR = 40;
+const BIN_NS = 10e9;
 
 export const now = () => Math.round(performance.now() * 1e6);
 
@@ -70,4 +71,25 @@ export async function sample(loop, counts, between = () => {}, clock = now) {
     if (samples.length >= counts.samples && after >= end) return samples;
     between(after, after - before, samples.length);
   }
+}
+
+// Without a pause for `minutes`, in bins { start, frames, busy } of ten seconds, in seconds: devices/sustained.py in
+// JavaScript. `full(bin)` is called when one is, untimed.
+export async function sustain(loop, minutes, full = () => {}, binNs = BIN_NS, clock = now) {
+  const begun = clock();
+  const bins = [];
+  while (clock() - begun < minutes * 60e9) {
+    const start = clock();
+    const bin = { start: (start - begun) / 1e9, frames: 0, busy: 0 };
+    while (clock() - start < binNs) {
+      loop.prepare();
+      const before = clock();
+      await loop.run();
+      bin.busy += (clock() - before) / 1e9;
+      bin.frames += 1;
+    }
+    bins.push(bin);
+    full(bin);
+  }
+  return bins;
 }

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from converters.artifact import Format, Precision
+from devices import sustained
 from devices.contract import Job, MeasurementFailed, Result, Unit
 from devices.fleet import DeviceJoined, JobEnded, JobStarted
 from devices.web.runner import Browsers
@@ -72,6 +73,17 @@ def the_result(events: list) -> Result:
     outcome = events[-1].outcome
     assert isinstance(outcome, Result), outcome
     return outcome
+
+
+@pytest.mark.slow  # a bin of ten seconds
+def test_minutes_of_load_come_in_bins_and_leave_the_masks_alone(browser, ask, models, frames) -> None:
+    job = ask(models["tflite"], "tflite")
+    job = replace(job, counts=replace(job.counts, sustained=0.02))
+    result = the_result(measure(browser, [job]))
+    (one,) = sustained.from_json(result.sustained)
+    assert one.frames > 0
+    assert one.busy == pytest.approx(sustained.BIN_SECONDS, rel=0.5), "all but laying out the frames"
+    assert np.abs(result.masks - wanted(job, frames)).max() < 1e-3
 
 
 @pytest.mark.parametrize(("format", "threads"), [("tflite", 1), ("tflite", 2), ("onnx", 2)])

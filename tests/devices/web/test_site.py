@@ -10,6 +10,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -269,6 +270,48 @@ def test_a_bad_answer_costs_its_configuration_and_says_why(
     assert isinstance(failure, MeasurementFailed)
     with pytest.raises(MeasurementFailed, match=reason):
         raise failure
+
+
+def load(*bins: tuple[float, Any, Any]) -> list[dict[str, Any]]:
+    return [{"start": start, "frames": frames, "busy": busy} for start, frames, busy in bins]
+
+
+WHOLE = load((0, 900, 9.0), (10.01, 900, 9.0))
+
+
+@pytest.mark.parametrize(
+    ("sent", "minutes", "reason"),
+    [
+        (WHOLE, 0.3, None),
+        ([], 0.0, None),
+        ([], 0.3, "no bins of load as 0.3 minutes give them"),
+        (WHOLE, 0.0, "no bins of load"),
+        ("bins", 0.3, "no bins of load"),
+        (WHOLE[:1], 0.3, "ends before 0.3 minutes"),
+        ([*WHOLE, *load((20.1, 900, 9.0))], 0.3, "times that cannot be"),  # begun after the end
+        (load((0, 900, 9.0), (5.0, 900, 9.0)), 0.3, "times that cannot be"),
+        (load((0, 0, 9.0), (10.01, 900, 9.0)), 0.3, "times that cannot be"),
+        (load((0, 9.5, 9.0), (10.01, 900, 9.0)), 0.3, "times that cannot be"),
+        (load((0, 900, float("nan")), (10.01, 900, 9.0)), 0.3, "times that cannot be"),
+        (load((0, 900, True), (10.01, 900, 9.0)), 0.3, "not its start"),
+        ([WHOLE[0] | {"clock": 1}, WHOLE[1]], 0.3, "not its start"),
+        ([5], 0.3, "not its start"),
+    ],
+)
+def test_bins_of_load_are_believed_as_far_as_they_can_be(
+    site: Site, sent: Any, minutes: float, reason: str | None
+) -> None:
+    (job,) = site.asked
+    job = replace(job, counts=replace(job.counts, sustained=minutes))
+    values = {**ANSWER, "sustained": sent}
+    if reason is None:
+        answer.check(values, job, 25.0)
+        if sent:
+            with pytest.raises(MeasurementFailed, match=r"add up to 18\.0 s"):
+                answer.check(values, job, 10.0)
+        return
+    with pytest.raises(MeasurementFailed, match=reason):
+        answer.check(values, job, 25.0)
 
 
 DEEP = b'{"facts": ' + b"[" * 5000 + b"]" * 5000 + b"}"

@@ -1,33 +1,18 @@
-// Sustained speed, in bins of ten seconds: devices/sustained.py in JavaScript.
+// Sustained speed, in bins of ten seconds.
 
 import { ModelLoop, unrepeated } from "../page/loop.js";
 import { start } from "../page/runtime.js";
-import { now } from "../page/timing.js";
+import { sustain } from "../page/timing.js";
 
-const BIN_NS = 10e9;
 const BINS_A_MINUTE = 6;
 
 // Runs the network without a pause for `minutes`; each bin { start, frames, busy }, in seconds, is told as soon as it is
 // full.
-export async function run({ job, model, frames }, minutes, features, tell, binNs = BIN_NS) {
+export async function run({ job, model, frames }, minutes, features, tell) {
   const runtime = await start(job, features);
   const data = unrepeated(frames, job);
   const loop = new ModelLoop(await runtime.open(model), data.frames, { ...job, ...data });
-  const begun = now();
-  const bins = [];
-  while (now() - begun < minutes * 60e9) {
-    const bin = { start: (now() - begun) / 1e9, frames: 0, busy: 0 };
-    const end = now() + binNs;
-    while (now() < end) {
-      loop.prepare();
-      const before = now();
-      await loop.run();
-      bin.busy += (now() - before) / 1e9;
-      bin.frames += 1;
-    }
-    bins.push(bin);
-    tell({ bin });
-  }
+  const bins = await sustain(loop, minutes, (bin) => tell({ bin }));
   await loop.session.close();
   return bins;
 }
