@@ -115,7 +115,21 @@ def _describe(path: Path, told: Told, dataset: Dataset | None) -> ReferenceModel
     scores: Sequence[Sequence[float]] = [tries.score(g, raws[g.way]) for g in guesses]
     guesses, scores, order = _ordered(guesses, scores, tries, told)
     described = _conclude(guesses, trial.decide(scores), scores, inputs, tries, known)
-    return replace(described, unsure=(*described.unsure, *order))
+    way = next(w for w in raws if set(w.mean) == set(described.mean) and set(w.std) == set(described.std))
+    return replace(described, unsure=(*described.unsure, *order, *_no_classes(described, raws[way][0])))
+
+
+def _no_classes(model: ReferenceModel, outputs: Mapping[str, Array]) -> list[str]:
+    """A sentence where the channels of an output are taken for classes, and are none."""
+    assert model.output_name is not None
+    assert model.output_layout is not None
+    values = planes(outputs[model.output_name], model.output_layout, model.resolution)
+    if model.output != "probabilities" or len(values) == 1 or values.dtype.kind != "f":
+        return []
+    total = values.astype(np.float32).sum(axis=0)
+    if float(np.abs(total - 1).mean()) < 0.05:
+        return []
+    return [f"the {len(values)} channels of {model.output_name} do not add up to 1, so they may be no classes"]
 
 
 def _likely(guesses: Sequence[Guess], scores: Sequence[Sequence[float]]) -> Sequence[Guess]:
