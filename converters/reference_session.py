@@ -147,8 +147,7 @@ class ReferenceSession(Session):
             if not all(-len(channels) <= one < len(channels) for one in peer.person_classes or (peer.channel,)):
                 told = f"is {getattr(peer, field)}, but the output has {len(channels)}: {tuple(output.shape)}"
                 raise peer.wrong(field, told)
-        mask = person(channels, peer)
-        return mask if mask.shape == self.resolution else enlarge(mask, self.resolution)
+        return person(channels, peer, self.resolution)
 
     def _find_frame(self, inputs: Tensors) -> tuple[str, Tensor]:
         peer = self.peer
@@ -223,32 +222,47 @@ def flat(size: int, resolution: Resolution) -> tuple[int, Resolution]:
     raise ValueError(f"{size} values are no picture of {height}x{width}, nor one at a whole fraction of its sides")
 
 
-def person(channels: NDArray[Any], peer: ReferenceModel) -> Floats:
-    """The mask (H, W) in what came out, (C, H, W): decoded values, or the numbers of classes."""
-    if peer.output == "class-ids":
-        mask = np.isin(np.rint(channels[0]), peer.person_classes or (1,)).astype(np.float32)
-    elif peer.person_classes:
-        mask = _likeliest(channels, peer.person_classes, logits=peer.output == "class-logits")
-    elif peer.output == "class-logits":
-        powers = np.exp(channels - channels.max(axis=0))
-        mask = powers[peer.channel] / powers.sum(axis=0)
-    else:
-        mask = channels[peer.channel]
-        if peer.output == "logits":
-            mask = _sigmoid(mask)
-        elif peer.output == "pixels":
-            mask = mask / np.float32(255)
+def person(channels: NDArray[Any], peer: ReferenceModel, resolution: Resolution) -> Floats:
+    """The mask of `resolution` in what came out, (C, H, W): decoded values, or the numbers of classes.
+
+    Logits are enlarged before they are squashed, as DeepLab's and BodyPix's own code does it: the edge lies elsewhere
+    when probabilities are.
+    """
+    logits = peer.output in ("logits", "class-logits")
+    mask = _margin(channels, peer) if logits else _share(channels, peer)
+    mask = mask if mask.shape == resolution else enlarge(np.ascontiguousarray(mask, np.float32), resolution)
+    mask = _sigmoid(mask) if logits else mask
     return 1 - mask if peer.inverted else mask
 
 
-def _likeliest(channels: Floats, classes: tuple[int, ...], logits: bool) -> Floats:
-    """How sure it is that the likeliest class is a person: 0.5 or more where it is, as one of two classes would be."""
+def _share(channels: NDArray[Any], peer: ReferenceModel) -> Floats:
+    """How sure the person is in values that are no logits, in [0, 1]."""
+    if peer.output == "class-ids":
+        return np.isin(np.rint(channels[0]), peer.person_classes or (1,)).astype(np.float32)
+    if peer.person_classes:
+        ours, theirs = _likeliest(channels, peer.person_classes)
+        return ours / np.maximum(ours + theirs, np.float32(1e-12))
+    mask = channels[peer.channel]
+    return mask / np.float32(255) if peer.output == "pixels" else mask
+
+
+def _margin(channels: Floats, peer: ReferenceModel) -> Floats:
+    """The logit of the person: of one class, or of the likeliest person against the likeliest other class."""
+    if peer.output == "logits":
+        return channels[peer.channel]
+    if peer.person_classes:
+        ours, theirs = _likeliest(channels, peer.person_classes)
+        return ours - theirs
+    one = range(len(channels))[peer.channel]
+    return channels[one] - reduce(np.logaddexp, (channels[i] for i in range(len(channels)) if i != one))
+
+
+def _likeliest(channels: Floats, classes: tuple[int, ...]) -> tuple[Floats, Floats]:
+    """The values of the likeliest class of a person, and of the likeliest other one."""
     others = [one for one in range(len(channels)) if one not in classes]
     # One by one: to index with a list copies all the channels.
     ours, theirs = (reduce(np.maximum, (channels[one] for one in which)) for which in (classes, others))
-    if logits:
-        return _sigmoid(ours - theirs)
-    return ours / np.maximum(ours + theirs, np.float32(1e-12))
+    return ours, theirs
 
 
 def _sigmoid(logits: Floats) -> Floats:

@@ -12,16 +12,18 @@ export function colours({ mean, std, colour }) {
 // The person in an output, (height, width) in [0, 1] flat: `data` as the runtime gives it, `dims` its sides.
 export function mask(description, { data, dims }, [height, width]) {
   const { channels, rows, columns, at } = places(description.output_layout, dims, [height, width]);
-  const pixels = rows * columns;
   // 8 bits without a scale hold a value in [0, 1] as 0..255.
   const unit = data instanceof Uint8Array && description.output !== "class-ids" ? 255 : 1;
   const value = (channel, pixel) => Number(data[at(channel, pixel)]) / unit;
-  const found = Float32Array.from({ length: pixels }, reader(description, value, channels));
-  if (description.inverted) for (let i = 0; i < pixels; i++) found[i] = 1 - found[i];
-  return rows === height && columns === width ? found : enlarge(found, rows, columns, height, width);
+  const whole = rows === height && columns === width;
+  const values = Float32Array.from({ length: rows * columns }, reader(description, value, channels));
+  const found = whole ? values : enlarge(values, rows, columns, height, width);
+  // Logits are enlarged before they are squashed.
+  const squash = description.output.endsWith("logits") ? sigmoid : (x) => x;
+  return found.map(description.inverted ? (x) => 1 - squash(x) : squash);
 }
 
-// A function of (_, pixel): how much of it is a person.
+// A function of (_, pixel): how much of it is a person, a logit where the output has logits.
 function reader({ output, channel, person_classes: classes }, value, channels) {
   const all = [...Array(channels).keys()];
   const one = channel < 0 ? channels + channel : channel;
@@ -33,20 +35,19 @@ function reader({ output, channel, person_classes: classes }, value, channels) {
   if (Math.max(one, ...classes) >= channels) throw new Error(`the output has ${channels} channels`);
   if (classes.length) {
     const others = all.filter((c) => !classes.includes(c));
-    if (output === "class-logits") return (_, pixel) => sigmoid(most(classes, pixel) - most(others, pixel));
+    if (output === "class-logits") return (_, pixel) => most(classes, pixel) - most(others, pixel);
     return (_, pixel) => {
       const [ours, theirs] = [most(classes, pixel), most(others, pixel)];
       return ours / Math.max(ours + theirs, 1e-12);
     };
   }
   if (output === "class-logits") {
+    const others = all.filter((c) => c !== one);
     return (_, pixel) => {
-      const top = most(all, pixel);
-      const sum = all.reduce((total, c) => total + Math.exp(value(c, pixel) - top), 0);
-      return Math.exp(value(one, pixel) - top) / sum;
+      const top = most(others, pixel);
+      return value(one, pixel) - top - Math.log(others.reduce((sum, c) => sum + Math.exp(value(c, pixel) - top), 0));
     };
   }
-  if (output === "logits") return (_, pixel) => sigmoid(value(one, pixel));
   return output === "pixels" ? (_, pixel) => value(one, pixel) / 255 : (_, pixel) => value(one, pixel);
 }
 
