@@ -144,13 +144,11 @@ class ReferenceSession(Session):
         if reference.output != "class-ids":
             channels = self.out_tensor.decode(channels)
             field = "person_classes" if reference.person_classes else "channel"
-            if not all(
-                -len(channels) <= one < len(channels) for one in reference.person_classes or (reference.channel,)
-            ):
+            asked = reference.person_classes or (reference.channel,)
+            if not all(-len(channels) <= one < len(channels) for one in asked):
                 told = f"is {getattr(reference, field)}, but the output has {len(channels)}: {tuple(output.shape)}"
                 raise reference.wrong(field, told)
-        mask = person(channels, reference)
-        return mask if mask.shape == self.resolution else enlarge(mask, self.resolution)
+        return person(channels, reference, self.resolution)
 
     def _find_frame(self, inputs: Tensors) -> tuple[str, Tensor]:
         reference = self.reference
@@ -228,32 +226,47 @@ def flat(size: int, resolution: Resolution) -> tuple[int, Resolution]:
     raise ValueError(f"{size} values are no picture of {height}x{width}, nor one at a whole fraction of its sides")
 
 
-def person(channels: NDArray[Any], reference: ReferenceModel) -> Floats:
-    """The mask (H, W) in what came out, (C, H, W): decoded values, or the numbers of classes."""
-    if reference.output == "class-ids":
-        mask = np.isin(np.rint(channels[0]), reference.person_classes or (1,)).astype(np.float32)
-    elif reference.person_classes:
-        mask = _likeliest(channels, reference.person_classes, logits=reference.output == "class-logits")
-    elif reference.output == "class-logits":
-        powers = np.exp(channels - channels.max(axis=0))
-        mask = powers[reference.channel] / powers.sum(axis=0)
-    else:
-        mask = channels[reference.channel]
-        if reference.output == "logits":
-            mask = _sigmoid(mask)
-        elif reference.output == "pixels":
-            mask = mask / np.float32(255)
+def person(channels: NDArray[Any], reference: ReferenceModel, resolution: Resolution) -> Floats:
+    """The mask of `resolution` in what came out, (C, H, W): decoded values, or the numbers of classes.
+
+    Logits are enlarged before they are squashed, as DeepLab's and BodyPix's own code does it: the edge lies elsewhere
+    when probabilities are.
+    """
+    logits = reference.output in ("logits", "class-logits")
+    mask = _margin(channels, reference) if logits else _share(channels, reference)
+    mask = mask if mask.shape == resolution else enlarge(np.ascontiguousarray(mask, np.float32), resolution)
+    mask = _sigmoid(mask) if logits else mask
     return 1 - mask if reference.inverted else mask
 
 
-def _likeliest(channels: Floats, classes: tuple[int, ...], logits: bool) -> Floats:
-    """How sure it is that the likeliest class is a person: 0.5 or more where it is, as one of two classes would be."""
+def _share(channels: NDArray[Any], reference: ReferenceModel) -> Floats:
+    """How sure the person is in values that are no logits, in [0, 1]."""
+    if reference.output == "class-ids":
+        return np.isin(np.rint(channels[0]), reference.person_classes or (1,)).astype(np.float32)
+    if reference.person_classes:
+        ours, theirs = _likeliest(channels, reference.person_classes)
+        return ours / np.maximum(ours + theirs, np.float32(1e-12))
+    mask = channels[reference.channel]
+    return mask / np.float32(255) if reference.output == "pixels" else mask
+
+
+def _margin(channels: Floats, reference: ReferenceModel) -> Floats:
+    """The logit of the person: of one class, or of the likeliest person against the likeliest other class."""
+    if reference.output == "logits":
+        return channels[reference.channel]
+    if reference.person_classes:
+        ours, theirs = _likeliest(channels, reference.person_classes)
+        return ours - theirs
+    one = range(len(channels))[reference.channel]
+    return channels[one] - reduce(np.logaddexp, (channels[i] for i in range(len(channels)) if i != one))
+
+
+def _likeliest(channels: Floats, classes: tuple[int, ...]) -> tuple[Floats, Floats]:
+    """The values of the likeliest class of a person, and of the likeliest other one."""
     others = [one for one in range(len(channels)) if one not in classes]
     # One by one: to index with a list copies all the channels.
     ours, theirs = (reduce(np.maximum, (channels[one] for one in which)) for which in (classes, others))
-    if logits:
-        return _sigmoid(ours - theirs)
-    return ours / np.maximum(ours + theirs, np.float32(1e-12))
+    return ours, theirs
 
 
 def _sigmoid(logits: Floats) -> Floats:

@@ -16,8 +16,6 @@ MARGIN = 0.02
 
 How many of its masks are better says nothing: a wrong scale of colours can make every mask a little bolder.
 """
-TIED = 0.01
-"""Mean IOU of which nobody can say which of two descriptions is right."""
 TURNED = 0.005
 """Mean IOU by which masks are better in BGR than in RGB, which is far more usual, so that nobody can say."""
 NOTHING = 0.001

@@ -18,7 +18,7 @@ from starlette.responses import FileResponse, JSONResponse, Response
 
 from devices import job as jobs
 from devices.contract import Job, MeasurementFailed
-from devices.web import answer
+from devices.web import answer, described
 from devices.web.scheduler import ClientSession, Refused, Scheduler
 from devices.web.site import Handler, Pages, Routes
 
@@ -172,7 +172,7 @@ def _told(job: Job) -> dict[str, Any]:
         "precision": job.config.precision,
         "unit": job.config.unit,
         "threads": job.config.threads,
-        "foreign": job.reference is not None,
+        "described": described.told(job),
     }
 
 

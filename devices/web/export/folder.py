@@ -35,6 +35,7 @@ SCRIPTS = (
     "colours.css",
     "compositor.js",
     "cut.js",
+    "described.js",
     "features.js",
     "image.js",
     "live-view.js",

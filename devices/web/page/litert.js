@@ -1,13 +1,14 @@
 // LiteRT.js: XNNPACK in WebAssembly, or WebGPU.
 
 import { loadAndCompile, loadLiteRt, supportsFeature, Tensor } from "../packages/@litertjs/core/dist/index.js";
+import { colours, mask } from "./described.js";
 import { locate } from "./locate.js";
 import { PACKAGES } from "./runtime.js";
 
 const VERSION = "2.5.3";
 const WASM = `${PACKAGES}@litertjs/core/wasm/`;
 
-export async function start({ unit, threads, precision }) {
+export async function start({ unit, threads, precision, resolution, described }) {
   const threaded = unit === "cpu" && threads > 1;
   // Without it, a network that WebGPU takes in part only falls back to WebAssembly whole.
   const jspi = unit === "gpu" && (await supportsFeature("jspi"));
@@ -20,10 +21,10 @@ export async function start({ unit, threads, precision }) {
     locateFile: (name) => (name.endsWith(".wasm") ? wasm : WASM + name),
   };
   await loadLiteRt(WASM, { threads: threaded, jspi });
-  return { open: (bytes) => open(bytes, { unit, threads, precision, relaxed }) };
+  return { open: (bytes) => open(bytes, { unit, threads, precision, relaxed, resolution, described }) };
 }
 
-async function open(bytes, { unit, threads, precision, relaxed }) {
+async function open(bytes, { unit, threads, precision, relaxed, resolution, described }) {
   const wanted = unit === "gpu" ? "webgpu" : "wasm";
   const gpuPrecision = precision === "fp16" ? "fp16" : "fp32";
   const model = await loadAndCompile(bytes, {
@@ -40,7 +41,7 @@ async function open(bytes, { unit, threads, precision, relaxed }) {
     threads: unit === "cpu" ? threads : 1,
   };
   if (unit === "gpu") facts.gpu_precision = gpuPrecision;
-  return new Session(model, facts);
+  return described ? new DescribedSession(model, facts, resolution, described) : new Session(model, facts);
 }
 
 class Session {
@@ -69,5 +70,25 @@ class Session {
 
   close() {
     this.model.delete();
+  }
+}
+
+class DescribedSession extends Session {
+  constructor(model, facts, resolution, described) {
+    super(model, facts);
+    Object.assign(this, { resolution, described, layout: described.layout, colours: colours(described) });
+    this.recurrent = false;
+    const names = model.getOutputDetails().map(({ name }) => name);
+    this.which = described.output_name ? names.indexOf(described.output_name) : 0;
+  }
+
+  async run(frame) {
+    const input = new Tensor(frame, this.inputs[0].shape);
+    const outputs = await this.model.run([input]);
+    const output = outputs[this.which];
+    const data = await output.data();
+    const dims = [...output.type.layout.dimensions];
+    for (const tensor of [input, ...outputs]) tensor.delete();
+    return mask(this.described, { data, dims }, this.resolution);
   }
 }

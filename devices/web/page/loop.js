@@ -25,7 +25,7 @@ export class ModelLoop {
     this.note();
     this.at = (this.at + 1) % this.count;
     if (this.starts.has(this.at)) this.mask = new Float32Array(this.pixels);
-    layOut(this.picture, this.session.layout, this.input);
+    layOut(this.picture, this.session, this.input);
   }
 
   async run() {
@@ -42,19 +42,17 @@ export class ModelLoop {
   }
 }
 
-// Interleaved uint8 RGB into float32 in [0, 1], NHWC or NCHW.
-export function layOut(picture, layout, input) {
-  if (layout === "NHWC") {
-    for (let i = 0; i < picture.length; i++) input[i] = picture[i] / 255;
-    return;
-  }
+// Interleaved uint8 RGB into a session's floats, NHWC or NCHW: in [0, 1], or as `colours` of described.js say.
+export function layOut(picture, { layout, colours }, input) {
   const pixels = picture.length / 3;
-  for (let i = 0, at = 0; i < pixels; i++) {
-    input[i] = picture[at++] / 255;
-    input[pixels + i] = picture[at++] / 255;
-    input[2 * pixels + i] = picture[at++] / 255;
+  const [step, apart] = layout === "NHWC" ? [3, 1] : [1, pixels];
+  for (let channel = 0; channel < 3; channel++) {
+    const { from, table } = colours?.[channel] ?? { from: channel, table: UNIT };
+    for (let i = 0, at = channel * apart; i < pixels; i++, at += step) input[at] = table[picture[3 * i + from]];
   }
 }
+
+const UNIT = Float32Array.from({ length: 256 }, (_, byte) => byte / 255);
 
 // A single frame is joined by its mirror image as a sequence of its own: no input repeats at once.
 export function unrepeated(frames, { resolution, sequences }) {

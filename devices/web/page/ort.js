@@ -1,5 +1,6 @@
 // ONNX Runtime Web: WebAssembly, or WebGPU; and an older build for browsers without SIMD.
 
+import { colours, mask } from "./described.js";
 import { locate } from "./locate.js";
 import { PACKAGES, runScript } from "./runtime.js";
 
@@ -28,7 +29,7 @@ async function plain() {
   return ort;
 }
 
-async function open(ort, bytes, { unit, threads, resolution, features }) {
+async function open(ort, bytes, { unit, threads, resolution, features, described }) {
   const provider = unit === "gpu" ? "webgpu" : "wasm";
   ort.env.logLevel = "error";
   const session = await ort.InferenceSession.create(bytes, { executionProviders: [provider], intraOpNumThreads: threads });
@@ -40,7 +41,9 @@ async function open(ort, bytes, { unit, threads, resolution, features }) {
         : `WebAssembly, ${features.simd ? "SIMD" : "no SIMD"}`,
     threads: unit === "cpu" ? threads : 1,
   };
-  return new Session(ort, session, resolution, facts);
+  return described
+    ? new DescribedSession(ort, session, resolution, facts, described)
+    : new Session(ort, session, resolution, facts);
 }
 
 class Session {
@@ -66,5 +69,20 @@ class Session {
 
   close() {
     return this.session.release();
+  }
+}
+
+class DescribedSession extends Session {
+  constructor(ort, session, resolution, facts, described) {
+    super(ort, session, resolution, facts);
+    Object.assign(this, { described, layout: described.layout, colours: colours(described) });
+  }
+
+  async run(frame) {
+    const [height, width] = this.resolution;
+    const shape = this.layout === "NCHW" ? [1, 3, height, width] : [1, height, width, 3];
+    const name = this.described.input_name ?? this.session.inputNames[0];
+    const outputs = await this.session.run({ [name]: new this.ort.Tensor("float32", frame, shape) });
+    return mask(this.described, outputs[this.described.output_name ?? this.session.outputNames[0]], this.resolution);
   }
 }

@@ -40,7 +40,7 @@ export class PipelineLoop {
       this.rgb[at++] = data[i + 1];
       this.rgb[at++] = data[i + 2];
     }
-    layOut(this.rgb, this.session.layout, this.input);
+    layOut(this.rgb, this.session, this.input);
     this.mask = await this.session.run(this.input, this.mask);
     const alpha = this.alpha8.data;
     for (let i = 0; i < this.mask.length; i++) alpha[4 * i + 3] = 255 * this.mask[i];

@@ -4,7 +4,8 @@
 //   const session = await runtime.open(bytes);   // what `load_ns` times
 //   const mask = await session.run(frame, previous);   // what `model_ns` times
 //
-// `session.layout` is NHWC or NCHW; frame, previous mask and mask are Float32Array in [0, 1], in ordinary memory.
+// `session.layout` is NHWC or NCHW; frame, previous mask and mask are Float32Array in [0, 1], in ordinary memory. The frame
+// of a model that is not ours is scaled as `session.colours` say (described.js); `job.described` is its description.
 // `session.facts` says in flat words how it runs. Works in a worker and in a page; of LiteRT.js there is one in each.
 
 export const PACKAGES = new URL("../packages/", import.meta.url).href;
@@ -20,11 +21,10 @@ export async function start(job, features) {
   return (await STARTERS[job.format]()).start({ ...job, features });
 }
 
-// Why this browser cannot run `job`; null when it can. Of the job count format, precision, unit, threads and foreign: whether it is
-// of another project.
-export function missing({ format, precision, unit, threads, foreign }, features) {
+// Why this browser cannot run `job`; null when it can. Of the job count format, precision, unit, threads and described.
+export function missing({ format, precision, unit, threads, described }, features) {
   if (!(format in STARTERS)) return `a browser runs ${Object.keys(STARTERS).join(" and ")}, not ${format}`;
-  if (foreign) return "a browser runs this project's own networks, not those of references.toml";
+  if (described?.refused) return described.refused;
   if (unit === "npu") return "browsers give no access to the NPU";
   if (unit === "gpu" && features.gpu.missing) return features.gpu.missing;
   if (format === "tflite" && !features.simd) return "this browser has no WebAssembly SIMD, which LiteRT.js needs";

@@ -6,17 +6,26 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from converters.artifact import Format, Precision
+from converters.inspection.describe import describe
+from converters.inspection.told import Told
+from converters.references import fetch, open_reference
 from devices import sustained
 from devices.contract import Job, MeasurementFailed, Result, Unit
 from devices.fleet import DeviceJoined, JobEnded, JobStarted
 from devices.web.runner import Browsers
+from evaluation.sample import embedded
+from evaluation.score import predict
 from models.reference import ReferenceModel
+from models.reference import read as read_references
+from models.segmenter import stretch
 from tests.conftest import need
+from tests.converters.inspection import graphs
 from tests.devices.shallow import convert
 from tests.devices.web.conftest import SOFTWARE_GPU
 
@@ -146,9 +155,10 @@ def test_what_litert_js_does_not_take_is_told_on_the_page_and_in_the_row_and_the
 ) -> None:
     job = ask(models["tflite"], "tflite")
     other = ReferenceModel("other", job.model.name, "0" * 64, "CC0", job.config.resolution, "probabilities")
+    recurrent = replace(other, states=(("r1i", "r1o"),))
     refused = {
         "LiteRT.js 2.5.3 takes no int8 tensors": ask(models["tflite"], "tflite", precision="int8"),
-        "a browser runs this project's own networks, not those of references.toml": replace(job, reference=other),
+        "a browser gives a model one picture and nothing else; other has states": replace(job, reference=recurrent),
     }
     events = measure(browser, [*refused.values(), job])
     *ended, last = [event.outcome for event in events if isinstance(event, JobEnded)]
@@ -157,6 +167,40 @@ def test_what_litert_js_does_not_take_is_told_on_the_page_and_in_the_row_and_the
     shown = browser.find_element("id", "results").text
     assert all(why in shown for why in refused)
     assert "3 of 3 done, 2 of them failed." in browser.find_element("tag name", "main").text
+
+
+def test_models_of_others_give_the_masks_that_their_descriptions_give_here(browser, ask, frames, tmp_path) -> None:
+    """Layouts, scales and orders of colours, classes and halved sides; MediaPipe's network in LiteRT.js."""
+    graphs_of = {"mixed": graphs.mixed, "ids": graphs.ids64, "flat": graphs.flat, "half": graphs.halved}
+    job = ask(tmp_path / "none", "onnx")
+    red = np.random.default_rng(0).integers(0, 256, (sum(job.sequences), *graphs.SIZE, 3), np.uint8)
+    red.tofile(tmp_path / "red.u8")
+    asked = []
+    for name, make in graphs_of.items():
+        path = make(tmp_path / f"{name}.onnx")
+        model = described(path)
+        config = replace(job.config, resolution=graphs.SIZE)
+        asked.append(replace(job, config=config, model=path, frames=tmp_path / "red.u8", reference=model))
+    mediapipe = read_references()["mediapipe-selfie"]
+    person = stretch(embedded().clips[0].read(0)[0], mediapipe.resolution)
+    large = np.stack([np.roll(person, 20 * i, axis=1) for i in range(sum(job.sequences))])
+    large.tofile(tmp_path / "large.u8")
+    config = replace(job.config, format="tflite", resolution=mediapipe.resolution)
+    asked.append(replace(job, config=config, model=fetch(mediapipe), frames=tmp_path / "large.u8", reference=mediapipe))
+    outcomes = [event.outcome for event in measure(browser, asked) if isinstance(event, JobEnded)]
+    for one, outcome in zip(asked, outcomes, strict=True):
+        assert isinstance(outcome, Result), (one.reference, outcome)
+        assert one.reference
+        pictures = large if one.config.format == "tflite" else red
+        here = predict(open_reference(one.reference, one.model), pictures, one.sequences)
+        assert np.ptp(here) > 0.3
+        assert np.abs(outcome.masks - here).max() < 1e-4, one.reference.name
+
+
+def described(path: Path) -> ReferenceModel:
+    """What an inspection finds in `path`, for colours in BGR from -1 to 1."""
+    told = Told(mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5), colour="BGR", person_classes=())
+    return describe(path, told, graphs.people())
 
 
 @pytest.mark.slow
