@@ -14,8 +14,6 @@ from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path, PurePosixPath
 
-from filelock import FileLock
-
 from converters.artifact import Artifact, Failure, Spec
 from converters.cache import code, size
 from converters.child import last_line
@@ -43,8 +41,12 @@ def fetch(reference: ReferenceModel) -> Path:
         return path
     if reference.package.startswith("made:"):
         return _make(reference, reference.package.removeprefix("made:"))
+    name = PurePosixPath(reference.file).name
+    # A folder comes there whole, by a rename: what has the hash needs no lock.
+    if (path := _folder(reference.sha256) / name).is_file() and _hash(path) == reference.sha256:
+        return path
     with _place(reference.sha256) as folder:
-        path = folder / PurePosixPath(reference.file).name
+        path = folder / name
         if not (path.is_file() and _hash(path) == reference.sha256):
             with scratch("fetching", folder.parent) as temporary:
                 made = _unpack(reference, _download(reference, temporary), temporary / "model")
@@ -54,12 +56,18 @@ def fetch(reference: ReferenceModel) -> Path:
         return path
 
 
+def _folder(name: str) -> Path:
+    from platformdirs import user_cache_path
+
+    return user_cache_path("segmentation-bench") / "references" / name
+
+
 @contextmanager
 def _place(name: str) -> Iterator[Path]:
     """The folder `name` of the cache's reference models, there or not, for one process at a time."""
-    from platformdirs import user_cache_path
+    from filelock import FileLock  # imports asyncio: a tenth of a second in every timed process
 
-    folder = user_cache_path("segmentation-bench") / "references" / name
+    folder = _folder(name)
     folder.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(folder.with_name(f"{name}.lock")):
         yield folder
