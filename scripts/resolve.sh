@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Checks that the pins resolve from the public index alone, wheels only, on every supported system and Python:
 #   scripts/resolve.sh            needs uv, which `make lint` installs; downloads metadata only
-#   scripts/resolve.sh --update   writes constraints.txt anew, keeping the versions it has where they fit
+#   scripts/resolve.sh --update   writes constraints.txt anew, keeping the versions it has where they fit, and
+#                                 requirements.lock, which has the hashes of all their files
 # Neither pip's nor uv's configuration of this machine is read: what resolves here resolves elsewhere.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -31,6 +32,11 @@ if [ "${1:-}" = --update ]; then
     --no-annotate --no-header --quiet --output-file new.txt >/dev/null)
   { sed -n '/^#/p' constraints.txt; sed 's/ *;.*//' "$work/new.txt"; } >"$work/constraints.txt"
   mv "$work/constraints.txt" constraints.txt
+  cp constraints.txt "$work/"
+  (cd "$work" && "$uv" pip compile pyproject.toml --all-extras --universal --python-version 3.11 --generate-hashes \
+    --constraint constraints.txt --no-annotate --no-header --quiet --output-file new.lock >/dev/null)
+  { echo "# The files of constraints.txt by their hashes, for scripts/setup.sh; scripts/resolve.sh --update writes it."
+    cat "$work/new.lock"; } >requirements.lock
   exit
 fi
 

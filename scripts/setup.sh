@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Makes the virtual environment .venv and installs what is pinned:
+# Makes the virtual environment .venv and installs what is pinned, by the hashes of requirements.lock:
 #   scripts/setup.sh [EXTRA[,EXTRA...]]  the core, and extras
 #   scripts/setup.sh --only EXTRA        one extra without the core
 #   PYTHON       the interpreter to use; found by itself when it is not given
@@ -52,19 +52,45 @@ elif ! is_supported "$venv/bin/python"; then
 fi
 
 pip=("$venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-input)
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+checked() { # PIP'S ARGUMENTS: wheels alone, none of which runs code before its hash was compared with requirements.lock
+  "${pip[@]}" --only-binary :all: --report "$work/report.json" "$@"
+  "$venv/bin/python" -I -S scripts/check_hashes.py "$work/report.json" requirements.lock || {
+    rm -rf "$venv"
+    fail "what was downloaded is not what this project was tested with; $venv is removed"
+  }
+}
+
+requirements() { # [--core] EXTRA...: lines of pyproject.toml, extras that name extras of the project included
+  "$venv/bin/python" -I -S -c '
+import re, sys, tomllib
+with open("pyproject.toml", "rb") as file:
+    project = tomllib.load(file)["project"]
+extras, own = project["optional-dependencies"], re.compile(re.escape(project["name"]) + r"\[(.*)\]$")
+def lines(extra):
+    if extra not in extras:
+        sys.exit(f"setup: there is no extra {extra}; there are: {chr(44).join(extras)}")
+    for line in extras[extra]:
+        named = own.match(line)
+        if not named:
+            yield line
+        elif not core:
+            sys.exit(f"setup: {extra} is not an extra that can be installed without the core")
+        for other in named[1].split(",") if named else ():
+            yield from lines(other)
+core = sys.argv[1] == "--core"
+wanted = project["dependencies"] if core else []
+print(*dict.fromkeys([*wanted, *(line for extra in sys.argv[1 + core:] for line in lines(extra))]), sep="\n")' "$@"
+}
 
 if [ -n "$only" ]; then
   # Its own lines: pip would install the core with an extra of the project.
-  requirements=$("$venv/bin/python" -c '
-import sys, tomllib
-with open("pyproject.toml", "rb") as file:
-    project = tomllib.load(file)["project"]
-lines = project["optional-dependencies"].get(sys.argv[1], [])
-if not lines or any(line.startswith(project["name"]) for line in lines):
-    sys.exit(f"setup: {sys.argv[1]} is not an extra that can be installed without the core")
-print(*lines, sep="\n")' "$only") || exit 2
+  requirements "$only" >"$work/requirements.txt" || exit 2
   echo "setup: installing the extra $only alone into $venv" >&2
-  exec "${pip[@]}" --constraint constraints.txt --requirement /dev/stdin <<<"$requirements"
+  checked --constraint constraints.txt --requirement "$work/requirements.txt"
+  exit
 fi
 
 if [ "${TORCH:-}" = cpu ]; then
@@ -73,8 +99,11 @@ if [ "${TORCH:-}" = cpu ]; then
   if [ -d "$index" ]; then from=(--no-index --find-links "$index"); else from=(--index-url "$index"); fi
   echo "setup: $torch without CUDA, from $index" >&2
   # Its own requirements come with the rest, from the ordinary index.
-  "${pip[@]}" --no-deps "${from[@]}" "$torch"
+  checked --no-deps "${from[@]}" "$torch"
 fi
 
 echo "setup: installing what pyproject.toml pins into $venv; this takes some minutes and downloads 1 to 4 GB" >&2
-"${pip[@]}" --constraint constraints.txt --editable ".${extras:+[$extras]}"
+{ requirements --core ${extras//,/ } && echo setuptools; } >"$work/requirements.txt" || exit 2
+checked --constraint constraints.txt --requirement "$work/requirements.txt"
+# The project itself: built by the setuptools that was checked, and nothing else is fetched for it.
+"${pip[@]}" --no-deps --no-build-isolation --editable .

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import json
 import re
 import shlex
 import shutil
@@ -15,6 +16,7 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 
+from scripts import check_hashes
 from tests.conftest import ROOT
 
 FLOORS = (
@@ -42,6 +44,9 @@ NAMED = [
 ]
 PINS = [pin for pin in NAMED if pin.name != PROJECT["name"]]
 TREE = [Requirement(line) for line in (ROOT / "constraints.txt").read_text().splitlines() if not line.startswith("#")]
+
+
+TREE_PINS = {pin.name: next(iter(pin.specifier)).version for pin in TREE}
 
 
 @pytest.mark.parametrize("pin", PINS, ids=str)
@@ -86,7 +91,13 @@ def bare(tmp_path: Path) -> Path:
     """The project's set-up alone, in a folder with a space in its name."""
     folder = tmp_path / "my projects"
     (folder / "scripts").mkdir(parents=True)
-    for name in ("scripts/setup.sh", "pyproject.toml", "constraints.txt"):
+    for name in (
+        "scripts/setup.sh",
+        "scripts/check_hashes.py",
+        "pyproject.toml",
+        "constraints.txt",
+        "requirements.lock",
+    ):
         shutil.copy(ROOT / name, folder / name)
     return folder
 
@@ -99,12 +110,24 @@ def test_lint_asks_for_its_own_extra_alone(bare: Path) -> None:
 
 @pytest.fixture
 def pip(bare: Path) -> Path:
-    """In `bare`: an environment whose pip writes its arguments and its standard input into this file."""
+    """In `bare`: an environment whose pip adds its arguments, and the requirements, to this file.
+
+    It reports to have installed what lies in `bare`/report.json.
+    """
     python, said = bare / ".venv/bin/python", bare / "pip.txt"
     python.parent.mkdir(parents=True)
+    (bare / "report.json").write_text('{"install": []}')
     python.write_text(
         f"""#!/bin/sh
-if [ "$1 $2" = "-m pip" ]; then {{ echo "$@"; cat; }} > "{said}"; else exec {shlex.quote(sys.executable)} "$@"; fi
+if [ "$1 $2" != "-m pip" ]; then exec {shlex.quote(sys.executable)} "$@"; fi
+echo "$@" >> "{said}"
+while [ $# -gt 0 ]; do
+  case $1 in
+    --requirement) cat "$2" >> "{said}" ;;
+    --report) cp "{bare}/report.json" "$2" ;;
+  esac
+  shift
+done
 """
     )
     python.chmod(0o755)
@@ -117,6 +140,64 @@ def test_set_up_of_one_extra_leaves_out_the_core(bare: Path, pip: Path) -> None:
     assert "--editable" not in arguments
     assert "--constraint constraints.txt" in arguments
     assert requirements == PROJECT["optional-dependencies"]["lint"]
+
+
+def reported(bare: Path, name: str, version: str, digest: str) -> None:
+    archive = {"url": "https://host/x.whl", "archive_info": {"hashes": {"sha256": digest}}}
+    about = {"install": [{"metadata": {"name": name, "version": version}, "download_info": archive}]}
+    (bare / "report.json").write_text(json.dumps(about))
+
+
+def hash_of(pin: str) -> str:
+    return min(check_hashes.locked((ROOT / "requirements.lock").read_text())[pin])
+
+
+def test_set_up_installs_wheels_and_then_the_project_without_what_it_needs(bare: Path, pip: Path) -> None:
+    reported(bare, "NumPy", TREE_PINS["numpy"], hash_of(f"numpy=={TREE_PINS['numpy']}"))
+    subprocess.run([bare / "scripts/setup.sh", "train,web"], cwd=bare, check=True, capture_output=True)
+    first, *lines, last = pip.read_text().splitlines()
+    assert "--only-binary :all:" in first
+    extras = PROJECT["optional-dependencies"]
+    assert lines == [*PROJECT["dependencies"], *extras["train"], *extras["web"], "setuptools"]
+    assert last.endswith("--no-deps --no-build-isolation --editable .")
+
+
+def test_extras_that_name_extras_are_resolved(bare: Path, pip: Path) -> None:
+    subprocess.run([bare / "scripts/setup.sh", "dev"], cwd=bare, check=True, capture_output=True)
+    asked = set(pip.read_text().splitlines())
+    assert {line for extra in ("train", "web", "lint") for line in PROJECT["optional-dependencies"][extra]} <= asked
+    assert not any(line.startswith(PROJECT["name"]) for line in asked)
+
+
+@pytest.mark.parametrize(
+    ("name", "version", "digest", "words"),
+    [
+        ("numpy", None, "0" * 64, "numpy=={version} has the hash 000"),
+        ("numpy", "0.1", "0" * 64, "numpy==0.1 is not pinned"),
+        ("numpi", "1.0", "0" * 64, "numpi==1.0 is not pinned"),
+        ("evil", "1.0+cpu", "0" * 64, "evil==1.0+cpu is not pinned"),
+    ],
+)
+def test_an_archive_with_another_hash_ends_set_up(bare, pip, name, version, digest, words) -> None:
+    version = version or TREE_PINS[name]
+    reported(bare, name, version, digest)
+    told = subprocess.run([bare / "scripts/setup.sh"], cwd=bare, capture_output=True, text=True)
+    assert told.returncode == 2
+    assert words.format(version=version) in told.stderr
+    assert not (bare / ".venv").exists()
+    assert "--editable" not in pip.read_text()
+
+
+def test_a_build_without_cuda_is_said_not_to_be_checked(bare: Path, pip: Path) -> None:
+    reported(bare, "torch", f"{TREE_PINS['torch']}+cpu", "0" * 64)
+    told = subprocess.run([bare / "scripts/setup.sh"], cwd=bare, capture_output=True, text=True, check=True)
+    assert f"torch=={TREE_PINS['torch']}+cpu is no build of the public index: its hash is not checked" in told.stderr
+
+
+def test_the_lock_has_hashes_of_every_pin() -> None:
+    locked = check_hashes.locked((ROOT / "requirements.lock").read_text())
+    assert locked.keys() == {f"{name}=={version}" for name, version in TREE_PINS.items()}
+    assert all(locked.values())
 
 
 def test_set_up_refuses_an_extra_that_brings_the_core(bare: Path, pip: Path) -> None:

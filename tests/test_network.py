@@ -56,7 +56,15 @@ def noted(tmp_path: Path, library: Path, monkeypatch: pytest.MonkeyPatch) -> Cal
     """
     for name in ("home", "tmp"):
         (tmp_path / name).mkdir()
-    for name in ("CI", "ORT_DISABLE_TELEMETRY", "MPLCONFIGDIR", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME"):
+    for name in (
+        "CI",
+        "ORT_DISABLE_TELEMETRY",
+        "MPLCONFIGDIR",
+        "TORCHINDUCTOR_CACHE_DIR",
+        "XDG_CONFIG_HOME",
+        "XDG_DATA_HOME",
+        "XDG_STATE_HOME",
+    ):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
