@@ -465,7 +465,7 @@ def describe(
     from reports import whole
 
     refuse_special(model)
-    if not model.is_file():
+    if not model.exists():
         fail(f"{model}: there is no such file.", WRONG_USAGE)
     place = out or beside(model)
     check_outputs([place], [model])

@@ -76,7 +76,7 @@ def describe_all(
     for name, path, stated in [*((None, path, {}) for path in files), *_listed(listed)]:
         try:
             refuse_special(path)
-            if not path.is_file():
+            if not path.exists():
                 raise ValueError(f"{path}: there is no such file")
             answers = told.over(stated)
             one = inspected(path, answers, resolution, dataset, partial(print, file=sys.stderr))

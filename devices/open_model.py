@@ -225,6 +225,8 @@ def _artifact(path: Path, precision: Precision, threads: int) -> Session:
     try:
         format = format_of(path)
     except ValueError as error:
+        if words := models.reference.INSTEAD.get(path.suffix):
+            raise ValueError(f"{path}: {words}") from None
         raise ValueError(f"{error}; a checkpoint ends in {CHECKPOINT}") from None
     if reason := cannot_run(format):
         raise ValueError(f"{path}: {reason}")
@@ -232,8 +234,9 @@ def _artifact(path: Path, precision: Precision, threads: int) -> Session:
         return load(Config(path.stem, format, precision, threads=threads), path)
     # Every runtime has errors of its own for a file it does not like, some of no common class.
     except Exception as error:
+        hint = f"; it {words}" if (words := models.reference.INSTEAD.get(path.suffix)) else ""
         raise ValueError(
-            f"{path}: not a model of the contract (frame, prev_mask) -> mask ({_first_line(error)})"
+            f"{path}: not a model of the contract (frame, prev_mask) -> mask ({_first_line(error)}){hint}"
         ) from None
 
 

@@ -140,6 +140,15 @@ def _frozen(value: Any) -> Any:
 
 FORMATS: dict[str, Literal["onnx", "tflite", "openvino"]] = {".onnx": "onnx", ".tflite": "tflite", ".xml": "openvino"}
 
+INSTEAD = {
+    **dict.fromkeys(
+        (".pt", ".pth", ".pt2"),
+        "is PyTorch's and is not run here; torch.onnx.export writes its network as .onnx (docs/your-network.md)",
+    ),
+    ".mlpackage": "is a Core ML package, and of these only this project's own are run; give the .onnx file instead",
+}
+"""Suffix of a model that cannot be described -> what to do, the end of a sentence."""
+
 T = TypeVar("T")
 Pairs = tuple[tuple[str, T], ...]
 Rule = tuple[Callable[[Any], bool], str]

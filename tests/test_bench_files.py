@@ -155,3 +155,30 @@ def test_a_wrong_answer_is_refused_in_a_sentence(run, tmp_path, option, words):
     code, _, said = run("evaluate", graphs.plain(tmp_path / "mine.onnx"), *option)
     assert code == WRONG_USAGE
     assert words in said
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [("mine.pt", "torch.onnx.export"), ("mine.pt2", "torch.onnx.export"), ("mine.mlpackage", "give the .onnx file")],
+)
+def test_a_format_that_is_not_run_is_refused_with_what_to_do_instead(run, tmp_path, name, words):
+    path = tmp_path / name
+    path.mkdir() if path.suffix == ".mlpackage" else path.write_bytes(b"")
+    for arguments in ((path, "--dry-run"), ("evaluate", path), ("describe", path)):
+        code, _, said = run(*arguments)
+        assert code == WRONG_USAGE
+        assert words in said, said
+
+
+def test_precisions_and_the_whole_set_are_obeyed_beside_a_file(run, data, tmp_path):
+    path = graphs.plain(tmp_path / "mine.onnx")
+    few = ("--data", data, "--references", "none", "--dry-run", "--json")
+    code, told, said = run(path, *few, "--precisions", "fp32,int8")
+    assert code == 0, said
+    live = [name for name in planned(told) if name.startswith("live/")]
+    assert [name.split("/")[2] for name in live] == ["fp32", "int8"]
+    code, told, said = run(path, *few, "--all", "--formats", "onnx")
+    assert len([name for name in planned(told) if name.startswith("s")]) == 12
+    code, _, said = run(path, *few, "--device", "nothing")
+    assert code == WRONG_USAGE
+    assert "the picture is the input" not in said, "a wrong device is said before the model is tried"

@@ -21,7 +21,7 @@ from converters.reference_session import ReferenceSession, first_line, person, p
 from converters.runtimes import RUNTIMES, Shape, open_runtime
 from evaluation.iou import iou
 from models.description import LICENCE, beside, is_whole, of_fields, read_fields
-from models.reference import FORMATS, ReferenceModel, hash_of
+from models.reference import FORMATS, INSTEAD, ReferenceModel, hash_of
 from models.segmenter import enlarge, fitted, no_mask, to_input
 from models.variant import VARIANTS
 
@@ -29,11 +29,11 @@ if TYPE_CHECKING:
     from converters.session import Array
     from evaluation.clip import Dataset, Label, Picture
 
-SECONDS = 8.0
+SECONDS = 16.0
 """What all trials of a model may take, about."""
 BYTES = 1 << 30
 """What the outputs that are kept of all trials may take, about."""
-FEWEST, MOST_PICTURES = 4, 16
+FEWEST, MOST_PICTURES = 6, 16
 SHOWN = 3
 """How many of a model's classes are tried as the person's."""
 POSSIBLE = 0.3
@@ -83,7 +83,8 @@ def read(path: Path) -> Graph:
     try:
         format = FORMATS[path.suffix]
     except KeyError:
-        raise ValueError(f"{path}: not a model that can be inspected; known are {', '.join(FORMATS)}") from None
+        known = f"is not a model that can be inspected; known are {', '.join(FORMATS)}"
+        raise ValueError(f"{path}: {INSTEAD.get(path.suffix, known)}") from None
     try:
         return import_module(f"converters.inspection.read_{format}").read(path)
     # Every library has errors of its own for a file it does not like, some of no common class.
@@ -115,21 +116,7 @@ def _describe(path: Path, told: Told, dataset: Dataset | None) -> ReferenceModel
     scores: Sequence[Sequence[float]] = [tries.score(g, raws[g.way]) for g in guesses]
     guesses, scores, order = _ordered(guesses, scores, tries, told)
     described = _conclude(guesses, trial.decide(scores), scores, inputs, tries, known)
-    way = next(w for w in raws if set(w.mean) == set(described.mean) and set(w.std) == set(described.std))
-    return replace(described, unsure=(*described.unsure, *order, *_no_classes(described, raws[way][0])))
-
-
-def _no_classes(model: ReferenceModel, outputs: Mapping[str, Array]) -> list[str]:
-    """A sentence where the channels of an output are taken for classes, and are none."""
-    assert model.output_name is not None
-    assert model.output_layout is not None
-    values = planes(outputs[model.output_name], model.output_layout, model.resolution)
-    if model.output != "probabilities" or len(values) == 1 or values.dtype.kind != "f":
-        return []
-    total = values.astype(np.float32).sum(axis=0)
-    if float(np.abs(total - 1).mean()) < 0.05:
-        return []
-    return [f"the {len(values)} channels of {model.output_name} do not add up to 1, so they may be no classes"]
+    return replace(described, unsure=(*described.unsure, *order))
 
 
 def _likely(guesses: Sequence[Guess], scores: Sequence[Sequence[float]]) -> Sequence[Guess]:
@@ -254,7 +241,16 @@ def _guesses(
         return [classes(*told.person_classes)]
     if mask.channels == CLASSES:
         return [guess("channel 1", channel=1), guess("channel 0", usual=False, channel=0)]
+    if kind == "probabilities" and not _adds_up(planes(values[0], mask.layout, base.resolution)):
+        return [guess(f"channel {one}", usual=False, channel=one) for one in range(mask.channels)]
     return _each(tries.shown(plain, values, range(mask.channels)), range(mask.channels), classes)
+
+
+def _adds_up(channels: NDArray[Any]) -> bool:
+    """Whether channels (C, H, W) are shares of one whole, as those of classes are; a picture and its alpha are not."""
+    if channels.dtype.kind != "f":
+        return True
+    return bool(np.abs(channels.astype(np.float32).sum(axis=0) - 1).mean() < 0.05)
 
 
 def _each(shown: Sequence[int], every: Sequence[int], classes: Any) -> list[Guess]:
@@ -416,7 +412,9 @@ def _conclude(
             told = "; ".join(others)
             # A wrong scale was seen to give 1.5 points more than the right one, by making every mask a little bolder.
             if best.way != USUAL[0]:
-                raise Question(f"may take colours in several ways, by the IOU on {data}: {mine}; {told}; say which")
+                raise Question(
+                    f"may take colours in several ways, by the IOU on {data}: {mine}; {told}; say --mean and --std"
+                )
             unsure.append(f"other ways to scale colours give nearly the same IOU on {data}: {mine}, taken; {told}")
         alike = {g.way for g, row in zip(guesses, scores, strict=True) if trial.is_same(row, scores[decision.best])} - {
             best.way

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 RECOGNISED = 0.5
 """Mean IOU from which masks are taken for masks of people."""
@@ -16,6 +17,8 @@ MARGIN = 0.02
 
 How many of its masks are better says nothing: a wrong scale of colours can make every mask a little bolder.
 """
+ERRORS = 2.0
+"""And by how many of its standard errors: on a few pictures one of them may decide."""
 TURNED = 0.005
 """Mean IOU by which masks are better in BGR than in RGB, which is far more usual, so that nobody can say."""
 NOTHING = 0.001
@@ -44,8 +47,14 @@ def decide(ious: Sequence[Sequence[float]]) -> Decision:
     means = scores.mean(axis=1)
     top = int(means.argmax())
     best = next(i for i in range(len(scores)) if is_same(scores[i], scores[top]))
-    rivals = [i for i, row in enumerate(scores) if not is_same(row, scores[best]) and means[best] - means[i] < MARGIN]
+    rivals = [i for i, row in enumerate(scores) if not is_same(row, scores[best]) and _near(scores[best] - row)]
     return Decision(best, float(means[best]), tuple(rivals))
+
+
+def _near(ahead: NDArray[np.float64]) -> bool:
+    """Whether the best may be no better, by how far each of its masks is ahead of another description's."""
+    error = float(ahead.std(ddof=1)) / np.sqrt(len(ahead)) if len(ahead) > 1 else 0.0
+    return bool(ahead.mean() < max(MARGIN, ERRORS * error))
 
 
 def is_same(one: Sequence[float], other: Sequence[float]) -> bool:

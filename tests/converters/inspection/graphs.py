@@ -170,6 +170,17 @@ def classes(path: Path, number: int = 21, person: int = 15) -> Path:
     return save(path, nodes, {"x": ((1, 3, H, W), FLOAT)}, {"y": ((1, number, H, W), FLOAT)}, {"w": weights})
 
 
+def with_alpha(path: Path) -> Path:
+    """The picture itself and the mask, as four channels."""
+    nodes: Nodes = [
+        ("Gather", ["x", "order"], ["t"], {"axis": 1}),
+        ("Gather", ["x", "red"], ["a"], {"axis": 1}),
+        ("Concat", ["t", "a"], ["y"], {"axis": 1}),
+    ]
+    constants = RED | {"order": np.array([2, 1, 2])}
+    return save(path, nodes, {"x": ((1, 3, H, W), FLOAT)}, {"y": ((1, 4, H, W), FLOAT)}, constants)
+
+
 def halved(path: Path) -> Path:
     """Logits of three classes at half of the picture's sides, the person the last."""
     weights = np.zeros((3, 3, 1, 1), np.float32)

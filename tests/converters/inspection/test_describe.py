@@ -65,6 +65,7 @@ def softmax(raw: np.ndarray) -> np.ndarray:
         (graphs.both, "p", lambda p: p[0, 1], "NCHW"),
         (graphs.background, "y", lambda y: 1 - y[0, 0], "NCHW"),
         (graphs.classes, "y", lambda y: y.argmax(axis=1)[0] == 15, "NCHW"),
+        (graphs.with_alpha, "y", lambda y: y[0, 3], "NCHW"),
         (graphs.four, "y", lambda y: y[0, 0], "NCHW"),
         (graphs.bright, "y", lambda y: y[0, 0] / 255, "NCHW"),
     ],
