@@ -20,6 +20,7 @@ from typer.core import TyperGroup
 
 from cli.ending import INTERRUPTED, NOT_MEASURED, ROOT, WRONG_USAGE, carry_out, fail, ours
 from cli.files import Files, describe_all
+from cli.history import STORE, history
 from cli.importing import import_rows
 from cli.inputs import absent, asked_for, attached, read_footage, trained
 from cli.merging import merge_rows
@@ -57,7 +58,6 @@ if TYPE_CHECKING:
 SecondsOption = Annotated[
     float, typer.Option(min=1, callback=finite, metavar="S", help="Of measuring, for one configuration.")
 ]
-HISTORY = Path("results/history.sqlite")
 
 
 class Previous(StrEnum):
@@ -559,7 +559,7 @@ def gate(
     history: Annotated[
         Path,
         typer.Option(dir_okay=False, metavar="FILE", help="The store of bench.py history: its last runs are drawn."),
-    ] = HISTORY,
+    ] = STORE,
     data: DataOption = None,
     checkpoints: CheckpointsOption = None,
     out: Annotated[
@@ -590,7 +590,7 @@ def gate(
         seconds,
         clock is Clock.advises,
         allow_removed,
-        history if history.is_file() else None,
+        history,
     )
 
     def run() -> int:
@@ -662,37 +662,7 @@ app.add_typer(gate_app, name="gate")
 app.add_typer(web_app, name="web")
 app.command("import")(import_rows)
 app.command("merge")(merge_rows)
-
-
-@app.command()
-def history(
-    ctx: typer.Context,
-    add: Annotated[
-        list[Path] | None,
-        typer.Argument(exists=True, metavar="[DIR|JSON]...", help="Runs, gates and pytest-benchmark JSON to keep."),
-    ] = None,
-    store: Annotated[Path, typer.Option(dir_okay=False, metavar="FILE", help="The SQLite file.")] = HISTORY,
-    out: Annotated[Path, typer.Option(dir_okay=False, metavar="PAGE", help="The page of trends to write.")] = Path(
-        "results/history.html"
-    ),
-    revision: Annotated[
-        str | None, typer.Option(metavar="SHA", help="What the runs were of.", show_default="what each row says")
-    ] = None,
-) -> None:
-    """Keep the figures of runs, draw them over time, and tell where their level changed. Advisory, unlike the gate."""
-    from models.files import check_outputs
-    from reports import history as past
-
-    check_outputs([store, out], [*(add or []), *(path / "rows.jsonl" for path in add or [])])
-    for path in add or []:
-        figures, damaged = past.gather(path, revision)
-        for words in damaged:
-            print(f"{path}: {words}", file=sys.stderr)
-        fresh = past.add(store, figures)
-        print(f"{path}: {fresh} figures are new")
-    for sentence in past.page(past.load(store), out):
-        print(sentence)
-    print(out)
+app.command("history")(history)
 
 
 @app.command("devices")

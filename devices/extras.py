@@ -5,6 +5,7 @@ from __future__ import annotations
 from importlib.util import find_spec
 
 EXTRAS = {
+    "duckdb": "history",
     "pycocotools": "train",
     "segno": "web",
     "starlette": "web",

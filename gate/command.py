@@ -20,7 +20,7 @@ from gate.run import SECONDS, Comparison, run
 from gate.verdict import NOT_MEASURED, Result, Verdict, headline, words
 from models.bounds import check_threads
 from models.scratch import hold
-from reports import history
+from reports import history, store
 from reports.gitinfo import checkout_words, comparison
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ class Asked:
     clock_advises: bool = False
     allow_removed: bool = False
     history: Path | None = None
-    """The store of `bench.py history`, whose last figures are shown; None where there is none."""
+    """The store of `bench.py history`, whose last figures are shown, where there is one."""
 
 
 def gate(asked: Asked, weights: Mapping[str, Weights], dataset: Dataset, out: Path, as_json: bool) -> int:
@@ -211,7 +211,12 @@ def _result(
 ) -> Result:
     from devices.desktop.environment import DesktopProbe
 
-    figures = history.load(asked.history) if asked.history else []
+    figures: list[store.Figure] = []
+    if asked.history and store.exists(kept := store.place(asked.history)):
+        try:
+            figures = store.load(kept)
+        except store.Unavailable as reason:
+            live.say(f"The last runs are not drawn: {reason}.")
     machine = DesktopProbe().read()
     live.stage("gate", len(comparisons))
     verdicts = run(comparisons, dataset, asked.seconds, say=live.step, clock_advises=asked.clock_advises)

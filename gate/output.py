@@ -29,7 +29,7 @@ from gate.verdict import (
     worst_verdict,
 )
 from reports import whole
-from reports.history import Figure
+from reports.store import Figure
 
 FILE = "gate.json"
 _ALERT = {

@@ -11,7 +11,7 @@ from typing import Any
 from devices.paired import BASELINE, CANDIDATE, Block
 from gate import blocks as of_blocks
 from gate.decision import ALPHA, FIRST, Estimate, Outcome, estimate, minimum_detectable_effect, valid
-from reports.history import Figure
+from reports.store import Figure
 
 EXIT = {Outcome.PASS: 0, Outcome.FAIL: 1, Outcome.INCONCLUSIVE: 2, Outcome.NOT_MEASURED: 3}
 NOT_MEASURED = EXIT[Outcome.NOT_MEASURED]

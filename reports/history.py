@@ -1,4 +1,4 @@
-"""Every run's figures in one SQLite file with git revision and machine, and changes of their level. Advisory.
+"""Every run's figures with git revision and machine, and changes of their level. Advisory.
 
 A gate compares two commits side by side; it cannot see ten changes of 1 % each. This can, and cannot be trusted like
 the gate: its figures come from different days of a machine. So it draws and tells, and never fails anything.
@@ -8,21 +8,20 @@ from __future__ import annotations
 
 import html
 import math
-import sqlite3
 import statistics
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import closing
-from dataclasses import astuple, dataclass, fields
+from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 from converters.registry import missing
-from models.files import check_outputs, read_json, refuse_special
+from models.files import read_json, refuse_special
 from reports import whole
 from reports.rows import Row, stream
+from reports.store import Figure
 
 FEWEST = 8
 """With fewer figures of one series no change is looked for."""
@@ -32,22 +31,6 @@ GATE, MODEL = "gate ms", "model ms"
 """Frame times of the network alone: of a gate's candidate, and of a run."""
 RECENT = 20
 """Figures of a short trend."""
-
-
-@dataclass(frozen=True)
-class Figure:
-    """One figure of one run. `series` is a configuration or a benchmark; the same figure is kept once.
-
-    A configuration that was measured into one folder again, which is the same run, has a figure for each time.
-    """
-
-    series: str
-    metric: str
-    machine: str
-    run: str
-    time: str
-    revision: str
-    value: float
 
 
 @dataclass(frozen=True)
@@ -132,39 +115,6 @@ def gather(path: Path, revision: str | None = None) -> tuple[list[Figure], list[
     except (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
         raise ValueError(f"{path}: neither the folder of a run or a gate nor a pytest-benchmark JSON") from None
     return figures, words
-
-
-def add(store: Path, figures: Iterable[Figure]) -> int:
-    """Keep `figures`; returns how many were not there yet. ValueError when `store` is something else, as in `load`."""
-    with closing(_open(store)) as database, database:
-        before = database.total_changes
-        marks = ", ".join("?" * len(fields(Figure)))
-        database.executemany(f"insert or ignore into figures values ({marks})", map(astuple, figures))
-        return database.total_changes - before
-
-
-def load(store: Path) -> list[Figure]:
-    """All figures, oldest first."""
-    with closing(_open(store)) as database:
-        return [Figure(*row) for row in database.execute("select * from figures order by time, rowid")]
-
-
-def _open(store: Path) -> sqlite3.Connection:
-    check_outputs([store])
-    store.parent.mkdir(parents=True, exist_ok=True)
-    columns = ", ".join(f"{f.name} {'real' if f.name == 'value' else 'text'} not null" for f in fields(Figure))
-    database = sqlite3.connect(store)
-    try:
-        tables = {name for (name,) in database.execute("select name from sqlite_master where type = 'table'")}
-        if tables - {"figures"}:
-            raise sqlite3.DatabaseError(f"it is another program's: it has a table {min(tables - {'figures'})}")
-        database.execute(f"create table if not exists figures ({columns}, unique (series, metric, machine, run, time))")
-        if [row[1] for row in database.execute("pragma table_info(figures)")] != [f.name for f in fields(Figure)]:
-            raise sqlite3.DatabaseError("its table figures has other columns")
-    except sqlite3.DatabaseError as error:
-        database.close()
-        raise ValueError(f"{store}: no store of figures ({error})") from None
-    return database
 
 
 def changes(values: Sequence[float]) -> list[Change]:

@@ -25,7 +25,7 @@ from gate.decision import FIRST, MOST, Outcome
 from gate.verdict import Finding, Result, Speed, Verdict, title, words, worst
 from models.variant import get
 from reports import gitinfo
-from reports.history import Figure
+from reports.store import Figure
 
 MS = 1_000_000
 

@@ -1,4 +1,4 @@
-"""The store of figures, and the creep that is found in it."""
+"""The figures of runs, and the creep that is found in them."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from reports import history
-from reports.history import Figure
 from reports.rows import append
+from reports.store import Figure
 from tests.reports.made_up import emulated, failed, row
 
 
@@ -42,14 +42,6 @@ def test_noise_alone_is_seldom_said_to_change() -> None:
     assert np.mean(said) <= 0.07
     steps = [bool(history.changes((random.normal(1, 0.01, 10) * np.repeat([1, 1.05], 5)).tolist())) for _ in range(50)]
     assert np.mean(steps) >= 0.9
-
-
-def test_figures_are_kept_once_and_read_in_order(tmp_path: Path) -> None:
-    store = tmp_path / "deep" / "history.sqlite"
-    found = figures(noise(5))
-    assert history.add(store, reversed(found)) == 5
-    assert history.add(store, found) == 0
-    assert history.load(store) == found
 
 
 def test_a_run_and_a_benchmark_are_taken_up(tmp_path: Path) -> None:
@@ -94,19 +86,6 @@ def test_a_figure_is_of_the_commit_its_row_was_measured_at_and_a_cell_measured_a
     found = [f for f in history.of_rows([first, again]) if f.metric == "model ms"]
     assert [(f.revision, f.run) for f in found] == [("aaa", first.run), ("bbb", first.run)]
     assert {f.revision for f in history.of_rows([first], "ccc")} == {"ccc"}
-
-
-def test_both_measurements_of_a_run_are_kept(tmp_path: Path) -> None:
-    again = [replace(f, time="2026-02-02T00:00") for f in figures(noise(2))]
-    assert history.add(tmp_path / "s", [*figures(noise(2)), *again]) == 4
-
-
-def test_what_is_no_store_is_said_and_left_alone(tmp_path: Path) -> None:
-    page = tmp_path / "history.html"
-    page.write_text("<p>a page that was taken for the store</p>" * 99)
-    with pytest.raises(ValueError, match=r"history\.html: no store of figures"):
-        history.load(page)
-    assert page.read_text().startswith("<p>")
 
 
 def test_a_network_that_finds_nobody_any_more_has_changed() -> None:
