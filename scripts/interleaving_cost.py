@@ -17,6 +17,7 @@ import tempfile
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from unittest.mock import patch
 
 import numpy as np
 
@@ -66,8 +67,8 @@ def child(folder: Path) -> None:
         turns += theirs.seconds + ours.seconds * lead_ins / ours.runs
         return found
 
-    reference.opened, interleaved.measure = timed_open, timed_measure
-    assert worker.measure(jobs.read(folder)).paired.get("takes") == 1
+    with patch.object(reference, "opened", timed_open), patch.object(interleaved, "measure", timed_measure):
+        assert worker.measure(jobs.read(folder)).paired.get("takes") == 1
     used = resource.getrusage(resource.RUSAGE_SELF)
     print(turns, used.ru_utime + used.ru_stime)
 
@@ -102,7 +103,7 @@ def judging(folder: Path) -> float:
     from evaluation.sample import embedded
     from evaluation.score import score
 
-    masks = jobs.read_frames(jobs.read(folder))[..., 0].astype(np.float32) / 255
+    masks = jobs.read_frames(jobs.read(folder))[..., 0].astype(np.float32) / np.float32(255)
     begun = time.process_time()
     score(masks, embedded())
     return time.process_time() - begun
