@@ -36,7 +36,7 @@ cp "$(where 'os.path.realpath(sys.executable)')" "$root/python/bin/python3"
 copy "$(dirname "$library")" "$root/python/lib" "$(basename "$library")"
 copy "$packages" "$root/packages" $(cd "$packages" && for name in numpy scipy onnxruntime ai_edge_litert openvino; do
   ls -d $name $name.libs $name-*.dist-info 2>/dev/null || true
-done) absl packaging
+done) absl packaging platformdirs
 copy . "$root/project" converters evaluation models scripts
 cp "$folder"/*.npz "$folder"/*-int8.* "$folder"/control.* "$root/int8"
 # The shared libraries, at the paths that the loader looks for.
