@@ -109,6 +109,7 @@ def test_variants_are_listed_with_their_cost_and_options_mean_the_same_on_both_s
     assert "s16-skip-half" in CliRunner().invoke(app, ["variants", "--resolution", "128x256"]).stdout
 
 
+@pytest.mark.slow
 def test_arm_instructions_of_a_variant_are_counted_when_asked_for(
     qemu: str, here: Here, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
