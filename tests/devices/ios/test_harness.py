@@ -99,7 +99,7 @@ def test_the_app_reads_what_the_host_writes() -> None:
         for start in ("struct Counts", "let model: String", "struct Go")
     )
     # Minutes of load are not asked of an iPhone (devices.select.sustains).
-    assert counts == {field.name for field in fields(Counts)} - {"sustained"}
+    assert counts == {field.name for field in fields(Counts)} - {"sustained", "repeat"}
     told = {field.name for kind in (Config, Job) for field in fields(kind)}
     assert {"resolution", "sequences", "unit", "counts"} < job <= told
     assert go == set(re.findall(r'"(\w+)":', re.search(r"go\.write_text\(.*", Path(ROOT / "runner.py").read_text())[0]))  # type: ignore[index]
