@@ -134,6 +134,7 @@ def test_arm_instructions_of_a_variant_are_counted_when_asked_for(
     assert said.count("qemu-absent is missing; scripts/install-tools.sh installs it") == 1
 
 
+@pytest.mark.slow
 def test_a_missing_emulator_costs_columns_and_not_the_run(
     qemu: str, here: Here, weights: Path, pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

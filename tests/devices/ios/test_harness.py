@@ -98,7 +98,7 @@ def test_the_app_reads_what_the_host_writes() -> None:
         set(re.findall(r"^ +let (\w+):", text[text.index(start) :].split("}")[0], re.MULTILINE))
         for start in ("struct Counts", "let model: String", "struct Go")
     )
-    # Minutes of load are not asked of an iPhone (devices.select.sustains).
+    # Minutes of load and repeats are not asked of an iPhone (devices.select).
     assert counts == {field.name for field in fields(Counts)} - {"sustained", "repeat"}
     told = {field.name for kind in (Config, Job) for field in fields(kind)}
     assert {"resolution", "sequences", "unit", "counts"} < job <= told
