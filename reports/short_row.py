@@ -94,7 +94,7 @@ def read(code: str) -> dict[str, Any]:
         if not inflate.eof:
             raise ValueError
         return _expanded(json.loads(content))
-    except (ValueError, TypeError, RecursionError, zlib.error):
+    except (ValueError, TypeError, LookupError, RecursionError, zlib.error):  # Python 3.12 looks a slice up in a dict
         raise NotBelieved("its code is damaged, or of another version") from None
 
 
