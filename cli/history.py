@@ -23,7 +23,10 @@ def history(
         typer.Argument(exists=True, metavar="[DIR|JSON]...", help="Runs, gates and pytest-benchmark JSON to keep."),
     ] = None,
     store: Annotated[
-        Path, typer.Option(dir_okay=False, metavar="FILE", help="The Parquet file; a .sqlite beside it is taken up.")
+        Path,
+        typer.Option(
+            dir_okay=False, metavar="FILE", help="The Parquet file. A .sqlite file of the same name is imported once."
+        ),
     ] = STORE,
     out: Annotated[Path, typer.Option(dir_okay=False, metavar="PAGE", help="The page of trends to write.")] = Path(
         "results/history.html"

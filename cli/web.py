@@ -63,7 +63,7 @@ def export(
             exists=True,
             dir_okay=False,
             metavar="FILE",
-            help="A model of yours, .tflite, used as the description beside it says, or a TOML that lists several;"
+            help="A .tflite model of yours with its description FILE.toml, or a TOML file that lists several;"
             " give it again for another.",
         ),
     ] = None,

@@ -76,7 +76,7 @@ def _place(name: str) -> Iterator[Path]:
 def _make(reference: ReferenceModel, module: str) -> Path:
     """The model that a module of ours writes, made once by each version of it, in a process of its own.
 
-    Its hash is kept beside it, and one that is damaged is made anew.
+    A file with its hash is stored in the same folder; a damaged model is made again.
     """
     if unavailable := converter(reference.format).available():
         raise reference.wrong("package", f"{module} cannot make it here: {unavailable}")

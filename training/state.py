@@ -109,7 +109,7 @@ KEYS = {"step", "seconds", "options", "learners"}
 
 
 def load(path: Path, say: Callable[[str], object] = print) -> dict[str, Any] | None:
-    """A saved run; None where there is none. A damaged file is set aside beside it, which `say` is told."""
+    """A saved run; None where there is none. A damaged file is renamed and reported through `say`."""
     if not path.exists():
         return None
     try:

@@ -61,7 +61,7 @@ def describe(path: Path, told: Told = NOTHING, dataset: Dataset | None = None) -
 
 
 def model_at(path: Path, told: Told = NOTHING, dataset: Dataset | None = None) -> ReferenceModel:
-    """The description of the model at `path`: the answers `told`, then the file beside it, then an inspection."""
+    """The description of the model at `path`: from the options, else from its description file, else by inspection."""
     file = beside(path)
     stated = read_fields(file)
     if stated:

@@ -77,7 +77,7 @@ previous_mask = "serving_default_prev_mask"
 
 
 def mine(model: Path, parent: Path) -> ReferenceModel:
-    """The small network as a user's own, with its description beside it."""
+    """The small network as a user's model, with its description file."""
     path = parent / "mine.tflite"
     path.write_bytes(model.read_bytes())
     path.with_name("mine.tflite.toml").write_text(DESCRIPTION)
