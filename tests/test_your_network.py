@@ -77,7 +77,9 @@ def test_the_page_is_true(here: Path, monkeypatch: pytest.MonkeyPatch, capsys: p
     lines = [line for block in blocks("sh") for line in block.splitlines()]
     assert len(lines) == 5
     for line in lines:
-        assert run(line, monkeypatch) == 0, (line, capsys.readouterr().err)
+        # A second seldom makes a sure time: then the gate ends with 2, and what it judges otherwise is below.
+        expected = (0, 2) if " gate " in line else (0,)
+        assert run(line, monkeypatch) in expected, (line, capsys.readouterr().err)
     assert Path("mine.onnx.toml").is_file()
     assert Path("results/report.html").is_file()
     (gated,) = json.loads(next(Path.cwd().rglob("gate.json")).read_text())["configurations"]
