@@ -17,13 +17,13 @@ LINT := $(VENV)/.lint
 help: ## say what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | column -t -s $$'\t'
 
-setup: $(CORE) ## make .venv and install what bench.py needs; EXTRAS=train,web adds to it, TORCH=cpu leaves out CUDA
+setup: $(CORE) ## make .venv and install what make bench needs; EXTRAS=train,web adds to it, TORCH=cpu leaves out CUDA
 ifneq ($(EXTRAS),)
 	@scripts/setup.sh $(EXTRAS)
 endif
 
 $(CORE): pyproject.toml constraints.txt
-	@scripts/setup.sh
+	@scripts/setup.sh openvino,coreml
 	@touch $@
 
 $(DEV): pyproject.toml constraints.txt

@@ -23,9 +23,9 @@ from numpy.typing import NDArray
 
 from converters import graph
 from converters.artifact import Precision, Spec
+from converters.extras import missing
 from converters.mil import package
 from converters.mil.quiet import coremltools, no_bars
-from converters.registry import missing
 from converters.session import Array, Session
 
 if TYPE_CHECKING:

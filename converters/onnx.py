@@ -19,7 +19,7 @@ import numpy as np
 
 from converters import graph
 from converters.artifact import Precision, Spec
-from converters.registry import missing
+from converters.extras import missing
 from converters.session import Array, Session
 from models import external_data
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from converters import graph
 from converters.artifact import Precision, Spec
-from converters.registry import missing
+from converters.extras import missing
 from converters.session import Array, Session
 
 if TYPE_CHECKING:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import platform
 from collections.abc import Iterable
 from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
@@ -13,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from converters.artifact import FORMATS, Format, Precision, Spec
+from converters.extras import missing
 from converters.session import Session
 
 if TYPE_CHECKING:
@@ -80,19 +79,6 @@ def format_of(path: Path) -> Format:
         raise ValueError(f"{path}: not an artifact; known suffixes are {', '.join(suffixes)}") from None
 
 
-NOT_ON_LINUX_ARM = ("coremltools", "litert_torch")
-"""Modules whose packages have no wheel for Linux on ARM; pyproject.toml leaves them out there."""
-
-
 def cannot_run(format: str) -> str | None:
     """None when an artifact of `format` can be loaded here; otherwise the reason it cannot, in one sentence."""
     return missing(*converter(cast(Format, format)).RUNTIME)
-
-
-def missing(*modules: str) -> str | None:
-    """A sentence that names the modules that are not installed, without importing any; None when all are."""
-    absent = [module for module in modules if find_spec(module) is None]
-    never = [module for module in absent if module in NOT_ON_LINUX_ARM]
-    if never and (platform.system(), platform.machine()) == ("Linux", "aarch64"):
-        return f"{' and '.join(never)} {'has' if len(never) == 1 else 'have'} no wheel for Linux on ARM"
-    return f"not installed: {', '.join(absent)}" if absent else None

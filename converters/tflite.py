@@ -11,7 +11,7 @@ import numpy as np
 
 from converters import graph
 from converters.artifact import Precision, Spec
-from converters.registry import missing
+from converters.extras import missing
 from converters.session import Array, Quantisation, Session
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from converters.registry import missing
+from converters.extras import missing
 from models.files import read_json, refuse_special
 from reports import whole
 from reports.rows import Row, stream

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock
 
-from devices.extras import missing
+from converters.extras import missing
 from models.files import check_outputs
 
 if TYPE_CHECKING:

@@ -23,7 +23,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from devices.extras import missing
+from converters.extras import missing
 from models.files import refuse_special
 
 Policy = Literal["all people", "main person", "any"]

@@ -25,7 +25,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from devices.extras import missing
+from converters.extras import missing
 
 HERE = Path(__file__).resolve().parent
 BUILD = HERE.parent.parent / "build" / "runner"

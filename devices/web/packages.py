@@ -7,7 +7,7 @@ import subprocess
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from devices.extras import missing
+from converters.extras import missing
 
 HERE = Path(__file__).resolve().parent
 MODULES = HERE / "node_modules"

@@ -99,7 +99,7 @@ def test_without_ruptures_the_figures_are_drawn_and_changes_not_looked_for(
 ) -> None:
     monkeypatch.setitem(sys.modules, "ruptures", None)
     said = history.page(figures(5 * noise(28) * np.repeat([1, 1.08], 14)), tmp_path / "trend.html")
-    assert said == ["No search for changes of level; not installed: ruptures"]
+    assert said == ["No search for changes of level; ruptures is not installed"]
     assert "<svg" in (tmp_path / "trend.html").read_text()
 
 

@@ -1,4 +1,4 @@
-"""A machine without coremltools, such as Linux on ARM: Core ML rows say why they are missing, all else goes on."""
+"""A machine without the extras [openvino] and [coreml], such as Linux on ARM: their rows say why, all else goes on."""
 
 from __future__ import annotations
 
@@ -18,16 +18,23 @@ from models.reference import match
 from reports import rows
 from tests.conftest import ROOT
 
-HIDDEN = 'import sys\nsys.modules["coremltools"] = None\n'
-"""As sitecustomize.py in every process: neither found nor imported."""
+HIDDEN = "import sys\nfor name in ('coremltools', 'openvino', 'nncf'):\n    sys.modules[name] = None\n"
+"""As sitecustomize.py in every process: none is found or imported."""
+
+COREML = (
+    "coremltools has no wheel for Linux on ARM"
+    if (platform.system(), platform.machine()) == ("Linux", "aarch64")
+    else "coremltools is not installed; this needs the extra [coreml]: run `make setup EXTRAS=coreml`"
+) + "; Core ML needs it, on Linux x86-64 or a Mac, with Python 3.11 to 3.13"
+OPENVINO = "openvino, nncf are not installed; this needs the extra [openvino]: run `make setup EXTRAS=openvino`"
 
 
 @pytest.mark.parametrize(
     ("system", "machine", "said"),
     [
         ("Linux", "aarch64", "coremltools has no wheel for Linux on ARM; "),
-        ("Linux", "x86_64", "not installed: coremltools; "),
-        ("Darwin", "arm64", "not installed: coremltools; "),
+        ("Linux", "x86_64", "coremltools is not installed; this needs the extra [coreml]: run `make setup "),
+        ("Darwin", "arm64", "coremltools is not installed; this needs the extra [coreml]: run `make setup "),
     ],
 )
 def test_it_says_why(monkeypatch: pytest.MonkeyPatch, system: str, machine: str, said: str) -> None:
@@ -62,7 +69,7 @@ def test_a_model_file_needs_its_runtime_alone(monkeypatch: pytest.MonkeyPatch) -
         fetch(ours)
 
 
-def test_the_run_goes_on_and_its_core_ml_row_says_why(tmp_path: Path) -> None:
+def test_the_run_goes_on_and_the_rows_of_absent_formats_say_why(tmp_path: Path) -> None:
     (tmp_path / "sitecustomize.py").write_text(HIDDEN)
     environment = os.environ | {"PYTHONPATH": str(tmp_path)}
     asked = [
@@ -70,7 +77,7 @@ def test_the_run_goes_on_and_its_core_ml_row_says_why(tmp_path: Path) -> None:
         "--variants",
         "s16-skip-plain",
         "--formats",
-        "pytorch,coreml",
+        "onnx,coreml,openvino",
         "--references",
         "none",
         "--frames",
@@ -81,14 +88,7 @@ def test_the_run_goes_on_and_its_core_ml_row_says_why(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     found, _ = rows.read(tmp_path / "out" / "rows.jsonl")
     assert {row.format: (row.status, row.reason) for row in found} == {
-        "pytorch": ("ok", None),
-        "coreml": ("failed", coreml_reason(environment)),
+        "onnx": ("ok", None),
+        "coreml": ("failed", COREML),
+        "openvino": ("failed", OPENVINO),
     }
-
-
-def coreml_reason(environment: dict[str, str]) -> str:
-    code = "from converters import coreml; print(coreml.available())"
-    command = [sys.executable, "-c", code]
-    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True)
-    assert "coremltools" in done.stdout
-    return done.stdout.strip()

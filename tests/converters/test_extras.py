@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from devices.extras import EXTRAS, missing
+from converters.extras import EXTRAS, missing
 from tests.conftest import ROOT
 
 LEAN = f"import sys\nfor name in {sorted(EXTRAS)}:\n    sys.modules[name] = None\n"
@@ -39,6 +39,12 @@ def test_what_is_installed_is_not_missed_and_what_is_not_is_named(monkeypatch: p
     assert missing("segno", "uvicorn") == one
     monkeypatch.setitem(sys.modules, "uvicorn", None)
     assert str(missing("segno", "uvicorn")).startswith("segno, uvicorn are not installed; ")
+    monkeypatch.setitem(sys.modules, "nncf", None)
+    assert str(missing("nncf", "segno")).endswith(
+        "the extras [openvino] and [web]: run `make setup EXTRAS=openvino,web`"
+    )
+    monkeypatch.setitem(sys.modules, "ruptures", None)
+    assert missing("ruptures") == "ruptures is not installed"
 
 
 @pytest.mark.parametrize(
