@@ -13,6 +13,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+if "PYTEST_XDIST_WORKER" in os.environ:
+    # Two workers with as many threads each as there are processors wait for each other: these tests take four times as
+    # long then. Read when PyTorch is first imported, here and in every child.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 ROOT = Path(__file__).resolve().parent.parent
 
 
