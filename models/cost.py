@@ -26,15 +26,18 @@ def parameters(variant: Variant) -> int:
 
 @cache
 def macs(variant: Variant, resolution: Resolution) -> int:
-    """Multiply-accumulates of all convolutions for one frame; nothing is computed (meta tensors)."""
+    """Multiply-accumulates of all convolutions for one frame.
+
+    One frame is computed: meta tensors would save it, and PyTorch's shape functions for them take ten times as long.
+    """
     import torch
 
     from models.hourglass import Hourglass
 
     variant.check_resolution(resolution)
-    with torch.device("meta"):
-        picture, mask = torch.empty(1, 3, *resolution), torch.empty(1, 1, *resolution)
-        return convolution_macs(Hourglass(variant).eval(), (picture, mask))
+    with torch.random.fork_rng(devices=[]):  # Weights that nobody uses are not to change what is drawn next.
+        network = Hourglass(variant).eval()
+    return convolution_macs(network, (torch.zeros(1, 3, *resolution), torch.zeros(1, 1, *resolution)))
 
 
 def convolution_macs(module: nn.Module, inputs: Sequence[Tensor]) -> int:
