@@ -31,7 +31,7 @@ def boundary_f(mask: Mask, label: Label) -> float:
     found = mask >= CUT
     reach = tolerance(label.shape)
     truth, judged = truth_and_judged(label)
-    here, there = np.argwhere(contour(found) & judged), np.argwhere(contour(truth) & judged)
+    here, there = _points(contour(found) & judged), _points(contour(truth) & judged)
     if not len(here) and not len(there):
         return float(np.array_equal(found & judged, truth))
     if not len(here) or not len(there):
@@ -62,6 +62,11 @@ def truth_and_judged(label: Label) -> tuple[Region, Region]:
     if (label == IGNORED).any():
         return _bridge(label, tolerance(label.shape))
     return label == 1, np.ones(label.shape, np.bool_)
+
+
+def _points(region: Region) -> NDArray[np.intp]:
+    """Row and column of each pixel of a region, (N, 2) in order, as np.argwhere: that takes thrice as long."""
+    return np.column_stack(np.unravel_index(np.flatnonzero(region), region.shape))
 
 
 def _share_near(points: NDArray[np.intp], others: NDArray[np.intp], reach: float) -> float:
