@@ -24,13 +24,19 @@ ORDERS = ("ROOR", "ORRO")
 """Of a round, in turn."""
 ROUNDS, MOST_ROUNDS = 10, 48
 """Of a take, the fewest and the most."""
-VISIT_SECONDS = 0.025
+VISIT_SECONDS = 0.05
 """About how long the configuration's visits are to be, where it is measured for long."""
 REFERENCE_SAMPLES = 2
 """Of a visit. They and the run discarded before them bound the reference's share: some 0.4 s of a default take."""
 LEAD_IN = 1
-AGAIN = 2
-"""How often a disturbed measurement is repeated."""
+AGAIN = 4
+"""How often half a take is added to a disturbed measurement: it then has thrice the rounds of an undisturbed one.
+
+Halves instead of wholes cost nothing in how often the interval holds the truth: 95.5 % and 95.9 % of the claimed ones,
+with rounds drawn from 37 measurements on a busy machine.
+"""
+ALONE_AGAIN = 2
+"""How often the samples of one loop by itself are taken again."""
 FEWEST_ROUNDS = 6
 """Undisturbed rounds without which there is no ratio: with fewer no interval of 95 % exists."""
 FEWEST_SAMPLES = 20
@@ -139,7 +145,7 @@ def measure(
     clock: Clock = time.perf_counter_ns,
     switches: Switches = timing.involuntary_switches,
 ) -> Interleaved:
-    """Takes of rounds in turn until one is not disturbed, 1 + AGAIN at most; the rounds of all of them count.
+    """A take, and halves of takes until all together are not disturbed, AGAIN at most; the rounds of all of them count.
 
     `own_seconds` is about what a frame takes. Both loops are warm.
     """
@@ -149,7 +155,7 @@ def measure(
     visits: list[Visit] = []
     with timing.no_garbage_collection():
         for take in range(1, AGAIN + 2):
-            for number in range(rounds):
+            for number in range(rounds if take == 1 else (rounds + 1) // 2):
                 for of in ORDERS[number % 2]:
                     visits.append(_visit(of, loops[of], samples[of], clock, switches))
             found = Interleaved(tuple(visits), take)
@@ -168,10 +174,10 @@ def _visit(of: str, loop: Loop, samples: int, clock: Clock, switches: Switches) 
 def alone(
     loop: Loop, counts: Counts, clock: Clock = time.perf_counter_ns, switches: Switches = timing.involuntary_switches
 ) -> Samples:
-    """Samples of one loop by itself, measured again while fewer than FEWEST_SAMPLES count, AGAIN times at most."""
+    """Samples of one loop by itself, measured again while fewer than FEWEST_SAMPLES count, ALONE_AGAIN times at most."""
     found = timing.watched(loop, counts, clock, switches)
     enough = min(FEWEST_SAMPLES, counts.samples)
-    for _ in range(AGAIN):
+    for _ in range(ALONE_AGAIN):
         if len(found.clean) >= enough:
             break
         found += timing.watched(loop, counts, clock, switches)

@@ -112,6 +112,7 @@ def test_where_switches_are_not_known_every_sample_counts() -> None:
     ("ms", "counts", "expected"),
     [
         (4, Counts(samples=50, seconds=0.5), (10, 7)),  # 125 samples, 20 visits
+        (25, Counts(samples=88, seconds=0.5), (22, 2)),  # 2.2 s: visits of 50 ms
         (100, Counts(samples=50, seconds=0.5), (48, 1)),  # 5 s: visits of one sample
         (4, Counts(samples=1024, seconds=60), (48, 157)),  # 15000 samples, 96 visits
     ],
@@ -142,9 +143,10 @@ def test_a_quiet_machine_is_measured_once() -> None:
     assert sum(said["samples"]) == len(said["reference_ns"]) + len(found.of("O").ns)
 
 
-def test_a_disturbed_one_is_measured_again_twice_and_claims_nothing() -> None:
+def test_a_disturbed_one_gets_half_a_take_more_until_it_has_three_and_claims_nothing() -> None:
     found = measured("x")
     assert found.takes == 1 + AGAIN
+    assert len(found.visits) == 4 * 3 * ROUNDS
     assert found.disturbed
     assert found.to_json()["times_as_fast"] is None
     assert found.to_json()["switched_share"] == 1
