@@ -174,7 +174,7 @@ def _visit(of: str, loop: Loop, samples: int, clock: Clock, switches: Switches) 
 def alone(
     loop: Loop, counts: Counts, clock: Clock = time.perf_counter_ns, switches: Switches = timing.involuntary_switches
 ) -> Samples:
-    """Samples of one loop by itself, measured again while fewer than FEWEST_SAMPLES count, ALONE_AGAIN times at most."""
+    """Samples of one loop by itself, taken again while fewer than FEWEST_SAMPLES count, ALONE_AGAIN times at most."""
     found = timing.watched(loop, counts, clock, switches)
     enough = min(FEWEST_SAMPLES, counts.samples)
     for _ in range(ALONE_AGAIN):
