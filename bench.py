@@ -380,6 +380,7 @@ def convert(
     from converters.build import convert_one
     from models.variant import get
     from reports.live import Live
+    from reports.wording import loss
 
     weights = trained(or_before(ctx, "checkpoints", checkpoints)).get(variant)
     if not weights:
@@ -392,7 +393,7 @@ def convert(
     if parity := artifact.parity:
         said += (
             f"; over {parity.frames} frames at most {parity.max_difference:.2g} from its checkpoint,"
-            f" {parity.iou_loss_points:.3f} points of IOU lost"
+            f" {loss(parity.iou_loss_points)}"
         )
         if parity.processor:
             said += f", on {parity.processor.label}"

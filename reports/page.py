@@ -40,6 +40,7 @@ from reports.pareto import (
 from reports.rows import Row, stream
 from reports.statistics import FRAME_MS, Interval
 from reports.summary import EVIDENCE, RUNTIMES, Scope, Summary, newest, sound, summaries
+from reports.wording import loss, standing
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -122,7 +123,8 @@ def render(
     from markupsafe import Markup
 
     environment = templates(TEMPLATES)
-    environment.filters |= {"num": num, "ci": ci, "signed": signed, "plural": plural, "tiny": tiny, "id": id}
+    filters = (num, ci, signed, plural, tiny, id, standing, loss)
+    environment.filters |= {filter.__name__: filter for filter in filters}
     shown, left_out = bounded(rows)
     seen, unsound = sound(summaries(shown))
     return environment.get_template("page.html.j2").render(

@@ -223,6 +223,27 @@ def test_a_network_measured_for_its_speed_alone_is_said_to_be_that():
     assert [point.summary.row.variant for point in points(summaries([ours, photo]))] == [ours.variant]
 
 
+@pytest.mark.parametrize(("share", "side"), [(0.9, "behind"), (1 / 0.9, "ahead")])
+def test_the_card_says_who_is_ahead_in_a_word_and_not_by_a_sign(share: float, side: str) -> None:
+    """Ours has the share of the reference's IOU on each picture; that is 5 points or more, with a narrow interval."""
+    ours, theirs = row(), replace(row(), cell="other", variant="other", network={"peer": True, "licence": "MIT"})
+    ours, theirs = (
+        replace(made, accuracy=made.accuracy | {"iou": factor * made.accuracy["iou"], "per_image": scaled})
+        for made, factor in ((ours, 0.8 * share), (theirs, 0.8))
+        if (scaled := [[name, factor * iou, f] for name, iou, f in made.accuracy["per_image"]])
+    )
+    told = re.search(r"Ours is [^<]*?points [^)]*\)", page(paired(ours, 2.0), paired(theirs, 1.0)).text)
+    assert told
+    assert re.fullmatch(rf"Ours is \d+\.\d points {side} \(\d+\.\d to \d+\.\d\)", told[0])
+
+
+@pytest.mark.parametrize(("lost", "said"), [(0.2, "0.20 points of IOU lost"), (-0.2, "0.20 points of IOU gained")])
+def test_points_of_iou_are_lost_or_gained(lost: float, said: str) -> None:
+    made = row()
+    parity = made.artifact["parity"] | {"iou_loss_points": lost}
+    assert said in page(replace(made, artifact=made.artifact | {"parity": parity})).text
+
+
 def test_figures_are_those_of_the_row():
     made = row(timing=row().timing | {"model_ns": [20_000_000] * 40, "pipeline_ns": [25_000_000] * 40})
     (line,) = [line for line in page(made).rows if line and line[0].strip() == "s16-skip-dense" and len(line) > 10]
