@@ -1,4 +1,4 @@
-"""Checkpoints in, artifacts out: cached, each format in a process of its own.
+"""Checkpoints in, artifacts out: cached, each format in processes of its own.
 
 `build` never raises for what a converter does. A worker that dies costs the spec it was at, and a new one goes on.
 """
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from evaluation.clip import Dataset
 
 WORKER = (sys.executable, "-m", "converters.worker")
+WORTH_A_SECOND = 4
+"""Waiting jobs of a format for which a second worker pays its start, some five seconds of a processor."""
 
 
 @dataclass(frozen=True)
@@ -148,29 +150,35 @@ def _calibration_sets(specs: list[Spec], footage: Dataset | None, folder: Path) 
 async def _convert(
     jobs: dict[Format, list[Job]], cache: Cache, tell: Progress, worker: tuple[str, ...]
 ) -> dict[Spec, Artifact | Failure]:
-    """All jobs, formats side by side on as many processors as there are."""
+    """All jobs, formats side by side on as many processors as there are, the longest first.
+
+    Where a processor is free and every format has its worker, a second one takes a format's jobs from their end: those
+    of one checkpoint are neighbours, and share what its worker keeps.
+    """
     processors = asyncio.Semaphore(os.cpu_count() or 1)
+    waiting = {format: list(its) for format, its in jobs.items()}
 
-    async def one_format(waiting: list[Job]) -> dict[Spec, Artifact | Failure]:
+    async def one_format(format: Format, end: int) -> dict[Spec, Artifact | Failure]:
         async with processors:
-            return await _convert_format(waiting, cache, tell, worker)
+            if end and len(waiting[format]) < WORTH_A_SECOND:
+                return {}
+            return await _convert_format(waiting[format], end, cache, tell, worker)
 
-    order = sorted(jobs, key=lambda format: converter(format).SECONDS[0], reverse=True)
-    parts = await asyncio.gather(*(one_format(jobs[format]) for format in order))
+    order = sorted(jobs, key=lambda format: converter(format).SECONDS[0] * len(jobs[format]), reverse=True)
+    parts = await asyncio.gather(*(one_format(format, end) for end in (0, -1) for format in order))
     return {spec: outcome for part in parts for spec, outcome in part.items()}
 
 
 async def _convert_format(
-    jobs: list[Job], cache: Cache, tell: Progress, command: tuple[str, ...]
+    waiting: list[Job], end: int, cache: Cache, tell: Progress, command: tuple[str, ...]
 ) -> dict[Spec, Artifact | Failure]:
-    """One format's jobs, in one worker as long as it lives."""
+    """One format's jobs, which are taken from one `end` (0 or -1), in one worker as long as it lives."""
     done: dict[Spec, Artifact | Failure] = {}
-    waiting = list(jobs)
     while waiting:
         worker = Worker(command)
         try:
             while waiting and worker.alive:
-                job = waiting.pop(0)
+                job = waiting.pop(end)
                 outcome = await _kept(job, worker, cache, tell)
                 done[job.spec] = outcome
                 tell(Event(job.spec, "done", outcome))

@@ -186,6 +186,33 @@ def test_openvino_is_two_files_everywhere(tmp_path: Path) -> None:
     assert sha256(xml) != before
 
 
+def test_a_free_processor_takes_a_format_from_its_end(
+    spec: MakeSpec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Five jobs of one format on two processors: two workers, each job made once, the outcomes in the order given."""
+    monkeypatch.setattr(os, "cpu_count", lambda: 2)
+    folder = tmp_path / "made"
+    folder.mkdir()
+    noting = sabotaged(
+        f"""
+make = worker.make
+def noted(spec, *rest):
+    with open({str(folder)!r} + f"/{{os.getpid()}}", "a") as file:
+        file.write(f"{{spec.resolution[0]}}\\n")
+    return make(spec, *rest)
+worker.make = noted
+"""
+    )
+    sizes = (32, 64, 96, 128, 160)
+    specs = [replace(spec("onnx", "fp32"), resolution=(side, side)) for side in sizes]
+    made = build(specs, cache=Cache(tmp_path / "cache"), worker=noting)
+    assert list(made) == specs
+    assert all(isinstance(outcome, Artifact) for outcome in made.values())
+    shares = [[int(line) for line in file.read_text().split()] for file in folder.iterdir()]
+    assert sorted(side for share in shares for side in share) == list(sizes)
+    assert sorted(share[0] for share in shares) == [32, 160]
+
+
 def test_a_worker_that_cannot_start_says_why(spec: MakeSpec, cache: Cache) -> None:
     wanted = spec("onnx", "fp32")
     failure = build([wanted], cache=cache, worker=CANNOT_START)[wanted]
