@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,10 @@ if TYPE_CHECKING:
     from models.variant import Variant
 
 SEED = 0
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+"""Of a network, which becomes part of file names, tables and globs."""
+MOST_PARAMETERS = 100_000_000
+"""Fifty times those of the largest network here; such a checkpoint has 0.4 GB."""
 
 
 def untrained(asked: str) -> dict[str, Weights]:
@@ -34,15 +39,23 @@ def untrained(asked: str) -> dict[str, Weights]:
 
 
 def _described(path: Path) -> Variant:
+    from models.cost import parameters
+    from models.reference import read
     from models.variant import VARIANTS, Variant
 
-    if path.stem in VARIANTS:
-        raise ValueError(f"{path}: {path.stem} is the name of a variant already; give the file another")
+    name = path.stem
+    if name in VARIANTS or name in read():
+        raise ValueError(f"{path}: {name} is the name of a model already; give the file another")
+    if name == "none" or not NAME.fullmatch(name):
+        raise ValueError(f"{path}: gives the network its name, which is of letters, digits, dots and dashes alone")
     values = read_toml(path)
     try:
-        return Variant.from_dict(values)
-    except (ValueError, TypeError) as error:
+        variant = Variant.from_dict(values)
+        if (number := parameters(variant)) > MOST_PARAMETERS:
+            raise ValueError(f"it would have {number:,} parameters, more than {MOST_PARAMETERS // 10**6} million")
+    except ValueError as error:
         raise ValueError(f"{path}: {error}") from None
+    return variant
 
 
 def _drawn(name: str) -> Weights:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, replace
 from fnmatch import fnmatchcase
-from typing import Any, Literal, get_args
+from typing import Any, Literal, get_args, get_type_hints
 
 from models.bounds import MOST_SIDE
+from models.fits import fits
 
 Head = Literal["plain", "light", "subpixel", "half", "dense", "dense-separable"]
 Refine = Literal["full", "separable"]
@@ -20,11 +21,16 @@ Middles = tuple[tuple[int, ...], ...]
 MIDDLES: Middles = ((16,), (72, 88), (96, 128, 128, 96, 96))
 """Those of MediaPipe's network."""
 
+MOST_CHANNELS, MOST_LAYERS, MOST_KERNEL = 4096, 256, 64
+"""Of one layer, of a network and of one convolution's side: several times what any network here has."""
+
 STRIDES: dict[Trunk, int] = {"squeezed": 32, "inverted": 16}
 DEFAULT_RESOLUTION: Resolution = (256, 256)
 
 
 def _check(resolution: Resolution, stride: int) -> None:
+    if max(resolution) > MOST_SIDE:
+        raise ValueError(f"{resolution[0]}x{resolution[1]}: a side has at most {MOST_SIDE} pixels")
     if any(side <= 0 or side % stride for side in resolution):
         height, width = resolution
         raise ValueError(f"{height}x{width}: both sides must be multiples of {stride}")
@@ -92,6 +98,10 @@ class Variant:
             raise ValueError(f"every width must be a positive multiple of 4: {channels}")
         if self.squeeze < 1 or min(self.depths) < 0 or self.dense_layers < 1:
             raise ValueError(f"squeeze and dense_layers start at 1, depths at 0: {self}")
+        if max(channels) > MOST_CHANNELS or max(self.kernel, self.kernel16) > MOST_KERNEL:
+            raise ValueError(f"a layer has at most {MOST_CHANNELS} channels and a kernel of {MOST_KERNEL}")
+        if sum(self.depths) + self.dense_layers + len(middles) > MOST_LAYERS:
+            raise ValueError(f"depths, dense_layers and middles are at most {MOST_LAYERS} layers")
         self.check_resolution(self.resolution)
 
     @property
@@ -112,10 +122,15 @@ class Variant:
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Variant:
-        """The inverse of `to_dict`, also after a trip through JSON. An unknown key is a ValueError."""
-        known = {f.name for f in fields(cls)}
-        if unknown := sorted(set(values) - known):
+        """The inverse of `to_dict`, also after a trip through JSON. ValueError for an unknown key or a wrong type."""
+        if not isinstance(values, dict):
+            raise ValueError(f"a variant is a table of fields, not {str(values)[:60]!r}")
+        kinds = get_type_hints(cls)
+        if unknown := sorted(set(values) - set(kinds)):
             raise ValueError(f"unknown variant fields: {', '.join(unknown)}")
+        if wrong := next((key for key, value in values.items() if not fits(value, kinds[key])), None):
+            kind = {int: "a whole number", bool: "true or false"}.get(kinds[wrong], f"as in {getattr(cls(), wrong)!r}")
+            raise ValueError(f"{wrong} is {str(values[wrong])[:60]!r}, not {kind}")
         return cls(**{key: _tuples(value) for key, value in values.items()})
 
 
@@ -212,7 +227,7 @@ def parse_resolution(text: str) -> Resolution:
     height, by, width = text.partition("x")
     if not (by and height.isdecimal() and width.isdecimal()):
         raise ValueError(f"{text!r} is no size: write it HEIGHTxWIDTH, such as 256x256")
-    if max(len(height), len(width)) > 9 or max(int(height), int(width)) > MOST_SIDE:
+    if max(len(height), len(width)) > 9:
         raise ValueError(f"{text[:40]}: a side has at most {MOST_SIDE} pixels")
     _check((int(height), int(width)), min(STRIDES.values()))
     return int(height), int(width)

@@ -8,11 +8,12 @@ import os
 from collections.abc import Iterable, Iterator
 from dataclasses import MISSING, asdict, dataclass, field, fields
 from pathlib import Path
-from typing import Any, Literal, get_args, get_type_hints
+from typing import Any, Literal, get_type_hints
 
 from filelock import FileLock
 
 from devices.contract import Config
+from models.fits import fits
 from reports.row_check import problem
 
 SCHEMA, CONTRIBUTED_SCHEMA = 1, 2
@@ -92,6 +93,8 @@ def from_json(line: str) -> Row:
         raise ValueError("it is nested too deeply") from None
     if not isinstance(values, dict):
         raise ValueError("it is not a JSON object")
+    if "\\ud" in line.lower() and not _is_text(values):
+        raise ValueError("it holds half a character")
     schema = values.get("schema")
     if isinstance(schema, int) and schema > NEWEST_SCHEMA:
         raise NewerSchema(f"it has schema {schema} and this version reads up to {NEWEST_SCHEMA}; update the checkout")
@@ -101,12 +104,20 @@ def from_json(line: str) -> Row:
     if unknown := sorted(set(values) - set(known)):
         raise ValueError(f"it has fields that schema {NEWEST_SCHEMA} does not: {', '.join(unknown)}")
     for name, value in values.items():
-        if not _fits(value, _TYPES[name]):
+        if not fits(value, _TYPES[name]):
             raise ValueError(f"its {name} is {json.dumps(value)[:60]}")
     if wrong := problem(values):
         raise ValueError(wrong)
     restored: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in values.items()}
     return Row(**restored)
+
+
+def _is_text(values: Any) -> bool:
+    """Whether every text can be written: JSON can hold one half of a pair of surrogates."""
+    try:
+        return bool(json.dumps(values, ensure_ascii=False).encode())
+    except UnicodeEncodeError:
+        return False
 
 
 def _no_number(word: str) -> None:
@@ -222,20 +233,3 @@ def _required(f: Any) -> bool:
 
 
 _TYPES = get_type_hints(Row)
-
-
-def _fits(value: Any, kind: Any) -> bool:
-    """Whether a JSON value may stand in a field of this type; what is inside dicts is theirs."""
-    origin, args = getattr(kind, "__origin__", None), get_args(kind)
-    if origin is Literal:
-        return value in args
-    if origin is tuple:
-        if not isinstance(value, list):
-            return False
-        kinds = [args[0]] * len(value) if args[-1] is Ellipsis else args
-        return len(value) == len(kinds) and all(_fits(v, k) for v, k in zip(value, kinds, strict=True))
-    if args and origin is not dict:  # a union
-        return any(_fits(value, k) for k in args)
-    if isinstance(value, bool):
-        return kind is bool
-    return isinstance(value, origin or kind)

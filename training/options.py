@@ -245,11 +245,6 @@ def _problem(options: Options, chosen: dict[str, Variant]) -> str | None:
     """What is wrong with options, in a sentence; None when nothing is."""
     if len(chosen) < len(options.variants):
         return "a variant is named twice"
-    try:
-        for name, variant in chosen.items():
-            variant.check_resolution(options.resolution(name))
-    except ValueError as error:
-        return str(error)
     shares = (options.prev_mask_prob, options.rotate_prob, options.crowd_prob, options.distill_weight)
     numbers = (*shares, options.feature_weight or 0.0, options.temporal_weight, options.rate)
     if not all(math.isfinite(number) and number >= 0 for number in numbers) or max(shares) > 1:
@@ -258,6 +253,11 @@ def _problem(options: Options, chosen: dict[str, Variant]) -> str | None:
         value = getattr(options, name.removeprefix("--").replace("-", "_"))
         if value is not None and not least <= value <= most:  # written so that NaN is outside
             return f"{name} goes from {least:,} to {most:,}, and is {value:,}"
+    try:
+        for name, variant in chosen.items():
+            variant.check_resolution(options.resolution(name))
+    except ValueError as error:
+        return str(error)
     if options.threads > max(2, processors()):
         return f"--threads {options.threads}: this machine has {processors()} processors"
     if options.batch * options.frames > MOST_FRAMES:
