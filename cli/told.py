@@ -11,13 +11,10 @@ from typing import TYPE_CHECKING, Annotated, Any, get_args
 import typer
 
 from cli.options import option
+from models.bounds import LARGEST, MOST_CLASSES
 
 if TYPE_CHECKING:
     from converters.inspection.told import Told
-
-
-MOST_CLASSES = 65_536
-"""Classes of an output, more than any segmentation network has."""
 
 
 def _three(text: str) -> tuple[float, ...]:
@@ -26,15 +23,15 @@ def _three(text: str) -> tuple[float, ...]:
         numbers = tuple(map(float, text.split(",")))
     except ValueError:
         numbers = ()
-    if len(numbers) not in (1, 3) or not all(map(math.isfinite, numbers)):
+    if len(numbers) not in (1, 3) or not all(abs(number) <= LARGEST for number in numbers):
         raise ValueError(f"{text!r} is not one number or three, such as 0.485,0.456,0.406")
     return numbers * 3 if len(numbers) == 1 else numbers
 
 
 def _divisors(text: str) -> tuple[float, ...]:
     numbers = _three(text)
-    if not all(numbers):
-        raise ValueError(f"{text!r} has a zero, and colours are divided by it")
+    if not all(abs(number) >= 1 / LARGEST for number in numbers):
+        raise ValueError(f"{text!r} has a zero, or nearly one, and colours are divided by it")
     return numbers
 
 
@@ -65,7 +62,7 @@ def _number(text: str) -> tuple[str, float]:
         number = float(value)
     except ValueError:
         number = math.nan
-    if not math.isfinite(number):
+    if not abs(number) <= LARGEST:
         raise ValueError(f"{text!r} ends in no number, as downsample_ratio=0.25 does")
     return name, number
 

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from converters.patience import patience
 from converters.runtimes import OTHERS, RUNTIMES, Runtime, Tensor, Tensors, open_runtime
 from converters.session import Array, Session
 from models.reference import OutputLayout, ReferenceModel
@@ -37,14 +38,16 @@ class Carried(np.ndarray):
 def open_reference(reference: ReferenceModel, path: Path, threads: int = 1) -> ReferenceSession:
     """The described model in its runtime, tried on one grey frame. BadReferenceModel names the field that is wrong."""
     try:
-        loaded = open_runtime(reference.format, path, threads, open_shapes(reference))
+        with patience(path):
+            loaded = open_runtime(reference.format, path, threads, open_shapes(reference))
     # Every runtime has errors of its own for a file it does not like, some of no common class.
     except Exception as error:
         raise reference.wrong("file", f"cannot be run by {runtime(reference)[0]}: {first_line(error)}") from None
     session = ReferenceSession(reference, loaded, threads)
     frame = np.full((1, *reference.resolution, 3), 0.5, np.float32)
     try:
-        mask = session(frame, no_mask(reference.resolution))
+        with patience(path):
+            mask = session(frame, no_mask(reference.resolution))
     except ValueError:
         raise
     except Exception as error:
@@ -148,6 +151,8 @@ class ReferenceSession(Session):
             if not all(-len(channels) <= one < len(channels) for one in asked):
                 told = f"is {getattr(reference, field)}, but the output has {len(channels)}: {tuple(output.shape)}"
                 raise reference.wrong(field, told)
+            if reference.person_classes and len({one % len(channels) for one in asked}) == len(channels):
+                raise reference.wrong(field, f"leaves none of the {len(channels)} classes for the background")
         return person(channels, reference, self.resolution)
 
     def _find_frame(self, inputs: Tensors) -> tuple[str, Tensor]:

@@ -11,6 +11,7 @@ import numpy as np
 
 import models.reference
 from converters.artifact import FORMATS, Failure, Precision, Spec
+from converters.patience import patience
 from converters.registry import cannot_run, converter, format_of
 from converters.session import Session
 from devices.contract import Config
@@ -74,7 +75,7 @@ def is_foreign(path: Path, told: Told | None = None) -> bool:
 
     if path.suffix not in models.reference.FORMATS or not path.is_file():
         return False
-    if beside(path).is_file() or told:
+    if beside(path).exists() or told:
         return True
     from converters.inspection.describe import read
 
@@ -231,7 +232,8 @@ def _artifact(path: Path, precision: Precision, threads: int) -> Session:
     if reason := cannot_run(format):
         raise ValueError(f"{path}: {reason}")
     try:
-        return load(Config(path.stem, format, precision, threads=threads), path)
+        with patience(path):
+            return load(Config(path.stem, format, precision, threads=threads), path)
     # Every runtime has errors of its own for a file it does not like, some of no common class.
     except Exception as error:
         hint = f"; it {words}" if (words := models.reference.INSTEAD.get(path.suffix)) else ""
@@ -244,7 +246,8 @@ def _check(path: Path, session: Session) -> None:
     """One blank frame must give one mask of the frame's size."""
     height, width = session.resolution
     try:
-        mask = session(np.zeros((1, height, width, 3), np.float32), no_mask(session.resolution))
+        with patience(path):
+            mask = session(np.zeros((1, height, width, 3), np.float32), no_mask(session.resolution))
     except Exception as error:
         raise ValueError(
             f"{path}: does not turn a frame and a previous mask into a mask ({_first_line(error)})"

@@ -6,6 +6,12 @@ import os
 
 MOST_SIDE = 2048
 """Of a network's input, in pixels."""
+MOST_SIDE_OF_OTHERS = 4096
+"""The same of a model that is not this project's."""
+MOST_CLASSES = 65_536
+"""Classes of an output, more than any segmentation network has."""
+LARGEST = 1e9
+"""Of a number that a model is given: what colours are shifted by, a constant. Its inverse is the least divisor."""
 
 
 def processors() -> int:

@@ -21,7 +21,7 @@ def beside(model: Path) -> Path:
 
 def read_fields(path: Path) -> dict[str, Any]:
     """The fields that a description states; {} where there is no such file. ValueError when it is no TOML."""
-    if not path.is_file():
+    if not path.exists():
         return {}
     return read_toml(path)
 

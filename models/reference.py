@@ -12,6 +12,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Literal, TypeVar, get_args
 
+from models.bounds import LARGEST, MOST_CLASSES, MOST_SIDE_OF_OTHERS
 from models.files import read_toml, refuse_special
 from models.segmenter import ResizeMode
 from models.variant import VARIANTS, Resolution
@@ -168,15 +169,20 @@ def _three(value: Any) -> bool:
 
 
 def _number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= LARGEST
 
 
 def _size(value: Any) -> bool:
-    return isinstance(value, list | tuple) and len(value) == 2 and all(type(v) is int and v > 0 for v in value)
+    sides = range(1, MOST_SIDE_OF_OTHERS + 1)
+    return isinstance(value, list | tuple) and len(value) == 2 and all(type(v) is int and v in sides for v in value)
 
 
 def _classes(value: Any) -> bool:
-    return isinstance(value, list | tuple) and all(type(v) is int and v >= 0 for v in value)
+    return isinstance(value, list | tuple) and all(type(v) is int and 0 <= v < MOST_CLASSES for v in value)
+
+
+def _divisors(value: Any) -> bool:
+    return _three(value) and all(abs(v) >= 1 / LARGEST for v in value)
 
 
 def _texts(value: Any) -> bool:
@@ -213,15 +219,15 @@ RULES: dict[str, Rule] = {
     "file": (lambda v: _text(v) and Path(v).suffix in FORMATS, f"a path that ends in {', '.join(FORMATS)}"),
     "sha256": (lambda v: _text(v) and len(v) == 64 and set(v) <= set("0123456789abcdef"), "64 hexadecimal digits"),
     "licence": (_text, "a text"),
-    "resolution": (_size, "[height, width] in pixels"),
+    "resolution": (_size, f"[height, width] in pixels, at most {MOST_SIDE_OF_OTHERS}"),
     "output": _one_of(Output),
     "package": (_package, "npm:NAME@VERSION, pypi:NAME==VERSION or made:MODULE of models or converters"),
     "source": (lambda v: isinstance(v, str), "a text"),
     "precision": _one_of(Literal["fp32", "fp16", "int8"]),
     "layout": _one_of(Literal["NHWC", "NCHW"]),
     "colour": _one_of(Literal["RGB", "BGR"]),
-    "mean": (_three, "three numbers"),
-    "std": (lambda v: _three(v) and all(v), "three numbers other than 0"),
+    "mean": (_three, f"three numbers of at most {LARGEST:g}"),
+    "std": (_divisors, f"three numbers of {1 / LARGEST:g} to {LARGEST:g}"),
     "channel": (lambda v: type(v) is int, "a whole number"),
     "fit": _one_of(ResizeMode),
     "previous_mask": (_text, "an input's name"),
@@ -230,7 +236,7 @@ RULES: dict[str, Rule] = {
     "role": _one_of(Role),
     "input_name": (_text, "an input's name"),
     "output_layout": _one_of(OutputLayout),
-    "person_classes": (_classes, "numbers of classes"),
+    "person_classes": (_classes, f"numbers of classes, below {MOST_CLASSES}"),
     "inverted": (lambda v: isinstance(v, bool), "true or false"),
     "stacked_mask": (lambda v: isinstance(v, bool), "true or false"),
     "states": (_pairs(_text), "a table of inputs and their outputs"),

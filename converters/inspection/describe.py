@@ -17,6 +17,7 @@ from converters.inspection.inputs import Inputs, inputs_of
 from converters.inspection.normalisation import USUAL, Normalisation
 from converters.inspection.outputs import Mask, kind_of, masks_of
 from converters.inspection.told import Question, Told
+from converters.patience import patience
 from converters.reference_session import ReferenceSession, first_line, person, planes
 from converters.runtimes import RUNTIMES, Shape, open_runtime
 from evaluation.iou import iou
@@ -110,6 +111,8 @@ def _describe(path: Path, told: Told, dataset: Dataset | None) -> ReferenceModel
         for mask in masks
         for guess in _guesses(base, way, mask, graph, [o[mask.port.name] for o in outputs], told, tries)
     ]
+    if not guesses:
+        raise Question("gives masks of one value a pixel, and --person-class names a class")
     # Many classes under many scales: most of them are ruled out by a few pictures.
     few = slice(None, None, max(1, len(tries.pictures) // FEWEST))
     guesses = _likely(guesses, [tries.score(g, raws[g.way], few) for g in guesses])
@@ -233,6 +236,8 @@ def _guesses(
         if len(seen) <= 1:
             return [classes(*(seen or [1])), classes(0, usual=False)]
         return _each(tries.shown(plain, values, seen), seen, classes)
+    if mask.channels == 1 and told.person_classes:
+        return []
     if mask.channels == 1:
         return [guess("its values"), guess("the opposite of its values", usual=False, inverted=True)]
     if told.person_classes:
@@ -275,7 +280,8 @@ class _Tries:
         self.names = [port.name for port in graph.outputs]
         shapes = _open_shapes(base)
         try:
-            self.runtime = open_runtime(base.format, path, 2, shapes)
+            with patience(path):
+                self.runtime = open_runtime(base.format, path, 2, shapes)
         except Exception as error:
             raise ValueError(f"{path}: cannot be run by {RUNTIMES[base.format][1]}: {first_line(error)}") from None
         self.pictures: list[tuple[Picture, Label]] = []
@@ -286,7 +292,8 @@ class _Tries:
         empty = no_mask(model.resolution)
         if not self.pictures:
             self.pictures = _choose(self.dataset, FEWEST)
-            self._once(session, self.pictures[0][0], empty)
+            with patience(self.path):
+                self._once(session, self.pictures[0][0], empty)
             began = time.perf_counter()
             once = self._once(session, self.pictures[0][0], empty)
             took = time.perf_counter() - began

@@ -8,6 +8,7 @@ from typing import Literal, cast
 
 from converters.inspection.graph import Graph, Port
 from converters.inspection.told import Question, Told
+from models.bounds import MOST_SIDE_OF_OTHERS
 from models.variant import DEFAULT_RESOLUTION, Resolution
 
 Layout = Literal["NHWC", "NCHW"]
@@ -103,6 +104,8 @@ def _picture(port: Port, told: Told) -> Inputs:
         if told.resolution and side not in (None, asked):
             size = "x".join("any" if one is None else str(one) for one in sides)
             raise Question(f"takes pictures of {size}, and --resolution says {wanted[0]}x{wanted[1]}")
+    if any(side is not None and not 0 < side <= MOST_SIDE_OF_OTHERS for side in sides):
+        raise Question(f"takes {_told(port)}; a side that can be measured has 1 to {MOST_SIDE_OF_OTHERS} pixels")
     height, width = (asked if side is None else side for side, asked in zip(sides, wanted, strict=True))
     if channels == 4:
         assumed.append("its fourth channel is the previous mask")
