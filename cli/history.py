@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from cli.ending import WRONG_USAGE, fail
 from cli.options import JsonOption, or_before
 from cli.printing import print_json, print_table
 
@@ -48,6 +49,7 @@ def history(
     from models.files import check_outputs
     from reports import history as past
     from reports import store as figures
+    from reports.row_check import moment
 
     as_json = or_before(ctx, "as_json", as_json)
     asked, store = store, figures.place(store)
@@ -61,6 +63,9 @@ def history(
         print(f"{path}: {fresh} figures are new", file=sys.stderr if as_json else sys.stdout)
     if asked != store:
         print(f"The store is {store} now; what {asked} held is taken up into it.", file=sys.stderr)
+    for name, given in (("--since", since), ("--until", until)):
+        if given and not moment(given):
+            fail(f"{name}: {given!r} is no time, such as 2026-01-31 or 2026-01-31T12:00.", WRONG_USAGE)
     selection = figures.Selection(series, metric, machine, since, until)
     if summary or as_json:
         listed = figures.summarize(store, selection)

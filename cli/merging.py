@@ -26,7 +26,7 @@ def merge_rows(
     Refused, and nothing is written, when a configuration is in two folders, or when checkpoints, data set or number of
     samples differ.
     """
-    from models.files import same
+    from models.files import check_outputs, same
     from models.scratch import Held, hold
     from reports import page, rows, table, whole
     from reports.merge import merge
@@ -37,6 +37,7 @@ def merge_rows(
     if any(same(out, folder) for folder in folders):
         fail(f"{out} is one of the folders to merge; give another --out.", WRONG_USAGE)
     ledger = out / "rows.jsonl"
+    check_outputs([ledger, out / "report.html"])
     out.mkdir(parents=True, exist_ok=True)
     with ExitStack() as held:
         try:
@@ -54,7 +55,7 @@ def merge_rows(
         merged = merge(found)
         text = "".join(rows.to_json(row) + "\n" for row in merged.rows)
         # Given again, the command says the same; rows of something else are never written over.
-        if ledger.exists() and ledger.read_text(encoding="utf-8") != text:
+        if ledger.exists() and ledger.read_bytes() != text.encode():
             fail(f"{ledger} has other rows; give another --out.", WRONG_USAGE)
         page.write(merged.rows, out / "report.html")
         whole.write(ledger, text)

@@ -68,7 +68,9 @@ def of_gate(result: Mapping[str, Any]) -> Iterator[Figure]:
     """The candidate's frame times of a gate.json."""
     machine, when = str(result["machine"].get("cpu", "")), str(result["time"])
     for one in result["configurations"]:
-        if ms := (one.get("frame_ms") or {}).get("now"):
+        if (ms := (one.get("frame_ms") or {}).get("now")) is not None:
+            if isinstance(ms, bool) or not isinstance(ms, int | float):
+                raise ValueError("a frame time is no number")
             yield Figure(str(one["configuration"]), GATE, machine, when, when, str(result["candidate"]), float(ms))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from typing import Any
 
 MOST_SAMPLES = 1_000_000
@@ -79,23 +80,66 @@ def process(value: Any) -> bool:
     if "failed" in value:
         return text(value["failed"])
     times = (value.get("paired") or {}).get("times_as_fast")
-    return samples(value.get("model_ns")) and (times is None or number(1e-9)(times))
+    return samples(value.get("model_ns")) and (times is None or POSITIVE(times))
 
 
-SHARE, COUNT = number(0, 1), number(0)
+def moment(value: Any) -> bool:
+    """A time as ISO 8601 writes it."""
+    try:
+        return isinstance(value, str) and bool(datetime.fromisoformat(value))
+    except ValueError:
+        return False
+
+
+def bin_of_load(value: Any) -> bool:
+    """One of devices.sustained: frames ran, and took time."""
+    checks = {"start": COUNT, "frames": number(1), "busy": POSITIVE}
+    return table(fact)(value) and all(check(value.get(name)) for name, check in checks.items())
+
+
+def compared(value: Any) -> bool:
+    """One round beside a reference model."""
+    return (
+        isinstance(value, dict)
+        and value.get("first") in ("own", "reference")
+        and all(samples(value.get(name)) and len(value[name]) > 1 for name in ("own", "reference"))
+    )
+
+
+def described(value: Any) -> bool:
+    """A network; one that is a reference model has a licence, which is shown."""
+    return isinstance(value, dict) and (not value.get("peer") or text(value.get("licence")))
+
+
+SHARE, COUNT, POSITIVE = number(0, 1), number(0), number(1e-9)
 CHECKS: Mapping[str, Check] = {
+    "time": moment,
+    "resolution": each(number(1, 1e6)),
+    "threads": number(1, 1e6),
     "timing.model_ns": samples,
     "timing.pipeline_ns": samples,
+    **dict.fromkeys(("timing.model_switched", "timing.pipeline_switched"), each(COUNT)),
+    **dict.fromkeys(("timing.paired.times_as_fast", "timing.paired.reference_fps"), POSITIVE),
+    "timing.paired.interval": lambda value: interval(POSITIVE)(value) and None not in value,
+    "timing.paired.switched_share": SHARE,
+    "timing.paired.reason": text,
+    "timing.counts": table(number()),
+    "timing.compared": with_all("rounds"),
+    "timing.compared.rounds": each(compared),
+    "timing.sustained": each(bin_of_load),
+    "timing.energy.millijoules": COUNT,
+    "timing.energy.source": text,
     **dict.fromkeys(("timing.load_ns", "timing.first_ns", "timing.peak_memory_bytes"), COUNT),
     "timing.instructions_per_frame": COUNT,
     "timing.repeats": each(process),
-    **{f"timing.estimate.{name}": number(1e-9) for name in ("milliseconds", "low", "high")},
+    **{f"timing.estimate.{name}": POSITIVE for name in ("milliseconds", "low", "high")},
     "timing.estimate.error": number(),
     **{f"accuracy.{name}": SHARE for name in ("iou", "boundary_f")},
     **{f"accuracy.{name}": interval(SHARE) for name in ("iou_ci", "boundary_f_ci")},
     "accuracy.dtssd": COUNT,
     "accuracy.images": COUNT,
     "accuracy.data": text,
+    "accuracy.data_sha256": text,
     "accuracy.description": text,
     "accuracy.credits": each(text),
     "accuracy.per_image": scored,
@@ -114,6 +158,8 @@ CHECKS: Mapping[str, Check] = {
     "artifact.instructions.cortex-a57": COUNT,
     "artifact.instructions.cortex-a76": COUNT,
     "artifact.instructions.changed": text,
+    "network": described,
+    "network.resize_mode": text,
     "network.macs": COUNT,
     "network.parameters": COUNT,
     "placement.ops": COUNT,

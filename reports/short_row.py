@@ -24,6 +24,8 @@ LONGEST = 1 << 16
 """Bytes of the JSON; a page writes some 1500."""
 SCALES = (1, 2, 3)
 """OpenCV's readers miss a code whose modules are two or three pixels wide at one scale and find it at another."""
+LONGEST_SIDE = 3000
+"""Pixels of a picture that a code is looked for in, enlarged or not."""
 PICTURES = (".png", ".jpg", ".jpeg", ".webp")
 FACTS = (
     "user_agent",
@@ -73,7 +75,12 @@ def _scanned(path: Path) -> str:
         picture = cv2.cvtColor(read_picture(path), cv2.COLOR_RGB2BGR)
     except Unusable as problem:
         raise NotBelieved(f"it {problem}") from None
-    for scale in SCALES:
+    # A photo of a camera is larger than a reader needs, and what is enlarged further takes minutes.
+    longest = max(picture.shape[:2])
+    if longest > LONGEST_SIDE:
+        share = LONGEST_SIDE / longest
+        picture, longest = cv2.resize(picture, None, fx=share, fy=share, interpolation=cv2.INTER_AREA), LONGEST_SIDE
+    for scale in (s for s in SCALES if s * longest <= LONGEST_SIDE):
         larger = cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC)
         for detector in (cv2.QRCodeDetector(), cv2.QRCodeDetectorAruco()):
             text, _, _ = detector.detectAndDecode(larger)

@@ -23,8 +23,12 @@ from models.files import check_outputs
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-MEMORY = "512MB"
-"""That DuckDB may use; what is larger goes through a temporary file."""
+SETTINGS: dict[str, str | bool | int | float | list[str]] = {
+    "memory_limit": "512MB",
+    "autoinstall_known_extensions": False,
+    "autoload_known_extensions": False,
+}
+"""Of DuckDB: what is larger goes through a temporary file, and nothing is fetched from the network."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +48,8 @@ class Figure:
 
 
 COLUMNS = tuple(f.name for f in fields(Figure))
+KINDS = {name: "DOUBLE" if name == "value" else "VARCHAR" for name in COLUMNS}
+TIME = r"\d{4}-\d\d-\d\d.*"
 KEY = COLUMNS[:5]
 """What one figure is known by; the first that is added stays."""
 
@@ -127,12 +133,28 @@ def _opened(store: Path) -> Iterator[DuckDBPyConnection]:
     import duckdb
 
     store.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(store.with_suffix(".lock")), closing(duckdb.connect(config={"memory_limit": MEMORY})) as database:
+    with FileLock(store.with_suffix(".lock")), closing(duckdb.connect(config=SETTINGS)) as database:
         try:
+            _check(database, store)
             _import(database, store)
             yield database
         except duckdb.Error as error:
             raise ValueError(f"{store}: no store of figures ({_first_line(error)})") from None
+
+
+def _check(database: DuckDBPyConnection, store: Path) -> None:
+    """ValueError, one sentence, where the file holds anything but figures: the page would draw what is none."""
+    if not store.exists():
+        return
+    columns = database.execute("describe select * from read_parquet(?)", [glob.escape(str(store))]).fetchall()
+    if {name: kind for name, kind, *_ in columns} != KINDS:
+        raise ValueError(f"{store}: has other columns than the figures of this version")
+    checks = [f"{name} is not null" for name in COLUMNS] + ["isfinite(value)", "value >= 0", f"time ~ '{TIME}'"]
+    right = " and ".join(checks)
+    query = f"select count(*) from read_parquet(?) where ({right}) is not true"
+    ((wrong,),) = database.execute(query, [glob.escape(str(store))]).fetchall()
+    if wrong:
+        raise ValueError(f"{store}: {wrong} of its figures are damaged; nothing is read from it")
 
 
 def _select(
@@ -152,7 +174,7 @@ def _select(
 
 
 def _add(database: DuckDBPyConnection, store: Path, figures: Iterable[Figure]) -> int:
-    kinds = ", ".join(f"{name} {'double' if name == 'value' else 'varchar'}" for name in COLUMNS)
+    kinds = ", ".join(f"{name} {kind}" for name, kind in KINDS.items())
     database.execute(f"create or replace temp table added ({kinds})")
     once: dict[tuple[Any, ...], Figure] = {}
     for figure in figures:
@@ -163,8 +185,6 @@ def _add(database: DuckDBPyConnection, store: Path, figures: Iterable[Figure]) -
     if store.exists():
         path = glob.escape(str(store)).replace("'", "''")
         database.execute(f"create or replace temp view known as select * from read_parquet('{path}')")
-        if sorted(told[0] for told in database.execute("describe known").fetchall()) != sorted(COLUMNS):
-            raise ValueError(f"{store}: has other columns than the figures of this version; nothing was added")
     database.execute(
         "create or replace temp table fresh as select * from added a where not exists"
         f" (select 1 from known k where {' and '.join(f'k.{n} = a.{n}' for n in KEY)}) order by a.rowid"

@@ -155,7 +155,26 @@ def read(folder: Path) -> dict[str, Any]:
         raise ValueError(f"{folder}: {MANIFEST} is of another program")
     if manifest.get("schema") != SCHEMA:
         raise ValueError(f"{folder}: its manifest has schema {manifest.get('schema')} and this version reads {SCHEMA}")
+    try:
+        whole = all(map(_is_whole, manifest["networks"])) and all(map(manifest["sample"].get, ("name", "description")))
+    except (AttributeError, KeyError, TypeError, ValueError):
+        whole = False
+    if not whole:
+        raise ValueError(f"{folder}: its {MANIFEST} is damaged")
     return manifest
+
+
+def _is_whole(network: Mapping[str, Any]) -> bool:
+    """Whether a manifest tells of a network all that rows are compared with."""
+    images = [(name, float(iou), float(boundary)) for name, iou, boundary in network["expected"]["per_image"]]
+    texts = [network[name] for name in ("variant", "format", "precision", "sha256", "data_sha256", "checkpoint")]
+    height, width = network["resolution"]
+    numbers = [height, width, network["bytes"], network["expected"]["dtssd"] or 0]
+    return (
+        all(isinstance(text, str) for text in (*texts, *(name for name, _, _ in images)))
+        and all(isinstance(number, int | float) for number in numbers)
+        and {"reference", "described"} <= network.keys()
+    )
 
 
 def check_free(folder: Path) -> None:
