@@ -56,7 +56,7 @@ if TYPE_CHECKING:
 
 
 SecondsOption = Annotated[
-    float, typer.Option(min=1, callback=finite, metavar="S", help="Of measuring, for one configuration.")
+    float, typer.Option(min=1, max=3600, callback=finite, metavar="S", help="Of measuring, for one configuration.")
 ]
 
 
@@ -233,7 +233,7 @@ def bench(
     there = [] if dry_run else attached(found)
     targets: Sequence[Attached | NotAttached] = there or found
     weights = trained(checkpoints)
-    if untrained:
+    if untrained is not None:
         if variants:
             fail("--untrained names the variants itself; leave --variants out.", WRONG_USAGE)
         fresh = drawn(untrained)
@@ -577,6 +577,8 @@ def gate(
         if words := misplaced(ctx):
             fail(words, WRONG_USAGE)
         return
+    if save and (baseline or baseline_artifact or candidate_artifact):
+        fail("--save compares nothing; leave the baseline out.", WRONG_USAGE)
     if self_test:  # as it was called before it was a command of its own
         self_test_gate(ctx, real, minutes, noisy_neighbour, seconds, checkpoints, out)
     from gate import command

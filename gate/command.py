@@ -19,6 +19,7 @@ from gate.config import GateCase, Tolerance, read
 from gate.run import SECONDS, Comparison, run
 from gate.verdict import NOT_MEASURED, Result, Verdict, headline, words
 from models.bounds import check_threads
+from models.files import refuse_special
 from models.scratch import hold
 from reports import history, store
 from reports.gitinfo import checkout_words, comparison
@@ -185,6 +186,7 @@ def _files(asked: Asked, dataset: Dataset, live: Live) -> Result:
         raise ValueError(f"{asked.runtime!r} is none of {', '.join(RUNTIMES)}")
     format = RUNTIMES[asked.runtime]
     for path in (baseline, candidate):
+        refuse_special(path)
         if not path.exists():
             raise ValueError(f"{path}: there is no such file")
         if format_of(path) != format:
@@ -215,8 +217,8 @@ def _result(
     if asked.history and store.exists(kept := store.place(asked.history)):
         try:
             figures = store.load(kept)
-        except store.Unavailable as reason:
-            live.say(f"The last runs are not drawn: {reason}.")
+        except ValueError as reason:
+            live.say(f"The last runs are not drawn: {str(reason).removesuffix('.')}.")
     machine = DesktopProbe().read()
     live.stage("gate", len(comparisons))
     verdicts = run(comparisons, dataset, asked.seconds, say=live.step, clock_advises=asked.clock_advises)

@@ -131,6 +131,9 @@ def _case(values: Mapping[str, Any], common: Tolerance, size_of: SizeOf) -> Gate
     _known(values, KEYS, "a configuration")
     if absent := [name for name in ("variant", "format") if name not in values]:
         raise ValueError(f"a configuration lacks its {absent[0]}")
+    for name in ("variant", "device"):
+        if not isinstance(values.get(name, ""), str):
+            raise ValueError(f"{name} is a name, not {values[name]!r}")
     if values["format"] not in FORMATS:
         raise ValueError(f"{values['format']!r} is none of {', '.join(FORMATS)}")
     if values.get("precision", "fp32") not in PRECISIONS:
