@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cli.ending import INTERRUPTED, NOT_MEASURED, WRONG_USAGE, carry_out, fail
-from cli.options import finite, here, parse_resolution, parsed
+from cli.options import finite, here, parse_resolution, parse_runtime, parsed
 from cli.told import with_answers
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ def segment(
         ),
     ] = DEFAULT,
     runtime: Annotated[
-        str, typer.Option(metavar="R", help="For a variant: pytorch, onnx, tflite, openvino, coreml.")
+        Any, parsed(parse_runtime, "R", "For a variant: pytorch, onnx, tflite, openvino, coreml.")
     ] = "tflite",
     size: Annotated[Any, parsed(parse_resolution, "HxW", "Input of the network.", "the model's own")] = None,
     smoothing: Annotated[
@@ -90,7 +90,8 @@ def segment(
     """Cut people out of a video and change what is behind them; sound, times and orientation are kept."""
     from devices.open_model import described
     from video.ahead import Stopwatch
-    from video.photos import WITH_ALPHA, photos_of
+    from video.backdrop import PICTURES
+    from video.photos import OTHER_PHOTOS, WITH_ALPHA, photos_of
     from video.photos import check as check_photos
     from video.read import open_source
     from video.segmenter import Segmenter
@@ -105,6 +106,9 @@ def segment(
     if video is None or out is None:
         fail("say which VIDEO, and with --out where to; or --live, for a page.", WRONG_USAGE)
     photos = bool(photos_of(Path(video)))
+    if not photos and (Path(video).is_dir() or Path(video).suffix.lower() in OTHER_PHOTOS):
+        what = "holds no photo" if Path(video).is_dir() else "is no photo that is read here"
+        fail(f"{video}: {what}; a photo is one of {', '.join(PICTURES)}.", WRONG_USAGE)
     # What people try first: segment.py photo.jpg -o out.png.
     if photos and not any(chosen) and out.suffix.lower() in ("", *WITH_ALPHA):
         cutout = chosen[3] = True
@@ -114,7 +118,7 @@ def segment(
         check_photos(Path(video), out, cutout)
     else:
         check(out, cutout)
-    for given, what in ((video, "video"), (background, "background")):
+    for given, what in ((video, "photo" if photos else "video"), (background, "background")):
         if given and out.exists() and Path(given).exists() and out.samefile(given):
             fail(f"{out}: is the {what} itself; give another place to write to.", WRONG_USAGE)
 

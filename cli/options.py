@@ -86,6 +86,13 @@ def parse_format(text: str) -> str:
     return _one(text, FORMATS)
 
 
+def parse_runtime(text: str) -> str:
+    from converters.artifact import FORMATS
+    from devices.plan import BASELINE
+
+    return _one(text, (BASELINE, *FORMATS))
+
+
 def parse_precision(text: str) -> str:
     from converters.artifact import PRECISIONS
 

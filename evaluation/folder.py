@@ -279,7 +279,7 @@ def _check(name: str, picture: Path, mask: Path, ids: bool) -> Pair | tuple[Path
     try:
         size, mark = check_picture(picture)
         at = mask
-        values = read_mask(mask, ids)
+        values = read_mask(mask, ids, of=size)
         stored = size[::-1] if mark >= 5 else size
         turn = mark if values.shape == stored != size else UPRIGHT
         if turn != UPRIGHT:
@@ -384,6 +384,8 @@ def _classes(folder: Path, root: Path) -> dict[int, str] | None:
         if path.stat().st_size > MOST_CLASSES_BYTES:
             raise ValueError(f"it has more than {MOST_CLASSES_BYTES // 10**6} MB")
         content = json.loads(path.read_text(encoding="utf-8-sig"), object_pairs_hook=_no_key_twice)
+        if not isinstance(content, list | dict) or not content:
+            raise ValueError("it names no class")
         named = enumerate(content) if isinstance(content, list) else ((int(k), v) for k, v in content.items())
         classes: dict[int, str] = {}
         for i, name in named:
@@ -394,7 +396,7 @@ def _classes(folder: Path, root: Path) -> dict[int, str] | None:
         raise Unusable(f"{_place(path, root)}: {special.reason}") from None
     except RecursionError:
         raise Unusable(f'{_place(path, root)} is not {{"id": "name", ...}} (it is nested too deeply)') from None
-    except (ValueError, AttributeError, OSError) as error:
+    except (ValueError, OSError) as error:
         raise Unusable(f'{_place(path, root)} is not {{"id": "name", ...}} ({error})') from None
     if any(not 0 <= i <= 255 for i in classes):
         raise Unusable(f"{_place(path, root)} has class ids outside 0..255")

@@ -71,14 +71,18 @@ def check_picture(path: Path) -> tuple[tuple[int, int], int]:
     return _read(path, PICTURE_FORMATS, size)
 
 
-def read_mask(path: Path, ids: bool = False, mark: int = UPRIGHT) -> NDArray[np.uint8]:
+def read_mask(
+    path: Path, ids: bool = False, mark: int = UPRIGHT, of: tuple[int, int] | None = None
+) -> NDArray[np.uint8]:
     """(H, W) uint8 values, turned as the file's own rotation mark says, or else as `mark` does.
 
-    Where the values are says the text of `evaluation.folder`. `ids`: an indexed file holds class ids. Unusable when it
-    is not such a mask.
+    Where the values are says the text of `evaluation.folder`. `ids`: an indexed file holds class ids. `of`: the (H, W)
+    of its picture; one of another size is not decoded. Unusable when it is not such a mask.
     """
 
     def values(image: Image.Image) -> NDArray[np.uint8]:
+        if of and sorted(image.size) != sorted(of):
+            raise Unusable(f"is {image.width}x{image.height}, its picture {of[1]}x{of[0]}")
         deep = image.mode != "I;16" and any("16" in str(tile[3]) for tile in getattr(image, "tile", ()))
         turned = _upright(image, mark)
         if turned.mode == "P" and not ids:

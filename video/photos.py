@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -9,12 +10,15 @@ import cv2
 import numpy as np
 
 from evaluation.pictures import Unusable, read_picture
+from models.files import refuse_special
 from models.segmenter import Segmenter, unfitted
 from video.apply import Effect, alpha_of
 from video.backdrop import PICTURES
 from video.read import Picture
 
 WRITTEN = (".png", ".jpg", ".jpeg", ".webp")
+OTHER_PHOTOS = (".heic", ".heif", ".avif", ".jxl")
+"""Of cameras and phones, and not decoded here."""
 WITH_ALPHA = (".png", ".webp")
 
 
@@ -31,6 +35,7 @@ def check(given: Path, out: Path, alpha: bool) -> None:
         if out.suffix or (out.exists() and not (out.is_dir() and not any(out.iterdir()))):
             raise ValueError(f"{out}: photos of a folder are written to a new folder, or an empty one")
         return
+    refuse_special(out)
     kinds = WITH_ALPHA if alpha else WRITTEN
     if out.suffix.lower() not in kinds:
         what = "a cut-out" if alpha else "a photo"
@@ -48,9 +53,11 @@ def segment_all(
 ) -> Iterator[Path | Unusable]:
     """Each photo made and written: its new path, or why it could not be read. `effect_for` takes its (height, width).
 
-    A photo of a folder keeps its name, as .png.
+    A photo of a folder keeps its name, as .png; where two differ in their suffixes alone, these stay: a.jpg.png.
     """
-    for photo in photos_of(given):
+    photos = photos_of(given)
+    stems = Counter(photo.stem.lower() for photo in photos)
+    for photo in photos:
         try:
             picture = read_picture(photo)
         except Unusable as reason:
@@ -60,7 +67,8 @@ def segment_all(
         mask = unfitted(segmenter.mask(segmenter.prepare(picture)), picture.shape[:2], segmenter.resize_mode)
         height, width = picture.shape[:2]
         made = effect_for((height, width))(picture, alpha_of(mask, picture, refine), 0.0)
-        place = out / f"{photo.stem}.png" if given.is_dir() else out
+        name = photo.stem if stems[photo.stem.lower()] == 1 else photo.name
+        place = out / f"{name}.png" if given.is_dir() else out
         place.parent.mkdir(parents=True, exist_ok=True)
         write(place, made)
         yield place

@@ -34,6 +34,9 @@ CAMERAS = {"linux": ("v4l2", "/dev/video{}"), "darwin": ("avfoundation", "{}:non
 
 KINDS = {"audio": "sound track", "subtitle": "subtitle track"}
 
+TEXTS = ("tty", "bin", "xbin", "adf", "idf")
+"""FFmpeg's formats that draw the letters of a text file."""
+
 UNSPECIFIED = 2
 """What FFmpeg's colour enumerations say where the file says nothing."""
 BT709, BT601 = 1, 6
@@ -212,10 +215,15 @@ def _file(name: str) -> av.container.InputContainer:
         raise Unreadable(f"{name}: there is no such file")
     try:
         # The prefix makes a colon part of the name, and a file may not have others, or the network, read for it.
-        return av.open(f"file:{name}", metadata_errors="replace", container_options={"protocol_whitelist": "file"})
+        options = {"protocol_whitelist": "file"}
+        container = av.open(f"file:{name}", metadata_errors="replace", container_options=options)
     except (OSError, ValueError, av.error.FFmpegError) as error:
         reason = getattr(error, "strerror", None) or error
         raise Unreadable(f"{name}: cannot be read as a video ({reason})") from None
+    if container.format.name in TEXTS:
+        container.close()
+        raise Unreadable(f"{name}: is a text, not a video")
+    return container
 
 
 def _camera(name: str) -> av.container.InputContainer:

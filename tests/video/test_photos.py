@@ -130,3 +130,14 @@ def test_a_segmenter_gives_each_frame_of_a_video_with_its_mask(network, tmp_path
         assert mask.shape == picture.shape[:2] == (96, 160)
         assert mask[12, 16] > 0.7
         assert mask[80, 16] < 0.3
+
+
+def test_photos_that_differ_in_their_suffixes_alone_are_both_kept(run, network, photo, tmp_path):
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for name, colour in (("a.png", "red"), ("A.bmp", "blue"), ("b.png", "red")):
+        Image.new("RGB", (32, 32), colour).save(folder / name)
+    code, said, words = run(folder, "-o", tmp_path / "out", "--cutout", "--model", network, *WORDS)
+    assert code == 0, words
+    assert said == f"{tmp_path / 'out'}: 3 of 3 photos\n"
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["A.bmp.png", "a.png.png", "b.png"]
