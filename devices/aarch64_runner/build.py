@@ -21,11 +21,12 @@ import subprocess
 import sys
 import tempfile
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from converters.extras import missing
+from converters.fetching import say_fetching
 
 HERE = Path(__file__).resolve().parent
 BUILD = HERE.parent.parent / "build" / "runner"
@@ -127,6 +128,7 @@ def plugin_version(said: str) -> int:
 def _add_litert(kit: Path, temporary: Path) -> None:
     pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "download", "--quiet", "--no-deps"]
     wheel = ["--only-binary=:all:", "--python-version=3.11", "--platform=manylinux_2_17_aarch64", "--require-hashes"]
+    say_fetching("LiteRT for AArch64, whose ARM instructions are counted or which a phone runs,", "pip")
     _said([*pip, *wheel, "--dest", str(temporary), "--requirement", str(HERE / "litert.txt")])
     (path,) = temporary.glob("*.whl")
     with zipfile.ZipFile(path) as archive:
@@ -152,6 +154,7 @@ def _unpack_debian(temporary: Path) -> Path:
             "glibc for AArch64 is missing: install your system's cross libraries"
             f" (Debian: {' '.join(PACKAGES)}) or point AARCH64_SYSROOT at a folder that holds them"
         )
+    say_fetching("glibc for AArch64", "apt-get")
     _said(["apt-get", "download", "--quiet", *PACKAGES], cwd=temporary)
     for package in temporary.glob("*.deb"):
         _said(["dpkg-deb", "--extract", str(package), str(temporary / "root")])
@@ -165,13 +168,18 @@ def _check_compiler() -> None:
 
 def _compile(source: str, out: Path, *flags: str) -> None:
     # Flags that name libraries come after the source that needs them.
-    _said([sys.executable, "-m", "ziglang", "cc", *FLAGS, str(HERE / source), *flags, "-o", str(out)])
+    # Zig would keep its cache in the user's home.
+    caches = dict.fromkeys(("ZIG_GLOBAL_CACHE_DIR", "ZIG_LOCAL_CACHE_DIR"), str(BUILD / "zig"))
+    command = [sys.executable, "-m", "ziglang", "cc", *FLAGS, str(HERE / source), *flags, "-o", str(out)]
+    _said(command, env=os.environ | caches)
 
 
-def _said(command: Sequence[str], cwd: Path | None = None) -> str:
+def _said(command: Sequence[str], cwd: Path | None = None, env: Mapping[str, str] | None = None) -> str:
     """What `command` printed; CannotBuild with its last words when it fails."""
     try:
-        done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=STEP_SECONDS, check=False)
+        done = subprocess.run(
+            command, cwd=cwd, env=env, capture_output=True, text=True, timeout=STEP_SECONDS, check=False
+        )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise CannotBuild(f"{Path(command[0]).name} could not be run: {error}") from None
     if done.returncode:

@@ -8,6 +8,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from converters.extras import missing
+from converters.fetching import say_fetching
 
 HERE = Path(__file__).resolve().parent
 MODULES = HERE / "node_modules"
@@ -52,6 +53,7 @@ def install() -> None:
         return
     if reason := available():
         raise NoPackages(reason)
+    say_fetching("the runtimes of the page (some 300 MB)", "npm")
     command = ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
     try:
         done = subprocess.run(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -144,3 +145,13 @@ def test_mediapipes_network_is_counted_with_a_builtin_operator(qemu: str) -> Non
     counted = count(path)
     assert 15e6 < counted < 30e6
     assert known(path) == {PLAIN: counted, "changed": "with TRANSPOSE_CONV for its own Convolution2DTransposeBias"}
+
+
+def test_what_is_fetched_is_said_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, value in {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(tmp_path), "PIP_CONFIG_FILE": os.devnull}.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(build.CannotBuild, match="No matching distribution"):
+        build._add_litert(tmp_path, tmp_path)
+    assert capsys.readouterr().err.startswith("pip fetches LiteRT for AArch64")
