@@ -6,6 +6,7 @@ right. Most run in this process, which has imported everything once; some are pr
 
 from __future__ import annotations
 
+import base64
 import fcntl
 import json
 import os
@@ -14,6 +15,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -140,6 +142,94 @@ def link(name: str, to: str) -> Make:
     return lambda root: (root / name).symlink_to(to)
 
 
+def row(**changes: object) -> str:
+    """A line of rows.jsonl."""
+    values = {
+        "cell": "live/onnx/fp32/32x64/desktop/cpu1",
+        "run": "r1",
+        "time": "2026-11-01T00:00:00+00:00",
+        "status": "ok",
+        "variant": "live",
+        "format": "onnx",
+        "precision": "fp32",
+        "resolution": [32, 64],
+        "device": "desktop",
+        "unit": "cpu",
+        "threads": 1,
+        "evidence": "measured",
+        "timing": {"model_ns": [1_000_000, 1_100_000]},
+    }
+    return json.dumps(values | changes) + "\n"
+
+
+def damaged(**changes: object) -> Row:
+    """A history of one row that is wrong, which costs itself alone."""
+    path, value = next(iter(changes.items()))
+    words = f"its {path.replace('__', '.')} is"
+    for name in reversed(path.split("__")[1:]):
+        value = {name: value}
+    line = row(**{path.split("__")[0]: value})
+    return Row(HISTORY, 0, words, (text("run/rows.jsonl", line + row(cell="b")),), out="1 figures are new")
+
+
+def photo(name: str) -> Make:
+    def make(root: Path) -> None:
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (64, 48), "red").save(root / name)
+
+    return make
+
+
+def store(query: str) -> Make:
+    """A Parquet file in the place of the store of figures."""
+
+    def make(root: Path) -> None:
+        import duckdb
+
+        duckdb.connect().sql(query).write_parquet(str(root / "s.parquet"))
+
+    return make
+
+
+def figure(value: str = "1.0::double", time: str = "'2026-01-01T00:00:00'") -> str:
+    return f"select 's' series, 'm' metric, 'x' machine, 'r' run, {time} as time, '' revision, {value} as value"
+
+
+def code(values: object) -> str:
+    """The text of a QR code of a row."""
+    packed = zlib.compress(json.dumps(values).encode())
+    return "segbench1." + base64.urlsafe_b64encode(packed).decode().rstrip("=")
+
+
+def sides(name: str, height: int, width: int) -> Make:
+    """An ONNX model that takes pictures of these sides."""
+
+    def make(root: Path) -> None:
+        import onnx
+        from onnx import TensorProto, helper
+
+        ends = [
+            helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, 3, height, width])
+            for name in ("picture", "mask")
+        ]
+        graph = helper.make_graph([helper.make_node("Sigmoid", ["picture"], ["mask"])], "g", ends[:1], ends[1:])
+        onnx.save(helper.make_model(graph, ir_version=10), root / name)
+
+    return make
+
+
+def checkpoint(name: str, variant: str) -> Make:
+    """A checkpoint's file whose metadata says that it is of `variant`."""
+
+    def make(root: Path) -> None:
+        from safetensors.numpy import save_file
+
+        metadata = {"format": "hourglass-1", "name": "x", "variant": variant, "card": "{}"}
+        save_file({"a": np.zeros(2, np.float32)}, root / name, metadata)
+
+    return make
+
+
 def negative() -> str:
     """A pytest-benchmark JSON of less than no time."""
     return json.dumps(
@@ -155,7 +245,17 @@ EVALUATE = "bench.py evaluate {m} --data {d}/data"
 DATA = (pictures(),)
 SEGMENT = "segment.py {d}/a.mp4 -o {d}/out.mp4 --blur --model {m}"
 FILM = (film(),)
+UNTRAINED = "bench.py --untrained {d}/x.toml --formats pytorch --dry-run"
+HISTORY = "bench.py history {d}/run --store {d}/s.parquet --out {d}/p"
+MERGE = "bench.py merge {d}/a {d}/b --out {d}/o"
+SHARES = (text("a/rows.jsonl", row()), text("b/rows.jsonl", row(cell="b")))
+DECLARED = '[[configuration]]\nvariant = "live"\nformat = "tflite"\n'
 TRAIN = "train.py s32-noskip-plain --data {d} --out {d}/out"
+
+SENT = json.dumps(
+    {"kind": "segmentation-bench web rows", "schema": 1, "end": "done", "id": "0" * 16, "configurations": [{}]}
+)
+"""A file of rows with nothing in it."""
 
 ROWS = [
     # bench.py
@@ -223,6 +323,7 @@ ROWS = [
     Row(EVALUATE, 0, "no pixel of any mask is person", (pictures(person=0),)),
     Row(EVALUATE, USAGE, "nested too deeply", (*DATA, text("data/classes.json", "[" * 100_000))),
     Row(EVALUATE, USAGE, "is a named pipe", (*DATA, pipe("data/classes.json"))),
+    Row(EVALUATE, USAGE, "it names no class", (*DATA, text("data/classes.json", "null"))),
     Row(EVALUATE, USAGE, "classes.json is not", (*DATA, text("data/classes.json", b"\xff\xfe{\x00}\x00"))),
     Row(
         EVALUATE,
@@ -255,6 +356,30 @@ ROWS = [
     Row("bench.py history --store {d}/s --out {d}/s", USAGE, "two results cannot be one file"),
     Row("bench.py history {d}/run --store {d}/run/rows.jsonl --out {d}/p", USAGE, "is an input", (same_rows(),)),
     Row("bench.py history {d}/a.json --store {d}/s --out {d}/p", USAGE, "neither", (text("a.json", negative()),)),
+    Row(HISTORY, USAGE, "has other columns", (same_rows(), store(figure("'x'")))),
+    *(
+        Row(HISTORY, USAGE, "1 of its figures are damaged", (same_rows(), store(query)))
+        for query in (figure("'nan'::double"), figure("-5.0::double"), figure(time="'never'"))
+    ),
+    Row(f"{HISTORY} --since never", USAGE, "'never' is no time", (same_rows(),)),
+    Row(HISTORY, 0, "it holds half a character", (text("run/rows.jsonl", row(cell="\ud800")),)),
+    damaged(time="yesterday"),
+    damaged(resolution=[-1, 5]),
+    damaged(threads=-(10**30)),
+    damaged(accuracy__data_sha256=5),
+    damaged(network={"peer": True}),
+    damaged(network__resize_mode=[1]),
+    damaged(timing__counts="x"),
+    damaged(timing__sustained=[{"start": 0, "frames": -1, "busy": 1}]),
+    damaged(timing__energy__millijoules="x"),
+    damaged(timing__paired__times_as_fast="a"),
+    damaged(timing__compared__rounds=[{"first": "own", "own": [0, 0], "reference": [1, 1]}]),
+    # merge
+    Row(MERGE, USAGE, "rows.jsonl: is a named pipe", (*SHARES, pipe("o/rows.jsonl"))),
+    Row(MERGE, USAGE, "rows.jsonl: is a folder", (*SHARES, folder("o/rows.jsonl"))),
+    Row(MERGE, USAGE, "has other rows", (*SHARES, text("o/rows.jsonl", b"\xff\xfe"))),
+    Row(MERGE, USAGE, "no rows there", (SHARES[0], pipe("b/rows.jsonl"))),
+    Row(MERGE, USAGE, "in each of", (SHARES[0], text("b/rows.jsonl", row()))),
     # convert
     Row("bench.py convert live --format onnx", USAGE, "Missing option"),
     Row("bench.py convert nobody --format onnx --out {d}/a.onnx", USAGE, "nobody"),
@@ -276,6 +401,54 @@ ROWS = [
     Row("bench.py --untrained {d}/a.toml --dry-run", USAGE, "not TOML", (text("a.toml", "[["),)),
     Row("bench.py --untrained {d}/a.toml --dry-run", USAGE, "a.toml", (text("a.toml", "squeeze = -1"),)),
     Row("bench.py --untrained {d}/p.toml --dry-run", USAGE, "is a named pipe", (pipe("p.toml"),)),
+    Row("bench.py --untrained '' --dry-run", USAGE, "no variant matches"),
+    Row(UNTRAINED, USAGE, "squeeze is '1.5', not a whole number", (text("x.toml", "squeeze = 1.5"),)),
+    Row(UNTRAINED, USAGE, "squeeze is 'True', not a whole number", (text("x.toml", "squeeze = true"),)),
+    Row(UNTRAINED, USAGE, "skips is 'yes', not true or false", (text("x.toml", "skips = 'yes'"),)),
+    Row(UNTRAINED, USAGE, "decoder is '[4]', not as in", (text("x.toml", "decoder = [4]"),)),
+    Row(UNTRAINED, USAGE, "resolution is '[32.0, 32.0]'", (text("x.toml", "resolution = [32.0, 32.0]"),)),
+    Row(UNTRAINED, USAGE, "at most 4096 channels", (text("x.toml", "widths = [4000000, 4, 4]"),)),
+    Row(UNTRAINED, USAGE, "at most 256 layers", (text("x.toml", "depths = [100000, 1, 1]"),)),
+    Row(UNTRAINED, USAGE, "parameters, more than", (text("x.toml", "widths = [4096, 4096, 4096]\nsqueeze = 1"),)),
+    Row(UNTRAINED.replace("x.toml", "*.toml"), USAGE, "gives the network its name", (text("*.toml", ""),)),
+    Row(UNTRAINED.replace("x.toml", "mediapipe-selfie.toml"), USAGE, "a model already"),
+    Row("bench.py describe {d}/a.onnx", USAGE, "1 to 4096 pixels", (sides("a.onnx", 100_000, 100_000),)),
+    Row("bench.py evaluate {m} --person-class 3 --data {d}/data", USAGE, "names a class", DATA),
+    *(
+        Row(
+            "bench.py evaluate {d}/a.onnx --data {d}/data",
+            USAGE,
+            words,
+            (*DATA, sides("a.onnx", 32, 64), text("a.onnx.toml", stated)),
+        )
+        for stated, words in (
+            ("mean = [inf, 0, 0]", "mean is [inf, 0, 0]"),
+            ("std = [1e-320, 1, 1]", "std is [1e-320, 1, 1]"),
+            ("resolution = [320000, 64]", "resolution is [320000, 64]"),
+            ("person_classes = [99999999999999999999]", "person_classes is [9999"),
+        )
+    ),
+    Row(
+        "bench.py evaluate {d}/a.onnx --data {d}/data",
+        USAGE,
+        "a.onnx.toml: is a named pipe",
+        (*DATA, sides("a.onnx", 32, 64), pipe("a.onnx.toml")),
+    ),
+    Row(f"{EVALUATE} --mean 1e300", USAGE, "is not one number or three", DATA),
+    Row(f"{EVALUATE} --std 1e-40", USAGE, "has a zero, or nearly one", DATA),
+    *(
+        Row(
+            "bench.py evaluate {d}/a.safetensors --data {d}/data",
+            USAGE,
+            words,
+            (*DATA, checkpoint("a.safetensors", variant)),
+        )
+        for variant, words in (
+            ("[1]", "a variant is a table of fields"),
+            ('{"depths": [90000000, 1, 1]}', "at most 256 layers"),
+            ('{"widths": [4, 4]}', "widths is '[4, 4]'"),
+        )
+    ),
     Row("bench.py {d}/a.onnx --dry-run", USAGE, "is a named pipe", (pipe("a.onnx"),)),
     Row("bench.py describe {d}/a.onnx", USAGE, "is a named pipe", (pipe("a.onnx"),)),
     Row("bench.py describe {m} --out {m}", USAGE, "is an input"),
@@ -294,6 +467,22 @@ ROWS = [
     Row("bench.py import {d}/a.json --out {d}/o", NOT_MEASURED, "not whole JSON", (text("a.json", "[" * 100_000),)),
     Row("bench.py import {d}/a.json --out {d}/o", NOT_MEASURED, "it is not whole JSON", (text("a.json", b"\xff"),)),
     Row("bench.py import {d}/a.json --out {d}/o", NOT_MEASURED, "it is no file of rows", (text("a.json", "[]"),)),
+    *(
+        Row("bench.py import {d}/a.txt --out {d}/o", NOT_MEASURED, "its code is damaged", (text("a.txt", content),))
+        for content in ("segbench1.AAAA", code("[" * 10_000), code([1, 2]), code(" " * 10**6))
+    ),
+    Row(
+        "bench.py import {d}/a.png --out {d}/o",
+        NOT_MEASURED,
+        "no QR code can be read",
+        (lambda root: Image.new("L", (6000, 4000)).save(root / "a.png"),),
+    ),
+    Row(
+        "bench.py import {d}/a.json --export {d}/x --out {d}/o",
+        USAGE,
+        "manifest.json is damaged",
+        (text("a.json", SENT), text("x/manifest.json", '{"kind": "segmentation-bench web page", "schema": 1}')),
+    ),
     # web export
     Row("bench.py web export {d}/file", USAGE, "is no folder", (text("file"),)),
     Row("bench.py web export {d}", USAGE, "holds something else", (text("file"),)),
@@ -312,6 +501,36 @@ ROWS = [
         "9999 threads: this machine has",
         (text("a.toml", '[[configuration]]\nvariant = "live"\nformat = "tflite"\nthreads = 9999\n'),),
     ),
+    *(
+        Row(
+            "bench.py gate --baseline HEAD --configurations {d}/a.toml",
+            USAGE,
+            words,
+            (text("a.toml", DECLARED + stated),),
+        )
+        for stated, words in (
+            ("device = 5", "device is a name, not 5"),
+            ("threads = true", "threads is a whole number"),
+            ("resolution = [100000000, 100000000]", "at most 2048 pixels"),
+            ("tolerance = {iou_points = inf}", "no number of points"),
+        )
+    ),
+    Row(
+        "bench.py gate --baseline-artifact {m} --candidate-artifact {d}/a.onnx --runtime onnxruntime --data {d}/data"
+        " --out {d}/o",
+        USAGE,
+        "is a named pipe",
+        (*DATA, pipe("a.onnx")),
+    ),
+    Row(
+        "bench.py gate --baseline-artifact {m} --candidate-artifact {m} --runtime onnxruntime --data {d}/data"
+        " --out {d}/o --history {d}/h.parquet",
+        0,
+        "The last runs are not drawn",
+        (*DATA, text("h.parquet", "x")),
+    ),
+    Row("bench.py gate --save {d}/s --baseline HEAD", USAGE, "--save compares nothing"),
+    Row("bench.py gate --seconds 1e300 --baseline HEAD", USAGE, "--seconds"),
     Row("bench.py gate --baseline no-such-ref --out {d}/o", USAGE, "no-such-ref"),
     Row("bench.py gate --baseline {d}/folder --out {d}/o", USAGE, "folder", (folder("folder"),)),
     Row("bench.py gate --baseline HEAD --max-slowdown 300% --out {d}/o", USAGE, "no tolerance"),
@@ -329,6 +548,7 @@ ROWS = [
     Row(f"{SEGMENT} --cutout", USAGE, "say one of", FILM),
     Row("segment.py {d}/absent.mp4 -o {d}/out.mp4 --blur --model {m}", USAGE, "there is no such file"),
     Row(SEGMENT, USAGE, "cannot be read as a video", (text("a.mp4"),)),
+    Row("segment.py {d}/a.txt -o {d}/out.mp4 --blur --model {m}", USAGE, "is a text", (text("a.txt", "hello\n" * 99),)),
     Row(SEGMENT, USAGE, "has no video stream", (lambda root: song(root / "a.mp4"),)),
     Row(SEGMENT, USAGE, "is a named pipe", (pipe("a.mp4"),)),
     Row("segment.py /dev/zero -o {d}/out.mp4 --blur --model {m}", USAGE, "is a device"),
@@ -363,6 +583,16 @@ ROWS = [
     Row(
         "segment.py {d}/1:2.mp4 -o {d}/3:4.mp4 --blur --model {m}", 0, "", (film("a.mp4"), renamed("a.mp4", "1:2.mp4"))
     ),
+    Row("segment.py {d}/p -o {d}/o --blur --model {m}", USAGE, "p: holds no photo", (folder("p"),)),
+    Row("segment.py {d}/a.heic -o {d}/o.png --blur --model {m}", USAGE, "is no photo", (text("a.heic"),)),
+    Row(
+        "segment.py {d}/a.jpg -o {d}/o.png --blur --model {m}",
+        USAGE,
+        "is a named pipe",
+        (photo("a.jpg"), pipe("o.png")),
+    ),
+    Row("segment.py {d}/a.jpg -o {d}/a.jpg --blur --model {m}", USAGE, "is the photo itself", (photo("a.jpg"),)),
+    Row("segment.py {d}/a.mp4 -o {d}/o.mp4 --blur --model {m} --runtime nope", USAGE, "'nope' is none of", FILM),
     # train.py
     Row("train.py", USAGE, "required"),
     Row("train.py nobody --data {d} --out {d}/out", USAGE, "nobody"),
