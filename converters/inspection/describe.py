@@ -21,7 +21,7 @@ from converters.patience import patience
 from converters.reference_session import ReferenceSession, first_line, person, planes
 from converters.runtimes import RUNTIMES, Shape, open_runtime
 from evaluation.iou import iou
-from models.description import LICENCE, beside, is_whole, of_fields, read_fields
+from models.description import LICENCE, PLACEHOLDERS, beside, is_whole, of_fields, read_fields
 from models.reference import FORMATS, INSTEAD, ReferenceModel, hash_of
 from models.segmenter import enlarge, fitted, no_mask, to_input
 from models.variant import VARIANTS
@@ -71,10 +71,6 @@ def model_at(path: Path, told: Told = NOTHING, dataset: Dataset | None = None) -
         if told == NOTHING and is_whole(stated):
             return checked
     return describe(path, told.over(stated), dataset)
-
-
-PLACEHOLDERS = {"resolution": [1, 1], "output": "probabilities"}
-"""Stand for what a description does not state, so that its other fields can be checked."""
 
 
 def read(path: Path) -> Graph:
@@ -246,16 +242,27 @@ def _guesses(
         return [classes(*told.person_classes)]
     if mask.channels == CLASSES:
         return [guess("channel 1", channel=1), guess("channel 0", usual=False, channel=0)]
-    if kind == "probabilities" and not _adds_up(planes(values[0], mask.layout, base.resolution)):
+    real = tries.runtime.outputs[mask.port.name].decode
+    pictures = [real(planes(value, mask.layout, base.resolution)) for value in values]
+    whole = {"probabilities": 1.0, "pixels": 255.0}.get(kind)
+    if whole and not _adds_up(pictures[0], whole):
         return [guess(f"channel {one}", usual=False, channel=one) for one in range(mask.channels)]
-    return _each(tries.shown(plain, values, range(mask.channels)), range(mask.channels), classes)
+    alphas = [] if stated or kind == "probabilities" else _bounded(pictures)
+    return [
+        *_each(tries.shown(plain, values, range(mask.channels)), range(mask.channels), classes),
+        *(guess(f"channel {one}", usual=False, channel=one, output="probabilities") for one in alphas),
+    ]
 
 
-def _adds_up(channels: NDArray[Any]) -> bool:
-    """Whether channels (C, H, W) are shares of one whole, as those of classes are; a picture and its alpha are not."""
-    if channels.dtype.kind != "f":
-        return True
-    return bool(np.abs(channels.astype(np.float32).sum(axis=0) - 1).mean() < 0.05)
+def _bounded(channels: Sequence[NDArray[Any]]) -> list[int]:
+    """The channels of several pictures, (C, H, W) each, that are in [0, 1] beside others that are not: an alpha."""
+    low, high = (np.array([over(one, axis=(1, 2)) for one in channels]) for over in (np.min, np.max))
+    return [int(one) for one in np.flatnonzero((low.min(axis=0) >= -0.01) & (high.max(axis=0) <= 1.01))]
+
+
+def _adds_up(channels: NDArray[Any], whole: float) -> bool:
+    """Whether channels (C, H, W) are shares of `whole`, as those of classes are; a picture and its alpha are not."""
+    return bool(np.abs(channels.sum(axis=0) - whole).mean() < 0.05 * whole)
 
 
 def _each(shown: Sequence[int], every: Sequence[int], classes: Any) -> list[Guess]:

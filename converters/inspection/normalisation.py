@@ -37,10 +37,11 @@ class Normalisation:
 UNIT = Normalisation("0 to 1", (0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
 SYMMETRIC = Normalisation("-1 to 1", (0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
 IMAGENET = Normalisation("ImageNet's mean and standard deviation", (0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+HALVES = Normalisation("-0.5 to 0.5", (0.5, 0.5, 0.5), (1.0, 1.0, 1.0))
 PIXELS = Normalisation("0 to 255", (0.0, 0.0, 0.0), (1 / 255, 1 / 255, 1 / 255))
 CENTRED = Normalisation("-127.5 to 127.5", (0.5, 0.5, 0.5), (1 / 255, 1 / 255, 1 / 255))
 CAFFE = Normalisation("0 to 255 without ImageNet's mean", (0.485, 0.456, 0.406), (1 / 255, 1 / 255, 1 / 255))
-USUAL = (UNIT, SYMMETRIC, IMAGENET, PIXELS, CENTRED, CAFFE)
+USUAL = (UNIT, SYMMETRIC, IMAGENET, HALVES, PIXELS, CENTRED, CAFFE)
 """The ones that are tried, the most usual first."""
 
 

@@ -166,8 +166,11 @@ def classes(path: Path, number: int = 21, person: int = 15) -> Path:
     """Logits of many classes: the background is blue, the person red, and no other class is ever the likeliest."""
     weights = np.zeros((number, 3, 1, 1), np.float32)
     weights[0, 2], weights[person, 0] = 10, 10
-    nodes: Nodes = [("Conv", ["x", "w"], ["y"], {})]
-    return save(path, nodes, {"x": ((1, 3, H, W), FLOAT)}, {"y": ((1, number, H, W), FLOAT)}, {"w": weights})
+    never = np.full(number, -100, np.float32)
+    never[[0, person]] = 0
+    nodes: Nodes = [("Conv", ["x", "w", "never"], ["y"], {})]
+    constants = {"w": weights, "never": never}
+    return save(path, nodes, {"x": ((1, 3, H, W), FLOAT)}, {"y": ((1, number, H, W), FLOAT)}, constants)
 
 
 def with_alpha(path: Path) -> Path:
@@ -178,6 +181,38 @@ def with_alpha(path: Path) -> Path:
         ("Concat", ["t", "a"], ["y"], {"axis": 1}),
     ]
     constants = RED | {"order": np.array([2, 1, 2])}
+    return save(path, nodes, {"x": ((1, 3, H, W), FLOAT)}, {"y": ((1, 4, H, W), FLOAT)}, constants)
+
+
+def with_bright_alpha(path: Path, kind: int = FLOAT) -> Path:
+    """The picture and the mask from 0 to 255."""
+    nodes: Nodes = [
+        ("Gather", ["x", "red"], ["a"], {"axis": 1}),
+        ("Concat", ["x", "a"], ["t"], {"axis": 1}),
+        ("Mul", ["t", "white"], ["b"], {}),
+        ("Cast", ["b"], ["y"], {"to": kind}),
+    ]
+    constants = RED | {"white": np.array(255, np.float32)}
+    return save(path, nodes, {"x": ((1, 3, H, W), FLOAT)}, {"y": ((1, 4, H, W), kind)}, constants)
+
+
+def with_alpha8(path: Path) -> Path:
+    """The same in 8 bits."""
+    return with_bright_alpha(path, U8)
+
+
+def with_alpha_of_centred(path: Path) -> Path:
+    """Colours from -1 to 1 as they came, and beside them the mask of what is redder than 0.2 of these."""
+    nodes: Nodes = [
+        ("Gather", ["x", "red"], ["r"], {"axis": 1}),
+        ("Sub", ["r", "least"], ["more"], {}),
+        ("Mul", ["more", "steep"], ["s"], {}),
+        ("Sigmoid", ["s"], ["a"], {}),
+        ("Gather", ["x", "order"], ["t"], {"axis": 1}),
+        ("Concat", ["t", "a"], ["y"], {"axis": 1}),
+    ]
+    constants = RED | {"order": np.array([2, 1, 2]), "least": np.array(0.2, np.float32)}
+    constants |= {"steep": np.array(20, np.float32)}
     return save(path, nodes, {"x": ((1, 3, H, W), FLOAT)}, {"y": ((1, 4, H, W), FLOAT)}, constants)
 
 

@@ -66,6 +66,8 @@ def softmax(raw: np.ndarray) -> np.ndarray:
         (graphs.background, "y", lambda y: 1 - y[0, 0], "NCHW"),
         (graphs.classes, "y", lambda y: y.argmax(axis=1)[0] == 15, "NCHW"),
         (graphs.with_alpha, "y", lambda y: y[0, 3], "NCHW"),
+        (graphs.with_bright_alpha, "y", lambda y: y[0, 3] / 255, "NCHW"),
+        (graphs.with_alpha8, "y", lambda y: y[0, 3] / 255, "NCHW"),
         (graphs.four, "y", lambda y: y[0, 0], "NCHW"),
         (graphs.bright, "y", lambda y: y[0, 0] / 255, "NCHW"),
     ],
@@ -126,6 +128,16 @@ def test_the_scale_of_colours_is_the_one_whose_masks_are_masks(tmp_path, at, ste
     model = describe(path, dataset=people(person, background))
     assert model.std[0] == pytest.approx(std)
     assert score(model, people(person, background)) > 0.93
+
+
+def test_an_alpha_beside_a_picture_from_minus_one_is_considered(tmp_path):
+    """From 0 to 1 all four channels are in [0, 1], and the masks show people, made bolder."""
+    path, dataset = graphs.with_alpha_of_centred(tmp_path / "mine.onnx"), people(0.8, 0.1)
+    with pytest.raises(Question, match=r"-1 to 1 .*--mean 0.5,0.5,0.5 --std 0.5,0.5,0.5.*; say --mean and --std"):
+        describe(path, dataset=dataset)
+    model = describe(path, Told(mean=(0.5,) * 3, std=(0.5,) * 3), dataset)
+    assert (model.output, model.channel) == ("probabilities", 3)
+    assert score(model, dataset) > 0.93
 
 
 def test_what_no_picture_tells_is_asked_with_its_option_and_right_with_it(tmp_path):
