@@ -12,17 +12,17 @@ from typing import TYPE_CHECKING
 
 from converters.artifact import Format
 from devices.contract import Config
-from gate import artifacts, described, matching, output, section
+from gate import artifacts, described, matching, model_files, output, section
 from gate import baseline as baselines
 from gate.baseline import Baseline
-from gate.config import GateCase, Tolerance, read
+from gate.config import Case, GateCase, ModelCase, Tolerance, read
 from gate.run import SECONDS, Comparison, run
 from gate.verdict import NOT_MEASURED, Result, Verdict, headline, words
 from models.bounds import check_threads
 from models.files import refuse_special
 from models.scratch import hold
 from reports import history, store
-from reports.gitinfo import checkout_words, comparison
+from reports.gitinfo import checkout_words, comparison, repository_of
 
 if TYPE_CHECKING:
     from devices.plan import Weights
@@ -64,13 +64,10 @@ def _gate(asked: Asked, weights: Mapping[str, Weights], dataset: Dataset, out: P
     from reports.live import Live
 
     files = asked.baseline_artifact, asked.candidate_artifact, asked.runtime
-    if bool(asked.baseline) == any(files):
+    if asked.baseline and any(files):
         raise ValueError("name --baseline, or else --baseline-artifact, --candidate-artifact and --runtime")
     with Live() as live:
-        if asked.baseline:
-            result = _against(asked, asked.baseline, weights, dataset, live)
-        else:
-            result = _files(asked, dataset, live)
+        result = _files(asked, dataset, live) if any(files) else _against(asked, weights, dataset, live)
     output.write(result, out)
     for damaged in section.page([out], out / "report.html"):
         print(damaged, file=sys.stderr)
@@ -93,20 +90,22 @@ def save(asked: Asked, weights: Mapping[str, Weights], folder: Path) -> int:
     from reports.live import Live
 
     cases = read(asked.configurations)
-    configs = [case.config for case in cases]
+    configs = [case.config for case in cases if isinstance(case, GateCase)]
     with Live() as live:
         live.stage("convert", len(configs))
         made = artifacts.of_checkout(configs, weights, live.convert)
     artifacts.save(made, folder)
     baselines.save(cases, folder)
+    models = [case for case in cases if isinstance(case, ModelCase)]
     absent = {
         config.name: artifact.reason
         for config, artifact in made.items()
         if isinstance(artifact, artifacts.MissingArtifact)
-    }
+    } | model_files.save(models, asked.configurations.parent, folder)
     for name, reason in absent.items():
         print(f"bench.py: {name}: {reason}.", file=sys.stderr)
-    print(f"{len(made) - len(absent)} of {len(made)} artifacts are in {folder}")
+    number = len(made) + len({name for case in models for name in (case.model, case.before)})
+    print(f"{number - len(absent)} of {number} artifacts are in {folder}")
     return NOT_MEASURED if absent else 0
 
 
@@ -128,13 +127,20 @@ def self_test(
     return 1 if missed else 0
 
 
-def _against(asked: Asked, name: str, weights: Mapping[str, Weights], dataset: Dataset, live: Live) -> Result:
+def _against(asked: Asked, weights: Mapping[str, Weights], dataset: Dataset, live: Live) -> Result:
     cases = read(asked.configurations)
     for case in cases:
-        if case.config.device == "desktop":
+        if isinstance(case, ModelCase):
+            check_threads(case.threads)
+        elif case.config.device == "desktop":
             check_threads(case.config.threads)
     live.stage("baseline", len(cases))
-    baseline = baselines.find(name, asked.configurations, live.step)
+    models = any(isinstance(case, ModelCase) for case in cases)
+    root = repository_of(asked.configurations.parent) if models else None
+    if asked.baseline:
+        baseline = baselines.find(asked.baseline, asked.configurations, live.step, root)
+    else:
+        baseline = baselines.of_files(cases, asked.configurations)
     verdicts, notes = _no_longer_checked(cases, baseline, asked.allow_removed)
     if not asked.allow_removed:
         checked = [matching.held(case, baseline.cases) for case in cases]
@@ -142,7 +148,7 @@ def _against(asked: Asked, name: str, weights: Mapping[str, Weights], dataset: D
         notes += [sentence for _, said in checked for sentence in said]
     if asked.max_slowdown is not None:
         cases = [replace(case, tolerance=replace(case.tolerance, slowdown=asked.max_slowdown)) for case in cases]
-    pairs = matching.matched(cases, baseline.cases, baseline.sizes)
+    pairs = matching.matched([c for c in cases if isinstance(c, GateCase)], baseline.cases, baseline.sizes)
     before = baseline.artifacts([pair.before for pair in pairs])
     live.stage("convert", len(pairs))
     hashes = {artifact.sha256 for artifact in before.values() if isinstance(artifact, artifacts.GateArtifact)}
@@ -157,17 +163,27 @@ def _against(asked: Asked, name: str, weights: Mapping[str, Weights], dataset: D
         )
         for pair in pairs
     ]
-    found = _result(baseline.name, checkout_words(), comparisons, dataset, live, asked)
-    link = comparison(baseline.commit)
+    with tempfile.TemporaryDirectory(prefix="gate-models-") as temporary:
+        of_models, said = model_files.comparisons(
+            [case for case in cases if isinstance(case, ModelCase)],
+            baseline,
+            asked.configurations.parent,
+            Path(temporary),
+            dataset,
+            live.say,
+        )
+        notes += said
+        found = _result(baseline.name, checkout_words(root), [*comparisons, *of_models], dataset, live, asked)
+    link = comparison(baseline.commit, root)
     return replace(found, configurations=(*found.configurations, *verdicts), notes=tuple(notes), link=link)
 
 
-def _no_longer_checked(cases: Sequence[GateCase], baseline: Baseline, allowed: bool) -> tuple[list[Verdict], list[str]]:
+def _no_longer_checked(cases: Sequence[Case], baseline: Baseline, allowed: bool) -> tuple[list[Verdict], list[str]]:
     """A verdict on each configuration that the baseline checks and `cases` do not, or where `allowed` a sentence."""
     gone = matching.removed(cases, baseline.cases)
     notes = list(baseline.notes)
     if allowed:
-        notes += [f"{case.config.name} is no longer checked, which {matching.ALLOW} allows." for case in gone]
+        notes += [f"{case.name} is no longer checked, which {matching.ALLOW} allows." for case in gone]
         notes += [f"What the baseline checks is not known: {baseline.unreadable}."] if baseline.unreadable else []
         return [], notes
     verdicts = [matching.verdict_on_removed(case) for case in gone]

@@ -1,20 +1,23 @@
-"""gate.toml: the configurations that the gate compares, and the tolerances of each."""
+"""gate.toml: the configurations and the model files that the gate compares, and the tolerances of each."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
 from converters.artifact import FORMATS, PRECISIONS
 from devices.contract import Config
 from devices.select import names
+from models.description import check
 from models.files import parse_toml, read_toml
 from models.variant import Resolution, get
 
 KEYS = {"variant", "format", "precision", "device", "resolution", "threads", "tolerance"}
 """Keys of a [[configuration]] in gate.toml; the former name of the table, [[cell]], is still read."""
+MODEL_KEYS = {"model", "baseline", "description", "threads", "tolerance"}
+"""Keys of a [[configuration]] that names a model file."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +41,34 @@ class GateCase:
     default_size: bool = False
     """Whether the resolution is the network's own: the file names none, or that one."""
 
+    @property
+    def name(self) -> str:
+        return self.config.name
+
+
+@dataclass(frozen=True)
+class ModelCase:
+    """One declared model file, of anybody's, on the desktop's cpu. Paths are relative to the folder of gate.toml."""
+
+    model: str
+    baseline: str = ""
+    """The file it is compared with; empty for the file of its own name in the baseline."""
+    threads: int = 1
+    description: Mapping[str, Any] = field(default_factory=dict)
+    """Fields of a description file, which outweigh those of the file beside the model."""
+    tolerance: Tolerance = Tolerance()
+
+    @property
+    def name(self) -> str:
+        return self.model if self.threads == 1 else f"{self.model} on {self.threads} threads"
+
+    @property
+    def before(self) -> str:
+        """The path of the file it is compared with."""
+        return self.baseline or self.model
+
+
+Case = GateCase | ModelCase
 
 SizeOf = Callable[[str, Resolution | None], tuple[Resolution, bool]]
 """(variant, the resolution that the file names, if any) -> the resolution, and whether it is the network's own.
@@ -65,7 +96,7 @@ def of_sizes(sizes: Mapping[str, Resolution]) -> SizeOf:
     return size_of
 
 
-def read(path: Path) -> list[GateCase]:
+def read(path: Path) -> list[Case]:
     """The declared configurations. ValueError, one sentence, for a file that declares none or is not valid."""
     values = read_toml(path)
     try:
@@ -77,12 +108,12 @@ def read(path: Path) -> list[GateCase]:
     return cases
 
 
-def parse_text(text: str, size_of: SizeOf = here) -> list[GateCase]:
+def parse_text(text: str, size_of: SizeOf = here) -> list[Case]:
     """`parse` of the text of a gate.toml."""
     return parse(parse_toml(text), size_of)
 
 
-def parse(values: Mapping[str, Any], size_of: SizeOf = here) -> list[GateCase]:
+def parse(values: Mapping[str, Any], size_of: SizeOf = here) -> list[Case]:
     """The configurations of a parsed gate.toml. A configuration's own tolerances override the common ones."""
     _known(values, {"tolerance", "configuration", "cell"}, "the file")
     common = tolerance(values.get("tolerance", {}), Tolerance())
@@ -90,7 +121,7 @@ def parse(values: Mapping[str, Any], size_of: SizeOf = here) -> list[GateCase]:
     if not (isinstance(listed, list) and isinstance(former, list)):
         raise ValueError("a configuration begins with [[configuration]], in two pairs of brackets")
     cases = [_case(declared, common, size_of) for declared in [*listed, *former]]
-    if len({case.config for case in cases}) < len(cases):
+    if len({case.name for case in cases}) < len(cases):
         raise ValueError("a configuration is declared twice")
     return cases
 
@@ -125,12 +156,30 @@ def points(value: object) -> float:
     return float(value)
 
 
-def _case(values: Mapping[str, Any], common: Tolerance, size_of: SizeOf) -> GateCase:
+def _case(values: Mapping[str, Any], common: Tolerance, size_of: SizeOf) -> Case:
     if not isinstance(values, dict):
         raise ValueError(f"a configuration is a table under [[configuration]], not {values!r}")
+    return _model_case(values, common) if "model" in values else _gate_case(values, common, size_of)
+
+
+def _model_case(values: Mapping[str, Any], common: Tolerance) -> ModelCase:
+    _known(values, MODEL_KEYS, "a configuration of a model file")
+    for name in ("model", "baseline"):
+        if name in values and not (isinstance(values[name], str) and values[name]):
+            raise ValueError(f"{name} is the path of a model file, not {values[name]!r}")
+    described = values.get("description", {})
+    if not isinstance(described, dict):
+        raise ValueError(f"a description is a table, not {described!r}")
+    check(values["model"], described, "gate.toml")
+    threads = _threads(values.get("threads", 1))
+    its = tolerance(values.get("tolerance", {}), common)
+    return ModelCase(values["model"], values.get("baseline", ""), threads, described, its)
+
+
+def _gate_case(values: Mapping[str, Any], common: Tolerance, size_of: SizeOf) -> GateCase:
     _known(values, KEYS, "a configuration")
     if absent := [name for name in ("variant", "format") if name not in values]:
-        raise ValueError(f"a configuration lacks its {absent[0]}")
+        raise ValueError(f"a configuration lacks its {absent[0]}; one of a model file has `model`")
     for name in ("variant", "device"):
         if not isinstance(values.get(name, ""), str):
             raise ValueError(f"{name} is a name, not {values[name]!r}")
@@ -142,12 +191,17 @@ def _case(values: Mapping[str, Any], common: Tolerance, size_of: SizeOf) -> Gate
     size, default_size = size_of(str(values["variant"]), named)
     given = {name: value for name, value in values.items() if name != "tolerance"} | {"resolution": size}
     config = Config(**given)
-    if not _whole(config.threads) or config.threads < 1:
-        raise ValueError(f"threads is a whole number from 1, not {config.threads!r}")
+    _threads(config.threads)
     # A name that is mistyped is said now, not after the conversions.
     if config.device not in names() and not config.device.startswith(("adb:", "ios:")):
         raise ValueError(f"no device {config.device!r}; there are: {', '.join(names())}, adb:SERIAL, ios:UDID")
     return GateCase(config, tolerance(values.get("tolerance", {}), common), default_size)
+
+
+def _threads(value: object) -> int:
+    if not isinstance(value, int) or not _whole(value) or value < 1:
+        raise ValueError(f"threads is a whole number from 1, not {value!r}")
+    return value
 
 
 def _resolution(value: object) -> Resolution:

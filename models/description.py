@@ -39,16 +39,32 @@ def of_fields(name: str, model: Path, stated: Mapping[str, Any], origin: str) ->
     return ReferenceModel.from_dict(values | {"name": name, "file": str(model.absolute()), "origin": origin})
 
 
+def check(name: str, stated: Mapping[str, Any], origin: str) -> None:
+    """BadReferenceModel, one sentence, for a field that no description has, or whose value is not one of its."""
+    stands_for_the_rest = {"file": f"{name}.onnx", "sha256": "0" * 64, "licence": LICENCE} | PLACEHOLDERS
+    if given := sorted({"file", "sha256", *UNWRITTEN} & stated.keys()):
+        raise BadReferenceModel(name, given[0], "is no field of a description", origin)
+    ReferenceModel.from_dict(stands_for_the_rest | dict(stated) | {"name": name, "origin": origin})
+
+
+PLACEHOLDERS = {"resolution": [1, 1], "output": "probabilities"}
+"""Stand for what a description does not state, so that its other fields can be checked."""
+
+
 def text(model: ReferenceModel) -> str:
     """The description as a TOML file: every field that differs from its default. The file's hash is not among them."""
-    kept = [
-        (f.name, getattr(model, f.name))
+    kept = {
+        f.name: getattr(model, f.name)
         for f in fields(model)
         if f.name not in (*UNWRITTEN, "file", "sha256")
         and (f.default is MISSING or getattr(model, f.name) != f.default or f.name in ("role", "layout", "mean", "std"))
-    ]
-    lines = [f"{name} = {_value(name, value)}" for name, value in kept]
-    return "\n".join([HEAD.format(model=Path(model.file).name), *lines, ""])
+    }
+    return HEAD.format(model=Path(model.file).name) + "\n" + lines(kept)
+
+
+def lines(stated: Mapping[str, Any]) -> str:
+    """Fields of a description as TOML, a line each."""
+    return "".join(f"{name} = {_value(name, value)}\n" for name, value in stated.items())
 
 
 HEAD = """\
@@ -58,7 +74,7 @@ HEAD = """\
 
 def _value(name: str, value: Any) -> str:
     if name in ("states", "constants"):
-        return "{ " + ", ".join(f"{json.dumps(key)} = {json.dumps(one)}" for key, one in value) + " }"
+        return "{ " + ", ".join(f"{json.dumps(key)} = {json.dumps(one)}" for key, one in dict(value).items()) + " }"
     if name in ("assumed", "unsure"):
         return "[\n" + "".join(f"    {json.dumps(one, ensure_ascii=False)},\n" for one in value) + "]"
     return json.dumps(list(value) if isinstance(value, tuple) else value, ensure_ascii=False)

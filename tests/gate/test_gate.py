@@ -311,11 +311,16 @@ def test_the_declared_configurations(tmp_path: Path) -> None:
     path.write_text(
         '[tolerance]\nslowdown = "4 %"\nsize = 0.1\n[[configuration]]\nvariant = "s16-skip-plain"\nformat = "onnx"\n'
         '[[cell]]\nvariant = "s16-skip-plain"\nformat = "tflite"\nprecision = "int8"\ntolerance = { slowdown = "2%" }\n'
+        '[[configuration]]\nmodel = "nets/mine.onnx"\nthreads = 2\ndescription = { mean = [0.5, 0.5, 0.5] }\n'
     )
-    first, second = config.read(path)
+    first, model, second = config.read(path)
+    assert isinstance(first, config.GateCase)
     height, width = get("s16-skip-plain").resolution
     assert first.config.name == f"s16-skip-plain/onnx/fp32/{height}x{width}/desktop/cpu1"
     assert (first.tolerance.slowdown, second.tolerance.slowdown, second.tolerance.size) == (0.04, 0.02, 0.1)
+    described = {"mean": [0.5, 0.5, 0.5]}
+    assert model == config.ModelCase("nets/mine.onnx", "", 2, described, Tolerance(slowdown=0.04, size=0.1))
+    assert (model.name, model.before) == ("nets/mine.onnx on 2 threads", "nets/mine.onnx")
 
 
 @pytest.mark.parametrize(
@@ -343,6 +348,15 @@ def test_the_declared_configurations(tmp_path: Path) -> None:
         ('[[cell]]\nvariant = "live"\nformat = "onnx"\nresolution = "64x64"', r"a resolution is \[height, width\]"),
         ('[[cell]]\nvariant = "live"\nformat = "onnx"\nresolution = [60, 64]', "multiples of 16"),
         ('[[cell]]\nvariant = "live"\nformat = "onnx"\ndevice = "dekstop"', "no device 'dekstop'; there are: desktop"),
+        ('[[cell]]\nmodel = "a.onnx"\nformat = "onnx"', "a configuration of a model file has no 'format'"),
+        ("[[cell]]\nmodel = 3", "model is the path of a model file, not 3"),
+        ('[[cell]]\nmodel = "a.onnx"\nbaseline = ""', "baseline is the path of a model file, not ''"),
+        ('[[cell]]\nmodel = "a.onnx"\nthreads = true', "threads is a whole number from 1, not True"),
+        ('[[cell]]\nmodel = "a.onnx"\ndescription = 1', "a description is a table"),
+        ('[[cell]]\nmodel = "a.onnx"\n[cell.description]\nmeen = 1', "meen is no field"),
+        ('[[cell]]\nmodel = "a.onnx"\n[cell.description]\nlayout = "NWHC"', "layout is 'NWHC', not"),
+        ('[[cell]]\nmodel = "a.onnx"\n[cell.description]\nsha256 = "0"', "sha256 is no field of a description"),
+        ('[[cell]]\nmodel = "a.onnx"\n' * 2, "declared twice"),
         ('[[cell]]\nvariant = "live"\nformat = "onnx"\n' * 2, "declared twice"),
     ],
 )
