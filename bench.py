@@ -525,7 +525,7 @@ def gate(
             "--configurations",
             dir_okay=False,
             metavar="FILE",
-            help="Which configurations are compared, and their tolerances.",
+            help="Which configurations and model files are compared, and their tolerances.",
             show_default="gate.toml",
         ),
     ] = ROOT / "gate.toml",
