@@ -292,6 +292,16 @@ class Summary:
         return bool(self.row.network.get("speed_only"))
 
     @property
+    def assumed(self) -> list[str]:
+        """What an inspection of the model found out about its use, a sentence each without its full stop."""
+        return [str(sentence) for sentence in self.row.network.get("assumed") or ()]
+
+    @property
+    def unsure(self) -> list[str]:
+        """What of that may be wrong."""
+        return [str(sentence) for sentence in self.row.network.get("unsure") or ()]
+
+    @property
     def size_mb(self) -> float | None:
         size = self.row.artifact.get("bytes")
         return size / 1e6 if size else None

@@ -391,6 +391,17 @@ def test_only_a_ratio_has_a_green_card() -> None:
     assert not re.search(r"[\d.]+ times as fast", apart.text)
 
 
+def test_how_a_model_of_yours_is_used_stands_below_its_masks_and_a_doubt_in_its_row() -> None:
+    told = {"assumed": ["the mask is the output <y>"], "unsure": ["BGR would give 0.3 points of IOU more"]}
+    mine = replace(row(), variant="mine", network=told, cell="mine")
+    text = render([row("s16-skip-plain"), mine], TITLE, NOW)
+    table, masks = text.split('<section id="masks">')
+    assert table.count('<a class="flag" href="#masks">not sure how it is used</a>') == 1
+    assert "Not sure: BGR would give 0.3 points of IOU more." in masks
+    assert "<li>the mask is the output &lt;y&gt;</li>" in masks
+    assert "not sure how" not in render([replace(mine, network=told | {"unsure": []})], TITLE, NOW)
+
+
 def test_without_the_reference_the_reason_is_on_the_card() -> None:
     reason = {"paired": {"reason": "mediapipe-selfie could not be opened: there is no such file"}}
     found = page(row(timing=row().timing | reason))
