@@ -57,6 +57,12 @@ typedef struct {
     int sequences, *lengths;
     unsigned long long cpus; /* one bit a processor; 0 leaves the choice to the kernel */
     bool measure;            /* false: score only, mark the frames for an instruction counter */
+    float mean[3], std[3];   /* a tensor's channel is (value in [0, 1] - mean) / std */
+    bool bgr;
+    int channels, channel; /* of the output, and the person's */
+    int logits;            /* 0 for none, 1 for the person's alone, 2 for those of two classes */
+    bool inverted;
+    float whole;           /* what stands for a sure person where there are no logits */
     long warm_up_least, samples;
     double warm_up_seconds, seconds, sustained; /* the last in minutes */
 } Job;
@@ -64,16 +70,25 @@ typedef struct {
 static Job read_job(void) {
     FILE *file = fopen("job.txt", "r");
     if (!file) die("job.txt: %s", strerror(errno));
-    Job job = {0};
+    Job job = {.std = {1, 1, 1}, .channels = 1, .whole = 1};
     char name[32];
     while (fscanf(file, "%31s", name) == 1) {
-        int read = 0, measure = 0;
+        int read = 0, flag = 0;
         if (!strcmp(name, "model")) read = fscanf(file, "%255s", job.model);
         else if (!strcmp(name, "height")) read = fscanf(file, "%d", &job.height);
         else if (!strcmp(name, "width")) read = fscanf(file, "%d", &job.width);
         else if (!strcmp(name, "threads")) read = fscanf(file, "%d", &job.threads);
         else if (!strcmp(name, "cpus")) read = fscanf(file, "%llx", &job.cpus);
-        else if (!strcmp(name, "measure")) read = fscanf(file, "%d", &measure), job.measure = measure;
+        else if (!strcmp(name, "measure")) read = fscanf(file, "%d", &flag), job.measure = flag;
+        else if (!strcmp(name, "mean") || !strcmp(name, "std")) {
+            float *three = name[0] == 'm' ? job.mean : job.std;
+            read = fscanf(file, "%f %f %f", &three[0], &three[1], &three[2]) == 3;
+        } else if (!strcmp(name, "bgr")) read = fscanf(file, "%d", &flag), job.bgr = flag;
+        else if (!strcmp(name, "channels")) read = fscanf(file, "%d", &job.channels);
+        else if (!strcmp(name, "channel")) read = fscanf(file, "%d", &job.channel);
+        else if (!strcmp(name, "logits")) read = fscanf(file, "%d", &job.logits);
+        else if (!strcmp(name, "inverted")) read = fscanf(file, "%d", &flag), job.inverted = flag;
+        else if (!strcmp(name, "whole")) read = fscanf(file, "%f", &job.whole);
         else if (!strcmp(name, "warm_up_least")) read = fscanf(file, "%ld", &job.warm_up_least);
         else if (!strcmp(name, "warm_up_seconds")) read = fscanf(file, "%lf", &job.warm_up_seconds);
         else if (!strcmp(name, "samples")) read = fscanf(file, "%ld", &job.samples);
@@ -90,6 +105,7 @@ static Job read_job(void) {
         if (read != 1) die("job.txt: %s is unknown or has no value", name);
     }
     fclose(file);
+    if (job.channels < 1 || (job.logits == 2 && job.channels != 2) || job.channel < 0 || job.channel >= job.channels) die("job.txt: no such channel");
     if (!job.model[0] || job.height < 1 || job.width < 1 || job.frames < 1 || job.threads < 1) die("job.txt: incomplete");
     return job;
 }
@@ -161,8 +177,11 @@ typedef struct {
     Kind frame_kind, prev_kind, mask_kind;
     void *frame, *prev, *mask; /* ordinary memory, in the tensors' own types */
     bool same_masks;           /* the mask's bytes can be fed back as they are */
-    float pixel[256];          /* a byte of a picture as the network's float, or as its 8-bit code in `code` */
-    uint8_t code[256];
+    float pixel[3][256];       /* a byte of a picture as the channel's float, or as its 8-bit code in `code` */
+    uint8_t code[3][256];
+    int order[3];              /* of a picture's channels in the tensor */
+    size_t pixels;
+    const Job *job;
     int operators, delegated, partitions;
 } Network;
 
@@ -195,7 +214,8 @@ static Census take_census(TfLiteInterpreter *interpreter) {
 }
 
 static Network load(const Job *job) {
-    Network n = {0};
+    Network n = {.job = job, .pixels = (size_t)job->height * job->width};
+    for (int c = 0; c < 3; c++) n.order[c] = job->bgr ? 2 - c : c;
     TfLiteModel *model = TfLiteModelCreateFromFile(job->model);
     if (!model) die("LiteRT cannot read %s", job->model);
     TfLiteInterpreterOptions *options = TfLiteInterpreterOptionsCreate();
@@ -227,17 +247,18 @@ static Network load(const Job *job) {
         die("the model does not map a frame and a mask to one mask");
     n.mask_output = TfLiteInterpreterGetOutputTensor(n.interpreter, 0);
     n.frame_kind = kind_of(n.frame_input, job, 3);
-    n.mask_kind = kind_of(n.mask_output, job, 1);
+    n.mask_kind = kind_of(n.mask_output, job, job->channels);
     n.prev_kind = n.prev_input ? kind_of(n.prev_input, job, 1) : n.mask_kind;
     n.frame = allocate(n.frame_kind.bytes);
     n.prev = allocate(n.prev_kind.bytes);
     n.mask = allocate(n.mask_kind.bytes);
     n.same_masks = n.prev_kind.type == n.mask_kind.type && n.prev_kind.scale == n.mask_kind.scale &&
                    n.prev_kind.zero_point == n.mask_kind.zero_point;
-    for (int byte = 0; byte < 256; byte++) {
-        n.pixel[byte] = byte / 255.0f;
-        if (n.frame_kind.type != kTfLiteFloat32) n.code[byte] = (uint8_t)quantise(n.pixel[byte], n.frame_kind);
-    }
+    for (int c = 0; c < 3; c++)
+        for (int byte = 0; byte < 256; byte++) {
+            n.pixel[c][byte] = (byte / 255.0f - job->mean[c]) / job->std[c];
+            if (n.frame_kind.type != kTfLiteFloat32) n.code[c][byte] = (uint8_t)quantise(n.pixel[c][byte], n.frame_kind);
+        }
     return n;
 }
 
@@ -246,10 +267,33 @@ static void clear_mask(Network *n) {
 }
 
 static void set_frame(Network *n, const uint8_t *picture) {
+    const int a = n->order[0], b = n->order[2];
+    float *real = n->frame;
+    uint8_t *code = n->frame;
     if (n->frame_kind.type == kTfLiteFloat32)
-        for (size_t i = 0; i < n->frame_kind.count; i++) ((float *)n->frame)[i] = n->pixel[picture[i]];
+        for (size_t i = 0; i < n->frame_kind.count; i += 3) {
+            real[i] = n->pixel[0][picture[i + a]];
+            real[i + 1] = n->pixel[1][picture[i + 1]];
+            real[i + 2] = n->pixel[2][picture[i + b]];
+        }
     else
-        for (size_t i = 0; i < n->frame_kind.count; i++) ((uint8_t *)n->frame)[i] = n->code[picture[i]];
+        for (size_t i = 0; i < n->frame_kind.count; i += 3) {
+            code[i] = n->code[0][picture[i + a]];
+            code[i + 1] = n->code[1][picture[i + 1]];
+            code[i + 2] = n->code[2][picture[i + b]];
+        }
+}
+
+/* How sure the person is at pixel `i` of the mask, in [0, 1]: converters/reference_session.py's `person`. */
+static float person_at(const Network *n, size_t i) {
+    const Job *job = n->job;
+    size_t first = i * job->channels;
+    float value = value_at(n->mask, n->mask_kind, first + job->channel);
+    if (job->logits) {
+        if (job->logits == 2) value -= value_at(n->mask, n->mask_kind, first + 1 - job->channel);
+        value = 1 / (1 + expf(-fminf(fmaxf(value, -80), 80)));
+    } else value /= job->whole;
+    return job->inverted ? 1 - value : value;
 }
 
 /* What is timed: n->frame and n->prev to n->mask, which is then the next n->prev. */
@@ -269,7 +313,7 @@ static void step(Network *n) {
 static void score(Network *n, const Job *job, const uint8_t *frames) {
     FILE *file = fopen("masks.f32", "wb");
     if (!file) die("masks.f32: %s", strerror(errno));
-    size_t pixels = n->mask_kind.count;
+    size_t pixels = n->pixels;
     float *mask = allocate(pixels * sizeof(float));
     for (int sequence = 0, frame = 0; sequence < job->sequences; sequence++) {
         clear_mask(n);
@@ -278,7 +322,7 @@ static void score(Network *n, const Job *job, const uint8_t *frames) {
             if (!job->measure) prctl(FRAME_MARK, FRAME_BEGINS, 0, 0, 0);
             step(n);
             if (!job->measure) prctl(FRAME_MARK, FRAME_ENDS, 0, 0, 0);
-            for (size_t i = 0; i < pixels; i++) mask[i] = value_at(n->mask, n->mask_kind, i);
+            for (size_t i = 0; i < pixels; i++) mask[i] = person_at(n, i);
             if (fwrite(mask, sizeof(float), pixels, file) != pixels) die("masks.f32: %s", strerror(errno));
         }
     }
@@ -342,7 +386,7 @@ static Loop make_loop(Network *n, const Job *job, const uint8_t *frames) {
         resize(frames + i * n->frame_kind.count, job->height, job->width, loop.camera + i * camera_bytes(), CAMERA_HEIGHT,
                CAMERA_WIDTH, 3);
     loop.small = allocate(n->frame_kind.count);
-    loop.mask = allocate(n->mask_kind.count);
+    loop.mask = allocate(n->pixels);
     loop.full = allocate((size_t)CAMERA_WIDTH * CAMERA_HEIGHT);
     return loop;
 }
@@ -365,8 +409,8 @@ static int64_t time_pipeline(Loop *loop) {
     resize(picture, CAMERA_HEIGHT, CAMERA_WIDTH, loop->small, loop->job->height, loop->job->width, 3);
     set_frame(n, loop->small);
     step(n);
-    for (size_t i = 0; i < n->mask_kind.count; i++) {
-        float value = value_at(n->mask, n->mask_kind, i) * 255.0f + 0.5f;
+    for (size_t i = 0; i < n->pixels; i++) {
+        float value = person_at(n, i) * 255.0f + 0.5f;
         loop->mask[i] = (uint8_t)(value < 0 ? 0 : value > 255 ? 255 : value);
     }
     resize(loop->mask, loop->job->height, loop->job->width, loop->full, CAMERA_HEIGHT, CAMERA_WIDTH, 1);

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -57,6 +58,57 @@ def test_somebody_elses_model_runs_without_a_previous_mask(
     assert np.ptp(wanted) > 0.1
     assert np.abs(result.masks - wanted).max() < 1e-5
     assert result.instructions_per_frame
+
+
+@pytest.mark.parametrize(
+    "usage",
+    [
+        {"mean": (0.4, 0.5, 0.6), "std": (0.2, 0.3, 0.4), "colour": "BGR", "inverted": True},
+        {"output": "logits", "mean": (0.485, 0.456, 0.406)},
+        {"output": "pixels", "std": (1 / 255,) * 3},
+    ],
+    ids=["scale", "logits", "pixels"],
+)
+def test_a_description_is_followed_as_on_this_machine(
+    qemu: str, job: Job, frames: np.ndarray, somebody_elses: tuple[ReferenceModel, Path], usage: dict[str, Any]
+) -> None:
+    reference, model = replace(somebody_elses[0], **usage), somebody_elses[1]
+    wanted = predict(open_reference(reference, model, 1), frames, job.sequences)
+    result = Arm64Emulator().run(replace(job, model=model, reference=reference))
+    assert np.abs(wanted - predict(open_reference(somebody_elses[0], model, 1), frames, job.sequences)).max() > 0.1
+    assert np.abs(result.masks - wanted).max() < 2e-5
+
+
+@pytest.mark.parametrize("person", [{"channel": 0}, {"person_classes": (1,)}], ids=str)
+def test_the_logits_of_two_classes(
+    qemu: str, job: Job, frames: np.ndarray, two_classes: Path, person: dict[str, Any]
+) -> None:
+    described = {"output": "class-logits", "output_layout": "NHWC", **person}
+    reference = ReferenceModel("two", two_classes.name, "0" * 64, "CC0", RESOLUTION, **described)
+    wanted = predict(open_reference(reference, two_classes, 1), frames, job.sequences)
+    result = Arm64Emulator().run(replace(job, model=two_classes, reference=reference))
+    assert np.ptp(wanted) > 0.1
+    assert np.abs(result.masks - wanted).max() < 1e-5
+
+
+@pytest.fixture(scope="module")
+def two_classes(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """NHWC in, the logits of two classes out, NHWC."""
+    import litert_torch
+    import torch
+
+    class Two(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            torch.manual_seed(0)
+            self.conv = torch.nn.Conv2d(3, 2, 3, padding=1)
+
+        def forward(self, picture: torch.Tensor) -> torch.Tensor:
+            return 4 * self.conv(picture.permute(0, 3, 1, 2)).permute(0, 2, 3, 1)
+
+    path = tmp_path_factory.mktemp("two") / "two.tflite"
+    path.write_bytes(litert_torch.convert(Two().eval(), (torch.zeros(1, *RESOLUTION, 3),)).model_content())
+    return path
 
 
 def test_several_threads_are_refused(job: Job) -> None:

@@ -243,12 +243,25 @@ def test_somebody_elses_model_runs_on_the_phone(
     assert np.abs(result.masks - wanted).max() < 1e-5
 
 
-@pytest.mark.parametrize(("unit", "runner"), [("cpu", "the AArch64 runner"), ("gpu", "benchmark_model")])
+@pytest.mark.parametrize(
+    ("unit", "field", "value", "words"),
+    [
+        ("cpu", "layout", "NCHW", "the AArch64 runner takes a picture in NHWC"),
+        ("gpu", "mean", (0.5,) * 3, r"benchmark_model gives RGB in \[0, 1\]"),
+    ],
+)
 def test_somebody_elses_model_that_wants_its_frames_otherwise_is_refused(
-    android: AndroidPhone, phone: Adbd, job: Job, somebody_elses: tuple[ReferenceModel, Path], unit: str, runner: str
+    android: AndroidPhone,
+    phone: Adbd,
+    job: Job,
+    somebody_elses: tuple[ReferenceModel, Path],
+    unit: str,
+    field: str,
+    value: Any,
+    words: str,
 ) -> None:
-    reference, model = replace(somebody_elses[0], mean=(0.5, 0.5, 0.5)), somebody_elses[1]
-    with pytest.raises(MeasurementFailed, match=rf"{runner} gives RGB in \[0, 1\] .*; other has mean of its own"):
+    reference, model = replace(somebody_elses[0], **{field: value}), somebody_elses[1]
+    with pytest.raises(MeasurementFailed, match=rf"{words} .*; other has {field} of its own"):
         android.run(replace(configured(job, unit=unit), model=model, reference=reference))  # type: ignore[arg-type]
     assert not phone.path(HOME).exists(), "something was pushed that cannot run"
 

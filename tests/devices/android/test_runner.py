@@ -51,20 +51,31 @@ def test_what_the_runner_cannot_do_is_refused(tmp_path: Path, change: dict[str, 
     ("field", "value"),
     [
         ("layout", "NCHW"),
-        ("colour", "BGR"),
-        ("mean", (0.5, 0.5, 0.5)),
-        ("std", (0.5, 0.5, 0.5)),
-        ("output", "logits"),
-        ("channel", -1),
+        ("previous_mask", "hint"),
+        ("states", (("a", "b"),)),
+        ("constants", (("a", 1.0),)),
+        ("output", "class-ids"),
+        ("output", "class-logits"),
+        ("person_classes", (0,)),
     ],
 )
-def test_a_model_that_wants_its_frames_or_masks_otherwise_is_refused(tmp_path: Path, field: str, value: Any) -> None:
-    reference = replace(
-        ReferenceModel("other", JOB.model.name, "0" * 64, "CC0", JOB.config.resolution, "probabilities"),
-        **{field: value},
-    )
+def test_a_model_that_wants_its_frames_or_masks_otherwise_is_refused(
+    somebody_elses: tuple[ReferenceModel, Path], tmp_path: Path, field: str, value: Any
+) -> None:
+    reference, model = replace(somebody_elses[0], **{field: value}), somebody_elses[1]
+    theirs = replace(configured(JOB, resolution=reference.resolution), model=model, reference=reference)
     with pytest.raises(MeasurementFailed, match=f"other has {field} of its own"):
-        folder.describe(tmp_path, replace(JOB, reference=reference))
+        folder.describe(tmp_path, theirs)  # type: ignore[arg-type]
+
+
+def test_a_mask_of_other_sides_than_the_pictures_is_refused(
+    somebody_elses: tuple[ReferenceModel, Path], tmp_path: Path
+) -> None:
+    reference, model = somebody_elses
+    height, width = reference.resolution
+    theirs = replace(configured(JOB, resolution=(height, width - 1)), model=model, reference=reference)
+    with pytest.raises(MeasurementFailed, match=f"takes a mask of {height}x{width - 1}, its channels last"):
+        folder.describe(tmp_path, theirs)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
