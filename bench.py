@@ -9,7 +9,7 @@ if __name__ == "__main__":
 
 import sys
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
@@ -52,7 +52,6 @@ from cli.web import app as web_app
 
 if TYPE_CHECKING:
     from converters.inspection.told import Told
-    from devices.select import Attached, NotAttached
 
 
 SecondsOption = Annotated[
@@ -208,85 +207,48 @@ def bench(
         if words := misplaced(ctx):
             fail(words, WRONG_USAGE)
         return
-    if quick and full:
-        fail("--quick and --full exclude each other.", WRONG_USAGE)
-    from dataclasses import replace
-
     from cli.measuring import measure, show
+    from cli.planning import Asked, counts, planned
     from cli.untrained import untrained as drawn
-    from devices.contract import FULL, QUICK, Counts
-    from devices.plan import Options, left_out, make, make_beside, make_default
-    from devices.select import repeats, sustains
-    from devices.sustained import LEAST_MINUTES
-    from models.bounds import check_threads
 
-    if 0 < sustained < LEAST_MINUTES:
-        fail(f"--sustained takes at least {LEAST_MINUTES:g} minutes: the first and the last are compared.", WRONG_USAGE)
+    lengths = counts(quick, full, sustained, repeat)
     found = asked_for(device, estimate)
     footage = None if dry_run and not data else read_footage(data)
     yours = describe_all(files or (), models, told, resolution, footage if data else None)
     for words in yours.problems:
         print(f"bench.py: {words}", file=sys.stderr)
-    asked_files = bool(files or models)
-    if asked_files and not yours.models:
+    if (files or models) and not yours.models:
         fail("none of the models named can be measured.", WRONG_USAGE)
     there = [] if dry_run else attached(found)
-    targets: Sequence[Attached | NotAttached] = there or found
     weights = trained(checkpoints)
     if untrained is not None:
         if variants:
             fail("--untrained names the variants itself; leave --variants out.", WRONG_USAGE)
-        fresh = drawn(untrained)
-        weights, variants = fresh, ",".join(fresh)
-    chosen = former_references if references is None else references
-    plans = []
-    absent_models = []
-    for target in targets:
-        if target.name == "desktop":
-            check_threads(threads)
-        taken = tuple(name for name in formats or target.formats if name in target.formats)
-        # One device must take all that was asked for, several share it out.
-        if not taken or (formats and len(targets) == 1 and taken != formats):
-            strange = next(name for name in formats if name not in target.formats)
-            fail(f"{target.name} takes {', '.join(target.formats)}, not {strange}.", WRONG_USAGE)
-        if unit not in target.units:
-            fail(f"{target.name} has {', '.join(target.units)}, not {unit}.", WRONG_USAGE)
-        if sustained and not sustains(target.name, unit):
-            fail(f"--sustained is not measured on {target.name}'s {unit}: desktop, Android's cpu and web.", WRONG_USAGE)
-        if repeat > 1 and not repeats(target.name):
-            fail(f"--repeat needs a process for each measurement, and {target.name} has none.", WRONG_USAGE)
-        if chosen is None:
-            usual = "mediapipe-selfie" if asked_files else "*"
-            beside = parse_references(usual if target.name == "desktop" else "none")
-        else:
-            beside = chosen
-        options = Options(
-            device=target.name,
-            unit=unit,
-            variants=variants or "*",
-            formats=taken,
-            precisions=precisions or ("fp32",),
-            resolution=resolution,
-            threads=threads,
-            counts=replace(QUICK if quick else FULL if full else Counts(), sustained=sustained, repeat=repeat),
-            references=(*yours.models, *beside),
-            shard=shard,
-        )
-        absent_models += left_out(options, (*yours.models, *(chosen or ())))
-        usual_plan = make_beside if asked_files else make_default
-        by_default = not (variants or everything or (not asked_files and (formats or precisions)))
-        plans.append((usual_plan if by_default else make)(options, weights))
-    for words in absent_models:
+        weights = drawn(untrained)
+        variants = ",".join(weights)
+    asked = Asked(
+        variants,
+        formats or None,
+        precisions or None,
+        everything,
+        former_references if references is None else references,
+        tuple(yours.models),
+        resolution,
+        unit,
+        threads,
+        lengths,
+        shard,
+    )
+    plan = planned(asked, there or found, weights)
+    for words in plan.left_out:
         print(f"bench.py: {words}", file=sys.stderr)
-    if not any(plan.tasks for plan in plans) and shard == (1, 1):
-        fail("nothing remains to be measured.", WRONG_USAGE)
     if dry_run:
-        show(plans, as_json)
+        show(plan.plans, as_json)
         for words in absent(found):
             print(f"bench.py: {words}", file=sys.stderr)
     else:
         assert footage is not None
-        measure(list(zip(plans, there, strict=True)), footage, frames, out, seed, as_json)
+        measure(list(zip(plan.plans, there, strict=True)), footage, frames, out, seed, as_json)
     if yours.problems:
         raise typer.Exit(WRONG_USAGE)
 

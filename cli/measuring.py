@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -90,7 +91,7 @@ def _measure(
         raise typer.Exit(NOT_MEASURED)
 
 
-def show(plans: list[Plan], as_json: bool) -> None:
+def show(plans: Sequence[Plan], as_json: bool) -> None:
     """Print what `plans` would do."""
     from devices.plan import seconds
 
