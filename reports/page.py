@@ -40,6 +40,7 @@ from reports.pareto import (
 from reports.rows import Row, stream
 from reports.statistics import FRAME_MS, Interval
 from reports.summary import EVIDENCE, RUNTIMES, Scope, Summary, newest, sound, summaries
+from reports.unmeasured import unmeasured
 from reports.wording import loss, standing
 
 if TYPE_CHECKING:
@@ -169,6 +170,8 @@ class Place:
     """Networks measured for their speed alone, and how many times as fast the recommended one is."""
     overlooked: str
     """That no network trained to be used is among those measured here, in a sentence; empty when one is."""
+    unmeasured: str
+    """What the recommendation does not rest on: `reports.unmeasured`."""
 
 
 LOAD_FACTS = (("frequency_mhz", "Clock, MHz"), ("temperature_c", "Temperature, °C"), ("battery", "Battery, %"))
@@ -209,8 +212,7 @@ def view(seen: Sequence[Summary]) -> dict[str, Any]:
     race = points(now)
     groups = fronts(race)
     verdicts = {id(p.summary): p for members in groups.values() for p in members}
-    paced = [s for s in now if s.speed_only and s.ok]
-    places = [_place(scope, members, groups.values(), race, paced) for scope, members in scopes(race).items()]
+    places = [_place(scope, members, groups.values(), race, now) for scope, members in scopes(race).items()]
     verdicts |= {key: point for place in places for key, point in place.verdicts.items()}
     chosen = [place.choice.recommended.summary for place in places]
     quiet = quiet_fps(s for s in now if s.model is not None and s.iou is not None and not s.disturbed)
@@ -299,7 +301,7 @@ def _place(
     members: Sequence[Point],
     groups: Iterable[Sequence[Point]],
     race: Sequence[Point],
-    paced: Sequence[Summary],
+    seen: Sequence[Summary],
 ) -> Place:
     own: dict[str, list[Sequence[Point]]] = defaultdict(list)
     for group in groups:
@@ -325,8 +327,13 @@ def _place(
         {r: _safe(plots.latency(f"{scope} {r} ms", [p.summary for p in ps], longest)) for r, ps in flat.items()},
         {id(p.summary): p for p in members},
         beside,
-        [(s, times_as_fast(choice.recommended.summary, s)) for s in paced if s.scope == scope and s.model],
+        [
+            (s, times_as_fast(choice.recommended.summary, s))
+            for s in seen
+            if s.speed_only and s.ok and s.scope == scope and s.model
+        ],
         overlooked(p.summary.row.variant for p in members),
+        unmeasured(seen, scope),
     )
 
 
