@@ -56,6 +56,24 @@ def whole() -> dict[str, Any]:
     values["artifact"]["parity"] |= {"breach": "too far", "processor": {"model": "A", "extensions": ["AVX2"]}}
     values["timing"] |= {"instructions_per_frame": 5, "repeats": [{"model_ns": [1, 2]}, {"failed": "it crashed"}]}
     values["timing"]["estimate"] = {"milliseconds": 1.0, "low": 0.5, "high": 2.0, "error": 0.1, "instructions": 7}
+    values["timing"] |= {
+        "model_switched": [0],
+        "pipeline_switched": [1],
+        "counts": {"samples": 50},
+        "paired": {
+            "takes": 1,
+            "times_as_fast": 2.0,
+            "interval": [1.9, 2.1],
+            "reference_fps": 100.0,
+            "switched_share": 0.1,
+            "reason": "",
+        },
+        "compared": {"reference": "x", "rounds": [{"first": "own", "own": [1, 2], "reference": [3, 4]}]},
+        "sustained": [{"start": 0.0, "frames": 9, "busy": 1.0, "mhz": 1000}],
+        "energy": {"millijoules": 1.0, "source": "RAPL"},
+    }
+    values["network"]["resize_mode"] = "stretch"
+    values["accuracy"]["data_sha256"] = "0" * 64
     values["accuracy"]["credits"] = ["somebody, CC0"]
     values["accuracy"]["from_host"] = {"max_difference": 1e-6}
     values["environment"] |= {"model": "Pixel", "cpu_extensions": "AVX2", "revision": "abc"}
