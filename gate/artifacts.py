@@ -26,7 +26,7 @@ from converters.child import last_line
 from converters.macs import macs
 from converters.registry import converter
 from devices.contract import Config
-from models.files import read_json
+from models.files import read_json, refuse_special
 from reports.gitinfo import tree
 
 if TYPE_CHECKING:
@@ -69,6 +69,7 @@ def content(path: Path) -> str:
     """The hash of the bytes of all files of an artifact, whatever the artifact itself is called."""
     digest = hashlib.sha256()
     for file, place in placed(path, Path(f"model{path.suffix}")).items():
+        refuse_special(file)
         with file.open("rb") as stream:
             digest.update(
                 str(place).removeprefix("model").encode() + b"\0" + hashlib.file_digest(stream, "sha256").digest()

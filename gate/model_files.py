@@ -18,7 +18,7 @@ from gate.artifacts import RECORD, MissingArtifact, content
 from gate.config import ModelCase
 from gate.run import Comparison
 from models.description import beside
-from models.files import read_json
+from models.files import read_json, refuse_special
 from reports import gitinfo
 
 if TYPE_CHECKING:
@@ -48,6 +48,7 @@ def take(names: Iterable[str], place: Place, into: Path) -> Taken:
 
 def _copied(source: Path, out: Path) -> Path:
     out.parent.mkdir(parents=True, exist_ok=True)
+    refuse_special(source)
     cache.copy(source, out)
     if beside(source).is_file():
         shutil.copyfile(beside(source), beside(out))

@@ -529,6 +529,12 @@ ROWS = [
         "The last runs are not drawn",
         (*DATA, text("h.parquet", "x")),
     ),
+    Row(
+        "bench.py gate --save {d}/s --configurations {d}/a.toml",
+        NOT_MEASURED,
+        "a.onnx: is a named pipe",
+        (text("a.toml", '[[configuration]]\nmodel = "a.onnx"\n'), pipe("a.onnx")),
+    ),
     Row("bench.py gate --save {d}/s --baseline HEAD", USAGE, "--save compares nothing"),
     Row("bench.py gate --seconds 1e300 --baseline HEAD", USAGE, "--seconds"),
     Row("bench.py gate --baseline no-such-ref --out {d}/o", USAGE, "no-such-ref"),
