@@ -171,12 +171,14 @@ def test_a_description_belongs_to_its_commit(mine: Path, compared: Compared) -> 
 def test_what_is_not_there_costs_its_own_entry(mine: Path, compared: Compared) -> None:
     graphs.plain(mine / "new.onnx")
     (mine / "nets/text.onnx").write_text("no model")
+    os.mkfifo(mine / "nets/pipe.onnx")
     declare(
         mine,
         'model = "net.onnx"',
         'model = "../new.onnx"',
         'model = "lost.onnx"',
         'model = "text.onnx"',
+        'model = "pipe.onnx"',
         'model = "net.onnx"\nthreads = 2\nbaseline = "../../mine.onnx"',
     )
     told = compared("main")
@@ -184,6 +186,7 @@ def test_what_is_not_there_costs_its_own_entry(mine: Path, compared: Compared) -
     assert reason(told["../new.onnx"]).endswith("has no ../new.onnx")
     assert reason(told["lost.onnx"], "candidate") == f"there is no {mine / 'nets/lost.onnx'}"
     assert reason(told["text.onnx"], "candidate").startswith("text.onnx: not a model")
+    assert "pipe" in reason(told["pipe.onnx"], "candidate")
     assert reason(told["net.onnx on 2 threads"]) == "../../mine.onnx is outside the repository"
 
 
