@@ -49,7 +49,6 @@ def take(names: Iterable[str], place: Place, into: Path) -> Taken:
 def _copied(source: Path, out: Path) -> Path:
     refuse_special(source)
     out.parent.mkdir(parents=True, exist_ok=True)
-    refuse_special(source)
     cache.copy(source, out)
     if beside(source).is_file():
         shutil.copyfile(beside(source), beside(out))

@@ -33,7 +33,7 @@ def checkout(tmp_path: Path) -> Path:
     shutil.copytree(ROOT / "cli", root / "cli")
     for command in COMMANDS:
         shutil.copy(ROOT / command, root)
-    for room in ("devices", "models", "training"):
+    for room in ("converters", "devices", "models", "training"):
         (root / room).symlink_to(ROOT / room)
     return root
 
