@@ -9,7 +9,7 @@ if __name__ == "__main__":
 
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
@@ -34,6 +34,7 @@ from cli.options import (
     misplaced,
     option,
     or_before,
+    parse_cluster,
     parse_format,
     parse_formats,
     parse_precision,
@@ -194,6 +195,15 @@ def bench(
         typer.Option(metavar="N", help="Of the order of the configurations.", show_default="drawn and recorded"),
     ] = None,
     shard: Annotated[Any, parsed(parse_shard, "I/N", "Only the I-th of N shares of the configurations.")] = "1/1",
+    cluster: Annotated[
+        Any,
+        parsed(
+            parse_cluster,
+            "ADDRESS",
+            "Convert and measure on the hosts of a Ray cluster: auto, or HOST:PORT of its head. docs/fleet.md.",
+            "this host alone",
+        ),
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan and about how long it takes.")] = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -207,11 +217,14 @@ def bench(
         if words := misplaced(ctx):
             fail(words, WRONG_USAGE)
         return
+    from cli.measuring import here as measured_here
     from cli.measuring import measure, show
     from cli.planning import Asked, counts, planned
     from cli.untrained import untrained as drawn
 
     lengths = counts(quick, full, sustained, repeat)
+    if cluster and shard != (1, 1):
+        fail("--cluster shares the configurations out itself; leave --shard out.", WRONG_USAGE)
     found = asked_for(device, estimate)
     footage = None if dry_run and not data else read_footage(data)
     yours = describe_all(files or (), models, told, resolution, footage if data else None)
@@ -219,7 +232,14 @@ def bench(
         print(f"bench.py: {words}", file=sys.stderr)
     if (files or models) and not yours.models:
         fail("none of the models named can be measured.", WRONG_USAGE)
-    there = [] if dry_run else attached(found)
+    hosts = None
+    if cluster and not dry_run:
+        from cli import cluster as clusters
+
+        hosts = clusters.join(cluster)
+        there: Sequence[Any] = clusters.present(hosts, found)
+    else:
+        there = [] if dry_run else attached(found)
     weights = trained(checkpoints)
     if untrained is not None:
         if variants:
@@ -248,7 +268,8 @@ def bench(
             print(f"bench.py: {words}", file=sys.stderr)
     else:
         assert footage is not None
-        measure(list(zip(plan.plans, there, strict=True)), footage, frames, out, seed, as_json)
+        source = clusters.on(hosts, footage, data, frames) if hosts else measured_here(footage, frames)
+        measure(list(zip(plan.plans, there, strict=True)), source, out, seed, as_json)
     if yours.problems:
         raise typer.Exit(WRONG_USAGE)
 
@@ -631,8 +652,35 @@ app.command("history")(history)
 
 
 @app.command("devices")
-def list_devices(ctx: typer.Context, as_json: JsonOption = False) -> None:
+def list_devices(
+    ctx: typer.Context,
+    as_json: JsonOption = False,
+    ray_resources: Annotated[
+        bool, typer.Option("--ray-resources", help="Print the command that joins this host to a Ray cluster.")
+    ] = False,
+    cluster: Annotated[
+        bool, typer.Option("--cluster", help="List the hosts of the Ray cluster that this one joined.")
+    ] = False,
+) -> None:
     """List what is attached and what it can run, and for the rest what was looked for."""
+    if ray_resources or cluster:
+        from cli import cluster as clusters
+
+        if ray_resources:
+            print(clusters.resources_line())
+            return
+        hosts = clusters.listed(clusters.join("auto"))
+        if or_before(ctx, "as_json", as_json):
+            print_json(
+                [
+                    {"host": h.name, "processor": h.processor, "processors": h.cpus, "devices": sorted(h.devices)}
+                    for h in hosts
+                ]
+            )
+        else:
+            table = [[h.name, str(h.cpus), h.processor, ", ".join(sorted(h.devices))] for h in hosts]
+            print_table(["host", "processors", "", "devices"], table)
+        return
     from devices.select import NotAttached, names, select, unnamed
 
     found = [select(name) for name in (*names(), *unnamed())]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,11 +15,16 @@ if TYPE_CHECKING:
     from devices.plan import Plan
     from devices.select import Attached
     from evaluation.clip import Dataset
+    from reports.live import Live
+    from reports.record import Run
+    from reports.rows import Row
 
 
-def measure(
-    parts: list[tuple[Plan, Attached]], footage: Dataset, frames: int | None, out: Path, seed: int | None, as_json: bool
-) -> None:
+Source = Callable[["list[tuple[Plan, Attached]]", "Run", "Sequence[Row]", "Live"], "Iterator[Row]"]
+"""Measures plans on devices for a run that has rows already, and yields new rows as they come."""
+
+
+def measure(parts: list[tuple[Plan, Attached]], source: Source, out: Path, seed: int | None, as_json: bool) -> None:
     """Measure what has not been measured yet, append a row per configuration, and make the page.
 
     One run at a time has the folder `out`: two would measure each other.
@@ -29,19 +34,30 @@ def measure(
     out.mkdir(parents=True, exist_ok=True)
     try:
         with hold(out / "run.lock"):
-            _measure(parts, footage, frames, out, seed, as_json)
+            _measure(parts, source, out, seed, as_json)
     except Held:
         fail(f"another run writes into {out}; wait for its end, or give another --out.", NOT_MEASURED)
 
 
-def _measure(
-    parts: list[tuple[Plan, Attached]], footage: Dataset, frames: int | None, out: Path, seed: int | None, as_json: bool
-) -> None:
+def here(footage: Dataset, frames: int | None) -> Source:
+    """Measuring on the devices of this host; `frames` bounds how many are judged."""
     from devices import session
+    from reports import rows
+    from reports.record import identity, record
+
+    def source(parts: list[tuple[Plan, Attached]], run: Run, known: Sequence[Row], live: Live) -> Iterator[Row]:
+        finished = set(map(identity, rows.latest(known)))
+        for share, outcome in session.measure(parts, footage, run.seed, finished, live, frames):
+            yield record(outcome, share.plan.options.counts, share.data, run)
+
+    return source
+
+
+def _measure(parts: list[tuple[Plan, Attached]], source: Source, out: Path, seed: int | None, as_json: bool) -> None:
     from reports import page, rows, table
     from reports.live import Live, line
     from reports.pareto import overlooked
-    from reports.record import Run, identity, record
+    from reports.record import Run
 
     ledger, report = out / "rows.jsonl", out / "report.html"
     cells = {task.config.name for plan, _ in parts for task in plan.tasks}
@@ -53,9 +69,7 @@ def _measure(
             for words in damaged:
                 live.say(words)
             this_run = Run.taken_up(known, seed)
-            finished = set(map(identity, rows.latest(known)))
-            for share, outcome in session.measure(parts, footage, this_run.seed, finished, live, frames):
-                row = record(outcome, share.plan.options.counts, share.data, this_run)
+            for row in source(parts, this_run, known, live):
                 try:
                     rows.append(ledger, row)
                 except OSError as error:

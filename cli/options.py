@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
@@ -122,6 +123,12 @@ def parse_shard(text: str) -> tuple[int, int]:
     if not (index.isdecimal() and shards.isdecimal() and 1 <= int(index) <= int(shards)):
         raise ValueError(f"{text!r} is no share: write it I/N, with I from 1 to N")
     return int(index), int(shards)
+
+
+def parse_cluster(text: str) -> str:
+    if text != "auto" and not re.fullmatch(r"[^\s:/]+:\d+", text):
+        raise ValueError(f"{text!r} is no address of a cluster: auto, or HOST:PORT of its head")
+    return text
 
 
 def parse_unit(text: str) -> str:

@@ -70,24 +70,29 @@ def build(
     tell = progress or (lambda event: None)
     done: dict[Spec, Artifact | Failure] = {}
     with scratch("calibration") as folder:
-        calibration_sets = _calibration_sets(wanted, footage, folder) if wanted else {}
         jobs: dict[Format, list[Job]] = {}
-        for spec in wanted:
-            if unavailable := converter(spec.format).available():
-                done[spec] = Failure(spec, unavailable)
-                tell(Event(spec, "done", done[spec]))
-                continue
-            calibration_data, sha = calibration_sets[spec.resolution]
-            job = Job(spec, key(spec, converter(spec.format).versions(), sha, code(spec.format)), calibration_data)
-            found = cache.find(job.key, spec)
-            if found and believe_parity and _proven_here(found):
-                done[spec] = found
-                tell(Event(spec, "done", found, cached=True))
+        for job in _jobs(wanted, footage, cache, folder):
+            if isinstance(job, Failure):
+                done[job.spec] = job
+                tell(Event(job.spec, "done", job))
+            elif job.found and believe_parity and proven_here(job.found):
+                done[job.spec] = job.found
+                tell(Event(job.spec, "done", job.found, cached=True))
             else:
-                jobs.setdefault(spec.format, []).append(replace(job, found=found))
+                jobs.setdefault(job.spec.format, []).append(job)
         if jobs:
             done |= asyncio.run(_convert(jobs, cache, tell, worker))
     return {spec: done[spec] for spec in wanted}
+
+
+def cached(
+    specs: Iterable[Spec], footage: Dataset | None = None, cache: Cache | None = None
+) -> dict[Spec, Artifact | Failure]:
+    """Those of `specs` that are in the cache, whichever processor proved their parity, and those that cannot be made
+    here. Nothing is converted."""
+    with scratch("calibration") as folder:
+        jobs = _jobs(list(dict.fromkeys(specs)), footage, cache or Cache.default(), folder)
+    return {job.spec: found for job in jobs if (found := job if isinstance(job, Failure) else job.found)}
 
 
 def convert_one(spec: Spec, out: Path, progress: Progress | None = None, cache: Cache | None = None) -> Artifact:
@@ -126,7 +131,21 @@ class Job:
     """What the cache has under the key, proven on another kind of processor: only its parity is measured again."""
 
 
-def _proven_here(artifact: Artifact) -> bool:
+def _jobs(wanted: list[Spec], footage: Dataset | None, cache: Cache, folder: Path) -> list[Job | Failure]:
+    """What each spec takes, its calibration data in `folder`, or why it cannot be made here."""
+    calibration_sets = _calibration_sets(wanted, footage, folder) if wanted else {}
+    jobs: list[Job | Failure] = []
+    for spec in wanted:
+        if unavailable := converter(spec.format).available():
+            jobs.append(Failure(spec, unavailable))
+            continue
+        calibration_data, sha = calibration_sets[spec.resolution]
+        name = key(spec, converter(spec.format).versions(), sha, code(spec.format))
+        jobs.append(Job(spec, name, calibration_data, cache.find(name, spec)))
+    return jobs
+
+
+def proven_here(artifact: Artifact) -> bool:
     """Whether the parity was measured with the vector extensions that this processor has: they choose the kernels."""
     proven = artifact.parity.processor if artifact.parity else None
     return proven is not None and proven.extensions == processor.here().extensions

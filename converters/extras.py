@@ -11,6 +11,7 @@ EXTRAS = {
     "nncf": "openvino",
     "openvino": "openvino",
     "pycocotools": "train",
+    "ray": "cluster",
     "segno": "web",
     "starlette": "web",
     "trustme": "web",

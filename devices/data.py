@@ -43,10 +43,11 @@ class Data:
 def prepare(footage: Dataset, tasks: Iterable[Task]) -> Data:
     """Read all of `footage` as each of `tasks` takes it, at least one."""
     first, *others = dict.fromkeys((task.config.resolution, task.resize_mode) for task in tasks)
-    return replace(_prepare(footage, *first), beside=tuple(_prepare(footage, *other) for other in others))
+    return replace(prepare_one(footage, *first), beside=tuple(prepare_one(footage, *other) for other in others))
 
 
-def _prepare(footage: Dataset, resolution: Resolution, resize_mode: ResizeMode) -> Data:
+def prepare_one(footage: Dataset, resolution: Resolution, resize_mode: ResizeMode) -> Data:
+    """Read all of `footage` as a network of one input takes it."""
     from evaluation import score
 
     check_memory(footage.frames, resolution)

@@ -244,13 +244,19 @@ def _on_each(
         yield from (judge(task, reason) for task, _ in asked)
 
 
+def lacking(task: Task, made: Artifact | Failure | None) -> str | None:
+    """Why there is nothing to run, where there is no checkpoint or no artifact."""
+    if not task.possible:
+        return f"{task.config.variant} has no checkpoint yet; train.py makes one"
+    return made.reason if isinstance(made, Failure) else None
+
+
 def _ask(task: Task, plan: Plan, made: Made, data: Data, frames: Path) -> Job | Outcome:
     """The job for a runner; an Outcome when there is nothing to measure."""
-    if not task.possible:
-        return Outcome(task, reason=f"{task.config.variant} has no checkpoint yet; train.py makes one")
     artifact = made[task.spec] if task.spec else None
-    if isinstance(artifact, Failure):
-        return Outcome(task, reason=artifact.reason)
+    if reason := lacking(task, artifact):
+        return Outcome(task, reason=reason)
+    assert not isinstance(artifact, Failure)
     if artifact and artifact.parity and artifact.parity.tolerance_exceeded:
         return Outcome(task, artifact, reason=artifact.parity.tolerance_exceeded)
     model = artifact.path if artifact else cast(Weights, task.weights).path
