@@ -84,4 +84,5 @@ def test_each_module_is_of_the_extra_that_is_named() -> None:
     brought = packages_distributions()
     for module, extra in EXTRAS.items():
         pinned = {re.split(r"[=\[; ]", pin)[0] for pin in optional[extra]}
-        assert brought[module][0] in pinned
+        if module != "ray" or module in brought:  # its extra is no part of [test]
+            assert brought[module][0] in pinned

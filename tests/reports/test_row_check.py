@@ -74,6 +74,7 @@ def whole() -> dict[str, Any]:
     }
     values["network"]["resize_mode"] = "stretch"
     values["accuracy"]["data_sha256"] = "0" * 64
+    values["environment"]["max_khz"] = {"0": 1900800, "4": 2457600}
     values["accuracy"]["credits"] = ["somebody, CC0"]
     values["accuracy"]["from_host"] = {"max_difference": 1e-6}
     values["environment"] |= {"model": "Pixel", "cpu_extensions": "AVX2", "revision": "abc"}
