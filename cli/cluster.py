@@ -100,7 +100,7 @@ def resources_line() -> str:
     resources = {resource_of(name): 1 for name in names if isinstance(select(name), Attached)}
     ray = Path(sys.executable).with_name("ray")
     words = [
-        f"PYTHONPATH={shlex.quote(str(ROOT))}",
+        f"RAY_worker_niceness=0 PYTHONPATH={shlex.quote(str(ROOT))}",
         shlex.quote(str(ray)),
         "start --address=HEAD:6379 --disable-usage-stats",
         f"--node-name={shlex.quote(platform.node())}",

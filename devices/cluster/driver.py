@@ -121,6 +121,10 @@ class Cluster:
         resources = node["Resources"]
         devices = devices_of(resources, phones())
         host = Host(id, name, int(resources.get("CPU", 0)), devices, answer["processor"])
+        if DESKTOP in devices and answer["niceness"] > 0:
+            # Ray's default is 15: what is timed would give way to everything else.
+            host = without(host, DESKTOP)
+            self.say(f"{name}'s desktop is not timed: start Ray there with RAY_worker_niceness=0.")
         host, words = comparable(host, self.processor)
         self.hosts[id] = host
         if words:

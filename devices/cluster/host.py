@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -77,8 +78,8 @@ class Order:
 
 
 def describe() -> dict[str, Any]:
-    """This host's versions and processor, in plain types: a host of another version has other classes."""
-    return vars(versions.here()) | {"processor": processor.here().label}
+    """This host's versions, processor and niceness, in plain types: a host of another version has other classes."""
+    return vars(versions.here()) | {"processor": processor.here().label, "niceness": os.nice(0)}
 
 
 def convert(spec: Spec, weights: Sent) -> Made | Failure | Lost:

@@ -75,6 +75,7 @@ def phone(folder: Path) -> Iterator[tuple[Adbd, dict[str, str]]]:
 def cluster(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """An empty cluster. A busy machine starts its processes slowly."""
     monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+    monkeypatch.setenv("RAY_worker_niceness", "0")
     monkeypatch.setenv("RAY_gcs_server_request_timeout_seconds", "300")
     path = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
     monkeypatch.setenv("PYTHONPATH", path)
