@@ -74,9 +74,10 @@ def fact(value: Any) -> bool:
 
 
 def facts(value: Any) -> bool:
-    """Facts by name. An Android phone's clocks, `max_khz` before and after, are a table of their own."""
+    """Facts by name. An Android phone's clocks, before and after, are a table by processor."""
+    clock = table(lambda khz: khz is None or COUNT(khz))
     return isinstance(value, dict) and all(
-        table(COUNT)(found) if name.endswith("max_khz") else fact(found) for name, found in value.items()
+        clock(found) if name.endswith(("max_khz", "current_khz")) else fact(found) for name, found in value.items()
     )
 
 
