@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 SUFFIX = ".mlpackage"
 RUNTIME = ("coremltools",)
-SECONDS = (6.0, 6.0)
+SECONDS = (8.0, 6.0)
 TARGET: dict[Precision, str] = {"fp32": "iOS15", "fp16": "iOS15", "int8": "iOS16"}
 """The oldest system that loads the package."""
 SMALLEST_QUANTISED = 512

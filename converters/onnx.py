@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 SUFFIX = ".onnx"
 RUNTIME = ("onnx", "onnxruntime")
-SECONDS = (4.0, 2.5)
+SECONDS = (6.0, 2.5)
 OPSET = 18
 """Old enough for runtimes that phones' browsers still have."""
 

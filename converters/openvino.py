@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 SUFFIX = ".xml"
 RUNTIME = ("openvino",)
-SECONDS = (2.0, 2.5)
+SECONDS = (4.0, 2.5)
 
 
 def available() -> str | None:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 SUFFIX = ".tflite"
 RUNTIME = ("ai_edge_litert",)
-SECONDS = (6.0, 2.0)
+SECONDS = (10.0, 2.0)
 SIGNATURE = "serving_default"
 
 
