@@ -37,12 +37,12 @@ $(LINT): pyproject.toml constraints.txt
 bench: $(CORE) ## measure the networks here, and make the page (BENCH="--quick ..." adds options)
 	$(RUN) bench.py $(BENCH)
 
-# Two at a time, whole files: what a file makes for its tests is made once.
-FAST := $(RUN) -m pytest -n 2 --dist loadfile -m "not slow and not benchmark"
+# Two at a time, whole files: what a file makes for its tests is made once. The long ones: CI, and TESTS.
+FAST := $(RUN) -m pytest -n 2 --dist loadfile -m "not slow and not benchmark$(if $(CI)$(TESTS),, and not long)"
 
 # Training has a process of its own: once, one that had loaded every runtime of the other rooms died of a segmentation
 # fault while it started a training.
-test: $(DEV) ## the fast tests (TESTS="tests/evaluation -k hole" narrows)
+test: $(DEV) ## the tests of a few seconds each (TESTS="tests/evaluation -k hole" narrows)
 ifeq ($(TESTS),)
 	$(FAST) --ignore tests/training
 	$(FAST) tests/training

@@ -278,6 +278,7 @@ def test_without_any_checkpoint_nothing_is_measured_and_that_is_exit_3(
     assert "no checkpoint" in row["reason"]
 
 
+@pytest.mark.long
 def test_an_interrupted_run_keeps_what_is_done_and_the_same_command_goes_on(
     weights: Path, pictures: Path, tmp_path: Path
 ) -> None:

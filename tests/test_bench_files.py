@@ -55,6 +55,7 @@ def test_files_are_measured_beside_live_and_mediapipe(run, data, tmp_path):
     assert planned(told) == ["one/onnx/fp32/24x32/desktop/cpu1"]
 
 
+@pytest.mark.long
 def test_a_file_is_measured_like_one_of_ours(run, data, tmp_path):
     path = graphs.recurrent(tmp_path / "mine.onnx")
     alone = ("--variants", "none", "--references", "none", "--quick", "--data", data, "--out", tmp_path / "out")

@@ -229,7 +229,7 @@ def one_sentence(said: str) -> str:
         ("empty.mp4", "cannot be read as a video"),
         ("song.m4a", "has no video stream"),
         ("header.ts", "has no frame that can be decoded"),
-        (".", "cannot be read as a video"),
+        (".", "holds no photo"),
     ],
 )
 def test_what_is_no_video_is_told_in_a_sentence(tmp_path, run, network, name, reason):
@@ -242,6 +242,12 @@ def test_what_is_no_video_is_told_in_a_sentence(tmp_path, run, network, name, re
     assert code == 64
     assert reason in one_sentence(said)
     assert not out.exists()
+
+
+def test_an_option_of_no_meaning_is_wrong_usage(tmp_path, run):
+    code, _, said = run(video(tmp_path / "a.mp4", 1), "-o", tmp_path / "out.mp4", "--blur", "--runtime", "java")
+    assert code == 64
+    assert "'java' is none of pytorch" in said
 
 
 @pytest.mark.parametrize(
@@ -269,10 +275,6 @@ def test_what_is_no_video_is_told_in_a_sentence(tmp_path, run, network, name, re
         (["SOURCE", "-o", "out.mp4", "--blur", "--model", "nobody"], "no variant 'nobody'"),
         (["SOURCE", "-o", "out.mp4", "--blur", "--model", "words.onnx"], "words.onnx: not a model of the contract"),
         (["SOURCE", "-o", "out.mp4", "--blur", "--model", "MODEL", "--size", "64x64"], "was made for 32x64, not 64x64"),
-        (
-            ["SOURCE", "-o", "out.mp4", "--blur", "--model", "live", "--runtime", "java"],
-            "'java' is none of pytorch",
-        ),
         (["SOURCE", "--live"], "--live goes with --model and --size alone"),
         (["--live", "--model", "MODEL"], "the page runs TFLite alone"),
     ],

@@ -76,6 +76,7 @@ def verdicts() -> list[dict[str, Any]]:
     return json.loads(Path("results/gate.json").read_text())["configurations"]
 
 
+@pytest.mark.long
 def test_the_page_is_true(here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     import torch
 

@@ -40,6 +40,7 @@ def test_equal_networks_have_equal_weights_drawn_once(cache: Path) -> None:
     assert one.untrained
 
 
+@pytest.mark.long
 def test_a_network_of_a_file_is_timed_and_has_no_accuracy(cache: Path, tmp_path: Path, monkeypatch, capsys) -> None:
     (tmp_path / "tiny.toml").write_text(SMALL)
     options = (

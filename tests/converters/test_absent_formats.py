@@ -69,6 +69,7 @@ def test_a_model_file_needs_its_runtime_alone(monkeypatch: pytest.MonkeyPatch) -
         fetch(ours)
 
 
+@pytest.mark.long
 def test_the_run_goes_on_and_the_rows_of_absent_formats_say_why(tmp_path: Path) -> None:
     (tmp_path / "sitecustomize.py").write_text(HIDDEN)
     environment = os.environ | {"PYTHONPATH": str(tmp_path)}

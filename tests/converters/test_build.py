@@ -186,6 +186,7 @@ def test_openvino_is_two_files_everywhere(tmp_path: Path) -> None:
     assert sha256(xml) != before
 
 
+@pytest.mark.long
 def test_a_free_processor_takes_a_format_from_its_end(
     spec: MakeSpec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

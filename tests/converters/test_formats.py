@@ -171,6 +171,7 @@ def test_lowering_rules_of_the_twelve(name: str, tmp_path: Path) -> None:
     }
 
 
+@pytest.mark.long
 def test_lowering_rules_of_the_inverted_trunk(tmp_path: Path) -> None:
     """Nothing but the network; every ReLU swallowed; a gate is a MEAN, two convolutions, a LOGISTIC and a MUL.
 
@@ -197,6 +198,7 @@ def test_lowering_rules_of_the_inverted_trunk(tmp_path: Path) -> None:
     }
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("format", ["tflite", "onnx"], indirect=True)
 def test_no_integers_are_spent_on_what_a_hard_swish_gives_zero_for(format: Format, tmp_path: Path) -> None:
     network, module = _inverted(), converter(format)

@@ -20,6 +20,7 @@ from tests.conftest import need
 from tests.converters.conftest import RESOLUTION, TINY, MakeSpec
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("format", "precision"),
     [("onnx", "fp32"), ("onnx", "int8"), ("tflite", "fp32"), ("openvino", "fp32"), ("coreml", "fp32")],

@@ -135,6 +135,7 @@ def test_holm() -> None:
     assert holm([], 0.02) == []
 
 
+@pytest.mark.long
 def test_simulated_gates_meet_their_targets() -> None:
     said: list[str] = []
     assert selftest.simulated(gates=150, seed=3, say=said.append) == []

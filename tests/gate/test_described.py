@@ -57,6 +57,7 @@ def weaker(path: Path) -> Path:
     return graphs.save(path, nodes, inputs, outputs, constants)
 
 
+@pytest.mark.long
 def test_a_loss_of_accuracy_fails_whatever_the_tensors_are_called(gate, tmp_path):
     code, told, said = gate(graphs.recurrent(tmp_path / "before.onnx"), weaker(tmp_path / "now.onnx"))
     assert code == 1, said

@@ -50,6 +50,7 @@ def test_two_real_artifacts_are_compared(tmp_path: Path, dataset: Any) -> None:
     assert said["IOU"] is not None
 
 
+@pytest.mark.long
 def test_each_side_is_measured_and_judged_at_its_own_resolution(tmp_path: Path, dataset: Any) -> None:
     """A network that has grown is slower, however fast it would be at its former size."""
     small = artifacts.of_file(network(tmp_path / "small.onnx", 0.25, (64, 64)), "onnx")
@@ -139,6 +140,7 @@ def test_a_fail_is_measured_again_by_fresh_processes_of_as_many_blocks_and_not_t
     assert "3 new processes confirmed it" in speed_words(speed)
 
 
+@pytest.mark.long
 def test_one_process_that_disagrees_ends_it_in_doubt_or_in_a_pass() -> None:
     (speed, _), ready = confirmed(slow(0), slow(1), measured(0.0, 10, seed=2), slow(3))
     assert ready.opened == [1, 2], "a third would change nothing"

@@ -87,6 +87,7 @@ def whole() -> dict[str, Any]:
     return values
 
 
+@pytest.mark.long
 def test_every_hostile_value_is_refused_or_harmless(whole: dict[str, Any]) -> None:
     """Each value in each place; those that a row may hold are then put into rows together, and shown."""
     paths = [path for path in leaves(whole) if path and path[0] not in ("schema", "cell", "status")]

@@ -95,6 +95,7 @@ def test_a_disturbed_time_is_withheld_and_not_kept():
     assert compare.records([runner], replace(runner, name="theirs"), [alone], "fp32", "Made-up CPU", "") == []
 
 
+@pytest.mark.long
 def test_sessions_are_timed_in_turns():
     found = compare.measure(Left(16), Left(12), interleaved.ROUNDS)
     assert found is None or 0.2 < found.median < 5  # None beside other work

@@ -136,6 +136,7 @@ def bare(*arguments):
     return ran.stderr
 
 
+@pytest.mark.long
 def test_the_command_of_a_bare_machine_ends_in_time_comes_home_and_goes_on(file, tmp_path):
     """What `make gpu-training` runs, at toy size, on the machine's own processor."""
     names = ["s32-noskip-plain", "s32-skip-plain"]

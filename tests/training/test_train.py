@@ -58,6 +58,7 @@ def whole(data, tmp_path_factory):
     return out, cache
 
 
+@pytest.mark.long
 def test_a_run_that_was_killed_ends_like_one_that_was_not(data, whole, tmp_path):
     out, cache = whole
     process = run(command(data, tmp_path), cache)
@@ -76,6 +77,7 @@ def test_a_run_that_was_killed_ends_like_one_that_was_not(data, whole, tmp_path)
     assert logged[0] == pytest.approx(logged[1], rel=1e-5)
 
 
+@pytest.mark.long
 def test_a_network_learns_in_company_what_it_learns_alone(data, whole, tmp_path):
     out, cache = whole
     names = ("s32-skip-plain", "s32-noskip-plain")
@@ -111,6 +113,7 @@ def test_the_card_says_what_was_done(whole, data):
     assert (stage["samples"], stage["size"], stage["variant"]) == (40, 32, "s32-noskip-plain")
 
 
+@pytest.mark.long
 def test_a_stage_starts_from_another_checkpoint_and_its_card_goes_on(data, whole, tmp_path):
     out, cache = whole
     more = ["--init", str(out / "checkpoint.safetensors"), "--frames", "2", "--temporal-weight", "1"]

@@ -97,6 +97,7 @@ def test_a_configuration_is_measured(job: Job, frames: np.ndarray) -> None:
     assert np.allclose(result.masks, expected, atol=1e-6)
 
 
+@pytest.mark.long
 @pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="this system does not bind processes to processors")
 def test_minutes_of_load_come_back_in_bins(job: Job) -> None:
     result = desktop().run(replace(job, counts=replace(COUNTS, sustained=0.02)))
@@ -158,6 +159,7 @@ def test_the_timed_process_is_bound_to_as_many_processors_as_threads(job: Job) -
     assert result.environment.facts["pinned"] is True
 
 
+@pytest.mark.long
 def test_the_baseline_is_the_checkpoint_itself(tmp_path: Path, job: Job, frames: np.ndarray) -> None:
     import torch
 
