@@ -130,7 +130,6 @@ CHECKS: Mapping[str, Check] = {
     **dict.fromkeys(("timing.paired.times_as_fast", "timing.paired.reference_fps"), POSITIVE),
     "timing.paired.interval": lambda value: interval(POSITIVE)(value) and None not in value,
     "timing.paired.switched_share": SHARE,
-    "timing.paired.others": each(lambda value: value is None or COUNT(value)),
     "timing.paired.reason": text,
     "timing.counts": table(number()),
     "timing.compared": with_all("rounds"),

@@ -58,8 +58,7 @@ class Row:
     """model_ns [...], pipeline_ns [...], load_ns, first_ns, warm_up, peak_memory_bytes, instructions_per_frame,
     model_switched [i, ...] and pipeline_switched: indices of samples during which a thread was switched out,
     paired {reference {name, file, sha256, ...}, times_as_fast, interval, rounds, rounds_taken, takes, switched_share,
-    others [of each round the share of all processors that other processes took], disturbed, reference_fps,
-    reference_ns, reference_switched, order, samples} or {reason},
+    disturbed, reference_fps, reference_ns, reference_switched, order, samples} or {reason},
     compared {reference, rounds [{first, own [...], reference [...]}, ...]} in nanoseconds, of contributed rows,
     sustained [bins of devices.sustained], energy {millijoules, watts, frames, source},
     estimate {milliseconds, low, high, instructions, core, rates, error, errors, runtime, faster_since, source}."""

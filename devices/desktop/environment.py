@@ -41,7 +41,7 @@ HAZARDS: dict[str, tuple[str, Callable[[Mapping[str, Any]], bool]]] = {
         lambda facts: facts.get("waited_share", 0) > WAITED,
     ),
     "disturbed": (
-        "switched out too often, or beside other processes too busy, for a ratio to the reference; none is claimed",
+        "the network and the reference were switched out too often for a ratio of their times, so none is claimed",
         lambda facts: facts.get("disturbed") is True,
     ),
     "stolen-time": (
@@ -87,29 +87,18 @@ class DesktopProbe:
         return environment(gather({**MACHINE, **NOW, **looked}))
 
 
-def busy_seconds() -> float:
-    """Time that all processors together have worked so far, this process's included. Only differences say something."""
-    import psutil
-
-    times = psutil.cpu_times()
-    # Guest time is inside user time already.
-    return float(sum(getattr(times, name, 0.0) for name in ("user", "nice", "system", "irq", "softirq")))
-
-
 def others_cores(seconds: float) -> float:
     """How many processors were busy on average while this process slept for `seconds`."""
-    before, start = busy_seconds(), time.perf_counter()
+    import psutil
+
+    def busy() -> float:
+        times = psutil.cpu_times()
+        # Guest time is inside user time already.
+        return float(sum(getattr(times, name, 0.0) for name in ("user", "nice", "system", "irq", "softirq")))
+
+    before, start = busy(), time.perf_counter()
     time.sleep(seconds)
-    return round(max(0.0, busy_seconds() - before) / (time.perf_counter() - start), 2)
-
-
-def others_seconds() -> float | None:
-    """Time of a processor that other processes have taken so far, divided by the number of processors.
-
-    Only differences say something. None where the system does not tell.
-    """
-    busy = attempt(busy_seconds)
-    return None if busy is None else (busy - time.process_time()) / (os.cpu_count() or 1)
+    return round(max(0.0, busy() - before) / (time.perf_counter() - start), 2)
 
 
 def choose_cpus(

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from devices.contract import Counts
-from devices.desktop import environment, timing
+from devices.desktop import timing
 from devices.desktop.timing import Clock, Loop, Samples
 from devices.ratio import Ratio, ratio
 
@@ -46,16 +46,7 @@ WIDEST = 0.05
 MOSTLY = 0.5
 """A measurement of which a larger share of the samples was switched out is disturbed, whatever the rest says."""
 
-OTHERS = 0.25
-"""A round during which other processes took a larger share of all processors is disturbed.
-
-A thread beside one that uses the memory is slowed without being switched out, and two networks are not slowed alike:
-beside such load ratios were up to 7 % off.
-"""
-
 Switches = Callable[[], int | None]
-Others = Callable[[], float | None]
-"""As `environment.others_seconds`."""
 
 
 @dataclass(frozen=True)
@@ -76,8 +67,6 @@ class Interleaved:
 
     visits: tuple[Visit, ...]
     takes: int
-    others: tuple[float | None, ...] = ()
-    """Of each round the share of all processors that other processes took; None, or no tuple, where it is not known."""
 
     def of(self, which: str) -> Samples:
         """The samples of one side."""
@@ -85,10 +74,9 @@ class Interleaved:
 
     @property
     def effects(self) -> list[float]:
-        """log(reference's time / own time) of each round that was left alone and whose four visits all have a level."""
+        """log(reference's time / own time) of each round whose four visits all have a level."""
         rounds = [self.visits[i : i + 4] for i in range(0, len(self.visits), 4)]
-        beside = zip(rounds, self.others or [None] * len(rounds), strict=True)
-        return [found for visits, share in beside if (share or 0) <= OTHERS and (found := effect(visits)) is not None]
+        return [found for visits in rounds if (found := effect(visits)) is not None]
 
     @property
     def ratio(self) -> Ratio | None:
@@ -115,7 +103,6 @@ class Interleaved:
             "rounds_taken": len(self.visits) // 4,
             "takes": self.takes,
             "switched_share": self.switched_share,
-            "others": [None if share is None else round(share, 3) for share in self.others],
             "disturbed": self.disturbed,
             "reference_fps": 1e9 / float(np.median(theirs.clean)) if len(theirs.clean) >= FEWEST_SAMPLES else None,
             "reference_ns": list(theirs.ns),
@@ -157,7 +144,6 @@ def measure(
     counts: Counts,
     clock: Clock = time.perf_counter_ns,
     switches: Switches = timing.involuntary_switches,
-    others: Others = environment.others_seconds,
 ) -> Interleaved:
     """A take, and halves of takes until all together are not disturbed, AGAIN at most; the rounds of all of them count.
 
@@ -167,22 +153,15 @@ def measure(
     samples = {OWN: each, REFERENCE: REFERENCE_SAMPLES}
     loops = {OWN: own, REFERENCE: reference}
     visits: list[Visit] = []
-    shares: list[float | None] = []
     with timing.no_garbage_collection():
         for take in range(1, AGAIN + 2):
             for number in range(rounds if take == 1 else (rounds + 1) // 2):
-                taken, start = others(), clock()
                 for of in ORDERS[number % 2]:
                     visits.append(_visit(of, loops[of], samples[of], clock, switches))
-                shares.append(_share(taken, others(), (clock() - start) / 1e9))
-            found = Interleaved(tuple(visits), take, tuple(shares))
+            found = Interleaved(tuple(visits), take)
             if not found.disturbed:
                 break
     return found
-
-
-def _share(before: float | None, after: float | None, seconds: float) -> float | None:
-    return None if before is None or after is None else max(0.0, after - before) / seconds
 
 
 def _visit(of: str, loop: Loop, samples: int, clock: Clock, switches: Switches) -> Visit:

@@ -70,13 +70,7 @@ def test_a_share_of_the_time_is_the_engines_ratio_upside_down():
     machine = Machine()
     counts = Counts(samples=1, seconds=0.5)
     found = interleaved.measure(
-        machine.network(2),
-        machine.network(5),
-        0.002,
-        counts,
-        lambda: machine.now,
-        switches=lambda: 0,
-        others=lambda: 0.0,
+        machine.network(2), machine.network(5), 0.002, counts, lambda: machine.now, switches=lambda: 0
     )
     time = compare.share(found)
     # Both have the same growing part on top: a ratio of mere halves, first one and then the other, would drift away.
