@@ -178,9 +178,13 @@ def test_waiting_for_a_processor_is_seen() -> None:
 def test_sleeping_is_not_waiting() -> None:
     import time
 
-    watch = Watch([0])
-    time.sleep(0.1)
-    assert watch.facts()["waited_share"] < 0.5
+    def waited() -> float:
+        watch = Watch([0])
+        time.sleep(0.1)
+        return float(watch.facts()["waited_share"])
+
+    # On a busy machine this process may really have waited after one sleep, but not after each of ten.
+    assert min(waited() for _ in range(10)) < 0.5
 
 
 def test_peak_memory_remembers_what_was_given_back() -> None:
