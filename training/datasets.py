@@ -23,7 +23,6 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from converters.extras import missing
 from models.files import refuse_special
 
 Policy = Literal["all people", "main person", "any"]
@@ -340,6 +339,8 @@ def development(root: Path, only: Container[str] | None = None) -> Iterator[Phot
 
 def coco_person(root: Path, split: str = "train2017") -> Iterator[Photo]:
     """COCO: `annotations/instances_SPLIT.json`, pictures in SPLIT/."""
+    from converters.extras import missing  # a bare machine with a GPU lacks what that package imports
+
     if reason := missing("pycocotools"):
         raise ValueError(f"{root}: {reason}")
     from pycocotools.coco import COCO
