@@ -7,21 +7,18 @@ import queue
 import threading
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar, cast
-
-import psutil
 
 from converters.artifact import Artifact, Failure, Spec
 from devices import job as jobs
 from devices.contract import Job, MeasurementFailed, Prefetchable, Result, Runner
 from devices.data import Data
-from devices.facts import attempt
 from devices.fleet import DeviceJoined, Fleet, JobEnded, JobStarted
 from devices.plan import Plan, Task, Weights
 from devices.repeats import repeated
+from devices.started import StartedProcesses
 from models.scratch import scratch
 
 if TYPE_CHECKING:
@@ -98,6 +95,7 @@ def _together(devices: Sequence[Iterator[T]]) -> Iterator[T]:
     What one does, or fails to do, holds up none of the others. A fault of ours in one of them ends them all.
     """
     told: queue.SimpleQueue[T | BaseException | None] = queue.SimpleQueue()
+    started = StartedProcesses()
     stopped = threading.Event()
 
     def follow(events: Iterator[T]) -> None:
@@ -126,7 +124,7 @@ def _together(devices: Sequence[Iterator[T]]) -> Iterator[T]:
     finally:
         stopped.set()
         if going:
-            _end_children()
+            started.kill()
 
 
 def measure(
@@ -186,6 +184,7 @@ def measure(
 
 def _side_by_side(one: Callable[[int, Task], Outcome], waiting: list[tuple[int, Task]]) -> Iterator[Event]:
     running: set[Future[Outcome]] = set()
+    started = StartedProcesses()
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         try:
             while waiting or running:
@@ -197,15 +196,8 @@ def _side_by_side(one: Callable[[int, Task], Outcome], waiting: list[tuple[int, 
                 yield from (future.result() for future in done)
         except BaseException:
             # The pool waits for its threads, and they for their workers.
-            _end_children()
+            started.kill()
             raise
-
-
-def _end_children() -> None:
-    """Kill the processes that threads of this one wait for, so that Ctrl-C ends at once."""
-    for child in attempt(lambda: psutil.Process().children(recursive=True)) or []:
-        with suppress(psutil.NoSuchProcess):
-            child.kill()
 
 
 def _on_each(
