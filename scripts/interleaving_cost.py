@@ -1,9 +1,9 @@
 """What turns with the fixed reference cost a run: python scripts/interleaving_cost.py [--runs 3] [--network live]
 
 Each run measures the network's TFLite artifact on the embedded sample, as bench.py does by default, in a fresh process.
-Counted is processor time, which other work changes less than the time on the clock: that of opening and running the
-reference and of the runs that begin a visit, as a share of the whole process, imports included, and of judging its
-masks. Each measurement is taken once: other work repeats a disturbed one, up to twice.
+Counted is processor time, which other work changes less than the time on the clock: that of opening the copies and the
+reference, of running it and of the runs that begin a visit, as a share of the whole process, imports included, and of
+judging its masks. Each measurement is taken once: other work repeats a disturbed one, up to twice.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
@@ -47,27 +48,38 @@ class Counted:
 def child(folder: Path) -> None:
     """Measure the job in `folder`; print the seconds of processor time that turns took, and those of this process."""
     from devices import job as jobs
-    from devices.desktop import interleaved, reference, worker
+    from devices.desktop import copies, interleaved, reference, worker
 
     interleaved.AGAIN = 0
-    turns, opened, measure = 0.0, reference.opened, interleaved.measure
+    turns, measure, inside = 0.0, interleaved.measure, False
 
-    def timed_open(*arguments: Any) -> Any:
-        nonlocal turns
-        begun = time.process_time()
-        found = opened(*arguments)
-        turns += time.process_time() - begun
-        return found
+    def timed(opened: Callable[..., Any]) -> Callable[..., Any]:
+        def timed_open(*arguments: Any) -> Any:
+            nonlocal turns, inside
+            if inside:  # The reference opens copies too.
+                return opened(*arguments)
+            inside, begun = True, time.process_time()
+            try:
+                return opened(*arguments)
+            finally:
+                inside = False
+                turns += time.process_time() - begun
 
-    def timed_measure(own: Loop, beside: Loop, *arguments: Any) -> Any:
+        return timed_open
+
+    def timed_measure(own: Loop, beside: Loop, *arguments: Any, **named: Any) -> Any:
         nonlocal turns
         ours, theirs = Counted(own), Counted(beside)
-        found = measure(ours, theirs, *arguments)
+        found = measure(ours, theirs, *arguments, **named)
         lead_ins = interleaved.LEAD_IN * sum(visit.of == interleaved.OWN for visit in found.visits)
         turns += theirs.seconds + ours.seconds * lead_ins / ours.runs
         return found
 
-    with patch.object(reference, "opened", timed_open), patch.object(interleaved, "measure", timed_measure):
+    with (
+        patch.object(reference, "opened", timed(reference.opened)),
+        patch.object(copies, "opened", timed(copies.opened)),
+        patch.object(interleaved, "measure", timed_measure),
+    ):
         assert worker.measure(jobs.read(folder)).paired.get("takes") == 1
     used = resource.getrusage(resource.RUSAGE_SELF)
     print(turns, used.ru_utime + used.ru_stime)

@@ -12,7 +12,7 @@ from __future__ import annotations
 import argparse
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,7 +23,7 @@ import numpy as np
 from converters.artifact import Precision
 from converters.session import Session
 from devices.contract import Counts
-from devices.desktop import interleaved, timing
+from devices.desktop import copies, interleaved, timing
 from devices.desktop.model_loop import ModelLoop, unrepeated
 from devices.desktop.reference import WARM
 from evaluation.clip import Dataset
@@ -59,6 +59,8 @@ class Runner:
     """The TFLite file, where instructions are to be counted."""
     key: str = ""
     """`reports.measured.weights_key`; empty for a file that has no name here."""
+    open_one: Callable[[], Session] | None = None
+    """Opens a copy of the session; None where there is to be one alone."""
 
 
 @dataclass(frozen=True)
@@ -88,11 +90,17 @@ def open_tflite(name: str, precision: Precision) -> Runner:
     from reports.measured import weights_key
 
     if name not in VARIANTS:
-        session, _ = open_model(name)
+
+        def open_named() -> Session:
+            return open_model(name)[0]
+
+        session = open_named()
         known_reference = reference.read().get(name)
         if known_reference is None:
-            return Runner(name, session, path=Path(name))
-        return Runner(name, session, known_reference.fit, fetch(known_reference), weights_key(known_reference))
+            return Runner(name, session, path=Path(name), open_one=open_named)
+        return Runner(
+            name, session, known_reference.fit, fetch(known_reference), weights_key(known_reference), open_named
+        )
     path = checkpoint.find(name)
     if path is None:
         raise ValueError(f"{name} has no checkpoint")
@@ -103,7 +111,11 @@ def open_tflite(name: str, precision: Precision) -> Runner:
         raise ValueError(made.reason)
     if made.parity and made.parity.tolerance_exceeded:
         print(f"training.compare: {name}, {precision}: {made.parity.tolerance_exceeded}", file=sys.stderr)
-    return Runner(name, converter("tflite").load(made.path, 1, precision), path=made.path, key=weights_key(known))
+
+    def open_one() -> Session:
+        return converter("tflite").load(made.path, 1, precision)
+
+    return Runner(name, open_one(), path=made.path, key=weights_key(known), open_one=open_one)
 
 
 def shares(one: Path | None, reference: Path | None) -> tuple[float, ...]:
@@ -119,19 +131,20 @@ def shares(one: Path | None, reference: Path | None) -> tuple[float, ...]:
         return ()
 
 
-def measure(own: Session, reference: Session, rounds: int) -> Time | None:
-    """The one's time beside the other's, each fed a random picture and its own last mask."""
+def measure(own: Runner, reference: Runner, rounds: int) -> Time | None:
+    """The one's time beside the other's, each fed a random picture and its own last mask; copies of both in turn."""
     rng = np.random.default_rng(0)
 
-    def loop(session: Session) -> ModelLoop:
-        picture = rng.integers(0, 256, (1, *session.resolution, 3), np.uint8)
-        return ModelLoop(session, *unrepeated(picture, [1]))
+    def loop(runner: Runner) -> tuple[ModelLoop, list[Session]]:
+        picture = rng.integers(0, 256, (1, *runner.session.resolution, 3), np.uint8)
+        made = ModelLoop(runner.session, *unrepeated(picture, [1]))
+        return made, copies.opened(made, runner.open_one, copies.MOST) if runner.open_one else [runner.session]
 
-    loops = loop(own), loop(reference)
-    quick = [min(timing.sample(one, WARM)) / 1e9 for one in loops]
+    ours, theirs = loop(own), loop(reference)
+    quick = [min(timing.sample(one, WARM)) / 1e9 for one, _ in (ours, theirs)]
     # As many samples a visit as interleaved.VISIT_SECONDS hold, so that `rounds` of them are taken.
     counts = Counts(samples=1, seconds=2 * rounds * interleaved.VISIT_SECONDS)
-    return share(interleaved.measure(*loops, quick[0], counts))
+    return share(interleaved.measure(ours[0], theirs[0], quick[0], counts, turn=copies.turn(ours, theirs)))
 
 
 def share(found: interleaved.Interleaved) -> Time | None:
@@ -152,7 +165,7 @@ def standings(
         return ious(one.session, one.session.resolution, footage, one.resize_mode)
 
     # Times first, together: whatever else this does warms the processor.
-    times = [measure(one.session, reference.session, rounds) for one in runners]
+    times = [measure(one, reference, rounds) for one in runners]
     before = [judged(reference, footage) for footage in data]
     found = []
     for one, time in zip(runners, times, strict=True):

@@ -1,11 +1,13 @@
 """A configuration and the reference in turn, in short visits: what slows the machine down slows both down.
 
-A round is own, reference, reference, own, or the other way round. A visit begins with a run that is discarded, because
+A round is own, reference, reference, own, or the other way round; the next one takes other copies of both networks
+where there are some. A visit begins with a run that is discarded, because
 the other network used the caches before it. Pure logic: loops, clock and counter are arguments.
 """
 
 from __future__ import annotations
 
+import itertools
 import math
 import time
 from collections.abc import Callable, Sequence
@@ -144,18 +146,22 @@ def measure(
     counts: Counts,
     clock: Clock = time.perf_counter_ns,
     switches: Switches = timing.involuntary_switches,
+    turn: Callable[[int], None] = lambda _: None,
 ) -> Interleaved:
     """A take, and halves of takes until all together are not disturbed, AGAIN at most; the rounds of all of them count.
 
-    `own_seconds` is about what a frame takes. Both loops are warm.
+    `own_seconds` is about what a frame takes. Both loops are warm. `turn` is called before each round with its number,
+    from 0, to give the loops other copies of their networks.
     """
     rounds, each = sizes(own_seconds, counts)
     samples = {OWN: each, REFERENCE: REFERENCE_SAMPLES}
     loops = {OWN: own, REFERENCE: reference}
     visits: list[Visit] = []
+    turns = itertools.count()
     with timing.no_garbage_collection():
         for take in range(1, AGAIN + 2):
             for number in range(rounds if take == 1 else (rounds + 1) // 2):
+                turn(next(turns))
                 for of in ORDERS[number % 2]:
                     visits.append(_visit(of, loops[of], samples[of], clock, switches))
             found = Interleaved(tuple(visits), take)

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from converters.session import Session
 from devices.contract import Counts
-from devices.desktop import timing
+from devices.desktop import copies, timing
 from devices.desktop.model_loop import ModelLoop
 
 NAME = "mediapipe-selfie"
@@ -22,8 +23,10 @@ class NoReference(Exception):
     """Why there is no reference in this process, in a few words."""
 
 
-def opened(threads: int, frames: NDArray[np.uint8], sequences: Sequence[int]) -> tuple[ModelLoop, dict[str, Any]]:
-    """The warm reference as a loop over `frames` (N, H, W, 3), and what a row says of it."""
+def opened(
+    threads: int, frames: NDArray[np.uint8], sequences: Sequence[int]
+) -> tuple[ModelLoop, list[Session], dict[str, Any]]:
+    """The warm reference as a loop over `frames` (N, H, W, 3), its copies, and what a row says of it."""
     import models.reference
 
     try:
@@ -31,11 +34,16 @@ def opened(threads: int, frames: NDArray[np.uint8], sequences: Sequence[int]) ->
 
         reference = models.reference.read()[NAME]
         path = fetch(reference)
-        session = open_reference(reference, path, threads)
+
+        def open_one() -> Session:
+            return open_reference(reference, path, threads)
+
+        session = open_one()
     except (ImportError, KeyError, OSError, ValueError) as error:
         raise NoReference(f"{NAME} could not be opened: {error}") from None
     loop = ModelLoop(session, _resized(frames[:FRAMES], session.resolution), _first(sequences, FRAMES))
     timing.sample(loop, WARM)
+    sessions = copies.opened(loop, open_one, copies.MOST)
     said = {
         "name": NAME,
         "file": path.name,
@@ -43,7 +51,7 @@ def opened(threads: int, frames: NDArray[np.uint8], sequences: Sequence[int]) ->
         "format": reference.format,
         "weights": reference.precision,
     }
-    return loop, said | {"computes": "fp32", "resolution": list(session.resolution), **session.facts}
+    return loop, sessions, said | {"computes": "fp32", "resolution": list(session.resolution), **session.facts}
 
 
 def _resized(frames: NDArray[np.uint8], resolution: tuple[int, int]) -> NDArray[np.uint8]:

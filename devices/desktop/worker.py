@@ -21,10 +21,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from converters.child import end_with_parent
+from converters.session import Session
 from devices import job as jobs
 from devices import sustained
 from devices.contract import Counts, Environment, Job, Result
-from devices.desktop import energy, environment, interleaved, reference, timing
+from devices.desktop import copies, energy, environment, interleaved, reference, timing
 from devices.desktop.model_loop import ModelLoop, unrepeated
 from devices.desktop.placement import placement
 from devices.open_model import load
@@ -48,7 +49,7 @@ def measure(job: Job) -> Result:
     frames, sequences = unrepeated(jobs.read_frames(job), job.sequences)
     scored = sum(job.sequences)
 
-    session, load_ns = timed(lambda: load(job.config, job.model, job.reference))
+    session, load_ns = timed(lambda: opened(job))
     model = ModelLoop(session, frames, sequences)
     model.prepare()
     _, first_ns = timed(model.run)
@@ -65,6 +66,7 @@ def measure(job: Job) -> Result:
 
     import cv2
 
+    from converters.cache import size
     from devices.desktop.pipeline import PipelineLoop, camera_pictures
 
     cv2.setNumThreads(job.config.threads)
@@ -73,7 +75,8 @@ def measure(job: Job) -> Result:
     pipeline.run()  # Its first resize allocates what the later ones use.
     warm = timing.warm_up(model, job.counts)
     watch = environment.Watch(cpus)
-    network, paired = in_turn(job, model, frames, sequences, interleaved.take_all(job.counts, scored))
+    number = copies.count(load_ns / 1e9, size(job.model))
+    network, paired = in_turn(job, model, number, frames, sequences, interleaved.take_all(job.counts, scored))
     model.note()
     camera = interleaved.alone(pipeline, job.counts)
     facts = watch.facts() | {name: paired[name] for name in ("disturbed",) if name in paired}
@@ -98,19 +101,25 @@ def measure(job: Job) -> Result:
     )
 
 
+def opened(job: Job) -> Session:
+    return load(job.config, job.model, job.reference)
+
+
 def in_turn(
-    job: Job, model: ModelLoop, frames: NDArray[np.uint8], sequences: Sequence[int], counts: Counts
+    job: Job, model: ModelLoop, number: int, frames: NDArray[np.uint8], sequences: Sequence[int], counts: Counts
 ) -> tuple[timing.Samples, dict[str, Any]]:
-    """The network's samples, and the ratio to the fixed reference as the row keeps it, or the reason for none."""
+    """The samples of `number` copies of the network, and the ratio to the fixed reference as the row keeps it, or the
+    reason for none."""
     try:
-        beside, described = reference.opened(job.config.threads, frames, sequences)
+        beside, theirs, described = reference.opened(job.config.threads, frames, sequences)
     except reference.NoReference as reason:
         model.rewind()
         return interleaved.alone(model, counts), {"reason": str(reason)}
     quick = min(timing.sample(model, reference.WARM)) / 1e9
-    model.rewind()
-    found = interleaved.measure(model, beside, quick, counts)
-    return found.of(interleaved.OWN), {"reference": described, **found.to_json()}
+    ours = copies.opened(model, lambda: opened(job), number)
+    found = interleaved.measure(model, beside, quick, counts, turn=copies.turn((model, ours), (beside, theirs)))
+    model.session = ours[0]
+    return found.of(interleaved.OWN), {"reference": described, "copies": len(ours), **found.to_json()}
 
 
 def get_ready(format: str, threads: int) -> list[int] | None:

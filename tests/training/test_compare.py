@@ -7,7 +7,7 @@ import pytest
 
 from converters.session import Session
 from devices.contract import Counts
-from devices.desktop import interleaved
+from devices.desktop import copies, interleaved
 from evaluation import folder
 from evaluation.clip import Dataset
 from models.arguments import WRONG_USAGE
@@ -97,13 +97,21 @@ def test_a_disturbed_time_is_withheld_and_not_kept():
 
 @pytest.mark.long
 def test_sessions_are_timed_in_turns():
-    found = compare.measure(Left(16), Left(12), interleaved.ROUNDS)
+    opened: list[Left] = []
+
+    def another() -> Left:
+        opened.append(Left(16))
+        return opened[-1]
+
+    own = Runner("own", another(), open_one=another)
+    found = compare.measure(own, Runner("reference", Left(12)), interleaved.ROUNDS)
     assert found is None or 0.2 < found.median < 5  # None beside other work
+    assert len(opened) == copies.MOST
 
 
 def test_who_is_ahead_and_by_how_much(halves, monkeypatch):
     times = {16: Time(1, 0.9, 1.1, 3, 5.0), 12: Time(0.5, 0.4, 0.6, 3, 5.0)}
-    monkeypatch.setattr(compare, "measure", lambda own, reference, rounds: times[own.columns])
+    monkeypatch.setattr(compare, "measure", lambda own, reference, rounds: times[own.session.columns])
     runners = [Runner("same", Left(16)), Runner("short", Left(12))]
     own, found = standings(runners, Runner("reference", Left(16)), [halves], rounds=3)
     assert own == [pytest.approx(100)]

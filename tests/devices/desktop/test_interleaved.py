@@ -143,6 +143,17 @@ def test_a_quiet_machine_is_measured_once() -> None:
     assert sum(said["samples"]) == len(said["reference_ns"]) + len(found.of("O").ns)
 
 
+def test_each_round_has_its_turn_also_when_halves_are_added() -> None:
+    clock = Clock()
+    scheduler = Scheduler(clock, "x")
+    own, beside = (scheduler.loop(FakeLoop(clock, cycle([ms * MS]))) for ms in (OWN_MS, REFERENCE_MS))
+    turns: list[int] = []
+    counts = Counts(samples=50, seconds=0.1)
+    found = measure(own, beside, OWN_MS / 1000, counts, clock, scheduler, turns.append)
+    assert turns == list(range(len(found.visits) // 4))
+    assert len(turns) == 3 * ROUNDS
+
+
 def test_a_disturbed_one_gets_half_a_take_more_until_it_has_three_and_claims_nothing() -> None:
     found = measured("x")
     assert found.takes == 1 + AGAIN

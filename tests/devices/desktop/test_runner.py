@@ -18,6 +18,7 @@ import pytest
 from devices import job as jobs
 from devices import sustained
 from devices.contract import Config, Counts, Job, MeasurementFailed
+from devices.desktop import copies
 from devices.desktop.environment import DesktopProbe
 from devices.desktop.runner import Desktop
 from devices.desktop.worker import DONE, READY, get_ready
@@ -117,6 +118,7 @@ def test_the_network_runs_in_turn_with_the_fixed_reference(job: Job) -> None:
     assert len(paired["order"]) == 4 * paired["rounds_taken"]
     assert paired["order"].startswith("ROORORRO")
     assert min(paired["reference_ns"]) > 100_000
+    assert 1 < paired["copies"] <= copies.MOST
     if not paired["disturbed"]:
         assert paired["interval"][0] <= paired["times_as_fast"] <= paired["interval"][1]
         assert paired["times_as_fast"] > 10

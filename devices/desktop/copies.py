@@ -1,0 +1,53 @@
+"""Copies of one network in a process: its speed depends on where its memory lies, which differs from copy to copy.
+
+Each copy is opened anew and stays open, so each has memory of its own. Rounds take the copies in turn, so the interval
+of a ratio contains what changes from copy to copy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from converters.session import Session
+from devices.desktop.model_loop import ModelLoop
+
+MOST = 10
+"""As many as a take has rounds at least, so that each round of it has a copy of its own."""
+OPENING_SECONDS = 1.0
+"""About how long opening the copies of one network may take: OpenVINO compiles a network for a quarter of a second."""
+BYTES = 1 << 26
+"""Of the model files of all copies: their memory grows with it."""
+WARM = 3
+"""Runs of a copy that are discarded: the first two lay out its memory."""
+
+
+def count(open_seconds: float, size: int) -> int:
+    """How many copies of a model file of `size` bytes that takes so long to open; the open one is one of them."""
+    return max(1, min(MOST, int(OPENING_SECONDS / max(open_seconds, 1e-9)), BYTES // max(size, 1)))
+
+
+def opened(loop: ModelLoop, open_one: Callable[[], Session], number: int) -> list[Session]:
+    """The session of `loop` and `number` - 1 more from `open_one`, each run WARM times.
+
+    `loop` begins again at its first frame, with the session that it had.
+    """
+    first = loop.session
+    sessions = [first, *(open_one() for _ in range(number - 1))]
+    for session in sessions:
+        loop.session = session
+        for _ in range(WARM):
+            loop.prepare()
+            loop.run()
+    loop.session = first
+    loop.rewind()
+    return sessions
+
+
+def turn(*loops: tuple[ModelLoop, Sequence[Session]]) -> Callable[[int], None]:
+    """For `interleaved.measure`: gives each loop the next of its sessions, by the number of the round."""
+
+    def give(number: int) -> None:
+        for loop, sessions in loops:
+            loop.session = sessions[number % len(sessions)]
+
+    return give
