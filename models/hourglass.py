@@ -1,4 +1,4 @@
-"""The network: an hourglass from (RGB frame, previous mask) to a one-channel mask.
+"""The network: an hourglass from (RGB frame, previous mask) to a one-channel mask, or to the nine labels.
 
 After "Mobile Real-time Video Segmentation" (Google AI blog, 2018): large strided kernels on the full-resolution
 input, residual bottlenecks squeezed by 16 or 32, skip connections, DenseNet layers on top in full resolution. The
@@ -196,6 +196,30 @@ class SeparableDenseHead(SubpixelHead):
         return logits
 
 
+class LabelsHead(nn.Module):
+    """Logits of the labels, four a stride-4 pixel: of the 2x2 pixels in half resolution that it stands for.
+
+    A softmax in full resolution would take four times as many instructions, and a mask that is enlarged from half
+    resolution is as good (docs/experiments.md). The channels are ordered (row, column, label), so that they are moved
+    a row of labels at a time; a pixel shuffle's order moves them one by one.
+    """
+
+    def __init__(self, features: int, inputs: int, labels: int, width: int = 16) -> None:
+        super().__init__()
+        self.project = linear(features, width)
+        self.detail = linear(inputs, width, kernel=4, stride=4)
+        self.refine = depthwise(width)
+        start_at_zero(self.refine)
+        self.logits = nn.Conv2d(width, 4 * labels, 1)
+
+    def forward(self, features: Tensor, picture: Tensor) -> Tensor:
+        x = F.relu(self.project(features) + self.detail(picture))
+        x = self.logits(F.relu(x + self.refine(x))).permute(0, 2, 3, 1)
+        n, height, width, channels = x.shape
+        x = x.reshape(n, height, width, 2, channels // 2).permute(0, 1, 3, 2, 4)
+        return x.reshape(n, 2 * height, 2 * width, channels // 4).permute(0, 3, 1, 2)
+
+
 class HalfHead(nn.Module):
     """One refining step in half resolution, fed by the picture through a 2x2 convolution."""
 
@@ -242,9 +266,10 @@ class Hourglass(nn.Module):
     """The reference network of a `Variant`.
 
     Convention: `frame` is (N, 3, H, W) float RGB in [0, 1]; `prev_mask` is (N, 1, H, W) float in [0, 1], zeros when
-    there is none; the mask returned has the shape and range of `prev_mask`. H and W are multiples of the variant's
-    `stride`. Pixels enter as they are: what the first convolution does with them is the only normalisation. The
-    network is stateless: `models.segmenter.Segmenter` feeds the mask back.
+    there is none; the mask returned has the shape and range of `prev_mask`. With `outputs` of 9, what is returned is
+    (N, 9, H, W), the probabilities of models/labels.py, and `prev_mask` is the person's mask in them. H and W are
+    multiples of the variant's `stride`. Pixels enter as they are: what the first convolution does with them is the
+    only normalisation. The network is stateless: `models.segmenter.Segmenter` feeds the mask back.
     """
 
     def __init__(self, variant: Variant) -> None:
@@ -259,7 +284,9 @@ class Hourglass(nn.Module):
         else:
             self._squeezed(variant, inputs)
         self.head: nn.Module
-        if variant.head == "plain":
+        if variant.outputs > 1:
+            self.head = LabelsHead(d4, inputs, variant.outputs)
+        elif variant.head == "plain":
             self.head = PlainHead(d4)
         elif variant.head == "light":
             self.head = LightHead(d4, inputs)
@@ -296,7 +323,7 @@ class Hourglass(nn.Module):
         return self.variant.previous_mask and self.variant.entry == "concat"
 
     def logits(self, frame: Tensor, prev_mask: Tensor) -> Tensor:
-        """The mask before the sigmoid: (N, 1, H, W), unbounded."""
+        """The mask before the sigmoid: (N, 1, H, W), unbounded; or the labels before the softmax, (N, 9, H/2, W/2)."""
         picture = torch.cat([frame, prev_mask], dim=1) if self._stacked else frame
         return self.head(self._features(picture, prev_mask), picture)
 
@@ -311,4 +338,7 @@ class Hourglass(nn.Module):
         return self.up4(self.up8(self.up16(x32, x16), x8), x4)
 
     def forward(self, frame: Tensor, prev_mask: Tensor) -> Tensor:
-        return torch.sigmoid(self.logits(frame, prev_mask))
+        logits = self.logits(frame, prev_mask)
+        if self.variant.outputs == 1:
+            return torch.sigmoid(logits)
+        return F.interpolate(F.softmax(logits, dim=1), scale_factor=2.0, mode="bilinear", align_corners=False)

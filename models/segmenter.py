@@ -14,12 +14,14 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from models.labels import person
 from models.variant import Resolution
 
 Floats = NDArray[np.float32]
 
 Step = Callable[[Floats, Floats], Floats]
-"""One frame through a network: frame (1, H, W, 3) RGB in [0, 1] and previous mask (1, H, W, 1) to mask (1, H, W, 1)."""
+"""One frame through a network: frame (1, H, W, 3) RGB in [0, 1] and previous mask (1, H, W, 1) to mask (1, H, W, 1),
+or to the probabilities (1, H, W, 9) of models/labels.py."""
 
 
 class BadMask(ValueError):
@@ -72,6 +74,11 @@ class Segmenter:
         size = picture.shape[:2]
         return enlarge(unfitted(self.mask(self.prepare(picture)), size, self.resize_mode), size)
 
+    def segment_labels(self, picture: NDArray[np.uint8]) -> Floats:
+        """The label probabilities (H, W, 9) float32 of a picture (H, W, 3) uint8 RGB; ValueError as of `labels`."""
+        size = picture.shape[:2]
+        return enlarge(unfitted(self.labels(self.prepare(picture)), size, self.resize_mode), size)
+
     def prepare(self, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """The picture (h, w, 3) as `mask` takes it; one of another size than the last begins a new sequence."""
         if picture.shape != self.size:
@@ -81,17 +88,31 @@ class Segmenter:
 
     def mask(self, frame: NDArray[np.uint8]) -> Floats:
         """The mask (H, W) of a frame (H, W, 3) uint8 RGB at `resolution`. BadMask as of `check_mask`."""
+        self._advance(frame)
+        return self.previous[0, :, :, 0]
+
+    def labels(self, frame: NDArray[np.uint8]) -> Floats:
+        """The label probabilities (H, W, 9) of a frame, which `smoothing` leaves as they are. ValueError for a network
+        that gives a mask alone, BadMask as of `check_mask`."""
+        given = self._advance(frame)
+        if given.shape[3] == 1:
+            raise ValueError("this network gives a mask and no labels")
+        return given[0].copy()
+
+    def _advance(self, frame: NDArray[np.uint8]) -> Floats:
+        """What the step gives for a frame; the person's mask in it becomes the previous mask."""
         if self.watch_cuts:
             seen = glance(frame)
             if self.seen is not None and is_cut(self.seen, seen):
                 self.reset()
             self.seen = seen
-        mask = check_mask(self.step(to_input(frame), self.previous if self.feedback else no_mask(self.resolution)))
+        given = check_mask(self.step(to_input(frame), self.previous if self.feedback else no_mask(self.resolution)))
+        mask = given if given.shape[3] == 1 else person(given)
         # There is nothing to lean on where nobody was seen before.
         leans = self.smoothing and self.previous.any()
         # A copy, because a runtime may write its next answer into the same memory.
         self.previous = smooth(mask, self.previous, self.smoothing) if leans else mask.copy()
-        return self.previous[0, :, :, 0]
+        return given
 
 
 def check_mask(mask: Floats) -> Floats:
@@ -155,8 +176,8 @@ def fitted(picture: NDArray[np.uint8], resolution: Resolution, resize_mode: Resi
 
 
 def unfitted(mask: Floats, size: tuple[int, ...], resize_mode: ResizeMode) -> Floats:
-    """The part of a mask (H, W) that shows a picture of `size` (h, w): without the bars of a letterbox."""
-    return mask if resize_mode == "stretch" else mask[box(size, mask.shape)]
+    """The part of a mask (H, W) or (H, W, C) that shows a picture of `size` (h, w): without the bars of a letterbox."""
+    return mask if resize_mode == "stretch" else mask[box(size, mask.shape[:2])]
 
 
 def box(size: tuple[int, ...], resolution: tuple[int, ...]) -> tuple[slice, slice]:
@@ -174,7 +195,7 @@ def to_input(frame: NDArray[np.uint8]) -> Floats:
 
 
 def enlarge(mask: Floats, size: tuple[int, ...]) -> Floats:
-    """A mask (h, w) bilinearly at `size` (H, W)."""
+    """A mask (h, w) or (h, w, C) bilinearly at `size` (H, W)."""
     import cv2
 
     height, width = size

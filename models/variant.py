@@ -8,6 +8,7 @@ from typing import Any, Literal, get_args, get_type_hints
 
 from models.bounds import MOST_SIDE
 from models.fits import fits
+from models.labels import LABELS
 
 Head = Literal["plain", "light", "subpixel", "half", "dense", "dense-separable"]
 Refine = Literal["full", "separable"]
@@ -50,7 +51,8 @@ class Variant:
     them. The `inverted` trunk (models/inverted.py) has a stem, widths and depths of its own: what shapes the squeezed
     one does not apply to it. It is shaped by `stem2`, its channels at stride 2, `middles`, the channels in the middle
     of each block, and `kernel16`, the depthwise kernel of the blocks at stride 16 that do not stride. `resolution` is
-    what it was trained for, and is given where nobody asks for another.
+    what it was trained for, and is given where nobody asks for another. `outputs` is 1 for a mask, or 9 for the
+    probabilities of models/labels.py.
     """
 
     squeeze: int = 16
@@ -72,6 +74,7 @@ class Variant:
     stem2: int = 16
     middles: Middles = MIDDLES
     kernel16: int = 5
+    outputs: int = 1
 
     def __post_init__(self) -> None:
         if self.head not in get_args(Head):
@@ -84,6 +87,10 @@ class Variant:
             raise ValueError(f"trunk must be one of {', '.join(get_args(Trunk))}, not {self.trunk!r}")
         if self.trunk == "inverted" and (self.entry != "add" or not self.skips):
             raise ValueError("the inverted trunk adds the previous mask and has skips")
+        if self.outputs not in (1, len(LABELS)):
+            raise ValueError(f"outputs must be 1 or {len(LABELS)}, not {self.outputs}")
+        if self.outputs > 1 and self.head != "subpixel":
+            raise ValueError(f"the head of a network with labels must be subpixel, not {self.head}")
         if self.kernel <= 0 or self.kernel % 4:
             raise ValueError(f"kernel must be a positive multiple of 4, not {self.kernel}")
         if self.kernel16 <= 0 or self.kernel16 % 2 == 0:
@@ -118,7 +125,8 @@ class Variant:
         _check(resolution, self.stride)
 
     def to_dict(self) -> dict[str, Any]:
-        return asdict(self)
+        """All fields; `outputs` only where there are labels, so that what is kept by a mask network's hash is found."""
+        return {key: value for key, value in asdict(self).items() if (key, value) != ("outputs", 1)}
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Variant:
@@ -173,6 +181,7 @@ VARIANTS: dict[str, Variant] = {
     "live": LIVE,
     "live-fast": replace(LIVE, resolution=(176, 176)),
     "live-best": replace(LIVE, resolution=(256, 256)),
+    "live-parts": replace(LIVE, outputs=len(LABELS), resolution=(240, 240)),
     "s4-skip-light": Variant(
         squeeze=4,
         head="light",
@@ -236,12 +245,14 @@ def parse_resolution(text: str) -> Resolution:
 def match(pattern: str) -> list[str]:
     """Names that match a glob, or several separated by commas, in their listed order.
 
-    `*` alone means the twelve of the reference set, `try/*` the candidates. ValueError when a part matches nothing.
+    `*` alone means the twelve of the reference set, `try/*` the candidates. A glob matches networks that give a mask;
+    one that gives labels is compared with none of them, and is chosen by its whole name. ValueError when a part matches
+    nothing.
     """
     chosen: set[str] = set()
     for part in pattern.split(","):
         pool = CANDIDATES if part.startswith("try/") else REFERENCE if part == "*" else VARIANTS
-        hits = [name for name in pool if fnmatchcase(name, part)]
+        hits = [name for name in pool if fnmatchcase(name, part) and (pool[name].outputs == 1 or name == part)]
         if not hits:
             raise ValueError(f"no variant matches {part!r}; there are: {', '.join(VARIANTS)}")
         chosen.update(hits)

@@ -19,8 +19,8 @@ TOLERABLE_LOSS = 1.0
 FIT_IOU = 80.0
 """Percent. Below it no mask is usable, and nothing is recommended however fast it is."""
 
-TRAINED_FOR_USE = tuple(name for name in VARIANTS if name.startswith("live"))
-"""The networks that were trained to be used; the others are an ablation."""
+TRAINED_FOR_USE = tuple(name for name, one in VARIANTS.items() if name.startswith("live") and one.outputs == 1)
+"""The networks for masks that were trained to be used; the others are an ablation."""
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from models.cost import macs, parameters
-from models.hourglass import Bottleneck, Hourglass, SeparableDenseHead, Stem, SubpixelHead
+from models.hourglass import Bottleneck, Hourglass, LabelsHead, SeparableDenseHead, Stem, SubpixelHead
 from models.variant import CANDIDATES, REFERENCE, VARIANTS, Variant, get, with_head
 
 
@@ -15,12 +15,22 @@ def inputs(height, width, batch=1):
 
 
 @pytest.mark.parametrize("name", [*VARIANTS, *CANDIDATES])
-def test_the_mask_has_the_previous_masks_shape_and_range(name):
+def test_what_is_returned_has_the_previous_masks_size_and_range(name):
     frame, prev = inputs(64, 96)
     mask = Hourglass(get(name)).eval()(frame, prev)
-    assert mask.shape == prev.shape
+    assert mask.shape == (1, get(name).outputs, 64, 96)
     assert mask.min() >= 0
     assert mask.max() <= 1
+
+
+def test_the_probabilities_of_the_labels_sum_to_one_and_follow_the_previous_mask():
+    torch.manual_seed(0)
+    network = Hourglass(get("live-parts")).eval()
+    nn.init.normal_(network.trunk.mask.weight)
+    frame, prev = inputs(64, 96, batch=2)
+    given = network(frame, prev)
+    torch.testing.assert_close(given.sum(1), torch.ones(2, 64, 96))
+    assert not torch.allclose(given, network(frame, 1 - prev))
 
 
 def test_the_previous_mask_is_listened_to_only_where_the_variant_says_so():
@@ -119,6 +129,17 @@ def test_a_subpixel_head_sees_the_picture_no_further_than_the_next_square():
     assert touched[4:16, 4:16].any(0).sum() > 4
     touched[4:16, 4:16] = False
     assert not touched.any()
+
+
+def test_a_head_of_labels_lays_its_logits_out_as_the_pixels_of_their_square():
+    head = LabelsHead(8, 3, labels=9).eval()
+    with torch.no_grad():
+        head.logits.weight.zero_()
+        head.logits.bias.copy_(torch.arange(36.0))
+    logits = head(torch.rand(2, 8, 3, 5), torch.rand(2, 3, 12, 20))
+    assert logits.shape == (2, 9, 6, 10)
+    square = torch.arange(36.0).reshape(2, 2, 9).permute(2, 0, 1)
+    assert torch.equal(logits, square.repeat(1, 3, 5).expand(2, -1, -1, -1))
 
 
 def test_every_residual_branch_starts_at_zero():

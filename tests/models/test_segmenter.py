@@ -70,3 +70,38 @@ def test_scenes_of_like_brightness_are_told_apart_by_what_is_where():
     left[:, :32] = 125
     assert is_cut(glance(left), glance(left[:, ::-1]))
     assert not is_cut(glance(left), glance(left + 20))
+
+
+def labelling(frame, prev):
+    """Background loses a quarter to hair and a quarter to clothes of what the previous mask says."""
+    given = np.zeros((*prev.shape[:3], 9), np.float32)
+    mask = np.minimum(prev[..., 0] + np.float32(0.25), 1)
+    given[..., 0], given[..., 1], given[..., 7] = 1 - mask, mask / 4, mask * 3 / 4
+    return given
+
+
+def test_of_labels_the_person_is_the_mask_and_what_is_fed_back():
+    segmenter = Segmenter(labelling, (32, 64))
+    picture = np.zeros((36, 72, 3), np.uint8)
+    assert [first(segmenter, picture) for _ in range(3)] == [0.25, 0.5, 0.75]
+    assert segmenter.previous.shape == (1, 32, 64, 1)
+    given = segmenter.segment_labels(picture)
+    assert given.shape == (36, 72, 9)
+    assert given.dtype == np.float32
+    assert given[0, 0].tolist() == [0, 0.25, 0, 0, 0, 0, 0, 0.75, 0]
+
+
+def test_labels_of_a_letterbox_are_without_its_bars():
+    def step(frame, prev):
+        given = np.zeros((1, 32, 64, 9), np.float32)
+        given[..., 0], given[:, :, 16:48] = 1, np.eye(9, dtype=np.float32)[1]
+        return given
+
+    given = Segmenter(step, (32, 64), resize_mode="letterbox").segment_labels(np.zeros((50, 50, 3), np.uint8))
+    assert given.shape == (50, 50, 9)
+    assert (given[..., 1] == 1).all()
+
+
+def test_a_network_with_a_mask_alone_gives_no_labels():
+    with pytest.raises(ValueError, match="gives a mask and no labels"):
+        Segmenter(counting, (32, 64)).segment_labels(np.zeros((36, 64, 3), np.uint8))

@@ -39,6 +39,18 @@ def test_a_checkpoint_without_the_trunks_shape_has_that_of_today():
     assert Variant.from_dict(old) == LIVE
 
 
+def test_no_field_of_a_mask_network_speaks_of_labels():
+    assert "outputs" not in LIVE.to_dict()
+    assert get("live-parts").to_dict()["outputs"] == 9
+
+
+def test_a_network_with_labels_is_chosen_by_its_whole_name_alone():
+    assert "live-parts" not in match("live*")
+    assert match("live,live-parts") == ["live", "live-parts"]
+    with pytest.raises(ValueError, match="no variant matches 'live-p\\*'"):
+        match("live-p*")
+
+
 @pytest.mark.parametrize("name", [*VARIANTS, *CANDIDATES])
 def test_a_variant_survives_json(name):
     variant = get(name)
@@ -71,6 +83,8 @@ def test_globs_choose_in_listed_order_and_star_means_the_reference_set():
         {"narrowest": 6},
         {"trunk": "deep"},
         {"refine": "finely"},
+        {"outputs": 2},
+        {"outputs": 9, "head": "dense"},
     ],
 )
 def test_impossible_variants_are_refused(bad):
