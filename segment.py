@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable, Generator, Iterator
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -64,6 +64,10 @@ def segment(
             help="The person alone, with alpha: .mov (ProRes 4444), .webm (VP9), a folder (PNG); for photos .png.",
         ),
     ] = False,
+    people: Annotated[
+        Literal["all", "main"],
+        typer.Option(help="Keep everybody, or the person in front alone, who is followed through the video."),
+    ] = "all",
     model: Annotated[
         str,
         typer.Option(
@@ -99,7 +103,7 @@ def segment(
 
     chosen = [background is not None, blur, recolor is not None, cutout]
     if live:
-        if any([video, out, *chosen]):
+        if any([video, out, *chosen, people == "main"]):
             fail("--live goes with --model and --size alone: the rest is chosen on its page.", WRONG_USAGE)
         show_live(model, size)
         return
@@ -123,7 +127,7 @@ def segment(
             fail(f"{out}: is the {what} itself; give another place to write to.", WRONG_USAGE)
 
     def load() -> Segmenter:
-        loaded = Segmenter(model, runtime, size, threads, smoothing, feedback, say, told)
+        loaded = Segmenter(model, runtime, size, threads, smoothing, feedback, say, told, people)
         say(f"Network: {described(model, loaded.session)}")
         return loaded
 

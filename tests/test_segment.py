@@ -11,6 +11,7 @@ import tracemalloc
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import psutil
 import pytest
@@ -169,6 +170,18 @@ def test_every_effect_tells_what_its_stages_took(tmp_path, run, network, effect,
     assert len(list(out.iterdir()) if out.is_dir() else decoded(out)) == 5
 
 
+def test_the_person_in_front_alone_is_kept(tmp_path, run, network):
+    two = np.full((96, 160, 3), (0, 40, 220), np.uint8)
+    two[20:, 40:100] = two[40:, 130:150] = (250, 30, 20)
+    cv2.imwrite(str(tmp_path / "two.png"), two[..., ::-1])
+    for people, there in (("all", True), ("main", False)):
+        out = tmp_path / f"{people}.png"
+        assert run(tmp_path / "two.png", "-o", out, "--people", people, "--model", network)[0] == 0
+        alpha = cv2.imread(str(out), cv2.IMREAD_UNCHANGED)[..., 3]
+        assert alpha[60, 70] > 250
+        assert (alpha[70, 140] > 250) == there
+
+
 QUARTER = [0, 65536, 0, -65536, 0, 0, 0, 0, 1 << 30]
 """The display matrix of a phone that is held upright."""
 
@@ -244,10 +257,14 @@ def test_what_is_no_video_is_told_in_a_sentence(tmp_path, run, network, name, re
     assert not out.exists()
 
 
-def test_an_option_of_no_meaning_is_wrong_usage(tmp_path, run):
-    code, _, said = run(video(tmp_path / "a.mp4", 1), "-o", tmp_path / "out.mp4", "--blur", "--runtime", "java")
+@pytest.mark.parametrize(
+    ("option", "word", "reason"),
+    [("--runtime", "java", "'java' is none of pytorch"), ("--people", "two", "'two' is not one of 'all', 'main'")],
+)
+def test_an_option_of_no_meaning_is_wrong_usage(tmp_path, run, option, word, reason):
+    code, _, said = run(video(tmp_path / "a.mp4", 1), "-o", tmp_path / "out.mp4", "--blur", option, word)
     assert code == 64
-    assert "'java' is none of pytorch" in said
+    assert reason in said
 
 
 @pytest.mark.parametrize(

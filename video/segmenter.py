@@ -12,14 +12,19 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from converters.inspection.told import Told
 from devices.open_model import open_model
 from models import segmenter
 from models.segmenter import Floats
 from models.variant import Resolution
+from video.band import Bytes
+from video.follow import Person, follow
 from video.read import Frame, Picture, open_source
+
+People = Literal["all", "main"]
+"""Whom a mask shows: everybody, or the person in front alone, who is followed through a video (video/follow.py)."""
 
 
 class Segmenter(segmenter.Segmenter):
@@ -27,7 +32,8 @@ class Segmenter(segmenter.Segmenter):
 
     `answers` are those of `told`, for a file that does not tell all by itself: mean=(0.5, 0.5, 0.5), output="pha".
     What is assumed about it goes to `say`. Each picture is taken for the next frame of a video; `reset` begins anew, as
-    a picture of another size does. ValueError, one sentence, for what is no model.
+    a picture of another size does. The network is given its previous mask of everybody, also where `people` is "main".
+    ValueError, one sentence, for what is no model.
     """
 
     def __init__(
@@ -40,8 +46,10 @@ class Segmenter(segmenter.Segmenter):
         feedback: bool = True,
         say: Callable[[str], None] = lambda _: None,
         told: Told | None = None,
+        people: People = "all",
         **answers: Any,
     ) -> None:
+        self.people = people
         told = replace(told or Told(), **answers)
         session, size = open_model(model, resolution=resolution, threads=threads, format=format, say=say, told=told)
         super().__init__(session, size, smoothing, session.resize_mode, watch_cuts=True, feedback=feedback)
@@ -50,6 +58,18 @@ class Segmenter(segmenter.Segmenter):
     def __call__(self, picture: Picture) -> Floats:
         """The mask (H, W) float32 in [0, 1] of a picture (H, W, 3) uint8 RGB."""
         return self.segment(picture)
+
+    def reset(self) -> None:
+        """Forget the previous mask and the person in front: the next picture begins a new sequence."""
+        super().reset()
+        self.person: Person | None = None
+
+    def mask(self, frame: Bytes) -> Floats:
+        """As of models.segmenter, of the person in front alone where they are asked for."""
+        mask = super().mask(frame)
+        if self.people == "main":
+            mask, self.person = follow(frame, mask, self.person)
+        return mask
 
     def video(self, path: Path | str) -> Iterator[tuple[Picture, Floats]]:
         """Each frame of a video, or of `camera`, with its mask. ValueError for what is no video."""
