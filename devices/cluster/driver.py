@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import functools
 import logging
+import os
+import socket
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterator, Sequence
@@ -52,6 +54,9 @@ if TYPE_CHECKING:
 WAIT_SECONDS = 2.0
 """The driver sleeps so long, or until a task ends; then it looks for hosts that joined or left."""
 
+CONNECT_SECONDS = 10.0
+"""For the cluster's port to answer."""
+
 JOIN_SECONDS = 120.0
 """For the hosts that are there at the start to answer. Each starts Python first."""
 
@@ -62,15 +67,24 @@ class NoCluster(ValueError):
     """There is no cluster to join; the text says what to do, in a sentence."""
 
 
+def _reach(address: str) -> None:
+    """OSError within CONNECT_SECONDS where nothing answers at HOST:PORT: Ray itself tries for minutes."""
+    host, colon, port = address.rpartition(":")
+    if colon and port.isdecimal():
+        socket.create_connection((host, int(port)), CONNECT_SECONDS).close()
+
+
 class Cluster:
     """A connection to Ray, and the hosts that were accepted: those with this checkout's versions."""
 
     def __init__(self, address: str, say: Say) -> None:
         try:
+            _reach(os.environ.get("RAY_ADDRESS", "auto") if address == "auto" else address)
             ray.init(address, log_to_driver=False, logging_level=logging.ERROR, configure_logging=False)
-        except (ConnectionError, RuntimeError, ValueError, RayError) as error:
+        except (OSError, RuntimeError, ValueError, RayError) as error:
             advice = "join this host with the line of `bench.py devices --ray-resources`"
-            raise NoCluster(f"no cluster of Ray at {address}: {last_line(str(error))}; {advice}") from None
+            reason = getattr(error, "strerror", None) or last_line(str(error))
+            raise NoCluster(f"no cluster of Ray at {address}: {reason}; {advice}") from None
         self.say, self.ours = say, versions.here()
         self.hosts: dict[str, Host] = {}
         self.processor: str | None = None
