@@ -52,6 +52,10 @@ class Session(ABC):
     def native(self, frame: Array, prev_mask: Array) -> Array:
         """One inference: tensors in, a tensor out."""
 
+    def copy(self) -> Session | None:
+        """The same network again, in memory of its own; None where opening the artifact again is as fast."""
+        return None
+
     def encode_frame(self, frame: NDArray[np.float32]) -> Array:
         """(1, H, W, 3) float32 in [0, 1] to the native frame."""
         return self._encode(frame, self.frame_quantisation)

@@ -6,6 +6,7 @@ of a ratio contains what changes from copy to copy.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 
 from converters.session import Session
@@ -14,25 +15,35 @@ from devices.desktop.model_loop import ModelLoop
 MOST = 10
 """As many as a take has rounds at least, so that each round of it has a copy of its own."""
 OPENING_SECONDS = 1.0
-"""About how long opening the copies of one network may take: OpenVINO compiles a network for a quarter of a second."""
+"""About how long opening the copies of one network may take: OpenVINO takes up to half a second for one."""
 BYTES = 1 << 26
 """Of the model files of all copies: their memory grows with it."""
 WARM = 3
 """Runs of a copy that are discarded: the first two lay out its memory."""
 
 
-def count(open_seconds: float, size: int) -> int:
-    """How many copies of a model file of `size` bytes that takes so long to open; the open one is one of them."""
-    return max(1, min(MOST, int(OPENING_SECONDS / max(open_seconds, 1e-9)), BYTES // max(size, 1)))
+def most(open_seconds: float, size: int) -> int:
+    """How many copies there may be of a model file of `size` bytes that took so long to open; that one is the first."""
+    return 1 if open_seconds > OPENING_SECONDS else max(1, min(MOST, BYTES // max(size, 1)))
 
 
-def opened(loop: ModelLoop, open_one: Callable[[], Session], number: int) -> list[Session]:
-    """The session of `loop` and `number` - 1 more from `open_one`, each run WARM times.
+def opened(
+    loop: ModelLoop, open_one: Callable[[], Session], number: int, clock: Callable[[], float] = time.perf_counter
+) -> list[Session]:
+    """The session of `loop` and copies of it, `number` in all or as many as OPENING_SECONDS allow, each run WARM times.
 
-    `loop` begins again at its first frame, with the session that it had.
+    `open_one` opens the model where the session cannot copy itself. `loop` begins again at its first frame, with the
+    session that it had.
     """
     first = loop.session
-    sessions = [first, *(open_one() for _ in range(number - 1))]
+    sessions = [first]
+    start = before = clock()
+    while len(sessions) < number:
+        sessions.append(first.copy() or open_one())
+        now = clock()
+        if now + (now - before) > start + OPENING_SECONDS:
+            break
+        before = now
     for session in sessions:
         loop.session = session
         for _ in range(WARM):

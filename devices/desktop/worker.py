@@ -75,7 +75,7 @@ def measure(job: Job) -> Result:
     pipeline.run()  # Its first resize allocates what the later ones use.
     warm = timing.warm_up(model, job.counts)
     watch = environment.Watch(cpus)
-    number = copies.count(load_ns / 1e9, size(job.model))
+    number = copies.most(load_ns / 1e9, size(job.model))
     network, paired = in_turn(job, model, number, frames, sequences, interleaved.take_all(job.counts, scored))
     model.note()
     camera = interleaved.alone(pipeline, job.counts)
@@ -108,8 +108,10 @@ def opened(job: Job) -> Session:
 def in_turn(
     job: Job, model: ModelLoop, number: int, frames: NDArray[np.uint8], sequences: Sequence[int], counts: Counts
 ) -> tuple[timing.Samples, dict[str, Any]]:
-    """The samples of `number` copies of the network, and the ratio to the fixed reference as the row keeps it, or the
-    reason for none."""
+    """The samples of the network in up to `number` copies, and the ratio to the fixed reference as the row keeps it.
+
+    Without the reference its reason is in place of the ratio.
+    """
     try:
         beside, theirs, described = reference.opened(job.config.threads, frames, sequences)
     except reference.NoReference as reason:
