@@ -1,4 +1,4 @@
-"""A network on a real video: replace, blur or recolour the background, or cut the person out."""
+"""A network on a real video: another background, a blur, another colour of hair or clothes, or the person cut out."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ if __name__ == "__main__":
 
 import sys
 from collections.abc import Callable, Generator, Iterator
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -24,11 +23,13 @@ if TYPE_CHECKING:
     from models.segmenter import Segmenter
     from models.variant import Resolution
     from video.ahead import Stopwatch
-    from video.apply import Effect
+    from video.apply import Effect, Effects
+    from video.parts import Tint
     from video.read import Source
+    from video.recolour import Colour
     from video.write import Sink
 
-DEFAULT = "live"
+DEFAULT, DEFAULT_OF_LABELS = "live", "live-parts"
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
 
@@ -64,17 +65,24 @@ def segment(
             help="The person alone, with alpha: .mov (ProRes 4444), .webm (VP9), a folder (PNG); for photos .png.",
         ),
     ] = False,
+    hair: Annotated[str | None, typer.Option(metavar="COLOUR", help="Give hair this hue and its own light.")] = None,
+    lips: Annotated[str | None, typer.Option(metavar="COLOUR", help="The same for lips.")] = None,
+    clothes: Annotated[str | None, typer.Option(metavar="COLOUR", help="The same for clothes.")] = None,
+    labels: Annotated[
+        Literal["overlay"] | None, typer.Option(help="Draw the network's labels over the picture, with a legend.")
+    ] = None,
     people: Annotated[
         Literal["all", "main"],
         typer.Option(help="Keep everybody, or the person in front alone, who is followed through the video."),
     ] = "all",
     model: Annotated[
-        str,
+        str | None,
         typer.Option(
             metavar="FILE|NAME",
             help="A model's file, a checkpoint, or a name: a variant's or one of references.toml, as mediapipe-selfie.",
+            show_default=f"{DEFAULT}; {DEFAULT_OF_LABELS} for hair, lips, clothes and labels",
         ),
-    ] = DEFAULT,
+    ] = None,
     runtime: Annotated[
         Any, parsed(parse_runtime, "R", "For a variant: pytorch, onnx, tflite, openvino, coreml.")
     ] = "tflite",
@@ -94,6 +102,7 @@ def segment(
     """Cut people out of a video and change what is behind them; sound, times and orientation are kept."""
     from devices.open_model import described
     from video.ahead import Stopwatch
+    from video.apply import Effects
     from video.backdrop import PICTURES
     from video.photos import OTHER_PHOTOS, WITH_ALPHA, photos_of
     from video.photos import check as check_photos
@@ -102,11 +111,13 @@ def segment(
     from video.write import check, open_sink
 
     chosen = [background is not None, blur, recolor is not None, cutout]
+    of_labels = any([hair, lips, clothes, labels])
     if live:
-        if any([video, out, *chosen, people == "main"]):
+        if any([video, out, *chosen, of_labels, people == "main"]):
             fail("--live goes with --model and --size alone: the rest is chosen on its page.", WRONG_USAGE)
-        show_live(model, size)
+        show_live(model or DEFAULT, size)
         return
+    model = model or (DEFAULT_OF_LABELS if of_labels else DEFAULT)
     if video is None or out is None:
         fail("say which VIDEO, and with --out where to; or --live, for a page.", WRONG_USAGE)
     photos = bool(photos_of(Path(video)))
@@ -114,10 +125,14 @@ def segment(
         what = "holds no photo" if Path(video).is_dir() else "is no photo that is read here"
         fail(f"{video}: {what}; a photo is one of {', '.join(PICTURES)}.", WRONG_USAGE)
     # What people try first: segment.py photo.jpg -o out.png.
-    if photos and not any(chosen) and out.suffix.lower() in ("", *WITH_ALPHA):
+    if photos and not any([*chosen, of_labels]) and out.suffix.lower() in ("", *WITH_ALPHA):
         cutout = chosen[3] = True
-    if chosen.count(True) != 1:
-        fail("say one of --background, --blur, --recolor and --cutout.", WRONG_USAGE)
+    if chosen.count(True) > 1 or not any([*chosen, of_labels]):
+        beside = "" if any(chosen) else ", or of --hair, --lips, --clothes and --labels"
+        fail(f"say one of --background, --blur, --recolor and --cutout{beside}.", WRONG_USAGE)
+    if labels and cutout:
+        fail("--labels is drawn over the whole picture: leave out --cutout.", WRONG_USAGE)
+    tints = tinting(hair=hair, lips=lips, clothes=clothes)
     if photos:
         check_photos(Path(video), out, cutout)
     else:
@@ -129,14 +144,23 @@ def segment(
     def load() -> Segmenter:
         loaded = Segmenter(model, runtime, size, threads, smoothing, feedback, say, told, people)
         say(f"Network: {described(model, loaded.session)}")
+        if of_labels and not loaded.gives_labels:
+            fail(
+                f"{model} gives a mask and no labels: --hair, --lips, --clothes and --labels need a network that gives "
+                f"them, such as {DEFAULT_OF_LABELS}.",
+                WRONG_USAGE,
+            )
         return loaded
 
+    def effects_for(size: tuple[int, int]) -> Effects:
+        behind = choose(size, background, blur, recolor) if any(chosen) else None
+        return Effects(behind, tints, labels == "overlay", refine)
+
     if photos:
-        effect_for = partial(choose, background=background, blur=blur, recolor=recolor)
-        segment_photos(Path(video), out, load(), effect_for, refine)
+        segment_photos(Path(video), out, load(), effects_for)
         return
     source = open_source(video)
-    effect = choose(source.size, background, blur, recolor)
+    effects = effects_for(source.size)
     segmenter = load()
     watch = Stopwatch()
     sink = open_sink(out, source, cutout)
@@ -144,7 +168,7 @@ def segment(
         say(sentence)
     complete = interrupted = False
     try:
-        process(source, segmenter, effect, sink, watch, refine)
+        process(source, segmenter, effects, sink, watch)
         complete = True
     except KeyboardInterrupt:  # As every recording of a camera ends.
         interrupted, complete = True, source.camera
@@ -165,13 +189,13 @@ def segment(
 
 
 def segment_photos(
-    given: Path, out: Path, segmenter: Segmenter, effect_for: Callable[[tuple[int, int]], Effect], refine: bool
+    given: Path, out: Path, segmenter: Segmenter, effects_for: Callable[[tuple[int, int]], Effects]
 ) -> None:
     """Every photo made and written; those that cannot be read are named, and the command then fails."""
     from evaluation.pictures import Unusable
     from video.photos import photos_of, segment_all
 
-    made = list(segment_all(given, out, segmenter, effect_for, refine))
+    made = list(segment_all(given, out, segmenter, effects_for))
     for photo, done in zip(photos_of(given), made, strict=True):
         if isinstance(done, Unusable):
             print(f"{photo}: {done}; it is left out.", file=sys.stderr)
@@ -208,7 +232,7 @@ def show_live(model: str, size: Resolution | None) -> None:
 def choose(size: tuple[int, int], background: str | None, blur: bool, recolor: str | None) -> Effect:
     """The effect asked for, on pictures of `size` (height, width); the cut-out where none of the three is."""
     from video.apply import blurring, cutting_out, recolouring, replacing
-    from video.backdrop import open_backdrop, parse_colour
+    from video.backdrop import open_backdrop
 
     if background is not None:
         return replacing(open_backdrop(background, size))
@@ -216,18 +240,31 @@ def choose(size: tuple[int, int], background: str | None, blur: bool, recolor: s
         return blurring()
     if recolor is None:
         return cutting_out
-    if not (colour := parse_colour(recolor)):
-        fail(f"{recolor!r} is no colour, such as teal or #204060.", WRONG_USAGE)
-    return recolouring(colour)
+    return recolouring(colour_of(recolor))
 
 
-def process(
-    source: Source, segmenter: Segmenter, effect: Effect, sink: Sink, watch: Stopwatch, refine: bool = True
-) -> None:
+def tinting(**colours: str | None) -> tuple[Tint, ...]:
+    """The parts to be given a colour, each by its label's name."""
+    from video.parts import Tint
+    from video.recolour import tones
+
+    return tuple(Tint(label, tones(colour_of(colour))) for label, colour in colours.items() if colour is not None)
+
+
+def colour_of(text: str) -> Colour:
+    from video.backdrop import parse_colour
+
+    if not (colour := parse_colour(text)):
+        fail(f"{text!r} is no colour, such as teal or #204060.", WRONG_USAGE)
+    return colour
+
+
+def process(source: Source, segmenter: Segmenter, effects: Effects, sink: Sink, watch: Stopwatch) -> None:
     """Everything through the stages, each in a thread of its own: Ctrl-C comes here and breaks off no writing."""
-    from models.segmenter import unfitted
+    import cv2
+
     from video.ahead import pipeline
-    from video.apply import alpha_of
+    from video.apply import seen_in
     from video.bar import bar
     from video.read import Frame
 
@@ -237,19 +274,27 @@ def process(
                 with watch("resize"):
                     small = segmenter.prepare(item.picture)
                 with watch("network"):
-                    mask = unfitted(segmenter.mask(small), source.size, segmenter.resize_mode)
-                yield item, mask
+                    seen = seen_in(segmenter, small, source.size, effects.of_labels)
+                yield item, seen
+            else:
+                yield item
+
+    def refined(items: Iterator[Any]) -> Generator[Any, None, None]:
+        for item in items:
+            if isinstance(item, tuple):
+                frame, seen = item
+                with watch("refine"):
+                    alphas = effects.alphas(seen, frame.picture)
+                yield frame, seen, alphas
             else:
                 yield item
 
     def composed(items: Iterator[Any]) -> Generator[Any, None, None]:
         for item in items:
             if isinstance(item, tuple):
-                frame, mask = item
-                with watch("refine"):
-                    alpha = alpha_of(mask, frame.picture, refine)
+                frame, seen, alphas = item
                 with watch("composite"):
-                    made = effect(frame.picture, alpha, float(frame.pts * source.time_base))
+                    made = effects(frame.picture, seen, alphas, float(frame.pts * source.time_base))
                 yield made, frame.pts
             else:
                 yield item
@@ -265,7 +310,9 @@ def process(
 
     total = source.frames or round((source.seconds or 0) * source.rate) or None
     decoded = watch.timed("decode", source.items())
-    with bar() as progress, pipeline(decoded, masked, composed, written) as done:
+    # The stages are threads enough; more of OpenCV's own only wait for each other.
+    cv2.setNumThreads(1)
+    with bar() as progress, pipeline(decoded, masked, refined, composed, written) as done:
         task = progress.add_task(source.name, total=total)
         for frames in done:
             progress.advance(task, frames)

@@ -8,7 +8,7 @@ from devices.open_model import open_model
 from models.segmenter import Segmenter
 from segment import process
 from video.ahead import Stopwatch
-from video.apply import blurring
+from video.apply import Effects, blurring
 from video.read import open_source
 from video.write import open_sink
 
@@ -16,4 +16,4 @@ video, out = sys.argv[1:]
 session, resolution = open_model("live")
 segmenter = Segmenter(session, resolution, watch_cuts=True)
 with closing(open_source(video)) as source, closing(open_sink(Path(out), source, False)) as sink:
-    process(source, segmenter, blurring(), sink, Stopwatch())
+    process(source, segmenter, Effects(blurring()), sink, Stopwatch())

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 
+from models.labels import person
+from models.segmenter import Segmenter, unfitted
 from video.backdrop import Backdrop
 from video.band import Bytes, Floats, between, enlarged, put, sample, take
 from video.blur import SIGMA, blurred
 from video.foreground import foreground, layers
-from video.guided import refined
+from video.guided import Guide
+from video.parts import Tint, before, overlaid, tinted_part
 from video.recolour import Colour, recoloured, tones
 from video.replace import lit, over, pasted, touched, wrap
 
@@ -20,7 +24,47 @@ Effect = Callable[[Bytes, Bytes, float], Bytes]
 
 def alpha_of(mask: Floats, picture: Bytes, refine: bool = True) -> Bytes:
     """The alpha (H, W) of a picture (H, W, 3) from a network's mask (h, w) in [0, 1]: refined, or only enlarged."""
-    return refined(mask, picture) if refine else enlarged(mask, picture.shape[:2])
+    return Guide.of(picture).refined(mask) if refine else enlarged(mask, picture.shape[:2])
+
+
+@dataclass(frozen=True)
+class Effects:
+    """What is done to a picture: to what is `behind` the person, and to the person's parts.
+
+    `seen` is what the network makes of the picture: the person's mask (h, w), or with `of_labels` the probabilities
+    (h, w, 9) of models/labels.py.
+    """
+
+    behind: Effect | None = None
+    tints: tuple[Tint, ...] = ()
+    overlay: bool = False
+    refine: bool = True
+
+    @property
+    def of_labels(self) -> bool:
+        return bool(self.tints) or self.overlay
+
+    def alphas(self, seen: Floats, picture: Bytes) -> tuple[Bytes, ...]:
+        """The alphas (H, W) of the tints, and the person's last where something is behind them."""
+        masks = [tint.probability(seen) for tint in self.tints]
+        if self.behind:
+            masks.append(person(seen)[..., 0] if self.of_labels else seen)
+        if not self.refine:
+            return tuple(enlarged(mask, picture.shape[:2]) for mask in masks)
+        return tuple(map(Guide.of(picture).refined, masks)) if masks else ()
+
+    def __call__(self, picture: Bytes, seen: Floats, alphas: tuple[Bytes, ...], seconds: float) -> Bytes:
+        """A new picture (H, W, 3 or 4), by the `alphas` of the same one."""
+        for tint, alpha in zip(self.tints, alphas, strict=False):
+            picture = tinted_part(picture, alpha, tint.tones)
+        if self.behind:
+            picture = self.behind(picture, alphas[-1], seconds)
+        return overlaid(picture, seen) if self.overlay else picture
+
+
+def seen_in(segmenter: Segmenter, frame: Bytes, size: tuple[int, int], labels: bool) -> Floats:
+    """The mask (h, w) of a prepared frame, or its labels (h, w, 9), without the bars about a picture of `size`."""
+    return unfitted(segmenter.labels(frame) if labels else segmenter.mask(frame), size, segmenter.resize_mode)
 
 
 def replacing(backdrop: Backdrop) -> Effect:
@@ -43,14 +87,6 @@ def blurring(sigma: float = SIGMA) -> Effect:
 def recolouring(colour: Colour) -> Effect:
     every = tones(colour)
     return lambda picture, alpha, _: before(recoloured(picture, every), picture, alpha)
-
-
-def before(behind: Bytes, picture: Bytes, alpha: Bytes) -> Bytes:
-    """The person of a picture (H, W, 3) before the same picture's background made into `behind` (H, W, 3)."""
-    at = between(alpha)
-    made = pasted(picture, behind, alpha)
-    put(made, at, over(take(picture, at), take(behind, at), take(alpha, at)))
-    return made
 
 
 def cutting_out(picture: Bytes, alpha: Bytes, seconds: float) -> Bytes:

@@ -6,6 +6,8 @@ An edge is a few per cent of a picture: there alone an effect is worked out pixe
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -34,7 +36,9 @@ def take(picture: Bytes, at: Pixels) -> Floats:
 
 def put(picture: Bytes, at: Pixels, values: Floats) -> None:
     """Write (N,) or (N, C), rounded and clipped to [0, 1], into a picture (H, W) or (H, W, C)."""
-    picture.reshape(-1, *picture.shape[2:])[at] = to_bytes(values)
+    pixel = picture.dtype if picture.ndim == 2 else np.dtype((np.void, picture.shape[2]))
+    # A pixel as one item: three times as fast as assigning rows of three.
+    np.put(picture.reshape(-1, *picture.shape[2:]).view(pixel), at, to_bytes(values).view(pixel))
 
 
 def to_floats(picture: Bytes) -> Floats:
@@ -47,11 +51,24 @@ def to_bytes(values: Floats) -> Bytes:
     return (np.clip(values, 0, 1) * np.float32(255) + np.float32(0.5)).astype(np.uint8)
 
 
+def halved(picture: Bytes, size: Size) -> Bytes:
+    """A picture (h, w[, C]) by means of 2x2 pixels, again and again, as long as it stays as large as `size` (H, W).
+
+    Some eight times as fast as one resize by area; what is made of it by area differs by half a step of 1/255.
+    """
+    height, width = picture.shape[:2]
+    while height >= 2 * size[0] and width >= 2 * size[1] and not (height % 2 or width % 2):
+        height, width = height // 2, width // 2
+        picture = np.asarray(cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
+    return picture
+
+
 def small_copy(picture: Bytes, side: int = SIDE) -> Floats:
     """A picture (H, W[, C]) in [0, 1] with its shorter side `side`, by area; what is small already stays."""
     height, width = picture.shape[:2]
     scale = min(1.0, side / min(height, width))
     size = max(1, round(width * scale)), max(1, round(height * scale))
+    picture = halved(picture, size[::-1])
     return np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.float32) * np.float32(1 / 255)
 
 
@@ -72,11 +89,20 @@ ROW = 1024
 
 def sample(small: Floats, size: Size, at: Pixels) -> Floats:
     """(N,) or (N, C): what bilinear enlargement of `small` (h, w[, C]) to `size` would have at `at`."""
+    return sampler(small.shape, size, at)(small)
+
+
+def sampler(shape: Size, size: Size, at: Pixels) -> Callable[[Floats], Floats]:
+    """`sample` for several small copies of one `shape` (h, w[, C]), whose places are found once."""
     row, column = np.divmod(at.astype(np.int32), np.int32(size[1]))
     rows = -(-max(len(at), 1) // ROW)
     places = np.zeros((2, rows * ROW), np.float32)
-    places[0, : len(at)] = (column + np.float32(0.5)) * np.float32(small.shape[1] / size[1]) - np.float32(0.5)
-    places[1, : len(at)] = (row + np.float32(0.5)) * np.float32(small.shape[0] / size[0]) - np.float32(0.5)
+    places[0, : len(at)] = (column + np.float32(0.5)) * np.float32(shape[1] / size[1]) - np.float32(0.5)
+    places[1, : len(at)] = (row + np.float32(0.5)) * np.float32(shape[0] / size[0]) - np.float32(0.5)
     x, y = places.reshape(2, rows, ROW)
-    found = cv2.remap(small, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    return np.asarray(found, np.float32).reshape(rows * ROW, *small.shape[2:])[: len(at)]
+
+    def sampled(small: Floats) -> Floats:
+        found = cv2.remap(small, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        return np.asarray(found, np.float32).reshape(rows * ROW, *small.shape[2:])[: len(at)]
+
+    return sampled

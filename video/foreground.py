@@ -10,7 +10,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from video.band import Bytes, Floats, Pixels, sample, small_copy, take, thrice
+from video.band import Bytes, Floats, Pixels, sampler, small_copy, take, thrice
 
 FAR, NEAR = 0.08, 0.012
 """Radii of the two passes, as shares of the picture's shorter side."""
@@ -25,8 +25,8 @@ def layers(picture: Bytes, alpha: Bytes) -> tuple[Floats, Floats]:
 
 def foreground(picture: Bytes, alpha: Bytes, front: Floats, behind: Floats, at: Pixels) -> Floats:
     """(N, 3) colours F in [0, 1] of the pixels `at`, such that picture = alpha F + (1 - alpha) B, by small `layers`."""
-    size = alpha.shape
-    return corrected(take(picture, at), sample(front, size, at), sample(behind, size, at), take(alpha, at))
+    sampled = sampler(front.shape, alpha.shape, at)
+    return corrected(take(picture, at), sampled(front), sampled(behind), take(alpha, at))
 
 
 def near(front: Floats, behind: Floats, alpha: Floats, radius: float) -> tuple[Floats, Floats]:

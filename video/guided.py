@@ -7,6 +7,8 @@ function is applied to the full picture, whose edges the mask then has, and only
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import cv2
 import numpy as np
 
@@ -14,6 +16,8 @@ from video.band import Bytes, Floats, put, sample, small_copy, take, thrice
 
 NEXT = [1, 2, 0]
 """Of three channels in a circle, the one after each."""
+CIRCLE = (0, 1, 2), (1, 2, 0), (2, 0, 1)
+"""Each channel with the two after it."""
 
 RADIUS = 0.03
 """Half a window's side, as a share of the picture's shorter side.
@@ -31,18 +35,54 @@ SURE = 0.05
 
 def refined(mask: Floats, picture: Bytes, radius: float = RADIUS, epsilon: float = EPSILON, low: float = LOW) -> Bytes:
     """The alpha (H, W) of a picture (H, W, 3) from a network's mask (h, w) in [0, 1]: a linear function, made firm."""
-    size = picture.shape[:2]
-    guide = small_copy(picture)
-    a, b = linear(resize(mask, guide.shape[:2]), guide, reach(guide.shape[:2], radius), epsilon)
-    rough = applied(a, b, guide)
-    unsure = cv2.dilate(cv2.inRange(rough, SURE, 1 - SURE), np.ones((3, 3), np.uint8))  # type: ignore[call-overload]
-    # 0 and 255 where it is sure, and 1 where it is to be looked at.
-    parts = np.where(unsure > 0, 1, np.where(rough > 0.5, 255, 0)).astype(np.uint8)
-    alpha = np.asarray(cv2.resize(parts, size[::-1], interpolation=cv2.INTER_NEAREST), np.uint8)
-    at = np.flatnonzero(alpha == 1)
-    found = sample(np.asarray(cv2.merge([*cv2.split(a), b]), np.float32), size, at)
-    put(alpha, at, firm(applied(found[:, :3], found[:, 3], take(picture, at)), low))
-    return alpha
+    return Guide.of(picture, radius, epsilon).refined(mask, low)
+
+
+@dataclass(frozen=True)
+class Guide:
+    """What refining needs to know of a picture (H, W, 3), whatever the mask is.
+
+    `small` is a small copy (h, w, 3), `mean` its mean in every window. `inverse` is that of the covariance of red,
+    green and blue in the windows, symmetric: (rr, gg, bb) and (rg, gb, br), six planes (h, w).
+    """
+
+    picture: Bytes
+    small: Floats
+    reach: int
+    mean: Floats
+    inverse: tuple[list[Floats], list[Floats]]
+
+    @classmethod
+    def of(cls, picture: Bytes, radius: float = RADIUS, epsilon: float = EPSILON) -> Guide:
+        small = small_copy(picture)
+        side = reach(small.shape[:2], radius)
+        mean = box_mean(small, side)
+        own = box_mean(small * small, side) - mean * mean + np.float32(epsilon)
+        mixed = box_mean(small * small[..., NEXT], side) - mean * mean[..., NEXT]
+        return cls(picture, small, side, mean, inverse(own, mixed))
+
+    def refined(self, mask: Floats, low: float = LOW) -> Bytes:
+        """The alpha (H, W) of the picture from a mask (h, w) of it in [0, 1]."""
+        size = self.picture.shape[:2]
+        a, b = self.linear(resize(mask, self.small.shape[:2]))
+        rough = applied(a, b, self.small)
+        unsure = cv2.dilate(cv2.inRange(rough, SURE, 1 - SURE), np.ones((3, 3), np.uint8))  # type: ignore[call-overload]
+        # 0 and 255 where it is sure, and 1 where it is to be looked at.
+        parts = np.where(unsure > 0, 1, np.where(rough > 0.5, 255, 0)).astype(np.uint8)
+        alpha = np.asarray(cv2.resize(parts, size[::-1], interpolation=cv2.INTER_NEAREST), np.uint8)
+        at = np.flatnonzero(alpha == 1)
+        found = sample(np.asarray(cv2.merge([*cv2.split(a), b]), np.float32), size, at)
+        put(alpha, at, firm(applied(found[:, :3], found[:, 3], take(self.picture, at)), low))
+        return alpha
+
+    def linear(self, mask: Floats) -> tuple[Floats, Floats]:
+        """a (h, w, 3) and b (h, w), each averaged over its windows, such that mask ~ a . small + b in every window."""
+        level = box_mean(mask, self.reach)
+        along = cv2.split(box_mean(self.small * thrice(mask), self.reach) - self.mean * thrice(level))
+        diagonal, off = self.inverse
+        x = [diagonal[i] * along[i] + off[i] * along[j] + off[k] * along[k] for i, j, k in CIRCLE]
+        a = np.asarray(cv2.merge(x), np.float32)
+        return box_mean(a, self.reach), box_mean(applied(-a, level, self.mean), self.reach)
 
 
 def firm(mask: Floats, low: float = LOW) -> Floats:
@@ -61,32 +101,22 @@ def applied(a: Floats, b: Floats, guide: Floats) -> Floats:
     return (a * guide) @ np.ones(3, np.float32) + b
 
 
-def linear(mask: Floats, guide: Floats, reach: int, epsilon: float) -> tuple[Floats, Floats]:
-    """a (h, w, 3) and b (h, w), each averaged over its windows, such that mask ~ a . guide + b in every window."""
-
-    def mean(values: Floats) -> Floats:
-        side = 2 * reach + 1
-        return np.asarray(cv2.boxFilter(values, -1, (side, side), borderType=cv2.BORDER_REFLECT), np.float32)
-
-    colour, level = mean(guide), mean(mask)
-    # The covariance of red, green and blue, symmetric: (rr, gg, bb) and (rg, gb, br).
-    own = mean(guide * guide) - colour * colour + np.float32(epsilon)
-    mixed = mean(guide * guide[..., NEXT]) - colour * colour[..., NEXT]
-    along = mean(guide * thrice(mask)) - colour * thrice(level)
-    a = _solve(own, mixed, along)
-    return mean(a), mean(applied(-a, level, colour))
+def box_mean(values: Floats, reach: int) -> Floats:
+    """The mean of (h, w) or (h, w, 3) in the window about each pixel."""
+    side = 2 * reach + 1
+    return np.asarray(cv2.boxFilter(values, -1, (side, side), borderType=cv2.BORDER_REFLECT), np.float32)
 
 
-def _solve(own: Floats, mixed: Floats, right: Floats) -> Floats:
-    """x (h, w, 3) of M x = right for the symmetric M of each pixel, by its cofactors."""
-    # With channels in a circle, M[i, i] = own[i] and M[i, i + 1] = mixed[i]; each is a plane (h, w), which is fast.
-    m, n, y = cv2.split(own), cv2.split(mixed), cv2.split(right)
-    circle = (0, 1, 2), (1, 2, 0), (2, 0, 1)
-    diagonal = [m[j] * m[k] - n[j] * n[j] for _, j, k in circle]
-    off = [n[j] * n[k] - n[i] * m[k] for i, j, k in circle]
+def inverse(own: Floats, mixed: Floats) -> tuple[list[Floats], list[Floats]]:
+    """The inverse of the symmetric matrix of each pixel, by its cofactors, as planes (h, w), which are fast.
+
+    With channels in a circle, M[i, i] = own[i] and M[i, i + 1] = mixed[i]; what is returned is of the same form.
+    """
+    m, n = cv2.split(own), cv2.split(mixed)
+    diagonal = [m[j] * m[k] - n[j] * n[j] for _, j, k in CIRCLE]
+    off = [n[j] * n[k] - n[i] * m[k] for i, j, k in CIRCLE]
     determinant = np.maximum(m[0] * diagonal[0] + n[0] * off[0] + n[2] * off[2], np.float32(1e-12))
-    x = [(diagonal[i] * y[i] + off[i] * y[j] + off[k] * y[k]) / determinant for i, j, k in circle]
-    return np.asarray(cv2.merge(x), np.float32)
+    return [d / determinant for d in diagonal], [o / determinant for o in off]
 
 
 def resize(values: Floats, size: tuple[int, ...]) -> Floats:

@@ -11,8 +11,8 @@ import numpy as np
 
 from evaluation.pictures import Unusable, read_picture
 from models.files import refuse_special
-from models.segmenter import Segmenter, unfitted
-from video.apply import Effect, alpha_of
+from models.segmenter import Segmenter
+from video.apply import Effects, seen_in
 from video.backdrop import PICTURES
 from video.read import Picture
 
@@ -48,10 +48,9 @@ def segment_all(
     given: Path,
     out: Path,
     segmenter: Segmenter,
-    effect_for: Callable[[tuple[int, int]], Effect],
-    refine: bool = True,
+    effects_for: Callable[[tuple[int, int]], Effects],
 ) -> Iterator[Path | Unusable]:
-    """Each photo made and written: its new path, or why it could not be read. `effect_for` takes its (height, width).
+    """Each photo made and written: its new path, or why it could not be read. `effects_for` takes its (height, width).
 
     A photo of a folder keeps its name, as .png; where two differ in their suffixes alone, these stay: a.jpg.png.
     """
@@ -64,9 +63,10 @@ def segment_all(
             yield reason
             continue
         segmenter.reset()
-        mask = unfitted(segmenter.mask(segmenter.prepare(picture)), picture.shape[:2], segmenter.resize_mode)
         height, width = picture.shape[:2]
-        made = effect_for((height, width))(picture, alpha_of(mask, picture, refine), 0.0)
+        effects = effects_for((height, width))
+        seen = seen_in(segmenter, segmenter.prepare(picture), (height, width), effects.of_labels)
+        made = effects(picture, seen, effects.alphas(seen, picture), 0.0)
         name = photo.stem if stems[photo.stem.lower()] == 1 else photo.name
         place = out / f"{name}.png" if given.is_dir() else out
         place.parent.mkdir(parents=True, exist_ok=True)

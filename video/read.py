@@ -285,7 +285,7 @@ def _shifted(packet: av.Packet, start: Fraction) -> av.Packet:
 
 def to_rgb(reformatter: VideoReformatter, frame: av.VideoFrame, matrix: int) -> Picture:
     """(H, W, 3) uint8 RGB of a decoded frame, by the YUV matrix given (FFmpeg's enumeration)."""
-    rgb = reformatter.reformat(frame, format="rgb24", src_colorspace=matrix, dst_color_range="JPEG")
+    rgb = reformatter.reformat(frame, format="rgb24", src_colorspace=matrix, dst_color_range="JPEG", threads=1)
     return rgb.to_ndarray()  # type: ignore[return-value]
 
 

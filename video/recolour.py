@@ -29,6 +29,11 @@ def recoloured(picture: Bytes, tones: Bytes) -> Bytes:
     return np.asarray(cv2.applyColorMap(np.asarray(cv2.transform(picture, LUMINANCE[None]), np.uint8), tones), np.uint8)
 
 
+def toned(colours: Floats, tones: Bytes) -> Floats:
+    """(N, 3) in [0, 1] of such: each pixel by its luminance out of `tones` (256, 1, 3)."""
+    return to_floats(tones[:, 0])[to_bytes(luminance(colours))]
+
+
 def tinted(light: Floats, colour: Colour) -> Floats:
     """(..., 3): the hue of `colour` at the luminance `light` (...), which is kept exactly.
 

@@ -5,17 +5,17 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from video.band import Bytes, Floats, small_copy, to_floats
+from video.band import Bytes, Floats, to_floats
 from video.foreground import corrected, layers
-from video.guided import EPSILON, applied, firm, linear, reach, resize
+from video.guided import Guide, applied, firm, resize
 from video.recolour import luminance, tinted
 from video.replace import light_of, lit, over, wrap
 
 
 def alpha(mask: Floats, picture: Bytes) -> Floats:
     """The guided filter's function applied to every pixel."""
-    guide, size = small_copy(picture), picture.shape[:2]
-    a, b = linear(resize(mask, guide.shape[:2]), guide, reach(guide.shape[:2]), EPSILON)
+    guide, size = Guide.of(picture), picture.shape[:2]
+    a, b = guide.linear(resize(mask, guide.small.shape[:2]))
     return firm(applied(resize(a, size), resize(b, size), to_floats(picture)))
 
 

@@ -156,6 +156,10 @@ def test_somebody_much_larger_takes_the_place():
     assert share(kept, speck) == 0
 
 
+def smaller(part: np.ndarray) -> np.ndarray:
+    return np.asarray(cv2.resize(part, None, fx=0.42, fy=0.42, interpolation=cv2.INTER_AREA), np.uint8)
+
+
 def people(frames: int, other_at: Callable[[int], float], before: bool) -> Iterator[Scene]:
     """The man at the desk, filmed, and the astronaut's portrait going by before or behind him, at half size."""
     talk = embedded().clips[0]
@@ -168,10 +172,10 @@ def people(frames: int, other_at: Callable[[int], float], before: bool) -> Itera
         # To and fro, so that it goes on without a cut.
         turn = index % (2 * len(talk) - 2)
         at = min(turn, 2 * len(talk) - 2 - turn)
-        frame, man = talk.read(at)[0].copy(), talk.read_alpha(at) > 0.5
+        scene, man = np.asarray(talk.read(at)[0]), talk.read_alpha(at) > 0.5
         height, width = man.shape
         there = np.zeros((height, width), np.uint8)
-        paste = np.zeros_like(frame)
+        paste = np.zeros_like(scene)
         left = round(other_at(index) * width) - matte.shape[1] // 2
         first, last = max(left, 0), min(left + matte.shape[1], width)
         if first < last:
@@ -183,7 +187,7 @@ def people(frames: int, other_at: Callable[[int], float], before: bool) -> Itera
             man = man & ~other
         else:
             other = other & ~man
-        frame[other] = paste[other]
+        frame = np.where(other[..., None], paste, scene)
         small = (192, 144)
         yield (
             np.asarray(cv2.resize(frame, small, interpolation=cv2.INTER_AREA), np.uint8),

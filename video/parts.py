@@ -1,0 +1,130 @@
+"""Effects on the nine labels: a part of a person in another colour, and every label drawn over the picture."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import cv2
+import numpy as np
+
+from models.labels import LABELS
+from video.band import Bytes, Floats, between, enlarged, put, take, thrice
+from video.foreground import FAR, foreground, layers
+from video.recolour import recoloured, toned
+from video.replace import over, pasted
+
+PALETTE = {
+    "background": (0, 0, 0),
+    "hair": (230, 159, 0),
+    "face": (86, 180, 233),
+    "lips": (213, 94, 0),
+    "eyewear": (240, 228, 66),
+    "neck": (0, 158, 115),
+    "body": (0, 114, 178),
+    "clothes": (204, 121, 167),
+    "accessory": (255, 255, 255),
+}
+"""RGB of each label: the colours of Okabe and Ito, which the colour-blind tell apart, and white."""
+COLOURS = np.array([PALETTE[name] for name in LABELS], np.float32) / np.float32(255)
+OPACITY = 0.6
+"""Of the labels over the picture."""
+LEGEND_LINE = 1 / 30
+"""The height of a line of the legend, as a share of the picture's."""
+
+
+@dataclass(frozen=True)
+class Tint:
+    """A label, and the tones (256, 1, 3) of the colour that it is given."""
+
+    label: str
+    tones: Bytes
+
+    def probability(self, labels: Floats) -> Floats:
+        """(h, w) of the probabilities (h, w, 9)."""
+        return np.ascontiguousarray(labels[..., LABELS.index(self.label)])
+
+
+def tinted_part(picture: Bytes, alpha: Bytes, tones: Bytes) -> Bytes:
+    """A picture (H, W, 3) with the colour of `tones` where `alpha` (H, W) covers it, its light and shadow kept.
+
+    At a soft edge the part's own share of a pixel is recoloured, by its own light: a bright wall behind dark hair does
+    not glow in the hair's new colour.
+    """
+    box = around(alpha)
+    if box is None:
+        return picture
+    part, cover = np.ascontiguousarray(picture[box]), np.ascontiguousarray(alpha[box])
+    at = between(cover)
+    own = foreground(part, cover, *layers(part, cover), at)
+    edge = take(part, at) + thrice(take(cover, at)) * (toned(own, tones) - own)
+    new = pasted(recoloured(part, tones), part, cover)
+    put(new, at, edge)
+    made = picture.copy()
+    made[box] = new
+    return made
+
+
+def around(alpha: Bytes) -> tuple[slice, slice] | None:
+    """Rows and columns of all that `alpha` (H, W) covers and of what is about it; None where it covers nothing."""
+    x, y, width, height = cv2.boundingRect(alpha)
+    margin = round(FAR * min(alpha.shape))
+    if not width:
+        return None
+    return slice(max(0, y - margin), y + height + margin), slice(max(0, x - margin), x + width + margin)
+
+
+def before(behind: Bytes, front: Bytes, alpha: Bytes) -> Bytes:
+    """A picture `front` (H, W, 3), as `alpha` (H, W) covers it, before `behind` (H, W, 3)."""
+    at = between(alpha)
+    made = pasted(front, behind, alpha)
+    put(made, at, over(take(front, at), take(behind, at), take(alpha, at)))
+    return made
+
+
+def overlaid(picture: Bytes, labels: Floats) -> Bytes:
+    """A picture (H, W, 3) with the colours of its labels' probabilities (h, w, 9) over it, and a legend."""
+    size = picture.shape[:2]
+    colours = enlarged(labels @ COLOURS, size)
+    made = np.asarray(cv2.addWeighted(picture, 1 - OPACITY, colours, OPACITY, 0), np.uint8)
+    key = legend(size[0])
+    if key.shape[0] <= size[0] and key.shape[1] <= size[1]:
+        made[size[0] - key.shape[0] :, : key.shape[1]] = key
+    return made
+
+
+@lru_cache(1)
+def legend(height: int) -> Bytes:
+    """(h, w, 3): the labels' names beside their colours, for a picture of that height."""
+    from PIL import Image, ImageDraw, ImageFont
+
+    line = max(9, round(height * LEGEND_LINE))
+    font = ImageFont.load_default(0.75 * line)
+    gap = line // 4
+    width = line + 3 * gap + round(max(font.getlength(name) for name in LABELS))
+    canvas = Image.new("RGB", (width, line * len(LABELS) + gap), (24, 24, 24))
+    draw = ImageDraw.Draw(canvas)
+    for index, name in enumerate(LABELS):
+        top = index * line + gap
+        box = (gap, top, gap + line - gap, top + line - gap)
+        draw.rectangle(box, fill=PALETTE[name], outline=(128, 128, 128))
+        draw.text((line + gap, top + (line - gap) / 2), name, fill=(255, 255, 255), font=font, anchor="lm")
+    return np.asarray(canvas, np.uint8)
+
+
+def smoothed(labels: Floats, previous: Floats, ratio: float) -> Floats:
+    """Probabilities (..., 9) that lean on the previous ones where they are unsure, as `smooth` does with a mask.
+
+    p + (previous - p) * min(E(p), 1)^2 * ratio, E the entropy of all nine in bits: they still sum to 1.
+    """
+    p = np.clip(labels, 1e-6, 1)
+    entropy = np.minimum(-(p * np.log2(p)).sum(-1, keepdims=True), 1)
+    return (labels + (previous - labels) * np.square(entropy) * np.float32(ratio)).astype(np.float32)
+
+
+def of_person(labels: Floats, mask: Floats) -> Floats:
+    """Probabilities (h, w, 9) whose person is no more than a mask (h, w): what is taken from them is background."""
+    person = 1 - labels[..., 0]
+    made = labels * np.minimum(mask / np.maximum(person, 1e-6), 1)[..., None]
+    made[..., 0] = 1 - made[..., 1:].sum(-1)
+    return np.asarray(made, np.float32)
