@@ -164,10 +164,7 @@ def people(frames: int, other_at: Callable[[int], float], before: bool) -> Itera
     """The man at the desk, filmed, and the astronaut's portrait going by before or behind him, at half size."""
     talk = embedded().clips[0]
     assert talk.read_alpha is not None
-    colours, matte = _cutout("astronaut", 0)
-    colours, matte = (
-        cv2.resize(part, None, fx=0.42, fy=0.42, interpolation=cv2.INTER_AREA) for part in (colours, matte)
-    )
+    colours, matte = map(smaller, _cutout("astronaut", 0))
     for index in range(frames):
         # To and fro, so that it goes on without a cut.
         turn = index % (2 * len(talk) - 2)
