@@ -25,6 +25,7 @@ from cli.importing import import_rows
 from cli.inputs import absent, asked_for, attached, read_footage, trained
 from cli.merging import merge_rows
 from cli.options import (
+    NO_LABELS,
     CheckpointsOption,
     DataOption,
     JsonOption,
@@ -37,6 +38,7 @@ from cli.options import (
     parse_cluster,
     parse_format,
     parse_formats,
+    parse_labels,
     parse_precision,
     parse_precisions,
     parse_references,
@@ -399,29 +401,49 @@ def evaluate(
     prev: Annotated[
         Previous, typer.Option(help="Whether a clip's frames get the mask of the one before. Stills never do.")
     ] = Previous.recurrent,
+    labels: Annotated[
+        Any,
+        parsed(
+            parse_labels,
+            "FILE|MAP",
+            "What the classes of DIR are: a JSON or TOML file, or shirt=clothes,3=hair,*=background. none judges the"
+            " person alone.",
+            "by their names",
+        ),
+    ] = None,
     resolution: ResolutionOption = None,
     threads: Annotated[int, typer.Option(min=1, callback=here, metavar="N", help="Processors it may use.")] = 1,
     as_json: JsonOption = False,
 ) -> None:
-    """Judge one model: IOU, boundary F and, for clips, dtSSD, with 95 % intervals."""
+    """Judge one model: IOU, boundary F and, for clips, dtSSD, with 95 % intervals.
+
+    A model with labels is judged by these too, where DIR tells them: mean IOU, each label's, and what it is taken for.
+    """
     from devices.open_model import open_model
     from evaluation import evaluate as judging
     from models.bounds import check_memory
     from reports.live import Live
 
-    footage = read_footage(or_before(ctx, "data", data))
+    footage = read_footage(
+        or_before(ctx, "data", data), None if labels == NO_LABELS else labels, own_ids=labels is None
+    )
     size = or_before(ctx, "resolution", resolution)
     step, size = open_model(
         model, resolution=size, threads=threads, say=partial(print, file=sys.stderr), told=told, dataset=footage
     )
+    has = () if labels == NO_LABELS else step.labels
+    if reason := judging.unjudgeable(footage, has):
+        fail(f"{data}: {reason}.", WRONG_USAGE)
     check_memory(max(map(len, footage.clips)), size)
     with Live() as live:
         live.stage("judge", footage.frames)
-        score = judging.evaluate(step, size, footage, prev.value, on_frame=live.done, resize_mode=step.resize_mode)
+        found = judging.evaluate_all(
+            step, size, footage, prev.value, on_frame=live.done, resize_mode=step.resize_mode, has=has
+        )
     if or_before(ctx, "as_json", as_json):
-        print_json(judging.report(score, footage, prev.value))
+        print_json(judging.report(found, footage, prev.value))
         return
-    for line in judging.lines(score, footage):
+    for line in judging.lines(found, footage):
         print(line)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -63,11 +63,14 @@ def trained(folder: Path | None) -> dict[str, Weights]:
     return {name: Weights(path, sha256(path)) for name, path in there.items()}
 
 
-def read_footage(data: Path | None) -> Dataset:
-    """The data set in the folder `data`, or the embedded sample; what is wrong with files is said on stderr."""
+def read_footage(data: Path | None, told: Mapping[str, int] | None = None, own_ids: bool = False) -> Dataset:
+    """The data set in the folder `data`, or the embedded sample; what is wrong with files is said on stderr.
+
+    `told` and `own_ids` as of `evaluation.folder.read`.
+    """
     from evaluation import folder, sample
 
-    footage = folder.read(data) if data else sample.embedded()
+    footage = folder.read(data, told, own_ids) if data else sample.embedded()
     for problem in footage.problems:
         print(problem, file=sys.stderr)
     if number := len(footage.problems):

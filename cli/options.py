@@ -137,6 +137,28 @@ def parse_unit(text: str) -> str:
     return _one(text, UNITS)
 
 
+NO_LABELS = "none"
+
+
+def parse_labels(text: str) -> dict[str, int] | str:
+    """A map from classes to our labels, in the text or in a JSON or TOML file that it names; or NO_LABELS."""
+    from evaluation import truth
+    from models.files import read_json, read_toml
+
+    path = Path(text)
+    if text == NO_LABELS:
+        return text
+    if path.suffix not in (".json", ".toml"):
+        return truth.parse(text)
+    names = read_json(path) if path.suffix == ".json" else read_toml(path)
+    if not isinstance(names, dict):
+        raise ValueError(f'{path}: is no table of classes and labels, such as {{"shirt": "clothes"}}')
+    try:
+        return truth.mapped(names)
+    except truth.UnknownLabel as error:
+        raise ValueError(f"{path}: {error}") from None
+
+
 def _one(text: str, known: tuple[str, ...]) -> str:
     if text not in known:
         raise ValueError(f"{text!r} is none of {', '.join(known)}")

@@ -27,7 +27,7 @@ from converters.artifact import Precision, Spec
 from converters.extras import missing
 from converters.mil import package
 from converters.mil.quiet import coremltools, no_bars
-from converters.session import Array, Session
+from converters.session import Array, Session, with_labels
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -126,7 +126,8 @@ def load(path: Path, threads: int = 1, precision: Precision = "fp32") -> Session
 
     The program states its own precision: `precision` changes nothing here.
     """
-    return Native(path) if evidence() == "measured" else Emulated(path, threads)
+    session = Native(path) if evidence() == "measured" else Emulated(path, threads)
+    return with_labels(session, session.channels)
 
 
 def files(path: Path, out: Path) -> dict[Path, Path]:
@@ -152,6 +153,7 @@ class Emulated(Session):
         shapes = {value.name: value.shape for value in self._plan.inputs}
         self._names = tuple(shapes)
         self.resolution = shapes["frame"][2], shapes["frame"][3]
+        self.channels = self._plan.outputs[0].shape[1]
         half = any(step.result.half for step in self._plan.steps)
         self.facts = {
             "runtime": f"reference executor on PyTorch {version('torch')}",
@@ -194,6 +196,7 @@ class Native(Session):
         shapes = {i.name: tuple(i.type.multiArrayType.shape) for i in inputs}
         self._names = tuple(shapes)
         self.resolution = shapes["frame"][2], shapes["frame"][3]
+        self.channels = int(self._model.get_spec().description.output[0].type.multiArrayType.shape[1])
         self.facts = {"runtime": f"Core ML of macOS {platform.mac_ver()[0]}", "compute_units": "CPU_ONLY"}
 
     def native(self, frame: Array, prev_mask: Array) -> Array:

@@ -20,7 +20,7 @@ import numpy as np
 from converters import graph
 from converters.artifact import Precision, Spec
 from converters.extras import missing
-from converters.session import Array, Session
+from converters.session import Array, Session, with_labels
 from models import external_data
 
 if TYPE_CHECKING:
@@ -182,6 +182,7 @@ class OnnxSession(Session):
         inputs = {i.name: i.shape for i in self.session.get_inputs()}
         self.resolution = (inputs["frame"][2], inputs["frame"][3])
         self.recurrent = "prev_mask" in inputs
+        self.channels = self.session.get_outputs()[0].shape[1]
         self.facts = {
             "runtime": f"ONNX Runtime {version('onnxruntime')}",
             "provider": "CPUExecutionProvider",
@@ -206,7 +207,8 @@ def start(path: Path, threads: int) -> InferenceSession:
 
 
 def load(path: Path, threads: int = 1, precision: Precision = "fp32") -> Session:
-    return OnnxSession(path, threads)
+    session = OnnxSession(path, threads)
+    return with_labels(session, session.channels)
 
 
 def files(path: Path, out: Path) -> dict[Path, Path]:

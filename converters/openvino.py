@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from converters import graph
 from converters.artifact import Precision, Spec
 from converters.extras import missing
-from converters.session import Array, Session
+from converters.session import Array, Session, with_labels
 
 if TYPE_CHECKING:
     import openvino
@@ -173,7 +173,8 @@ def settings(threads: int) -> dict[Any, Any]:
 def load(path: Path, threads: int = 1, precision: Precision = "fp32") -> Session:
     import openvino as ov
 
-    return OpenVinoSession(ov.Core().compile_model(path, "CPU", settings(threads)), threads)
+    session = OpenVinoSession(ov.Core().compile_model(path, "CPU", settings(threads)), threads)
+    return with_labels(session, session.mask.shape[1])
 
 
 def files(path: Path, out: Path) -> dict[Path, Path]:

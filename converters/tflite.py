@@ -12,7 +12,7 @@ import numpy as np
 from converters import graph
 from converters.artifact import Precision, Spec
 from converters.extras import missing
-from converters.session import Array, Quantisation, Session
+from converters.session import Array, Quantisation, Session, with_labels
 
 if TYPE_CHECKING:
     from converters.registry import Calibration
@@ -154,7 +154,10 @@ class TfliteSession(Session):
         self.prev_mask = inputs["prev_mask"]["index"] if "prev_mask" in inputs else None
         self.resolution = tuple(int(side) for side in inputs["frame"]["shape"][1:3])  # type: ignore[assignment]
         self.frame_quantisation = _quantisation(inputs["frame"])
-        self.mask_quantisation = _quantisation(mask)
+        self.channels = int(mask["shape"][-1])
+        self.answer = self.mask_quantisation = _quantisation(mask)
+        if self.prev_mask is not None and self.channels > 1:
+            self.mask_quantisation = _quantisation(inputs["prev_mask"])
         if self.prev_mask is not None and _quantisation(inputs["prev_mask"]) != self.mask_quantisation:
             raise ValueError(f"{path}: the mask that comes out is quantised unlike the mask that goes in")
         self.facts = {"runtime": f"LiteRT {version('ai-edge-litert')}", "delegate": "XNNPACK", "threads": threads}
@@ -173,7 +176,8 @@ def _quantisation(details: dict[str, Any]) -> Quantisation | None:
 
 
 def load(path: Path, threads: int = 1, precision: Precision = "fp32") -> Session:
-    return TfliteSession(path, threads)
+    session = TfliteSession(path, threads)
+    return with_labels(session, session.channels, session.answer)
 
 
 def inspect(path: Path) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from converters.session import Array, Session
+from converters.session import Array, Session, with_labels
 from models.checkpoint import load as load_checkpoint
 from models.variant import Resolution
 
@@ -32,3 +32,9 @@ class Eager(Session):
         with torch.inference_mode():
             mask = self.network(*(torch.from_numpy(array).permute(0, 3, 1, 2) for array in (frame, prev_mask)))
         return mask.permute(0, 2, 3, 1).numpy()
+
+
+def open_checkpoint(path: Path, threads: int, resolution: Resolution | None = None) -> Session:
+    """A checkpoint as a session: of a mask, or of labels."""
+    session = Eager(path, threads, resolution)
+    return with_labels(session, session.network.variant.outputs)

@@ -13,11 +13,12 @@ import models.reference
 from converters.artifact import FORMATS, Failure, Precision, Spec
 from converters.patience import patience
 from converters.registry import cannot_run, converter, format_of
-from converters.session import Session
+from converters.session import Session, with_labels
 from devices.contract import Config
 from devices.plan import BASELINE, Weights, spec_of
 from models import checkpoint
 from models.files import refuse_special
+from models.labels import LABELS
 from models.reference import ReferenceModel
 from models.segmenter import no_mask
 from models.variant import VARIANTS, Resolution, get
@@ -167,9 +168,9 @@ def load(config: Config, model: Path, reference: ReferenceModel | None = None) -
     Without `reference`, a description beside the file that leaves nothing open says how it is used.
     """
     if config.format == BASELINE:
-        from devices.baseline import Eager
+        from devices.baseline import open_checkpoint
 
-        return Eager(model, config.threads, config.resolution)
+        return open_checkpoint(model, config.threads, config.resolution)
     if reference := reference or _beside(model):
         from converters.references import open_reference
 
@@ -219,7 +220,7 @@ def _checkpoint(path: Path, resolution: Resolution | None, threads: int) -> Sess
 
     session = Eager(path, threads, resolution)
     session.network.variant.check_resolution(session.resolution)
-    return session
+    return with_labels(session, session.network.variant.outputs)
 
 
 def _artifact(path: Path, precision: Precision, threads: int) -> Session:
@@ -252,8 +253,9 @@ def _check(path: Path, session: Session) -> None:
         raise ValueError(
             f"{path}: does not turn a frame and a previous mask into a mask ({_first_line(error)})"
         ) from None
-    if mask.shape != (1, height, width, 1):
-        raise ValueError(f"{path}: gives {mask.shape} where a mask of (1, {height}, {width}, 1) belongs")
+    channels = len(LABELS) if session.labels else 1
+    if mask.shape != (1, height, width, channels):
+        raise ValueError(f"{path}: gives {mask.shape} where a mask of (1, {height}, {width}, {channels}) belongs")
     if not np.all((mask >= 0) & (mask <= 1)):
         raise ValueError(f"{path}: gives values outside [0, 1], from {mask.min():g} to {mask.max():g}")
 

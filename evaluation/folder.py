@@ -13,6 +13,11 @@ values mean is decided once a folder, from all its masks together:
   judged, or, where no mask holds both 1 and 255, masks of two kinds; a soft mask, spread up to 255, is cut at 128, also
   among masks of 0 and 255. Anything else is taken for class ids that nobody named, and refused.
 
+Where classes.json names labels of `models.labels` (hair, face skin, clothes, ...), `Clip.read_truth` gives these too:
+see `evaluation.truth` for the names that are known and for those that leave several labels open. A map from the
+reader's names or numbers to ours comes before classes.json. Without either, and only where the caller says so, values
+from 0 to 9 are ids of our own labels, 9 any skin.
+
 Where a mask's values are: in an indexed file they are the palette's greys, or, with `classes.json`, a coloured palette
 or one of a single grey, the indices; in a file with transparency they are its colours, or its alpha where that is what
 varies. A file whose colours and alpha tell of two masks is refused. A mask of the size that its picture is stored in,
@@ -28,7 +33,7 @@ import json
 import os
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -37,13 +42,16 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from evaluation.clip import Alpha, Clip, Dataset, Label, Picture
+from evaluation import truth
+from evaluation.clip import Alpha, Clip, Dataset, Label, Picture, Truth
 from evaluation.look import Counted, Reading, count, looked
 from evaluation.pictures import UPRIGHT, Unusable, check_picture, read_mask, read_picture
 from models.files import SpecialFile, refuse_special
 
 PICTURES = (".jpg", ".jpeg", ".png")
 UNJUDGED = 255
+OWN = {code: truth.NAMES[code] for code in range(truth.ANY_SKIN + 1)} | {UNJUDGED: "ignore"}
+"""Our labels' ids, as in masks that no classes.json explains."""
 PEOPLE = ("person", "people", "persons", "human")
 """What the foreground may be called in classes.json."""
 
@@ -77,6 +85,20 @@ class Pair:
 
 
 @dataclass(frozen=True)
+class Labels:
+    """The code of `evaluation.truth` of each value of a mask, and how that was read, in words.
+
+    `unknown` says why it cannot be used, in a sentence: a class that occurs has a name that nobody maps.
+    """
+
+    table: Table
+    how: str
+    unknown: str = ""
+    tells_person: bool = True
+    own_ids: bool = False
+
+
+@dataclass(frozen=True)
 class Pairs:
     """Checked pairs that are read when asked for."""
 
@@ -86,12 +108,18 @@ class Pairs:
     """Whether masks hold class ids that classes.json names."""
     how: str = ""
     """How the masks are read, in words."""
+    labels: Labels | None = None
+    """What they tell beside the person."""
 
     def read(self, index: int) -> tuple[Picture, Label]:
         return read_picture(self.pairs[index].picture), self.read_label(index)
 
     def read_label(self, index: int) -> Label:
         return self.table[self._values(index)]
+
+    def read_truth(self, index: int) -> Truth:
+        assert self.labels
+        return self.labels.table[self._values(index)]
 
     def _values(self, index: int) -> NDArray[np.uint8]:
         return read_mask(self.pairs[index].mask, self.ids, self.pairs[index].mark)
@@ -106,10 +134,11 @@ class Pairs:
         return self.table[127] == 0 and bool((self.table[128:] == 1).all())
 
 
-def read(path: Path | str) -> Dataset:
+def read(path: Path | str, told: Mapping[str, int] | None = None, own_ids: bool = False) -> Dataset:
     """The dataset of a folder; every file is checked now, and read again when its turn comes.
 
-    NothingLeft when there is no such folder, or nothing usable in it.
+    `told` is a map from names or numbers of classes to codes, as of `evaluation.truth.parse`; `own_ids` lets masks
+    without a classes.json hold ids of our labels. NothingLeft when there is no such folder, or nothing usable in it.
     """
     root = Path(path)
     if not root.is_dir():
@@ -117,13 +146,16 @@ def read(path: Path | str) -> Dataset:
     problems: list[str] = []
     clips: list[Clip] = []
     readings: list[Reading] = []
+    found: list[Pairs] = []
     if _holds_pairs(root):
-        pairs = _pairs(root, root, problems)
+        pairs = _pairs(root, root, problems, told, own_ids)
+        found.append(pairs)
         readings.append(_reading(pairs))
         stills = (replace(pairs, pairs=(pair,)) for pair in pairs.pairs)
         clips += [_clip(s.pairs[0].name, (s.pairs[0].name,), s) for s in stills]
     for folder in sorted((f for f in root.iterdir() if f.is_dir() and _holds_pairs(f)), key=_natural):
-        pairs = _one_size(_pairs(folder, root, problems), root, problems)
+        pairs = _one_size(_pairs(folder, root, problems, told, own_ids), root, problems)
+        found.append(pairs)
         readings.append(_reading(pairs))
         if pairs.pairs:
             name = printable(folder.name)
@@ -138,7 +170,17 @@ def read(path: Path | str) -> Dataset:
     if not clips:
         raise NothingLeft(f"{root}: nothing left to use, {_count(len(problems), 'problem')}: {_first(problems)}")
     name = printable(root.resolve().name)
-    return Dataset(name, _describe(name, clips, problems), clips, problems, looked(readings))
+    labels = [pairs.labels for pairs in found if pairs.pairs and pairs.labels]
+    return Dataset(
+        name,
+        _describe(name, clips, problems),
+        clips,
+        problems,
+        looked(readings),
+        labels="; ".join(dict.fromkeys(one.how for one in labels if not one.unknown)),
+        no_labels=next((one.unknown for one in labels if one.unknown), ""),
+        own_ids=any(one.own_ids for one in labels),
+    )
 
 
 def _reading(pairs: Pairs) -> Reading:
@@ -162,7 +204,16 @@ def _place(path: Path, root: Path) -> str:
 
 
 def _clip(name: str, frame_names: tuple[str, ...], pairs: Pairs) -> Clip:
-    return Clip(name, frame_names, pairs.read, pairs.read_label, pairs.read_alpha if pairs.soft else None)
+    labels = pairs.labels
+    return Clip(
+        name,
+        frame_names,
+        pairs.read,
+        pairs.read_label,
+        pairs.read_alpha if pairs.soft else None,
+        pairs.read_truth if labels and not labels.unknown else None,
+        labels is None or labels.tells_person,
+    )
 
 
 def _holds_pairs(folder: Path) -> bool:
@@ -189,7 +240,9 @@ def _first(problems: list[str], most: int = 3) -> str:
 # Pairs: who goes with whom, and is it usable.
 
 
-def _pairs(folder: Path, root: Path, problems: list[str]) -> Pairs:
+def _pairs(
+    folder: Path, root: Path, problems: list[str], told: Mapping[str, int] | None = None, own_ids: bool = False
+) -> Pairs:
     """The usable pairs of one folder; what is wrong with the others is added to `problems`."""
     pictures = _by_name(folder / "images", PICTURES, root, problems)
     masks = _by_name(folder / "masks", (".png",), root, problems)
@@ -203,18 +256,24 @@ def _pairs(folder: Path, root: Path, problems: list[str]) -> Pairs:
     except Unusable as error:
         problems.append(str(error))
         return Pairs((), np.zeros(256, np.uint8))
-    ids = classes is not None
+    ids = classes is not None or told is not None
     with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
         checked = pool.map(partial(_check, ids=ids), names, (pictures[n] for n in names), (masks[n] for n in names))
         good = _sift(checked, root, problems)
     try:
         if not ids:
             good = _without_odd_ones(good, root, problems)
-        table, how = meaning([pair.values for pair in good], all(pair.soft for pair in good), classes)
+        values = frozenset().union(*(pair.values for pair in good))
+        labels = _labels(values, classes, told, own_ids)
+        if told is not None or (labels and labels.own_ids):
+            assert labels
+            table, how, classes = _person(labels), labels.how, None
+        else:
+            table, how = meaning([pair.values for pair in good], all(pair.soft for pair in good), classes)
     except Unusable as error:
         problems.append(f"{_place(folder / 'masks', root)}: {error}")
         return Pairs((), np.zeros(256, np.uint8))
-    return Pairs(tuple(_judgeable(good, table, classes, root, problems)), table, ids, how)
+    return Pairs(tuple(_judgeable(good, table, classes, root, problems)), table, ids, how, labels)
 
 
 def _without_odd_ones(pairs: list[Pair], root: Path, problems: list[str]) -> list[Pair]:
@@ -372,6 +431,51 @@ def _of_classes(table: Table, classes: dict[int, str]) -> tuple[Table, str]:
         named = " and ".join(f"{i} ({names[i]})" for i in people)
         return table, f"class ids of classes.json, person is {named}"
     return table, "class ids of classes.json, which names no person: person is every class but 0"
+
+
+def _labels(
+    values: frozenset[int], classes: dict[int, str] | None, told: Mapping[str, int] | None, own_ids: bool
+) -> Labels | None:
+    """What masks with `values` tell beside the person; None where that is nothing. Unusable where `told` leaves a
+    class open."""
+    ours = own_ids and told is None and classes is None and values <= OWN.keys() and bool(values - {0, 1, UNJUDGED})
+    named = OWN if ours else classes
+    if told is not None:
+        named = {value: str(value) for value in values - {UNJUDGED}} | (named or {})
+    if named is None or (told is None and values <= {0, UNJUDGED}):
+        return None
+    codes, unknown = truth.codes_of(named, told or {})
+    codes = {UNJUDGED: UNJUDGED, **codes}
+    if told is None and not truth.tells_labels(codes.values()):
+        return None
+    missing = [f"{value} ({named[value]})" for value in sorted(values & unknown.keys())]
+    some = ", ".join(missing[:3]) + (", ..." if len(missing) > 3 else "")
+    some = f"class {some}, which is" if len(missing) == 1 else f"classes {some}, which are"
+    if missing and told is not None:
+        raise Unusable(f"hold the {some} none of our labels and not mapped by --labels")
+    table = np.full(256, UNJUDGED, np.uint8)
+    for value, code in codes.items():
+        table[value] = code
+    words = ", ".join(
+        f"{value} is {truth.NAMES[codes[value]] if codes[value] != UNJUDGED else 'not judged'}"
+        for value in sorted(values & codes.keys())
+    )
+    return Labels(
+        table,
+        f"label ids, {words}",
+        f"the masks hold the {some} none of our labels; --labels maps them, or judges the person alone with none"
+        if missing
+        else "",
+        all(codes.get(value) != truth.NOT_HAIR for value in values),
+        ours,
+    )
+
+
+def _person(labels: Labels) -> Table:
+    """The label of each value that the codes make of it: not hair is background or person."""
+    of_code = np.ones(256, np.uint8)
+    of_code[0], of_code[[truth.NOT_HAIR, UNJUDGED]] = 0, UNJUDGED
+    return of_code[labels.table]
 
 
 def _classes(folder: Path, root: Path) -> dict[int, str] | None:

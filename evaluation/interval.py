@@ -1,4 +1,4 @@
-"""Bootstrap confidence intervals of a mean."""
+"""Bootstrap confidence intervals of a mean, and draws for those of ratios of sums."""
 
 from __future__ import annotations
 
@@ -35,3 +35,25 @@ def bootstrap(
         means[some] = sums[drawn].sum(axis=1) / counts[drawn].sum(axis=1)
     low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
     return float(data.mean()), float(low), float(high)
+
+
+def drawn_ratios(
+    above: NDArray[np.integer], below: NDArray[np.integer], blocks: Sequence[int], seed: int = 0, draws: int = 2000
+) -> NDArray[np.float64]:
+    """(draws, K): of K columns the ratio of the sums of `above` and `below`, both (N, K), over drawn blocks of rows.
+
+    One draw takes the same blocks for all columns, so that means over columns have draws too. NaN where the sum of
+    `below` is 0. `blocks` as of `bootstrap`.
+    """
+    _, block = np.unique(np.asarray(blocks), return_inverse=True)
+    sums = np.zeros((block.max() + 1, 2 * above.shape[1]), np.float64)
+    np.add.at(sums, block, np.concatenate([above, below], axis=1))
+    generator = np.random.default_rng(seed)
+    found = np.empty((draws, above.shape[1]))
+    at_once = max(1, 4_000_000 // len(sums))
+    for start in range(0, draws, at_once):
+        times = generator.multinomial(len(sums), np.full(len(sums), 1 / len(sums)), min(at_once, draws - start))
+        over, under = np.split(times @ sums, 2, axis=1)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            found[start : start + len(times)] = over / under
+    return found

@@ -7,18 +7,21 @@ at 0.5; a still starts from an empty previous mask, a clip feeds its own mask ba
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from evaluation import labels
 from evaluation.boundary import boundary_f
 from evaluation.clip import Clip, Dataset
 from evaluation.interval import bootstrap
 from evaluation.iou import iou
+from evaluation.labels import Counts, LabelScore, Shares, count, shares
 from evaluation.temporal import dtssd_step
+from models.labels import LABELS, person
 from models.segmenter import Floats, ResizeMode, Segmenter, Step, enlarge, fitted, unfitted
 from models.variant import Resolution
 
@@ -90,18 +93,44 @@ def predict(
     on_frame: Callable[[], object] | None = None,
 ) -> Floats:
     """Masks (N, H, W) of prepared frames (N, H, W, 3); each of `sequences` (lengths) begins with an empty mask."""
-    if sum(sequences) != len(frames):
-        raise ValueError(f"sequences of {sum(sequences)} frames do not go with {len(frames)} frames")
-    segmenter = Segmenter(step, (frames.shape[1], frames.shape[2]), feedback=prev == "recurrent")
     masks = np.empty(frames.shape[:3], np.float32)
-    starts = set(np.cumsum([0, *sequences]).tolist())
-    for i, frame in enumerate(frames):
-        if i in starts:
-            segmenter.reset()
+    for i, (segmenter, frame) in enumerate(_played(step, frames, sequences, prev)):
         masks[i] = segmenter.mask(frame)
         if on_frame:
             on_frame()
     return masks
+
+
+def predict_labels(
+    step: Step,
+    frames: NDArray[np.uint8],
+    sequences: Sequence[int],
+    prev: Previous = "recurrent",
+    on_frame: Callable[[], object] | None = None,
+) -> tuple[Floats, Shares]:
+    """`predict` of a network with labels: the person's masks (N, H, W), and the shares (N, H, W, 9)."""
+    masks = np.empty(frames.shape[:3], np.float32)
+    found = np.empty((*masks.shape, len(LABELS)), np.uint8)
+    for i, (segmenter, frame) in enumerate(_played(step, frames, sequences, prev)):
+        given = segmenter.labels(frame)
+        masks[i], found[i] = person(given)[..., 0], shares(given)
+        if on_frame:
+            on_frame()
+    return masks, found
+
+
+def _played(
+    step: Step, frames: NDArray[np.uint8], sequences: Sequence[int], prev: Previous
+) -> Iterator[tuple[Segmenter, NDArray[np.uint8]]]:
+    """Each frame, and the segmenter that takes it next."""
+    if sum(sequences) != len(frames):
+        raise ValueError(f"sequences of {sum(sequences)} frames do not go with {len(frames)} frames")
+    segmenter = Segmenter(step, (frames.shape[1], frames.shape[2]), feedback=prev == "recurrent")
+    starts = set(np.cumsum([0, *sequences]).tolist())
+    for i, frame in enumerate(frames):
+        if i in starts:
+            segmenter.reset()
+        yield segmenter, frame
 
 
 def score(masks: Floats, dataset: Dataset, seed: int = 0) -> Score:
@@ -151,6 +180,29 @@ def summarise(judged: Sequence[Sequence[Judged]], seed: int = 0) -> Score:
         images=len(frames),
         per_image=tuple((frame.name, frame.iou, frame.boundary_f) for frame, _ in frames),
     )
+
+
+def count_clip(found: Shares, clip: Clip, resize_mode: ResizeMode = "stretch") -> list[Counts]:
+    """Of each frame of a clip that tells labels, the pixels by true and found label; `found` is (N, h, w, 9)."""
+    read = clip.read_truth
+    return [count(one, read(i), resize_mode) for i, one in enumerate(found)] if read else []
+
+
+def summarise_labels(counted: Sequence[Sequence[Counts]], has: Iterable[str], seed: int = 0) -> LabelScore | None:
+    """The score of the labels of clips that were counted, with the blocks of `summarise`; None where none is judged."""
+    frames = [(frame, (c, i // BLOCK)) for c, clip in enumerate(counted) for i, frame in enumerate(clip)]
+    numbers = {key: n for n, key in enumerate(dict.fromkeys(key for _, key in frames))}
+    return labels.summarise([frame for frame, _ in frames], [numbers[key] for _, key in frames], has, seed)
+
+
+def score_labels(
+    found: Shares, dataset: Dataset, has: Iterable[str], resize_mode: ResizeMode = "stretch", seed: int = 0
+) -> LabelScore | None:
+    """Judge the shares (N, h, w, 9) of all the dataset's frames in order; None where it tells no labels."""
+    lengths = [len(clip) for clip in dataset.clips]
+    parts = np.split(found, np.cumsum(lengths)[:-1])
+    counted = [count_clip(part, clip, resize_mode) for part, clip in zip(parts, dataset.clips, strict=True)]
+    return summarise_labels(counted, has, seed)
 
 
 def _pair(interval: Sequence[float]) -> Interval:

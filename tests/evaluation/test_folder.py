@@ -491,3 +491,74 @@ def test_a_list_of_classes_that_is_none_is_refused_in_words(tmp_path, text, word
     (tmp_path / "classes.json").write_text(text)
     with pytest.raises(NothingLeft, match=words):
         read(tmp_path)
+
+
+OURS = {"0": "background", "1": "hair", "2": "face skin", "9": "any skin", "255": "ignore"}
+
+
+def truths(path: Path, *how) -> list[int]:
+    """The codes of the first frame's first row, once each."""
+    (first, *_) = read(path, *how).clips
+    assert first.read_truth
+    return list(dict.fromkeys(first.read_truth(0)[0].tolist()))
+
+
+def test_a_list_of_our_labels_tells_them_and_the_person_as_before(tmp_path):
+    put(tmp_path, "a", mask(0, 1, 2, 9, 255))
+    (tmp_path / "classes.json").write_text(json.dumps(OURS))
+    assert truths(tmp_path) == [0, 1, 2, 9, 255]
+    assert labels(tmp_path) == {"a": [0, 1, 255]}
+    found = read(tmp_path)
+    assert found.labels == "label ids, 0 is background, 1 is hair, 2 is face, 9 is skin, 255 is not judged"
+    assert (found.no_labels, found.own_ids, found.clips[0].tells_person) == ("", False, True)
+
+
+def test_a_class_that_occurs_and_is_unknown_leaves_the_labels_out_in_one_sentence(tmp_path):
+    put(tmp_path, "a", mask(0, 1, 3))
+    (tmp_path / "classes.json").write_text('["null", "hair", "moustache", "blazer"]')
+    found = read(tmp_path)
+    assert found.no_labels.startswith("the masks hold the class 3 (blazer), which is none of our labels; --labels maps")
+    assert not found.labelled
+    assert labels(tmp_path) == {"a": [0, 1]}
+    assert truths(tmp_path, {"blazer": 7}) == [0, 1, 7]
+    with pytest.raises(NothingLeft, match=r"hold the class 3 \(blazer\), which is none of our labels and not mapped"):
+        read(tmp_path, {"moustache": 2})
+
+
+def test_a_set_of_hair_alone_does_not_tell_the_person(tmp_path):
+    put(tmp_path, "a", mask(0, 1))
+    (tmp_path / "classes.json").write_text('["not hair", "hair"]')
+    assert truths(tmp_path) == [11, 1]
+    assert not read(tmp_path).clips[0].tells_person
+
+
+def test_a_list_with_a_person_tells_no_labels(tmp_path):
+    put(tmp_path, "a", mask(0, 15))
+    (tmp_path / "classes.json").write_text('{"0": "background", "15": "person", "7": "car"}')
+    found = read(tmp_path, None, True)
+    assert (found.labelled, found.labels, found.no_labels) == (False, "", "")
+
+
+def test_ids_without_a_list_are_ours_only_where_the_caller_says_so(tmp_path):
+    put(tmp_path, "a", mask(0, 1, 7, 255))
+    with pytest.raises(NothingLeft, match=r"class ids need a classes\.json"):
+        read(tmp_path)
+    assert truths(tmp_path, None, True) == [0, 1, 7, 255]
+    assert read(tmp_path, None, True).own_ids
+    put(tmp_path, "b", mask(0, 10))
+    with pytest.raises(NothingLeft, match=r"class ids need a classes\.json"):
+        read(tmp_path, None, True)
+
+
+@pytest.mark.parametrize("values", [(0, 255), (0, 1), (0, 1, 255)])
+def test_masks_of_a_person_are_no_ids_of_ours(tmp_path, values):
+    put(tmp_path, "a", mask(*values))
+    assert not read(tmp_path, None, True).labelled
+    assert read(tmp_path, None, True).masks == read(tmp_path).masks
+
+
+def test_a_map_by_number_needs_no_list_and_tells_the_person_too(tmp_path):
+    put(tmp_path, "a", mask(3, 5, 8, 12))
+    told = {"3": 0, "5": 1, "8": 255, "*": 11}
+    assert truths(tmp_path, told) == [0, 1, 255, 11]
+    assert read(tmp_path, told).clips[0].label(0)[0, [0, 3, 6, 9]].tolist() == [0, 1, 255, 255]

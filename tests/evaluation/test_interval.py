@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from evaluation.interval import bootstrap
+from evaluation.interval import bootstrap, drawn_ratios
 
 
 def test_the_interval_holds_the_mean_and_is_the_same_for_one_seed():
@@ -54,3 +54,12 @@ def test_no_values_have_no_interval_and_one_is_its_own():
     assert bootstrap([0.5]) == (0.5, 0.5, 0.5)
     with pytest.raises(ValueError, match="no values"):
         bootstrap([])
+
+
+def test_draws_of_ratios_take_whole_blocks_and_the_same_for_every_column():
+    above, below = np.array([[1, 2], [1, 2], [0, 0]]), np.array([[1, 4], [1, 4], [1, 4]])
+    draws = drawn_ratios(above, below, [0, 0, 1], draws=200)
+    assert draws.shape == (200, 2)
+    assert set(np.round(draws[:, 0], 6)) == {0, round(2 / 3, 6), 1}
+    assert draws[:, 1] == pytest.approx(draws[:, 0] / 2)
+    assert np.isnan(drawn_ratios(np.array([[0], [1]]), np.array([[0], [1]]), [0, 1], draws=50)).any()

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from evaluation.clip import Clip, Dataset
-from evaluation.evaluate import evaluate, report
-from evaluation.score import Judged, judge, predict, prepare, score, summarise
+from evaluation.evaluate import evaluate, evaluate_all, lines, report, unjudgeable
+from evaluation.score import Judged, judge, predict, predict_labels, prepare, score, score_labels, summarise
+from models.labels import LABELS
 from models.segmenter import Segmenter, no_mask, smooth, stretch, to_input
 
 RED, GREEN, BLUE = (250, 20, 20), (20, 250, 20), (20, 20, 250)
@@ -219,3 +220,82 @@ def test_inputs_are_what_the_contract_says():
     assert frame.dtype == np.float32
     assert frame.ravel() == pytest.approx([1, 0, 0.2])
     assert no_mask((2, 3)).shape == (1, 2, 3, 1)
+
+
+def parts(frame, prev):
+    """A network of labels: hair where it is red, clothes where green, background where blue."""
+    given = np.zeros((*frame.shape[:3], 9), np.float32)
+    for channel, label in ((0, 1), (1, 7), (2, 0)):
+        given[..., label] = frame.argmax(-1) == channel
+    return given
+
+
+def labelled(*truths: np.ndarray) -> Dataset:
+    """Stills of squares of 8 pixels whose colours are the truth's."""
+    colours = {1: RED, 7: GREEN, 0: BLUE}
+
+    def still(name: str, truth: np.ndarray) -> Clip:
+        picture = np.array([[colours[label] for label in row] for row in truth], np.uint8)
+        picture, codes = (np.repeat(np.repeat(one, 8, axis=0), 8, axis=1).astype(np.uint8) for one in (picture, truth))
+        return Clip(name, (name,), lambda _: (picture, (codes > 0).astype(np.uint8)), read_truth=lambda _: codes)
+
+    return dataset(*(still(str(i), truth) for i, truth in enumerate(truths)))
+
+
+def test_a_network_of_labels_is_judged_by_the_person_and_by_each_label():
+    made = labelled(np.array([[1, 7], [0, 0]]), np.array([[7, 0], [7, 0]]))
+    found = evaluate_all(parts, (16, 16), made, has=LABELS)
+    assert found.person == evaluate(lambda f, p: 1 - parts(f, p)[..., :1], (16, 16), made)
+    assert found.person.iou == 1
+    assert found.labels.mean == 1
+    assert set(found.labels.labels) == {"background", "hair", "clothes"}
+    frames, sequences = prepare(made, (16, 16))
+    masks, shares = predict_labels(parts, frames, sequences)
+    assert score_labels(shares, made, LABELS) == found.labels
+    assert score(masks, made) == found.person
+
+
+def test_the_state_of_a_network_of_labels_is_the_persons_mask():
+    seen = []
+
+    def watching(frame, prev):
+        seen.append(prev.copy())
+        return parts(frame, prev)
+
+    frame = np.full((2, 16, 16, 3), RED, np.uint8)
+    predict_labels(watching, frame, [2])
+    assert [one.shape for one in seen] == [(1, 16, 16, 1)] * 2
+    assert [float(one.mean()) for one in seen] == [0, 1]
+    predict_labels(watching, frame, [2], prev="empty")
+    assert float(seen[-1].mean()) == 0
+
+
+def test_data_of_the_person_alone_give_no_label_a_figure():
+    made = dataset(clip("a", [scene(0)]))
+    found = evaluate_all(parts, (16, 16), made, has=LABELS)
+    assert found.labels is None
+    assert "labels" not in report(found, made, "recurrent")
+
+
+def test_data_of_hair_alone_give_the_person_no_figure():
+    truth = np.array([[1, 11]]).repeat(16, axis=0).repeat(8, axis=1).astype(np.uint8)
+    picture = np.where(truth[..., None] == 1, np.uint8(RED), np.uint8(BLUE))
+    hair = Clip("a", ("a",), lambda _: (picture, truth), read_truth=lambda _: truth, tells_person=False)
+    made = dataset(hair)
+    found = evaluate_all(parts, (16, 16), made, has=LABELS)
+    assert found.person is None
+    assert found.labels.labels["hair"].iou == 1
+    told = json.loads(json.dumps(report(found, made, "recurrent")))
+    assert told["iou"] is None
+    assert told["images"] == 1
+    assert lines(found, made)[0] == "The data do not tell where the person is."
+    assert unjudgeable(made, LABELS) is None
+    assert unjudgeable(made, ()) == "the masks tell hair from the rest, and not where the person is"
+
+
+def test_the_lines_name_each_label_and_what_it_is_taken_for():
+    made = labelled(np.array([[1, 7], [0, 0]]))
+    said = lines(evaluate_all(lambda f, p: parts(f[..., [1, 0, 2]], p), (16, 16), made, has=LABELS), made)
+    assert "mean IOU of 2 labels: 0.00 % (0.00 to 0.00)" in said
+    assert "  hair         0.00 % (0.00 to 0.00), 1 picture; found 0 %, 100 % clothes" in said
+    assert any("background 100.00 %" in line and "not in the mean; found 100 %" in line for line in said)
