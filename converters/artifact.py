@@ -46,6 +46,8 @@ class Parity:
     """Which limits are exceeded, in one sentence; None when none is."""
     processor: Processor | None = None
     """Where it was measured; None in what was written before this was recorded."""
+    label_loss_points: float | None = None
+    """Of a network with labels, how far its label maps are from the checkpoint's; None for a mask."""
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Parity:
@@ -55,8 +57,9 @@ class Parity:
         return cls(**renamed | {"processor": Processor.from_dict(processor) if processor else None})
 
     def to_dict(self) -> dict[str, Any]:
-        """With the keys of a row, where `tolerance_exceeded` is `breach`."""
-        return {("breach" if key == "tolerance_exceeded" else key): value for key, value in asdict(self).items()}
+        """With the keys of a row, where `tolerance_exceeded` is `breach`; those of labels only where there are any."""
+        kept = {key: value for key, value in asdict(self).items() if (key, value) != ("label_loss_points", None)}
+        return {("breach" if key == "tolerance_exceeded" else key): value for key, value in kept.items()}
 
     @property
     def ok(self) -> bool:

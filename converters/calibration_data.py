@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evaluation.clip import Clip, Dataset
+from models.labels import person
 from models.segmenter import Floats, Step, no_mask, stretch, to_input
 from models.variant import Resolution
 
@@ -62,14 +63,15 @@ def prepare(footage: Dataset, resolution: Resolution) -> CalibrationData:
 
 
 def calibration(step: Step, frames: NDArray[np.uint8]) -> Iterator[tuple[Floats, Floats]]:
-    """Each frame (H, W, 3) uint8 twice: with an empty previous mask, and with the mask that `step` made of it.
+    """Each frame (H, W, 3) uint8 twice: with an empty previous mask, and with the person's mask that `step` made of it.
 
     Ranges of empty previous masks alone would be too narrow from the second frame on.
     """
     for picture in frames:
         frame, empty = to_input(picture), no_mask(picture.shape[:2])
         yield frame, empty
-        yield frame, step(frame, empty)
+        given = step(frame, empty)
+        yield frame, given if given.shape[-1] == 1 else person(given)
 
 
 def _to_and_fro(length: int) -> list[int]:

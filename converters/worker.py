@@ -61,7 +61,8 @@ def check(made: Artifact, calibration_data: Path, stage: Callable[[str], None] =
     """`made` with its parity as it is on this processor."""
     stage("checking")
     spec, frames = made.spec, _calibration_data(calibration_data)
-    masks = parity.masks(converter(spec.format).load(made.path, precision=spec.precision), frames.clip)
+    session = converter(spec.format).load(made.path, precision=spec.precision)
+    masks = parity.masks(session, frames.clip, bool(session.labels))
     compared = parity.compare(masks, _reference(spec.checkpoint, calibration_data), frames.labels, spec.precision)
     return replace(made, parity=compared)
 
@@ -87,7 +88,9 @@ def _folded(checkpoint: Path) -> Hourglass:
 
 @lru_cache(maxsize=2)
 def _reference(checkpoint: Path, calibration_data: Path) -> Floats:
-    return parity.masks(parity.eager(_network(checkpoint)), _calibration_data(calibration_data).clip)
+    network = _network(checkpoint)
+    clip = _calibration_data(calibration_data).clip
+    return parity.masks(parity.eager(network), clip, network.variant.outputs > 1)
 
 
 def reason(error: Exception) -> str:

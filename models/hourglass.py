@@ -215,9 +215,9 @@ class LabelsHead(nn.Module):
     def forward(self, features: Tensor, picture: Tensor) -> Tensor:
         x = F.relu(self.project(features) + self.detail(picture))
         x = self.logits(F.relu(x + self.refine(x))).permute(0, 2, 3, 1)
-        n, height, width, channels = x.shape
-        x = x.reshape(n, height, width, 2, channels // 2).permute(0, 1, 3, 2, 4)
-        return x.reshape(n, 2 * height, 2 * width, channels // 4).permute(0, 3, 1, 2)
+        # (N, H, W, 2, 2 * labels) to (N, H, 2, W, 2 * labels) to (N, 2H, W, 2 * labels) to (N, 2H, 2W, labels).
+        x = x.unflatten(3, (2, -1)).permute(0, 1, 3, 2, 4).flatten(1, 2)
+        return x.unflatten(3, (2, -1)).flatten(2, 3).permute(0, 3, 1, 2)
 
 
 class HalfHead(nn.Module):

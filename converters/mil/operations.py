@@ -161,6 +161,23 @@ def sigmoid() -> Kernel:
 
 
 @operation("x")
+def transpose(*, perm: Any) -> Kernel:
+    order = [int(axis) for axis in perm]
+    return lambda x: x.permute(order)
+
+
+@operation("x")
+def reshape(*, shape: Any) -> Kernel:
+    sides = [int(side) for side in shape]
+    return lambda x: x.reshape(sides)
+
+
+@operation("x")
+def softmax(*, axis: int) -> Kernel:
+    return lambda x: x.softmax(int(axis))
+
+
+@operation("x")
 def cast(*, dtype: str) -> Kernel:
     if dtype not in ("fp16", "fp32"):
         raise Refused(f"dtype {dtype!r} is not known, only 'fp16' and 'fp32'")

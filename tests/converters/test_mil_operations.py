@@ -134,6 +134,19 @@ def test_conv_without_bias_pad_or_stride(saved: Any) -> None:
     np.testing.assert_allclose(run(saved(lambda a: mb.conv(x=a, weight=weight), x.shape), x), expected, atol=1e-5)
 
 
+def test_softmax_transpose_and_reshape(saved: Any) -> None:
+    from coremltools.converters.mil import Builder as mb
+
+    x = noise(1, 3, 4, 6)
+    powers = np.exp(x.astype(np.float64))
+    expected = powers / powers.sum(1, keepdims=True)
+    np.testing.assert_allclose(run(saved(lambda a: mb.softmax(x=a, axis=1), x.shape), x), expected, atol=1e-6)
+    moved = run(saved(lambda a: mb.transpose(x=a, perm=[0, 2, 3, 1]), x.shape), x)
+    assert np.array_equal(moved, np.transpose(x, (0, 2, 3, 1)))
+    shaped = run(saved(lambda a: mb.reshape(x=a, shape=[1, 12, 6]), x.shape), x)
+    assert np.array_equal(shaped, x.reshape(1, 12, 6))
+
+
 def test_a_half_convolution_sums_in_float32_and_rounds_once(saved: Any) -> None:
     from coremltools.converters.mil import Builder as mb
 
