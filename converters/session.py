@@ -101,6 +101,10 @@ class LabelSession(Session):
         self.frame_quantisation, self.mask_quantisation = runtime.frame_quantisation, runtime.mask_quantisation
         self.answer = answer
 
+    def copy(self) -> LabelSession | None:
+        runtime = self.runtime.copy()
+        return LabelSession(runtime, self.answer) if runtime else None
+
     def native(self, frame: Array, prev_mask: Array) -> Array:
         answers = prev_mask.shape[self._channels] == len(LABELS)
         return self.runtime.native(frame, self.encode_mask(self.decode_person(prev_mask)) if answers else prev_mask)
