@@ -1,0 +1,113 @@
+"""Labels that are known in part: what a code allows, how it moves, and what the loss asks for."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+
+from models import checkpoint
+from models.hourglass import Hourglass
+from models.labels import ANY_SKIN, LABELS, NOT_JUDGED
+from models.variant import get
+from training import partly
+from training.datasets import PHOTO, SCENE, Photo
+from training.parts import LabelSampler, Lesson, begin
+from training.prior import MIXED
+from training.sampler import Law
+from training.store import in_memory
+
+HAIR, CLOTHES = LABELS.index("hair"), LABELS.index("clothes")
+
+
+def test_a_code_allows_the_labels_that_it_leaves_open():
+    allowed = {code: [LABELS[i] for i in np.flatnonzero(row)] for code, row in enumerate(partly.ALLOWED)}
+    assert allowed[HAIR] == ["hair"]
+    assert allowed[ANY_SKIN] == ["face", "lips", "neck", "body"]
+    assert set(allowed[partly.PERSON]) == set(LABELS) - {"background"}
+    assert set(allowed[partly.PERSON_NOT_HAIR]) == set(LABELS) - {"background", "hair"}
+    assert allowed[NOT_JUDGED] == list(LABELS)
+
+
+def test_skin_below_the_head_is_the_bodys():
+    mask = np.zeros((60, 20), np.uint8)
+    mask[2:10, 5:15], mask[10:20, 5:15], mask[20:40, 5:15], mask[45:55, 5:15] = 19, 41, 54, 41
+    label = partly.clothing(mask)
+    assert [int(label[y, 10]) for y in (5, 15, 30, 50, 58)] == [HAIR, ANY_SKIN, CLOTHES, LABELS.index("body"), 0]
+
+
+def test_codes_are_moved_and_never_mixed():
+    codes = np.array([0, HAIR, CLOTHES, ANY_SKIN, partly.PERSON], np.uint8)
+    label = np.kron(codes.reshape(1, -1), np.ones((100, 20), np.uint8))
+    picture = np.repeat(label[..., None] * np.uint8(20), 3, 2)
+    scene = np.full((100, 100, 3), 77, np.uint8)
+    photos = [
+        Photo("portraits", "a", "a", PHOTO, "any", lambda: (picture, label)),
+        Photo("scenes", "b", "b", SCENE, "any", lambda: (scene, np.zeros((100, 100), np.uint8))),
+    ]
+    store = in_memory(photos)
+    sampler = LabelSampler(store, (0, 1), Law(size=64, prior=MIXED), seed=3)
+    samples = [sampler(i) for i in range(12)]
+    assert set(np.unique([sample.targets for sample in samples])) == set(codes.tolist())
+    assert all(sample.previous.shape == (64, 64) for sample in samples)
+    assert any(sample.previous.any() for sample in samples)
+
+
+def logits_of(codes: torch.Tensor) -> torch.Tensor:
+    """Sure of the label of each code below 9; (N, 2h, 2w) to (N, 9, h, w)."""
+    return 20 * F.one_hot(codes[:, ::2, ::2], len(LABELS)).permute(0, 3, 1, 2).float()
+
+
+def test_the_loss_of_the_truth_is_least_and_a_union_asks_for_no_part_of_it():
+    lesson = Lesson(person=0.5)
+    codes = torch.zeros(2, 32, 32, dtype=torch.long)
+    codes[:, 8:24, 8:16], codes[:, 8:24, 16:24] = HAIR, LABELS.index("neck")
+    right = lesson(logits_of(codes), codes, (0, 0))
+    wrong = lesson(logits_of(codes.roll(8, 2)), codes, (0, 0))
+    assert right < 0.3
+    assert wrong > right + 1
+    loose = codes.clone()
+    loose[codes == LABELS.index("neck")] = ANY_SKIN
+    logits = logits_of(codes).requires_grad_()
+    lesson(logits, loose, (1, 1)).backward()
+    assert logits.grad is not None
+    inside = logits.grad[:, :, 6, 10]
+    assert inside.abs().max() < 1e-6, "neck is one of the skins"
+
+
+def test_what_is_not_judged_has_no_gradient():
+    codes = torch.full((1, 16, 16), NOT_JUDGED)
+    codes[:, :, :8] = HAIR
+    logits = torch.randn(1, 9, 8, 8, requires_grad=True)
+    Lesson(person=0.0)(logits, codes, (0, 0)).backward()
+    assert logits.grad is not None
+    assert not logits.grad[..., 4:].any()
+    assert logits.grad[..., :4].any()
+
+
+@pytest.fixture(scope="module")
+def live() -> Path:
+    path = checkpoint.find("live")
+    assert path
+    return path
+
+
+def test_a_network_begins_with_the_person_of_a_mask_network(live: Path):
+    torch.manual_seed(0)
+    network = Hourglass(get("live-parts")).eval()
+    begin(network, live)
+    parent = checkpoint.load(live).network()
+    frame, prev = torch.rand(1, 3, 64, 96), torch.rand(1, 1, 64, 96)
+    with torch.inference_mode():
+        person = 1 - F.softmax(network.logits(frame, prev), 1)[:, :1]
+        wanted = torch.sigmoid(F.avg_pool2d(parent.logits(frame, prev), 2))
+    torch.testing.assert_close(person, wanted, rtol=1e-4, atol=1e-5)
+
+
+def test_drawn_eyewear_covers_its_frames():
+    for seed in range(5):
+        picture, shape, cover = partly.drawn(256, np.random.default_rng(seed))
+        assert picture.shape == (256, 256, 3)
+        assert 1000 < np.count_nonzero(shape) < 12_000
+        assert (shape[cover > 0] > 0).all()

@@ -1,0 +1,270 @@
+"""Training of a network with labels: python -m training.parts --data DIR --out DIR [--init CHECKPOINT]
+
+Its pictures, light, cameras and previous masks are those of `training.sampler`. What is known of a pixel is a set of
+labels (training/partly.py): the loss is the negative logarithm of the sum of their probabilities, with the soft Jaccard
+of each label where it is known, and `training.loss.segmentation` of the person. The command goes on from where it was.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.random import Generator
+from torch import Tensor, nn
+
+from models import checkpoint
+from models.arguments import ArgumentParser
+from models.hourglass import Hourglass
+from models.labels import BACKGROUND, LABELS, NOT_JUDGED
+from models.variant import get
+from training import loader, loss, prior, split, state, store
+from training.datasets import Pixels
+from training.partly import ALLOWED, NINE_CCP, NINE_CELEB, NINE_UPPER, WORN, development
+from training.sampler import Array, Law, Sampler, _Layer
+
+WEIGHTS: dict[str, float] = {
+    NINE_CELEB: 0.27,
+    WORN: 0.1,
+    NINE_UPPER: 0.16,
+    NINE_CCP: 0.06,
+    "hair": 0.07,
+    "hair-press": 0.06,
+    "selfies": 0.1,
+    "portraits": 0.04,
+    "voc-person": 0.02,
+    "coco-person": 0.01,
+    "cutouts": 0.01,
+    "signers": 0.015,
+    "talking-heads": 0.015,
+    "unlabelled-selfies": 0.02,
+    "office-faces": 0.02,
+    "unlabelled-clips": 0.01,
+    "scenes": 0.02,
+}
+"""How often each source is drawn."""
+RARE = torch.tensor([1.0, 1.0, 1.0, 3.0, 3.0, 1.5, 1.5, 1.0, 1.5])
+"""What a pixel of each label counts in the cross-entropy: lips and eyewear have few."""
+
+
+class LabelSampler(Sampler):
+    """A `Sampler` whose stored fourth channel, and targets, are codes: moved to the nearest pixel, never mixed."""
+
+    def _render(self, layers: list[_Layer], t: int) -> tuple[Array, Array]:
+        size = self._law.size
+        picture, codes = self._moved(layers[0], t, outside=None)
+        for layer in layers[1:]:
+            pasted, given = self._moved(layer, t, outside=0)
+            shown = np.where(given > 0, 255, 0).astype(np.uint8)
+            if layer.thing:
+                shown[(codes > 0) & (codes != NOT_JUDGED)] = 0
+            alpha = cv2.GaussianBlur(shown, (3, 3), 0).astype(np.float32) / 255
+            picture = cv2.blendLinear(pasted, picture, alpha, 1 - alpha)  # type: ignore[assignment]
+            codes = codes if layer.thing else np.where(given > 0, given, codes)
+        assert codes.shape == (size, size)
+        return picture, codes
+
+    def _moved(self, layer: _Layer, t: int, outside: int | None) -> tuple[Array, Array]:
+        size, pixels, grid = self._law.size, layer.pictures[t], layer.grids[t]
+        border = cv2.BORDER_REFLECT_101 if outside is None else cv2.BORDER_CONSTANT
+        colours, codes = np.ascontiguousarray(pixels[..., :3]), np.ascontiguousarray(pixels[..., 3])
+        if grid.ndim == 2:
+            how = cv2.WARP_INVERSE_MAP
+            whole = (size, size)
+            return (
+                cv2.warpAffine(colours, grid, whole, flags=how | cv2.INTER_LINEAR, borderMode=border),
+                cv2.warpAffine(codes, grid, whole, flags=how | cv2.INTER_NEAREST, borderMode=border),
+            )  # type: ignore[return-value]
+        x, y = grid[..., 0], grid[..., 1]
+        return (
+            cv2.remap(colours, x, y, cv2.INTER_LINEAR, borderMode=border),
+            cv2.remap(codes, x, y, cv2.INTER_NEAREST, borderMode=border),
+        )  # type: ignore[return-value]
+
+    def _previous(self, way: str, truth: Array, settled: Array | None, rng: Generator) -> Array:
+        return super()._previous(way, _mask(truth), None if settled is None else _mask(settled), rng)
+
+
+def _mask(codes: Array) -> Array:
+    """The person's mask 0..255; what is not judged, or not hair, counts as the person's."""
+    return np.where(codes > 0, 255, 0).astype(np.uint8)
+
+
+class Lesson:
+    """The loss of one batch; the sets of labels of each code are a table on the device."""
+
+    def __init__(self, person: float) -> None:
+        self.person = person
+        self.allowed = torch.from_numpy(ALLOWED).float()
+        self.sure = torch.from_numpy(~ALLOWED[:, BACKGROUND])
+        self.sure[BACKGROUND] = True
+
+    def __call__(self, logits: Tensor, codes: Tensor, at: tuple[int, int]) -> Tensor:
+        """logits (N, 9, h, w); codes (N, 2h, 2w) long, of which the pixel `at` of each square is judged by label."""
+        p = F.softmax(logits, 1)
+        some = codes[:, at[0] :: 2, at[1] :: 2]
+        allowed = self.allowed[some].permute(0, 3, 1, 2)
+        known = (p * allowed).sum(1).clamp(min=1e-6)
+        single = some < len(LABELS)
+        weight = torch.where(single, RARE[some.clamp(max=len(LABELS) - 1)], 1.0) * (some != NOT_JUDGED)
+        total = -(known.log() * weight).sum() / weight.sum().clamp(min=1)
+
+        truth = allowed * single[:, None]
+        overlap = (p * truth).sum((0, 2, 3))
+        union = (p * single[:, None]).sum((0, 2, 3)) + truth.sum((0, 2, 3)) - overlap
+        present = truth.sum((0, 2, 3)) > 20
+        jaccard = 1 - overlap / union.clamp(min=1)
+        total = total + (jaccard * present).sum() / present.sum().clamp(min=1)
+        if not self.person:
+            return total
+        mask = 1 - F.interpolate(p[:, :1], scale_factor=2.0, mode="bilinear", align_corners=False)
+        mask = mask.clamp(1e-4, 1 - 1e-4)
+        target = torch.where(self.sure[codes][:, None], (codes[:, None] > 0).float(), mask.detach())
+        return total + self.person * loss.segmentation(torch.logit(mask), target)
+
+
+def begin(network: Hourglass, path: Path) -> None:
+    """Take the weights of a mask network: the same person, of whom every part is as likely as any other."""
+    given = checkpoint.load(path)
+    fresh = state.adopt(network, dict(given.state))
+    if given.variant.outputs > 1:
+        return
+    assert fresh == ["head.logits.bias", "head.logits.weight"], fresh
+    labels = len(LABELS)
+    with torch.no_grad():
+        # (sixteen sub-pixels) to the means of the four 2x2 pixels.
+        weight = given.state["head.logits.weight"][:, :, 0, 0].reshape(2, 2, 2, 2, -1).mean((1, 3)).flatten(0, 1)
+        bias = given.state["head.logits.bias"].reshape(2, 2, 2, 2).mean((1, 3)).flatten()
+        head = network.head.logits
+        assert isinstance(head, nn.Conv2d)
+        assert head.bias is not None
+        head.weight.zero_()
+        head.bias.fill_(-float(np.log(labels - 1)))
+        head.weight[::labels, :, 0, 0], head.bias[::labels] = -weight, -bias
+
+
+def open_store(root: Path, folder: Path, say: Callable[[str], None]) -> store.Store:
+    """The pictures with their codes, decoded once into `folder`."""
+    if (folder / "index.json").exists():
+        return store.Store.open(folder)
+    path = checkpoint.find("live")
+    assert path
+    network = checkpoint.load(path).network()
+
+    @torch.inference_mode()
+    def teach(picture: Pixels) -> Pixels:
+        height, width = network.variant.resolution
+        small = cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA)
+        frame = torch.from_numpy(small).float().mul_(1 / 255).permute(2, 0, 1)[None]
+        mask = network(frame, torch.zeros_like(frame[:, :1]))[0, 0].numpy()
+        return np.rint(cv2.resize(mask, picture.shape[1::-1]) * 255).astype(np.uint8)
+
+    say(f"decoding {root} once into {folder}")
+    return store.build(folder, development(root, teach), report=say)
+
+
+def chosen(data: store.Store, folder: Path) -> tuple[int, ...]:
+    """The numbers of the pictures that train, found once a store: every picture is looked at."""
+    kept = folder / "train.json"
+    if not kept.exists():
+        kept.write_text(json.dumps(split.split(data).train))
+    return tuple(json.loads(kept.read_text()))
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, required=True, help="folder of training data (training/partly.py)")
+    parser.add_argument("--store", type=Path, required=True, help="where its pictures are decoded to")
+    parser.add_argument("--out", type=Path, required=True, help="the run's folder")
+    parser.add_argument("--init", type=Path, default=checkpoint.find("live"), help="checkpoint to start from")
+    parser.add_argument("--variant", default="live-parts")
+    parser.add_argument("--samples", type=int, default=60_000)
+    parser.add_argument("--size", type=int, default=240)
+    parser.add_argument("--batch", type=int, default=16)
+    parser.add_argument("--rate", type=float, default=1e-3)
+    parser.add_argument("--head-alone", type=int, default=0, help="steps in which the trunk is as it was")
+    parser.add_argument("--person", type=float, default=0.5, help="weight of the person's loss")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--threads", type=int, default=1)
+    options = parser.parse_args(arguments)
+    torch.set_num_threads(options.threads)
+    say = lambda text: print(text, file=sys.stderr, flush=True)  # noqa: E731
+    data = open_store(options.data, options.store, say)
+    train = chosen(data, options.store)
+    say(f"{len(train)} pictures train")
+    law = Law(size=options.size, prior=prior.MIXED, turned=0.03, weights=WEIGHTS, composite=0.3, things=0.2)
+    sampler = LabelSampler(data, train, law, options.seed)
+    torch.manual_seed(options.seed)
+    variant = get(options.variant)
+    network = Hourglass(variant)
+    begin(network, options.init)
+    network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    ema, optimizers = state.Ema(network, 0.998), state.optimizers(network, muon=True)
+    steps, first, seconds = options.samples // options.batch, 0, 0.0
+    schedule = state.Schedule(options.rate, steps, warm_up=min(100, steps // 10 + 1))
+    identity = {key: str(value) for key, value in vars(options).items() if key not in ("threads", "out", "store")}
+    if saved := state.load(options.out / "state.pt", say):
+        if saved["options"] != identity:
+            say(f"{options.out} holds another run; give --out a fresh folder")
+            return 64
+        kept = saved["learners"]
+        network.load_state_dict(kept["network"])
+        ema.take(kept["ema"])
+        for optimizer, values in zip(optimizers, kept["optimizers"], strict=True):
+            optimizer.load_state_dict(values)
+        first, seconds = saved["step"], saved["seconds"]
+        say(f"going on at step {first} of {steps}")
+    options.out.mkdir(parents=True, exist_ok=True)
+    lesson, rng = Lesson(options.person), np.random.default_rng(options.seed)
+    started = last = time.monotonic()
+    mean = 0.0
+    for step, batch in enumerate(loader.batches(sampler, options.batch, first, steps), first):
+        state.set_rate(optimizers, schedule.rate(step))
+        frames = loader.to_network(batch.frames[:, 0], torch.device("cpu"))
+        previous = loader.to_network(batch.previous, torch.device("cpu"))
+        network.train()
+        if step < options.head_alone:
+            with torch.no_grad():
+                features = network._features(frames, previous)
+            logits = network.head(features, frames)
+        else:
+            logits = network.logits(frames, previous)
+        row, column = rng.integers(0, 2, 2)
+        value = lesson(logits, batch.targets[:, 0].long(), (int(row), int(column)))
+        network.zero_grad(set_to_none=True)
+        value.backward()
+        torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
+        for optimizer in optimizers:
+            optimizer.step()
+        ema.update(step)
+        mean = value.item() if step == first else 0.98 * mean + 0.02 * value.item()
+        if step % 50 == 0 or step + 1 == steps:
+            pace = (step + 1 - first) * options.batch / (time.monotonic() - started)
+            say(f"{(step + 1) * options.batch}/{options.samples} samples  loss {mean:.4f}  {pace:.1f} samples/s")
+        if time.monotonic() - last > 60 or step + 1 == steps:
+            last = time.monotonic()
+            spent = seconds + last - started
+            learners = {"network": network.state_dict(), "ema": ema.state}
+            learners["optimizers"] = [optimizer.state_dict() for optimizer in optimizers]
+            state.save(
+                options.out / "state.pt",
+                {"step": step + 1, "seconds": spent, "options": identity, "learners": learners},
+            )
+            stage = {**identity, "samples": (step + 1) * options.batch, "seconds": round(spent), "device": "CPU"}
+            about = {"pictures": len(train), "sha256": data.digest(train)}
+            about["sources"] = sorted({data.entries[i].source for i in train})
+            card = {"data": about, "training": [stage]}
+            checkpoint.save(options.out / "checkpoint.safetensors", options.variant, variant, ema.state, card)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
