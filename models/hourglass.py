@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from models.inverted import STEM, InvertedTrunk
+from models.inverted import STEM, WIDEST, InvertedTrunk
 from models.variant import Variant
 
 
@@ -201,19 +201,24 @@ class LabelsHead(nn.Module):
 
     A softmax in full resolution would take four times as many instructions, and a mask that is enlarged from half
     resolution is as good (docs/experiments.md). The channels are ordered (row, column, label), so that they are moved
-    a row of labels at a time; a pixel shuffle's order moves them one by one.
+    a row of labels at a time; a pixel shuffle's order moves them one by one. The decoder's few features were chosen for
+    a mask: what the trunk knows at stride 16 comes in beside them.
     """
 
-    def __init__(self, features: int, inputs: int, labels: int, width: int = 16) -> None:
+    def __init__(self, features: int, context: int, inputs: int, labels: int, width: int = 16) -> None:
         super().__init__()
         self.project = linear(features, width)
+        self.context = nn.Conv2d(context, width, 1)
+        nn.init.zeros_(self.context.weight)
         self.detail = linear(inputs, width, kernel=4, stride=4)
         self.refine = depthwise(width)
         start_at_zero(self.refine)
         self.logits = nn.Conv2d(width, 4 * labels, 1)
 
-    def forward(self, features: Tensor, picture: Tensor) -> Tensor:
-        x = F.relu(self.project(features) + self.detail(picture))
+    def forward(self, features: Tensor, context: Tensor, picture: Tensor) -> Tensor:
+        """(N, features, H/4, W/4), (N, context, H/16, W/16) and the picture to (N, labels, H/2, W/2)."""
+        parts = F.interpolate(self.context(context), scale_factor=4.0, mode="bilinear", align_corners=False)
+        x = F.relu(self.project(features) + self.detail(picture) + parts)
         x = self.logits(F.relu(x + self.refine(x))).permute(0, 2, 3, 1)
         # (N, H, W, 2, 2 * labels) to (N, H, 2, W, 2 * labels) to (N, 2H, W, 2 * labels) to (N, 2H, 2W, labels).
         x = x.unflatten(3, (2, -1)).permute(0, 1, 3, 2, 4).flatten(1, 2)
@@ -285,7 +290,7 @@ class Hourglass(nn.Module):
             self._squeezed(variant, inputs)
         self.head: nn.Module
         if variant.outputs > 1:
-            self.head = LabelsHead(d4, inputs, variant.outputs)
+            self.head = LabelsHead(d4, WIDEST, inputs, variant.outputs)
         elif variant.head == "plain":
             self.head = PlainHead(d4)
         elif variant.head == "light":
@@ -324,6 +329,8 @@ class Hourglass(nn.Module):
 
     def logits(self, frame: Tensor, prev_mask: Tensor) -> Tensor:
         """The mask before the sigmoid: (N, 1, H, W), unbounded; or the labels before the softmax, (N, 9, H/2, W/2)."""
+        if self.variant.outputs > 1:
+            return self.head(*self.trunk.with_context(frame, prev_mask), frame)
         picture = torch.cat([frame, prev_mask], dim=1) if self._stacked else frame
         return self.head(self._features(picture, prev_mask), picture)
 

@@ -131,6 +131,10 @@ class InvertedTrunk(nn.Module):
             nn.init.zeros_(self.mask.bias)  # type: ignore[arg-type]
 
     def forward(self, frame: Tensor, prev_mask: Tensor) -> Tensor:
+        return self.with_context(frame, prev_mask)[0]
+
+    def with_context(self, frame: Tensor, prev_mask: Tensor) -> tuple[Tensor, Tensor]:
+        """The features, and what the decoder begins with: (N, WIDEST, H/16, W/16)."""
         x4 = self.stage4(self.act(self.stem(frame)))
         if self.mask is not None:
             x4 = x4 + self.mask(prev_mask)
@@ -138,4 +142,4 @@ class InvertedTrunk(nn.Module):
         x16 = self.stage16(x8)
         seen = torch.sigmoid(self.context_gate(x16.mean((2, 3), keepdim=True)))
         x = F.relu(self.context(x16)) * seen
-        return self.join4(self.join8(x, x8), x4)
+        return self.join4(self.join8(x, x8), x4), x

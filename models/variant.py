@@ -89,8 +89,8 @@ class Variant:
             raise ValueError("the inverted trunk adds the previous mask and has skips")
         if self.outputs not in (1, len(LABELS)):
             raise ValueError(f"outputs must be 1 or {len(LABELS)}, not {self.outputs}")
-        if self.outputs > 1 and self.head != "subpixel":
-            raise ValueError(f"the head of a network with labels must be subpixel, not {self.head}")
+        if self.outputs > 1 and (self.head != "subpixel" or self.trunk != "inverted"):
+            raise ValueError("the head of a network with labels must be subpixel, and its trunk inverted")
         if self.kernel <= 0 or self.kernel % 4:
             raise ValueError(f"kernel must be a positive multiple of 4, not {self.kernel}")
         if self.kernel16 <= 0 or self.kernel16 % 2 == 0:

@@ -19,11 +19,11 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from numpy.random import Generator
-from torch import Tensor, nn
+from torch import Tensor
 
 from models import checkpoint
 from models.arguments import ArgumentParser
-from models.hourglass import Hourglass
+from models.hourglass import Hourglass, LabelsHead
 from models.labels import BACKGROUND, LABELS, NOT_JUDGED
 from models.variant import get
 from training import loader, loss, prior, split, state, store
@@ -137,14 +137,16 @@ def begin(network: Hourglass, path: Path) -> None:
     fresh = state.adopt(network, dict(given.state))
     if given.variant.outputs > 1:
         return
-    assert fresh == ["head.logits.bias", "head.logits.weight"], fresh
+    assert fresh == ["head.context.bias", "head.context.weight", "head.logits.bias", "head.logits.weight"], fresh
     labels = len(LABELS)
     with torch.no_grad():
         # (sixteen sub-pixels) to the means of the four 2x2 pixels.
         weight = given.state["head.logits.weight"][:, :, 0, 0].reshape(2, 2, 2, 2, -1).mean((1, 3)).flatten(0, 1)
         bias = given.state["head.logits.bias"].reshape(2, 2, 2, 2).mean((1, 3)).flatten()
+        assert isinstance(network.head, LabelsHead)
+        assert network.head.context.bias is not None
+        network.head.context.bias.zero_()
         head = network.head.logits
-        assert isinstance(head, nn.Conv2d)
         assert head.bias is not None
         head.weight.zero_()
         head.bias.fill_(-float(np.log(labels - 1)))
@@ -190,7 +192,6 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--size", type=int, default=240)
     parser.add_argument("--batch", type=int, default=16)
     parser.add_argument("--rate", type=float, default=1e-3)
-    parser.add_argument("--head-alone", type=int, default=0, help="steps in which the trunk is as it was")
     parser.add_argument("--person", type=float, default=0.5, help="weight of the person's loss")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=1)
@@ -231,12 +232,7 @@ def main(arguments: list[str] | None = None) -> int:
         frames = loader.to_network(batch.frames[:, 0], torch.device("cpu"))
         previous = loader.to_network(batch.previous, torch.device("cpu"))
         network.train()
-        if step < options.head_alone:
-            with torch.no_grad():
-                features = network._features(frames, previous)
-            logits = network.head(features, frames)
-        else:
-            logits = network.logits(frames, previous)
+        logits = network.logits(frames, previous)
         row, column = rng.integers(0, 2, 2)
         value = lesson(logits, batch.targets[:, 0].long(), (int(row), int(column)))
         network.zero_grad(set_to_none=True)

@@ -132,14 +132,14 @@ def test_a_subpixel_head_sees_the_picture_no_further_than_the_next_square():
 
 
 def test_a_head_of_labels_lays_its_logits_out_as_the_pixels_of_their_square():
-    head = LabelsHead(8, 3, labels=9).eval()
+    head = LabelsHead(8, 4, 3, labels=9).eval()
     with torch.no_grad():
         head.logits.weight.zero_()
         head.logits.bias.copy_(torch.arange(36.0))
-    logits = head(torch.rand(2, 8, 3, 5), torch.rand(2, 3, 12, 20))
-    assert logits.shape == (2, 9, 6, 10)
+    logits = head(torch.rand(2, 8, 8, 12), torch.rand(2, 4, 2, 3), torch.rand(2, 3, 32, 48))
+    assert logits.shape == (2, 9, 16, 24)
     square = torch.arange(36.0).reshape(2, 2, 9).permute(2, 0, 1)
-    assert torch.equal(logits, square.repeat(1, 3, 5).expand(2, -1, -1, -1))
+    assert torch.equal(logits, square.repeat(1, 8, 12).expand(2, -1, -1, -1))
 
 
 def test_every_residual_branch_starts_at_zero():

@@ -85,6 +85,7 @@ def test_globs_choose_in_listed_order_and_star_means_the_reference_set():
         {"refine": "finely"},
         {"outputs": 2},
         {"outputs": 9, "head": "dense"},
+        {"outputs": 9, "head": "subpixel"},
     ],
 )
 def test_impossible_variants_are_refused(bad):
