@@ -13,6 +13,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -53,6 +54,14 @@ WEIGHTS: dict[str, float] = {
 """How often each source is drawn."""
 RARE = torch.tensor([1.0, 1.0, 1.0, 3.0, 3.0, 1.5, 1.5, 1.0, 1.5])
 """What a pixel of each label counts in the cross-entropy: lips and eyewear have few."""
+
+
+HEAD = 4.0
+"""The head's rate in units of the trunk's: it begins with nothing for eight of nine labels."""
+
+
+PASSING = frozenset({"data", "store", "out", "init", "minutes", "threads"})
+"""Options that may differ between calls of one run."""
 
 
 class LabelSampler(Sampler):
@@ -131,12 +140,13 @@ class Lesson:
         return total + self.person * loss.segmentation(torch.logit(mask), target)
 
 
-def begin(network: Hourglass, path: Path) -> None:
-    """Take the weights of a mask network: the same person, of whom every part is as likely as any other."""
+def begin(network: Hourglass, path: Path) -> dict[str, Any]:
+    """Take the weights of a mask network: the same person, all whose parts are equally likely; or of a network
+    with labels as they are. Returns the checkpoint's card."""
     given = checkpoint.load(path)
     fresh = state.adopt(network, dict(given.state))
     if given.variant.outputs > 1:
-        return
+        return given.card
     assert fresh == ["head.context.bias", "head.context.weight", "head.logits.bias", "head.logits.weight"], fresh
     labels = len(LABELS)
     with torch.no_grad():
@@ -151,6 +161,7 @@ def begin(network: Hourglass, path: Path) -> None:
         head.weight.zero_()
         head.bias.fill_(-float(np.log(labels - 1)))
         head.weight[::labels, :, 0, 0], head.bias[::labels] = -weight, -bias
+    return given.card
 
 
 def open_store(root: Path, folder: Path, say: Callable[[str], None]) -> store.Store:
@@ -189,6 +200,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--init", type=Path, default=checkpoint.find("live"), help="checkpoint to start from")
     parser.add_argument("--variant", default="live-parts")
     parser.add_argument("--samples", type=int, default=60_000)
+    words = "end in this time, at the rate's end; without it the rate falls over --samples"
+    parser.add_argument("--minutes", type=float, help=words)
     parser.add_argument("--size", type=int, default=240)
     parser.add_argument("--batch", type=int, default=16)
     parser.add_argument("--rate", type=float, default=1e-3)
@@ -206,12 +219,15 @@ def main(arguments: list[str] | None = None) -> int:
     torch.manual_seed(options.seed)
     variant = get(options.variant)
     network = Hourglass(variant)
-    begin(network, options.init)
+    parent = begin(network, options.init)
     network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    ema, optimizers = state.Ema(network, 0.998), state.optimizers(network, muon=True)
+    ema = state.Ema(network, 0.995)
+    trunk, head = state.optimizers(network.trunk, muon=True), state.optimizers(network.head)
+    optimizers = [*trunk, *head]
     steps, first, seconds = options.samples // options.batch, 0, 0.0
-    schedule = state.Schedule(options.rate, steps, warm_up=min(100, steps // 10 + 1))
-    identity = {key: str(value) for key, value in vars(options).items() if key not in ("threads", "out", "store")}
+    schedule = state.Schedule(options.rate, steps, warm_up=min(30, steps // 10 + 1))
+    identity = {key: value for key, value in vars(options).items() if key not in PASSING}
+    identity |= {"init": checkpoint.sha256(options.init)[:12], "frames": 1}
     if saved := state.load(options.out / "state.pt", say):
         if saved["options"] != identity:
             say(f"{options.out} holds another run; give --out a fresh folder")
@@ -228,7 +244,13 @@ def main(arguments: list[str] | None = None) -> int:
     started = last = time.monotonic()
     mean = 0.0
     for step, batch in enumerate(loader.batches(sampler, options.batch, first, steps), first):
-        state.set_rate(optimizers, schedule.rate(step))
+        rate = schedule.rate(step)
+        if options.minutes:
+            spent = (seconds + time.monotonic() - started) / (60 * options.minutes)
+            rate = schedule.held(step) * state.cosine(spent)
+            steps = step + 1 if spent >= 1 else steps
+        state.set_rate(trunk, rate)
+        state.set_rate(head, HEAD * rate)
         frames = loader.to_network(batch.frames[:, 0], torch.device("cpu"))
         previous = loader.to_network(batch.previous, torch.device("cpu"))
         network.train()
@@ -244,7 +266,7 @@ def main(arguments: list[str] | None = None) -> int:
         mean = value.item() if step == first else 0.98 * mean + 0.02 * value.item()
         if step % 50 == 0 or step + 1 == steps:
             pace = (step + 1 - first) * options.batch / (time.monotonic() - started)
-            say(f"{(step + 1) * options.batch}/{options.samples} samples  loss {mean:.4f}  {pace:.1f} samples/s")
+            say(f"{(step + 1) * options.batch} samples  loss {mean:.4f}  {pace:.1f} samples/s")
         if time.monotonic() - last > 60 or step + 1 == steps:
             last = time.monotonic()
             spent = seconds + last - started
@@ -257,8 +279,10 @@ def main(arguments: list[str] | None = None) -> int:
             stage = {**identity, "samples": (step + 1) * options.batch, "seconds": round(spent), "device": "CPU"}
             about = {"pictures": len(train), "sha256": data.digest(train)}
             about["sources"] = sorted({data.entries[i].source for i in train})
-            card = {"data": about, "training": [stage]}
+            card = {"data": about, "training": [*parent.get("training", []), stage]}
             checkpoint.save(options.out / "checkpoint.safetensors", options.variant, variant, ema.state, card)
+            if step + 1 == steps:
+                break
     return 0
 
 
