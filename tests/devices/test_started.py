@@ -13,7 +13,7 @@ PARENT = f"import subprocess, sys; subprocess.Popen([sys.executable, '-c', {SLEE
 
 def start(program: str) -> subprocess.Popen:
     process = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE)
-    if program == PARENT:
+    if program == PARENT and process.stdout:
         process.stdout.readline()
     return process
 
