@@ -50,6 +50,10 @@ class Figure:
 COLUMNS = tuple(f.name for f in fields(Figure))
 KINDS = {name: "DOUBLE" if name == "value" else "VARCHAR" for name in COLUMNS}
 TIME = r"\d{4}-\d\d-\d\d.*"
+RIGHT = " and ".join(
+    [*(f"{name} is not null" for name in COLUMNS), "isfinite(value)", "value >= 0", f"time ~ '{TIME}'"]
+)
+"""What is true of every figure, in SQL."""
 KEY = COLUMNS[:5]
 """What one figure is known by; the first that is added stays."""
 
@@ -149,9 +153,7 @@ def _check(database: DuckDBPyConnection, store: Path) -> None:
     columns = database.execute("describe select * from read_parquet(?)", [glob.escape(str(store))]).fetchall()
     if {name: kind for name, kind, *_ in columns} != KINDS:
         raise ValueError(f"{store}: has other columns than the figures of this version")
-    checks = [f"{name} is not null" for name in COLUMNS] + ["isfinite(value)", "value >= 0", f"time ~ '{TIME}'"]
-    right = " and ".join(checks)
-    query = f"select count(*) from read_parquet(?) where ({right}) is not true"
+    query = f"select count(*) from read_parquet(?) where ({RIGHT}) is not true"
     ((wrong,),) = database.execute(query, [glob.escape(str(store))]).fetchall()
     if wrong:
         raise ValueError(f"{store}: {wrong} of its figures are damaged; nothing is read from it")
@@ -181,6 +183,9 @@ def _add(database: DuckDBPyConnection, store: Path, figures: Iterable[Figure]) -
         once.setdefault(tuple(getattr(figure, name) for name in KEY), figure)
     if once:
         _insert(database, list(map(astuple, once.values())))
+    ((wrong,),) = database.execute(f"select count(*) from added where ({RIGHT}) is not true").fetchall()
+    if wrong:
+        raise ValueError(f"{wrong} of the figures to be added are damaged; nothing was added to {store}")
     database.execute("create or replace temp view known as select * from added where false")
     if store.exists():
         path = glob.escape(str(store)).replace("'", "''")

@@ -74,7 +74,7 @@ def test_a_run_is_added_to_a_million_figures(benchmark: BenchmarkFixture, millio
 
     def add() -> None:
         batch = next(batches)
-        run = [store.Figure(f"new {i}", "model ms", "A", f"run {batch}", "2026", "", 1.0) for i in range(260)]
+        run = [store.Figure(f"new {i}", "model ms", "A", f"run {batch}", "2027-01-01", "", 1.0) for i in range(260)]
         assert store.add(million, run) == 260
 
     benchmark.pedantic(add, rounds=3)

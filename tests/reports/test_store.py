@@ -132,3 +132,12 @@ def test_columns_of_a_later_version_are_not_thrown_away(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="other columns"):
         store.add(newer, figures(3))
     assert (tmp_path / "newer.parquet").read_bytes() == before
+
+
+@pytest.mark.parametrize("damage", [{"time": "2026"}, {"value": float("nan")}, {"value": -1.0}])
+def test_a_damaged_figure_is_refused_before_it_makes_the_store_unreadable(tmp_path: Path, damage: dict) -> None:
+    path = tmp_path / "history.parquet"
+    store.add(path, figures(2))
+    with pytest.raises(ValueError, match="1 of the figures to be added are damaged; nothing was added"):
+        store.add(path, [*figures(3, "other"), replace(figures(1, "wrong")[0], **damage)])
+    assert store.load(path) == figures(2)
