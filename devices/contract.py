@@ -2,7 +2,8 @@
 
 A job is a folder: `job.json` (this module's `Job` without the folder), the model file, and `frames.u8` (N, H, W, 3)
 uint8 RGB already at the network's resolution. A result is `result.json` with `"end": "done"` as its last key, and
-`masks.f32` or `masks.u8` (N, H, W). Success is that end marker, never an exit code.
+`masks.f32` or `masks.u8` (N, H, W); of a network with labels also `labels.u8` (N, H, W, 9). Success is that end marker,
+never an exit code.
 """
 
 from __future__ import annotations
@@ -102,6 +103,8 @@ class Result:
     masks: NDArray[np.float32]
     """(N, H, W) in [0, 1]: each frame once, in order, the mask fed back inside a sequence."""
     evidence: Evidence
+    labels: NDArray[np.uint8] | None = None
+    """(N, H, W, 9) of a network with labels: their probabilities as shares of 255; the masks are then the person's."""
     model_ns: tuple[int, ...] = ()
     """Tensors in, tensors out; a fresh frame each time, the model's own mask fed back. Empty when emulated."""
     pipeline_ns: tuple[int, ...] = ()
@@ -140,7 +143,8 @@ class Result:
         if not isinstance(other, Result):
             return NotImplemented
         same = np.array_equal(self.masks, other.masks)
-        rest = [f.name for f in fields(self) if f.name != "masks"]
+        same &= (self.labels is None) == (other.labels is None) and np.array_equal(self.labels, other.labels)  # type: ignore[arg-type]
+        rest = [f.name for f in fields(self) if f.name not in ("masks", "labels")]
         return same and all(getattr(self, name) == getattr(other, name) for name in rest)
 
 

@@ -18,10 +18,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from devices.contract import Config, Counts, Environment, Job, MeasurementFailed, Result
+from models.labels import LABELS
 from models.reference import ReferenceModel
 from models.segmenter import BadMask, check_mask
 
 END = {"end": "done"}
+LABELS_FILE = "labels.u8"
 
 
 def write(folder: Path, job: Job, frames: NDArray[np.uint8]) -> Path:
@@ -81,7 +83,9 @@ def read_frames(job: Job) -> NDArray[np.uint8]:
 def write_result(folder: Path, result: Result) -> Path:
     """Write the masks, then result.json in one step, so that it is never half there. Returns its path."""
     np.ascontiguousarray(result.masks, np.float32).tofile(folder / "masks.f32")
-    values = {key: value for key, value in vars(result).items() if key != "masks"}
+    if result.labels is not None:
+        np.ascontiguousarray(result.labels, np.uint8).tofile(folder / LABELS_FILE)
+    values = {key: value for key, value in vars(result).items() if key not in ("masks", "labels")}
     values["environment"] = asdict(result.environment)
     whole, part = folder / "result.json", folder / "result.json.part"
     part.write_text(json.dumps(values | END) + "\n")
@@ -101,7 +105,7 @@ def read_result(folder: Path) -> Result:
     told = {key: values.get(key) for key in ("model_switched", "pipeline_switched")}
     times |= {key: tuple(indices) for key, indices in told.items() if indices is not None}
     try:
-        return Result(**values | times | {"masks": masks, "environment": environment})
+        return Result(**values | times | {"masks": masks, "labels": _read_labels(folder), "environment": environment})
     except TypeError as error:
         raise MeasurementFailed(f"result.json does not fit the contract: {error}") from None
 
@@ -133,6 +137,17 @@ def _read_masks(folder: Path) -> NDArray[np.float32]:
         raise MeasurementFailed(f"{path.name} holds {raw.size} bytes where {shape[0]} masks take {expected}")
     masks = raw.view(kind).reshape(shape).astype(np.float32)
     return check_masks(masks / np.float32(255) if kind is np.uint8 else masks)
+
+
+def _read_labels(folder: Path) -> NDArray[np.uint8] | None:
+    job, path = read(folder), folder / LABELS_FILE
+    if not path.exists():
+        return None
+    shape = (sum(job.sequences), *job.config.resolution, len(LABELS))
+    raw = np.fromfile(path, np.uint8)
+    if raw.size != (expected := int(np.prod(shape))):
+        raise MeasurementFailed(f"{path.name} holds {raw.size} bytes where {shape[0]} frames take {expected}")
+    return raw.reshape(shape)
 
 
 def check_masks(masks: NDArray[np.float32]) -> NDArray[np.float32]:

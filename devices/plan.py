@@ -13,6 +13,7 @@ from typing import cast
 from converters.artifact import FORMATS, Format, Precision, Spec
 from converters.registry import converter
 from devices.contract import Config, Counts, Unit
+from models.labels import LABELS
 from models.reference import ReferenceModel
 from models.segmenter import ResizeMode
 from models.variant import Resolution, get, match
@@ -90,6 +91,16 @@ class Task:
         return (self.weights is not None and self.weights.untrained) or (
             self.reference is not None and self.reference.speed_only
         )
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Those of `models.labels` that the network gives; none where it gives a mask alone."""
+        if self.reference:
+            return ()
+        try:
+            return LABELS if get(self.config.variant).outputs > 1 else ()
+        except ValueError:  # A name that is no variant is no network of ours.
+            return ()
 
     @property
     def source_sha(self) -> str:

@@ -22,9 +22,12 @@ from devices.started import StartedProcesses
 from models.scratch import scratch
 
 if TYPE_CHECKING:
+    from evaluation.labels import LabelScore
     from evaluation.score import Score
 
 T = TypeVar("T")
+
+NO_LABELS = "{network} gives labels, and those are not supported on {device} yet; the desktop measures it"
 
 Made = Mapping[Spec, Artifact | Failure]
 
@@ -44,6 +47,8 @@ class Outcome:
     artifact: Artifact | None = None
     result: Result | None = None
     score: Score | None = None
+    labels: LabelScore | None = None
+    """Of a network with labels, where the data tell them."""
     reason: str | None = None
     position: int = 0
     """How many configurations were measured before it, in this process."""
@@ -143,8 +148,12 @@ def measure(
         every = (data, *data.beside)
         frames = {d.sha256: jobs.write_frames(folder / f"frames-{i}.u8", d.frames) for i, d in enumerate(every)}
 
+        takes_labels = getattr(runner, "takes_labels", False)
+
         def ask(task: Task) -> Job | Outcome:
             its = data.for_task(task)
+            if task.labels and not takes_labels:
+                return Outcome(task, reason=NO_LABELS.format(network=task.config.variant, device=task.config.device))
             return _ask(task, plan, made, its, frames[its.sha256])
 
         def judge(task: Task, told: Result | MeasurementFailed) -> Outcome:
@@ -258,7 +267,7 @@ def _ask(task: Task, plan: Plan, made: Made, data: Data, frames: Path) -> Job | 
 def _judge(task: Task, made: Made, told: Result | MeasurementFailed, data: Data) -> Outcome:
     """The outcome of a runner's result or failure. Pictures that are gone meanwhile are a failure too."""
     from evaluation.pictures import Unusable
-    from evaluation.score import score, without_bars
+    from evaluation.score import score, score_labels, without_bars
 
     artifact = cast(Artifact, made[task.spec]) if task.spec else None
     if isinstance(told, MeasurementFailed):
@@ -266,6 +275,9 @@ def _judge(task: Task, made: Made, told: Result | MeasurementFailed, data: Data)
     try:
         if data.resize_mode == "letterbox":
             told = replace(told, masks=without_bars(told.masks, data.footage))
-        return Outcome(task, artifact, told, score(told.masks, data.footage), retries=told.retries)
+        labels = None
+        if told.labels is not None:
+            labels = score_labels(told.labels, data.footage, task.labels, data.resize_mode)
+        return Outcome(task, artifact, told, score(told.masks, data.footage), labels, retries=told.retries)
     except (OSError, Unusable) as error:
         return Outcome(task, artifact, reason=f"its masks could not be judged: a picture {error}")

@@ -98,7 +98,8 @@ def effect(change: Change, rows: Mapping[str, Summary]) -> Effect | None:
 
     Only pictures that every pair scored count, so that all pairs speak of the same ones.
     """
-    names = {VARIANTS[name]: name for name in rows if name in VARIANTS}
+    masks = (name for name in rows if name in VARIANTS and VARIANTS[name].outputs == 1)
+    names = {VARIANTS[name]: name for name in masks}
     found = [
         (rows[names[variant]], rows[names[other]])
         for variant in names

@@ -18,7 +18,7 @@ from devices.ratio import Ratio
 from devices.web import phone
 from evaluation.sample import NAME
 from models.variant import REFERENCE, VARIANTS
-from reports import plots, whole
+from reports import labels, plots, whole
 from reports.ablation import CHANGES, Change, Effect, Grid, ablation
 from reports.arm import tallies
 from reports.bound import bounded
@@ -217,6 +217,7 @@ def view(seen: Sequence[Summary]) -> dict[str, Any]:
     chosen = [place.choice.recommended.summary for place in places]
     quiet = quiet_fps(s for s in now if s.model is not None and s.iou is not None and not s.disturbed)
     busy = _busy(now)
+    gallery = _gallery([s for s in now if s.ok], chosen)
     return {
         "rows": seen,
         "places": places,
@@ -241,7 +242,10 @@ def view(seen: Sequence[Summary]) -> dict[str, Any]:
         "sustained": _sustained(now),
         "costs": _costs([s for s in now if s.ok]),
         "credits": list(dict.fromkeys(credit for s in done for credit in s.row.accuracy.get("credits") or ())),
-        "gallery": _gallery([s for s in now if s.ok], chosen),
+        "gallery": gallery,
+        "labelled": labels.pictured(gallery),
+        "label_tables": labels.tables(now),
+        "label_legend": labels.LEGEND,
         "again": {id(s) for s in ours} - {id(s) for s in now},
         "between": _between(done),
         "processes": _processes(now),

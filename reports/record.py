@@ -25,6 +25,7 @@ from devices.run import Outcome
 from evaluation.clip import Dataset, Label, Picture
 from evaluation.sample import CREDITS, NAME
 from evaluation.score import Score
+from models.labels import LABELS
 from models.reference import ReferenceModel
 from models.variant import Resolution
 from reports.gitinfo import revision_here
@@ -75,12 +76,13 @@ def record(outcome: Outcome, counts: Counts, data: Data, run: Run) -> Row:
         evidence=result.evidence,
         runtime=str(result.placement.get("runtime", "")),
         accuracy=_accuracy(None if task.speed_only else outcome.score, data.for_task(task))
+        | ({"labels": outcome.labels.to_dict()} if outcome.labels and not task.speed_only else {})
         | ({"from_host": result.from_host} if result.from_host else {}),
         timing=_timing(result, counts),
         placement=result.placement,
         environment=result.environment.facts | row.environment,
         hazards=result.environment.hazards,
-        examples=() if task.speed_only else examples(result.masks, data.footage, outcome.score),
+        examples=() if task.speed_only else examples(result.masks, data.footage, outcome.score, result.labels),
     )
 
 
@@ -120,6 +122,7 @@ def network(variant: str, resolution: Resolution) -> dict[str, Any]:
         "squeeze": config.squeeze,
         "skips": config.skips,
         "head": config.head,
+        **({"labels": list(LABELS)} if config.outputs > 1 else {}),
     }
 
 
@@ -127,19 +130,20 @@ SHARED = 4
 """Frames that the page shows of every network, the same of each."""
 
 
-def examples(masks: NDArray[np.float32], dataset: Dataset, score: Score) -> tuple[dict[str, Any], ...]:
-    """Overlays of `SHARED` frames that are the same for every network, then of the worst frame with a person."""
+def examples(
+    masks: NDArray[np.float32], dataset: Dataset, score: Score, labels: NDArray[np.uint8] | None = None
+) -> tuple[dict[str, Any], ...]:
+    """Overlays of `SHARED` frames that are the same for every network, then of the worst frame with a person.
+
+    Of a network with labels, whose shares (N, H, W, 9) are `labels`, the frames also in the labels' colours.
+    """
     chosen = [("shared", index) for index in shared(dataset)]
     peopled = [i for i, label in enumerate(_labels(dataset)) if (label == 1).any()]
     if peopled:
         chosen.append(("worst", min(peopled, key=lambda i: score.per_image[i][1])))
     return tuple(
-        {
-            "kind": kind,
-            "frame": score.per_image[index][0],
-            "iou": score.per_image[index][1],
-            "jpeg": _jpeg(*_frame(dataset, index), masks[index]),
-        }
+        {"kind": kind, "frame": score.per_image[index][0], "iou": score.per_image[index][1]}
+        | _pictures(*_frame(dataset, index), masks[index], None if labels is None else labels[index])
         for kind, index in chosen
     )
 
@@ -167,12 +171,18 @@ def _frame(dataset: Dataset, index: int) -> tuple[Picture, Label]:
     raise IndexError(f"{dataset.name} has no such frame")
 
 
-def _jpeg(picture: Picture, label: Label, mask: NDArray[np.float32]) -> str:
+def _pictures(
+    picture: Picture, label: Label, mask: NDArray[np.float32], labels: NDArray[np.uint8] | None
+) -> dict[str, str]:
+    from evaluation.overlay import label_overlay, overlay
+
+    drawn = {"jpeg": _jpeg(overlay(picture, mask, label))}
+    return drawn if labels is None else drawn | {"labels_jpeg": _jpeg(label_overlay(picture, labels))}
+
+
+def _jpeg(laid: Picture) -> str:
     import cv2
 
-    from evaluation.overlay import overlay
-
-    laid = overlay(picture, mask, label)
     height, width = laid.shape[:2]
     if width > EXAMPLE_WIDTH:
         size = EXAMPLE_WIDTH, round(height * EXAMPLE_WIDTH / width)

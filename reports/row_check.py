@@ -59,7 +59,36 @@ def example(value: Any) -> bool:
         isinstance(value, dict)
         and SHARE(value.get("iou"))
         and all(text(value.get(k)) for k in ("kind", "frame", "jpeg"))
+        and text(value.get("labels_jpeg", ""))
     )
+
+
+def labels(value: Any) -> bool:
+    """The figures of a network with labels."""
+    return (
+        isinstance(value, dict)
+        and SHARE(value.get("mean_iou"))
+        and whole(value.get("mean_iou_ci"))
+        and table(figure)(value.get("labels"))
+        and value.get("worst") in value["labels"]
+        and each(text)(value.get("lacking"))
+        and table(table(COUNT))(value.get("confusion"))
+    )
+
+
+def figure(value: Any) -> bool:
+    """One label's."""
+    return (
+        isinstance(value, dict)
+        and SHARE(value.get("iou"))
+        and whole(value.get("iou_ci"))
+        and all(COUNT(value.get(name)) for name in ("pixels", "pictures"))
+    )
+
+
+def whole(value: Any) -> bool:
+    """An interval with both ends."""
+    return interval(SHARE)(value) and None not in value
 
 
 def with_all(*names: str) -> Check:
@@ -151,6 +180,7 @@ CHECKS: Mapping[str, Check] = {
     "accuracy.description": text,
     "accuracy.credits": each(text),
     "accuracy.per_image": scored,
+    "accuracy.labels": labels,
     "accuracy.from_host.max_difference": number(),
     "artifact.key": text,
     "artifact.sha256": text,
@@ -159,6 +189,7 @@ CHECKS: Mapping[str, Check] = {
     "artifact.graph.leftovers": table(COUNT),
     "artifact.parity": with_all("max_difference", "mean_difference", "iou_loss_points"),
     **{f"artifact.parity.{name}": number() for name in ("max_difference", "mean_difference", "iou_loss_points")},
+    "artifact.parity.label_loss_points": number(),
     "artifact.parity.breach": text,
     "artifact.parity.processor.model": text,
     "artifact.parity.processor.extensions": each(text),
@@ -168,6 +199,7 @@ CHECKS: Mapping[str, Check] = {
     "artifact.instructions.changed": text,
     "network": described,
     "network.resize_mode": text,
+    "network.labels": each(text),
     "network.macs": COUNT,
     "network.parameters": COUNT,
     "placement.ops": COUNT,

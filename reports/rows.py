@@ -46,14 +46,17 @@ class Row:
     checkpoint: str = ""
     artifact: dict[str, Any] = field(default_factory=dict)
     """key, sha256, bytes, graph, versions,
-    parity {frames, max_difference, mean_difference, iou_loss_points, tolerance,
+    parity {frames, max_difference, mean_difference, iou_loss_points, label_loss_points (of labels), tolerance,
     processor {model, extensions} on which it was measured; absent or null in older rows},
     instructions {cortex-a57: n, cortex-a76: n, changed: words} of one inference, of TFLite, where they were counted."""
     network: dict[str, Any] = field(default_factory=dict)
-    """parameters, macs, squeeze, skips, head; of reference models `peer: true` and their entry of references.toml."""
+    """parameters, macs, squeeze, skips, head, labels [name, ...] where it gives any; of reference models `peer: true`
+    and their entry of references.toml."""
     accuracy: dict[str, Any] = field(default_factory=dict)
     """data, description, images, iou, iou_ci, boundary_f, boundary_f_ci, dtssd,
-    per_image [[name, iou, boundary_f], ...], from_host {runtime, max_difference, mean_difference}."""
+    per_image [[name, iou, boundary_f], ...], from_host {runtime, max_difference, mean_difference},
+    labels {mean_iou, mean_iou_ci, worst, labels {name: {iou, iou_ci, pixels, pictures}}, lacking [name, ...],
+    confusion {true: {found: pixels}}} of a network with labels, where the data tell them; absent in older rows."""
     timing: dict[str, Any] = field(default_factory=dict)
     """model_ns [...], pipeline_ns [...], load_ns, first_ns, warm_up, peak_memory_bytes, instructions_per_frame,
     model_switched [i, ...] and pipeline_switched: indices of samples during which a thread was switched out,
@@ -66,7 +69,8 @@ class Row:
     environment: dict[str, Any] = field(default_factory=dict)
     hazards: tuple[str, ...] = ()
     examples: tuple[dict[str, Any], ...] = ()
-    """{"kind": "shared" | "worst", "frame": name, "iou": x, "jpeg": base64 of an overlay, 200 px wide at most}.
+    """{"kind": "shared" | "worst", "frame": name, "iou": x, "jpeg": base64 of an overlay, 200 px wide at most,
+    "labels_jpeg": the same in the labels' colours, of a network with labels}.
 
     Rows of before have "typical" in place of "shared".
     """

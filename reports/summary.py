@@ -65,6 +65,11 @@ class Summary:
         return f"{self.row.variant}, {self.runtime} {self.row.precision}"
 
     @property
+    def labels(self) -> dict[str, Any] | None:
+        """The figures of a network with labels, as the row has them; None where there are none."""
+        return self.row.accuracy.get("labels") if self.ok else None
+
+    @property
     def runtime(self) -> str:
         return RUNTIMES.get(self.row.format, self.row.runtime or self.row.format)
 

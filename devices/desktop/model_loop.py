@@ -8,6 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from converters.session import Session
+from evaluation.labels import shares
+from models.labels import LABELS
 from models.segmenter import no_mask, to_input
 
 
@@ -16,7 +18,8 @@ class ModelLoop:
 
     The model's own last mask is its next previous mask, and an empty one where a sequence begins. The copies into and
     out of the runtime's own tensors are timed, as an application pays them. Laying the frame out in the model's layout
-    and type is not, nor is noting its mask in `masks` (N, H, W).
+    and type is not, nor is noting its mask in `masks` (N, H, W), and its labels in `labels` (N, H, W, 9) as shares of
+    255, which is None where the network has none.
     """
 
     def __init__(self, session: Session, frames: NDArray[np.uint8], sequences: Sequence[int]) -> None:
@@ -25,6 +28,7 @@ class ModelLoop:
         self.starts = frozenset(np.cumsum([0, *sequences]).tolist())
         self.empty = session.encode_mask(no_mask(session.resolution))
         self.masks = np.empty(frames.shape[:3], np.float32)
+        self.labels = np.empty((*self.masks.shape, len(LABELS)), np.uint8) if session.labels else None
         self.rewind()
 
     def rewind(self) -> None:
@@ -44,7 +48,9 @@ class ModelLoop:
     def note(self) -> None:
         """Keep the last mask; the next `prepare` does it too."""
         if self.at >= 0:
-            self.masks[self.at] = self.session.decode_mask(self.mask)[0, :, :, 0]
+            self.masks[self.at] = self.session.decode_person(self.mask)[0, :, :, 0]
+            if self.labels is not None:
+                self.labels[self.at] = shares(self.session.decode_mask(self.mask)[0])
 
 
 def unrepeated(frames: NDArray[np.uint8], sequences: Sequence[int]) -> tuple[NDArray[np.uint8], Sequence[int]]:

@@ -50,7 +50,7 @@ class PipelineLoop:
         cv2.resize(self.picture, self.size, dst=self.inside, interpolation=cv2.INTER_LINEAR)
         frame = self.session.encode_frame(to_input(self.small))
         self.mask = self.session.native(frame, self.mask)
-        mask = self.session.decode_mask(self.mask)[0, self.rows, self.columns, 0]
+        mask = self.session.decode_person(self.mask)[0, self.rows, self.columns, 0]
         small_alpha = cv2.convertScaleAbs(mask, alpha=255)
         self.alpha = cv2.resize(small_alpha, CAMERA, interpolation=cv2.INTER_LINEAR)
 

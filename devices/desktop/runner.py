@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from typing import ClassVar
 
 from converters.child import Child
 from devices import job as jobs
@@ -25,6 +26,8 @@ class Desktop:
     `worker` is the command that starts one; a format and a number of threads are added to it.
     """
 
+    takes_labels: ClassVar[bool] = True
+    """Other devices' runners give the person's mask of networks of one channel alone."""
     time_limit: float | None = None
     worker: tuple[str, ...] = (sys.executable, "-m", "devices.desktop.worker")
     probe: DesktopProbe = field(default_factory=DesktopProbe)

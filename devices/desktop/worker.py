@@ -59,7 +59,7 @@ def measure(job: Job) -> Result:
             model.run()
         model.note()
         placed = {"requested": job.config.unit, **placement(session)}
-        return Result(masks=model.masks[:scored], evidence="emulated", placement=placed)
+        return Result(masks=model.masks[:scored], labels=_labels(model, scored), evidence="emulated", placement=placed)
     for _ in range(MEMORY_INFERENCES):
         model.run()
     peak = environment.peak_memory_bytes()
@@ -84,6 +84,7 @@ def measure(job: Job) -> Result:
     bins = sustained.run(model, minutes, environment.state) if minutes else ()
     return Result(
         masks=model.masks[:scored],
+        labels=_labels(model, scored),
         evidence="measured",
         model_ns=network.ns,
         model_switched=network.switched_at,
@@ -103,6 +104,10 @@ def measure(job: Job) -> Result:
 
 def opened(job: Job) -> Session:
     return load(job.config, job.model, job.reference)
+
+
+def _labels(model: ModelLoop, scored: int) -> NDArray[np.uint8] | None:
+    return None if model.labels is None else model.labels[:scored]
 
 
 def in_turn(

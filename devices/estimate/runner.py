@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import ClassVar
 
 from devices import instructions
 from devices import job as jobs
@@ -21,6 +22,7 @@ class Estimator:
     """
 
     phone: Phone
+    takes_labels: ClassVar[bool] = True
 
     def run(self, job: Job) -> Result:
         """MeasurementFailed for a precision, unit or number of threads without published times."""
