@@ -401,14 +401,15 @@ def evaluate(
     prev: Annotated[
         Previous, typer.Option(help="Whether a clip's frames get the mask of the one before. Stills never do.")
     ] = Previous.recurrent,
-    labels: Annotated[
+    class_labels: Annotated[
         Any,
-        parsed(
-            parse_labels,
-            "FILE|MAP",
-            "What the classes of DIR are: a JSON or TOML file, or shirt=clothes,3=hair,*=background. none judges the"
-            " person alone.",
-            "by their names",
+        typer.Option(
+            "--labels",
+            parser=option(parse_labels),
+            metavar="FILE|MAP",
+            help="What the classes of DIR are: a JSON or TOML file, or shirt=clothes,3=hair,*=background. none judges"
+            " the person alone.",
+            show_default="by their names",
         ),
     ] = None,
     resolution: ResolutionOption = None,
@@ -425,13 +426,15 @@ def evaluate(
     from reports.live import Live
 
     footage = read_footage(
-        or_before(ctx, "data", data), None if labels == NO_LABELS else labels, own_ids=labels is None
+        or_before(ctx, "data", data),
+        None if class_labels == NO_LABELS else class_labels,
+        own_ids=class_labels is None,
     )
     size = or_before(ctx, "resolution", resolution)
     step, size = open_model(
         model, resolution=size, threads=threads, say=partial(print, file=sys.stderr), told=told, dataset=footage
     )
-    has = () if labels == NO_LABELS else step.labels
+    has = () if class_labels == NO_LABELS else step.labels
     if reason := judging.unjudgeable(footage, has):
         fail(f"{data}: {reason}.", WRONG_USAGE)
     check_memory(max(map(len, footage.clips)), size)

@@ -49,6 +49,21 @@ def _classes(text: str) -> tuple[int, ...]:
     return tuple(classes)
 
 
+def _labels(text: str) -> tuple[tuple[str, tuple[int, ...]], ...]:
+    """Labels and their classes: hair=1,clothes=4+5."""
+    from models.labels import LABELS
+
+    pairs = [part.strip().partition("=") for part in text.split(",")]
+    named = [name for name, _, _ in pairs]
+    if wrong := next((name for name in named if name not in LABELS), None):
+        raise ValueError(f"{wrong!r} is none of our labels: {', '.join(LABELS)}")
+    found = tuple((name, _classes(which.replace("+", ","))) for name, _, which in pairs)
+    classes = [one for _, which in found for one in which]
+    if len(set(named)) < len(named) or len(set(classes)) < len(classes):
+        raise ValueError(f"{text!r} names a label or a class twice")
+    return found
+
+
 def _pair(text: str) -> tuple[str, str]:
     name, sign, value = text.rpartition("=")
     if not (name and sign and value):
@@ -102,6 +117,7 @@ def _options() -> dict[str, Any]:
         "output_layout": one("--output-layout", *names(OutputLayout), "How its mask lies."),
         "output_type": one("--output-type", *names(Output), "What the values of its mask are."),
         "person_classes": one("--person-class", _classes, "N", "The class that is a person, or several: 1-5 or 1,3."),
+        "labels": one("--output-labels", _labels, "MAP", "Its classes as our labels: hair=1,face=3,clothes=4+5."),
         "states": several("--state", _pair, "IN=OUT", "A recurrent state: its input and its output."),
         "constants": several("--constant", _number, "IN=X", "An input that is always the same number."),
         "role": one("--role", *names(Role), "Yours, or a reference model to compare with."),

@@ -17,6 +17,8 @@ from numpy.typing import NDArray
 from converters.patience import patience
 from converters.runtimes import OTHERS, RUNTIMES, Runtime, Tensor, Tensors, open_runtime
 from converters.session import Array, Session
+from models.labels import BACKGROUND, LABELS
+from models.labels import person as the_person
 from models.reference import OutputLayout, ReferenceModel
 from models.segmenter import Floats, enlarge, no_mask
 from models.variant import Resolution
@@ -98,6 +100,8 @@ class ReferenceSession(Session):
         self.constants = {name: inputs[name].filled(value) for name, value in reference.constants}
         self.mean, self.std = np.array(reference.mean, np.float32), np.array(reference.std, np.float32)
         self.plain = not any(reference.mean) and set(reference.std) == {1.0}
+        if reference.labels:
+            self.labels = tuple(name for name in LABELS if name in {"background", *reference.label_classes})
 
     def encode_frame(self, frame: NDArray[np.float32]) -> Array:
         picture = frame[..., ::-1] if self.reference.colour == "BGR" else frame
@@ -110,6 +114,8 @@ class ReferenceSession(Session):
         """What the runtime takes for a native frame and a native previous mask."""
         reference = self.reference
         states = getattr(prev_mask, "states", ()) or self.initial
+        if prev_mask.shape[-1] == len(LABELS):
+            prev_mask = the_person(np.asarray(prev_mask))
         feed = {self.frame: frame, **self.constants}
         feed |= {name: state for (name, _), state in zip(reference.states, states, strict=True)}
         if reference.previous_mask and self.hint:
@@ -122,7 +128,7 @@ class ReferenceSession(Session):
 
     def native(self, frame: Array, prev_mask: Array) -> Array:
         output, *states = self.runtime.infer(self.feed(frame, prev_mask), self.wanted)
-        mask = self._mask(output)[None, :, :, None]
+        mask = self._labels(output)[None] if self.labels else self._mask(output)[None, :, :, None]
         if not states:
             return mask
         carried = mask.view(Carried)
@@ -134,6 +140,9 @@ class ReferenceSession(Session):
 
     def decode_mask(self, mask: Array) -> NDArray[np.float32]:
         return mask
+
+    def decode_person(self, mask: Array) -> NDArray[np.float32]:
+        return the_person(mask) if self.labels else mask
 
     def _lay(self, nhwc: NDArray[np.float32], tensor: Tensor) -> Array:
         values = tensor.encode(nhwc)
@@ -154,6 +163,18 @@ class ReferenceSession(Session):
             if reference.person_classes and len({one % len(channels) for one in asked}) == len(channels):
                 raise reference.wrong(field, f"leaves none of the {len(channels)} classes for the background")
         return person(channels, reference, self.resolution)
+
+    def _labels(self, output: Array) -> NDArray[np.float32]:
+        """The labels in what came out, (H, W, 9) in [0, 1]."""
+        reference = self.reference
+        channels = planes(output, reference.output_layout or reference.layout, self.resolution)
+        asked = [one for classes in reference.label_classes.values() for one in classes]
+        if reference.output != "class-ids":
+            channels = self.out_tensor.decode(channels)
+            if len(channels) < 2 or max(asked) >= len(channels):
+                told = f"name class {max(asked)}, but the output has {len(channels)} channels: {tuple(output.shape)}"
+                raise reference.wrong("labels", told)
+        return label_probabilities(channels, reference, self.resolution)
 
     def _find_frame(self, inputs: Tensors) -> tuple[str, Tensor]:
         reference = self.reference
@@ -242,6 +263,32 @@ def person(channels: NDArray[Any], reference: ReferenceModel, resolution: Resolu
     mask = mask if mask.shape == resolution else enlarge(np.ascontiguousarray(mask, np.float32), resolution)
     mask = _sigmoid(mask) if logits else mask
     return 1 - mask if reference.inverted else mask
+
+
+def label_probabilities(channels: NDArray[Any], reference: ReferenceModel, resolution: Resolution) -> Floats:
+    """The labels' probabilities (H, W, 9) at `resolution` in what came out, (C, H, W): decoded values, or the numbers
+    of classes. Logits are enlarged before their softmax; what no label names is background."""
+
+    def enlarged(plane: NDArray[Any]) -> Floats:
+        plane = np.ascontiguousarray(plane, np.float32)
+        return plane if plane.shape == resolution else enlarge(plane, resolution)
+
+    found = np.zeros((*resolution, len(LABELS)), np.float32)
+    whole = None
+    if reference.output in ("logits", "class-logits"):
+        logits = np.stack([enlarged(plane) for plane in channels])
+        channels = np.exp(logits - logits.max(axis=0))
+        whole = channels.sum(axis=0)
+    elif reference.output != "class-ids":
+        whole = np.maximum(sum(enlarged(plane) for plane in channels), np.float32(1e-12))
+    for name, classes in reference.label_classes.items():
+        if reference.output == "class-ids":
+            found[..., LABELS.index(name)] = enlarged(np.isin(np.rint(channels[0]), classes))
+        else:
+            found[..., LABELS.index(name)] = sum(enlarged(channels[one]) for one in classes) / whole
+    found[..., BACKGROUND] = 0
+    found[..., BACKGROUND] = np.clip(1 - found.sum(axis=-1), 0, 1)
+    return found
 
 
 def _share(channels: NDArray[Any], reference: ReferenceModel) -> Floats:

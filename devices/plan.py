@@ -96,7 +96,8 @@ class Task:
     def labels(self) -> tuple[str, ...]:
         """Those of `models.labels` that the network gives; none where it gives a mask alone."""
         if self.reference:
-            return ()
+            named = self.reference.label_classes
+            return tuple(name for name in LABELS if name == LABELS[0] or name in named) if named else ()
         try:
             return LABELS if get(self.config.variant).outputs > 1 else ()
         except ValueError:  # A name that is no variant is no network of ours.

@@ -73,7 +73,7 @@ HEAD = """\
 
 
 def _value(name: str, value: Any) -> str:
-    if name in ("states", "constants"):
+    if name in ("states", "constants", "labels"):
         return "{ " + ", ".join(f"{json.dumps(key)} = {json.dumps(one)}" for key, one in dict(value).items()) + " }"
     if name in ("assumed", "unsure"):
         return "[\n" + "".join(f"    {json.dumps(one, ensure_ascii=False)},\n" for one in value) + "]"

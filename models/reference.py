@@ -14,6 +14,7 @@ from typing import Any, Literal, TypeVar, get_args
 
 from models.bounds import LARGEST, MOST_CLASSES, MOST_SIDE_OF_OTHERS
 from models.files import read_toml, refuse_special
+from models.labels import LABELS
 from models.segmenter import ResizeMode
 from models.variant import VARIANTS, Resolution
 
@@ -84,6 +85,9 @@ class ReferenceModel:
     """None: that of the input."""
     person_classes: tuple[int, ...] = ()
     """Of an output of classes, those that are a person; where one of them is the likeliest, the mask is above 0.5."""
+    labels: Pairs[int | tuple[int, ...]] = ()
+    """(label of `models.labels`, its class or classes) of an output of several classes: it is then judged by its labels
+    too. Classes that none of them names are background."""
     inverted: bool = False
     """Whether the mask is that of the background."""
     stacked_mask: bool = False
@@ -104,7 +108,13 @@ class ReferenceModel:
         return FORMATS[Path(self.file).suffix]
 
     def to_dict(self) -> dict[str, Any]:
-        return asdict(self)
+        """All fields; `labels` only where there are any, so that what is kept by a mask's description is found."""
+        return {name: value for name, value in asdict(self).items() if (name, value) != ("labels", ())}
+
+    @property
+    def label_classes(self) -> dict[str, tuple[int, ...]]:
+        """The classes of each label."""
+        return classes_of(self.labels)
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> ReferenceModel:
@@ -126,6 +136,11 @@ class ReferenceModel:
     def wrong(self, field: str, problem: str) -> BadReferenceModel:
         """The error for a field that does not describe the model."""
         return BadReferenceModel(self.name, field, problem, self.origin)
+
+
+def classes_of(labels: Pairs[int | tuple[int, ...]]) -> dict[str, tuple[int, ...]]:
+    """The classes of each label of a description."""
+    return {name: classes if isinstance(classes, tuple) else (classes,) for name, classes in labels}
 
 
 UNWRITTEN = ("name", "origin")
@@ -202,6 +217,18 @@ def _pairs(right: Callable[[Any], bool]) -> Callable[[Any], bool]:
     return rule
 
 
+def _labels(value: Any) -> bool:
+    """A table, or a list of pairs, of our labels and their classes, none of which is named twice."""
+    if not isinstance(value, Mapping | list | tuple):
+        return False
+    items = list(value.items() if isinstance(value, Mapping) else value)
+    if not _pairs(lambda which: _classes(which if isinstance(which, list | tuple) else [which]))(items):
+        return False
+    names = [name for name, _ in items]
+    named = [one for _, which in items for one in (which if isinstance(which, list | tuple) else [which])]
+    return set(names) <= set(LABELS) and len(set(names)) == len(names) and len(set(named)) == len(named)
+
+
 PACKAGES = (
     r"npm:(@[a-z0-9][a-z0-9._-]*/)?[a-z0-9][a-z0-9._-]*@[0-9]+\.[0-9A-Za-z.+-]+",
     r"pypi:[A-Za-z0-9][A-Za-z0-9._-]*==[0-9][0-9A-Za-z.!+]*",
@@ -237,6 +264,7 @@ RULES: dict[str, Rule] = {
     "input_name": (_text, "an input's name"),
     "output_layout": _one_of(OutputLayout),
     "person_classes": (_classes, f"numbers of classes, below {MOST_CLASSES}"),
+    "labels": (_labels, f"a table of labels and their classes, each once; labels are {', '.join(LABELS)}"),
     "inverted": (lambda v: isinstance(v, bool), "true or false"),
     "stacked_mask": (lambda v: isinstance(v, bool), "true or false"),
     "states": (_pairs(_text), "a table of inputs and their outputs"),

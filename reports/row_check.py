@@ -199,7 +199,6 @@ CHECKS: Mapping[str, Check] = {
     "artifact.instructions.changed": text,
     "network": described,
     "network.resize_mode": text,
-    "network.labels": each(text),
     "network.macs": COUNT,
     "network.parameters": COUNT,
     "placement.ops": COUNT,

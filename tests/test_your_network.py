@@ -7,6 +7,7 @@ import re
 import shlex
 import shutil
 import sys
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from PIL import Image
 
 import bench
 import segment
+from models import description
 from tests.conftest import ROOT
 from tests.converters.inspection import graphs
 from tests.video.made import video
@@ -104,7 +106,8 @@ def test_the_page_is_true(here: Path, monkeypatch: pytest.MonkeyPatch, capsys: p
     }  # fmt: skip
     assert gated["speed"]["first"], "both files were timed"
     assert "IOU: 9" in capsys.readouterr().out
-    (entries,) = blocks("toml")
+    labels, entries = blocks("toml")
+    description.check("selfie", tomllib.loads(labels), "the page")
     Path("gate.toml").write_text(entries)
     shutil.copy("mine.onnx", "released.onnx")
     assert run(gate_of_entries, monkeypatch) == 0, capsys.readouterr().err

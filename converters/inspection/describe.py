@@ -90,6 +90,8 @@ def read(path: Path) -> Graph:
 
 
 def _describe(path: Path, told: Told, dataset: Dataset | None) -> ReferenceModel:
+    if told.labels:
+        return replace(_describe(path, told.of_person, dataset), labels=told.labels)
     graph = read(path)
     inputs = inputs_of(graph, told)
     base = _base(path, graph, inputs, told)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any, Literal
 
-from models.reference import Output, OutputLayout, Role
+from models.reference import Output, OutputLayout, Pairs, Role, classes_of
 from models.segmenter import ResizeMode
 from models.variant import Resolution
 
@@ -29,12 +29,19 @@ class Told:
     output_layout: OutputLayout | None = None
     output_type: Output | None = None
     person_classes: tuple[int, ...] = ()
+    labels: Pairs[int | tuple[int, ...]] = ()
     states: tuple[tuple[str, str], ...] = ()
     constants: tuple[tuple[str, float], ...] = ()
     role: Role | None = None
 
     def __bool__(self) -> bool:
         return self != Told()
+
+    @property
+    def of_person(self) -> Told:
+        """The same without labels: their classes, but those of background, are then the person's."""
+        parts = [one for name, which in classes_of(self.labels).items() if name != "background" for one in which]
+        return replace(self, labels=(), person_classes=self.person_classes or tuple(sorted(parts)))
 
     def over(self, stated: Mapping[str, Any]) -> Told:
         """These answers, and where there is none, what the fields of a description state."""
@@ -49,6 +56,7 @@ NAMES = {name: name for name in ("resolution", "mean", "std", "colour", "fit", "
     "output_name": "output",
     "output": "output_type",
     "person_classes": "person_classes",
+    "labels": "labels",
     "states": "states",
     "constants": "constants",
 }
@@ -57,5 +65,5 @@ NAMES = {name: name for name in ("resolution", "mean", "std", "colour", "fit", "
 
 def _frozen(value: Any) -> Any:
     if isinstance(value, Mapping):
-        return tuple(value.items())
+        return tuple((name, _frozen(one)) for name, one in value.items())
     return tuple(value) if isinstance(value, list) else value

@@ -77,6 +77,17 @@ def whole() -> dict[str, Any]:
     values["environment"]["max_khz"] = {"0": 1900800, "4": 2457600}
     values["accuracy"]["credits"] = ["somebody, CC0"]
     values["accuracy"]["from_host"] = {"max_difference": 1e-6}
+    figure = {"iou": 0.5, "iou_ci": [0.4, 0.6], "pixels": 9, "pictures": 2}
+    values["accuracy"]["labels"] = {
+        "mean_iou": 0.5,
+        "mean_iou_ci": [0.4, 0.6],
+        "worst": "hair",
+        "labels": {"hair": figure, "skin": figure},
+        "lacking": ["lips"],
+        "confusion": {"hair": {"hair": 5, "face": 4}, "skin": {"skin": 9}},
+    }
+    values["artifact"]["parity"]["label_loss_points"] = 1.0
+    values["examples"][0]["labels_jpeg"] = values["examples"][0]["jpeg"]
     values["environment"] |= {"model": "Pixel", "cpu_extensions": "AVX2", "revision": "abc"}
     assert problem(values) is None
     for path in CHECKS:
