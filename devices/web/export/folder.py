@@ -38,6 +38,7 @@ SCRIPTS = (
     "described.js",
     "features.js",
     "image.js",
+    "labels.js",
     "live-view.js",
     "live.css",
     "live.js",

@@ -4,9 +4,10 @@
 //   const small = compositor.read(video);   // RGBA uint8 at the network's size
 //   compositor.draw(mask, look);            // of the frame that was read last, onto the canvas
 
-import { BLUR, COMPOSE, REFINE, SHRINK, VERTEX, WEIGH } from "./shaders.js";
+import { coloured, parts } from "./labels.js";
+import { BLUR, COMPOSE, REFINE, REFINE_PARTS, SHRINK, VERTEX, WEIGH } from "./shaders.js";
 
-export const BEHIND = { blur: 0, colour: 1, picture: 2, tint: 3 };
+export const BEHIND = { blur: 0, colour: 1, picture: 2, tint: 3, none: 4 };
 const SOFT_SIDE = 180;   // The blurred layers' shorter side.
 // Of a Gaussian, as a share of that, and how sure its pixels must be: a background out of focus, as in video/blur.py,
 // and the colours about a mixed pixel, as in video/foreground.py.
@@ -22,7 +23,7 @@ export class Compositor {
     // Of a background that is nearly hidden, 8 bits are too few.
     const fine = gl.getExtension("EXT_color_buffer_float") || gl.getExtension("EXT_color_buffer_half_float");
     this.softFormat = fine ? gl.RGBA16F : gl.RGBA8;
-    const programs = { SHRINK, REFINE, WEIGH, BLUR, COMPOSE };
+    const programs = { SHRINK, REFINE, REFINE_PARTS, WEIGH, BLUR, COMPOSE };
     this.programs = Object.fromEntries(Object.entries(programs).map(([name, source]) => [name, program(gl, source)]));
     gl.bindVertexArray(gl.createVertexArray());
     gl.pixelStorei(gl.UNPACK_ALIGNMENT, 1);
@@ -40,6 +41,8 @@ export class Compositor {
     this.small = target(gl, gl.RGBA8, width, height, gl.NEAREST);
     this.mask = texture(gl, gl.LINEAR);
     gl.texStorage2D(gl.TEXTURE_2D, 1, gl.R8, width, height);
+    for (const old of [this.parts, this.labels]) if (old) gl.deleteTexture(old);
+    this.parts = this.labels = null;
     this.pixels = new Uint8Array(4 * width * height);
     this.mask8 = new Uint8Array(width * height);
   }
@@ -55,24 +58,58 @@ export class Compositor {
     return this.pixels;
   }
 
-  // `look` is { behind, colour: [r, g, b] in [0, 1], mirror, showMask }; `mask` is Float32Array in [0, 1].
-  draw(mask, { behind, colour, mirror, showMask }) {
+  // `look` is { behind, colour: [r, g, b] in [0, 1], mirror, showMask, tints, overlay }; `mask` is Float32Array in [0, 1].
+  // `tints` are those of PARTS, colours or null, `overlay` is whether the labels are drawn; both need `labels`,
+  // Float32Array [height, width, 9].
+  draw(mask, { behind, colour, mirror, showMask, tints, overlay }, labels = null) {
     const { gl, frame, small, alpha, soft, front } = this;
+    const tinted = labels !== null && tints.some((tint) => tint);
+    const drawn = labels !== null && overlay;
     for (let i = 0; i < mask.length; i++) this.mask8[i] = 255 * mask[i] + 0.5;
     gl.bindTexture(gl.TEXTURE_2D, this.mask);
     gl.texSubImage2D(gl.TEXTURE_2D, 0, 0, 0, small.width, small.height, gl.RED, gl.UNSIGNED_BYTE, this.mask8);
     this.pass("REFINE", alpha, { frame, small: small.texture, mask: this.mask });
-    if (behind !== BEHIND.tint) this.mean(soft, false, behind === BEHIND.blur ? FOCUS : NEAR);
+    if (tinted) this.refineParts(labels);
+    if (drawn) this.labels = this.upload(this.labels, labels, coloured);
+    if (behind !== BEHIND.tint && behind !== BEHIND.none) this.mean(soft, false, behind === BEHIND.blur ? FOCUS : NEAR);
     if (behind === BEHIND.colour || behind === BEHIND.picture) {
       this.mean(front, true, NEAR);
       mipmaps(gl, alpha.texture);
     }
     const [width, height] = this.size;
     const textures = { frame, alpha: alpha.texture, soft: soft.texture, front: front.texture, picture: this.picture };
+    // A sampler must have a texture, also where it is not looked at.
+    Object.assign(textures, { parts: tinted ? this.fine.texture : frame, labels: drawn ? this.labels : frame });
     const floats = { flat_colour: colour, cover: cover(this.pictureSize, [width, height]) };
-    this.pass("COMPOSE", { framebuffer: null, width, height }, textures, floats, { behind, mirror, show_mask: showMask });
+    if (tinted) tints.forEach((tint, part) => (floats[`tints[${part}]`] = tint ?? [0, 0, 0]));
+    const given = tinted ? tints.reduce((bits, tint, part) => bits | (tint ? 1 << part : 0), 0) : 0;
+    const integers = { behind, mirror, show_mask: showMask, tinted: given, overlay: drawn };
+    this.pass("COMPOSE", { framebuffer: null, width, height }, textures, floats, integers);
     // One pixel read back waits for the whole: else only the handing over of the work would be timed.
     gl.readPixels(0, 0, 1, 1, gl.RGBA, gl.UNSIGNED_BYTE, new Uint8Array(4));
+  }
+
+  // Has in `fine` the parts' probabilities at the frame's size.
+  refineParts(labels) {
+    const { gl, frame, small, size } = this;
+    this.parts = this.upload(this.parts, labels, parts);
+    if (this.fine?.width !== size[0] || this.fine.height !== size[1]) {
+      if (this.fine) release(gl, this.fine);
+      this.fine = target(gl, gl.RGBA8, ...size, gl.LINEAR);
+    }
+    this.pass("REFINE_PARTS", this.fine, { frame, small: small.texture, mask: this.parts });
+  }
+
+  // A texture at the network's size, made where there is none yet, of what `lay` makes of the labels.
+  upload(into, labels, lay) {
+    const { gl, small } = this;
+    const fresh = into ?? texture(gl, gl.LINEAR);
+    gl.bindTexture(gl.TEXTURE_2D, fresh);
+    if (!into) gl.texStorage2D(gl.TEXTURE_2D, 1, gl.RGBA8, small.width, small.height);
+    this.laid = this.laid?.length === 4 * small.width * small.height ? this.laid : new Uint8Array(4 * small.width * small.height);
+    lay(labels, this.laid);
+    gl.texSubImage2D(gl.TEXTURE_2D, 0, 0, 0, small.width, small.height, gl.RGBA, gl.UNSIGNED_BYTE, this.laid);
+    return fresh;
   }
 
   // Has in `layer` the mean colours of the person, or of what is behind, about each place: times their weight, and that.

@@ -56,6 +56,8 @@ class Session {
     // [height, width]; null for a network that is not of the contract, or not in float32.
     this.resolution = frame && known ? [...frame.shape].slice(1, 3) : null;
     this.recurrent = this.inputs.some(({ name }) => name === "prev_mask");
+    // Numbers a pixel: 1 for a mask.
+    this.outputs = [...model.getOutputDetails()[0].shape].at(-1);
   }
 
   // Tensors live in WebAssembly's memory and are freed by hand.

@@ -1,6 +1,7 @@
 // What is seen and set on the camera's page. Words come from elsewhere as text, never as HTML.
 
 import { BEHIND } from "./compositor.js";
+import { PALETTE, PARTS } from "./labels.js";
 
 const $ = (id) => document.getElementById(id);
 const SHOWN_MS = 250;
@@ -15,6 +16,14 @@ export class View {
 
   constructor() {
     this.choose("blur");
+    for (const [name, colour] of Object.entries(PALETTE)) {
+      const line = document.createElement("li");
+      line.textContent = name;
+      line.style.setProperty("--of", `rgb(${colour.join(" ")})`);
+      $("legend").append(line);
+    }
+    $("overlay").addEventListener("change", () => ($("legend").hidden = !$("overlay").checked));
+    for (const part of PARTS) $(`${part}-colour`).addEventListener("input", () => ($(part).checked = true));
     for (const radio of document.querySelectorAll("[name=behind]")) radio.addEventListener("change", () => this.choose(radio.value));
     for (const behind of ["colour", "tint"]) {
       for (const event of ["click", "input"]) $(behind).addEventListener(event, () => this.choose(behind));
@@ -38,8 +47,14 @@ export class View {
 
   // As Compositor.draw takes it.
   get look() {
-    const colour = $(this.behind === "tint" ? "tint" : "colour").value.match(/[0-9a-f]{2}/gi).map((two) => parseInt(two, 16) / 255);
-    return { behind: BEHIND[this.behind], colour, mirror: $("mirror").checked, showMask: $("show-mask").checked };
+    return {
+      behind: BEHIND[this.behind],
+      colour: colour(this.behind === "tint" ? "tint" : "colour"),
+      mirror: $("mirror").checked,
+      showMask: $("show-mask").checked,
+      tints: PARTS.map((part) => ($(part).checked ? colour(`${part}-colour`) : null)),
+      overlay: $("overlay").checked,
+    };
   }
 
   get feedback() {
@@ -109,6 +124,12 @@ export class View {
     $("hint").textContent = taken ? HINT : "This network takes none.";
   }
 
+  // Whether the network gives the nine labels.
+  labelled(given) {
+    $("parts").hidden = $("as-it-is").hidden = !given;
+    if (!given && this.behind === "none") this.choose("blur");
+  }
+
   // The picture as a file.
   save(canvas) {
     canvas.toBlob((blob) => {
@@ -163,5 +184,8 @@ export class View {
     for (const stage of ["read", "network", "composite"]) $(`ms-${stage}`).textContent = meter.ms(stage).toFixed(1);
   }
 }
+
+// What is chosen in a field, [r, g, b] in [0, 1].
+const colour = (id) => $(id).value.match(/[0-9a-f]{2}/gi).map((two) => parseInt(two, 16) / 255);
 
 const sentence = (words) => words.charAt(0).toUpperCase() + words.slice(1);

@@ -73,6 +73,7 @@ async function begin() {
     segmenter = new Segmenter(network);
     const { actual, runtime } = network.facts;
     view.previous(network.recurrent);
+    view.labelled(segmenter.labelled);
     view.loaded(`${name}, ${network.resolution.join("×")}. ${actual}, ${runtime}.`);
   }
 }
@@ -119,7 +120,7 @@ async function run() {
       const mask = await segmenter.mask(frame, compositor.size);
       if (mine !== turn) return;
       const cut = performance.now();
-      compositor.draw(mask, view.look);
+      compositor.draw(mask, view.look, segmenter.labels);
       // At once: what a browser has shown is no longer in the canvas.
       if (wanted) view.save(view.canvas);
       wanted = false;

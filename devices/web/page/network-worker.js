@@ -18,7 +18,8 @@ async function begin({ model, job, features }) {
   if (!session.resolution) throw new Error("this network does not take frame and prev_mask as float32, as those of this project do");
   const [height, width] = session.resolution;
   input = new Float32Array(3 * height * width);
-  return { resolution: session.resolution, recurrent: session.recurrent, facts: session.facts };
+  const { resolution, recurrent, outputs, facts } = session;
+  return { resolution, recurrent, outputs, facts };
 }
 
 // RGBA uint8 to RGB float32 in [0, 1].

@@ -1,8 +1,8 @@
 // The network in a worker of its own, so that the page stays quick.
 
 export class Network {
-  // `job` says unit and threads, `features` are those of features.js. It has `resolution`, `facts`, and `recurrent`: whether
-  // it takes a previous mask.
+  // `job` says unit and threads, `features` are those of features.js. It has `resolution`, `facts`, `outputs`: numbers a
+  // pixel, 1 for a mask, and `recurrent`: whether it takes a previous mask.
   static async open(model, job, features) {
     const network = new Network();
     return Object.assign(network, await network.ask({ open: { model, job, features } }));

@@ -1,13 +1,16 @@
 // State around the stateless network: each mask is the next one's previous mask. models/segmenter.py in JavaScript.
 
 import { glance, isCut } from "./cut.js";
+import { LABELS, person } from "./labels.js";
 
 export class Segmenter {
   feedback = true;
+  labels = null;   // The last frame's probabilities [height, width, 9], of a network that gives them.
 
   // `network` is as network.js has it.
   constructor(network) {
     this.network = network;
+    this.labelled = network.outputs === LABELS.length;
     this.reset();
   }
 
@@ -25,7 +28,9 @@ export class Segmenter {
     this.size = String(size);
     this.seen = seen;
     const { previous } = this;
-    const mask = await this.network.mask(frame, this.feedback ? previous : this.empty());
+    const given = await this.network.mask(frame, this.feedback ? previous : this.empty());
+    const mask = this.labelled ? person(given) : given;
+    this.labels = this.labelled ? given : null;
     // Unless it was reset meanwhile.
     if (this.previous === previous) this.previous = mask;
     return mask;

@@ -45,9 +45,10 @@ void main() {
   colour = shrinks ? area(from, to) : texture(frame, gl_FragCoord.xy / to);
 }`;
 
-// The mask at the frame's size along the frame's own edges: a joint bilateral filter. Of the mask's pixels around, those
-// count whose colour the network saw is like this pixel's; then firm, as in video/guided.py.
-export const REFINE = `${HEAD}
+// A mask at the frame's size along the frame's own edges: a joint bilateral filter. Of the mask's pixels around, those
+// count whose colour the network saw is like this pixel's; then firm, as in video/guided.py. `type` and `channels` are of
+// a mask's pixel, `whole` its shader value, and `sure` says whether all around is near 0 or 1.
+const refine = (type, channels, sure, whole) => `${HEAD}
 uniform sampler2D frame, small, mask;
 out vec4 alpha;
 const float NEAR = 1.2;    // mask pixels
@@ -60,19 +61,21 @@ void main() {
   ivec2 size = textureSize(mask, 0);
   vec2 middle = at * vec2(size) - 0.5;
   // Where the mask is sure all around, so is the answer: most pixels are spared the rest.
-  float least = 1.0, most = 0.0;
+  ${type} least = ${type}(1.0), most = ${type}(0.0);
   for (int i = 0; i < 5; i++) {
     vec2 corner = i == 4 ? vec2(0.0) : vec2(i & 1, i >> 1) * 3.0 - 1.5;
-    float one = texture(mask, at + corner / vec2(size)).r;
+    ${type} one = texture(mask, at + corner / vec2(size)).${channels};
     least = min(least, one);
     most = max(most, one);
   }
-  if (most < SURE || least > 1.0 - SURE) {
-    alpha = vec4(step(0.5, least));
+  if (${sure}) {
+    ${type} firm = step(0.5, least);
+    alpha = ${whole};
     return;
   }
   // Where nothing around is alike, the plain enlargement stands.
-  float weights = 1e-3, sum = weights * texture(mask, at).r;
+  float weights = 1e-3;
+  ${type} sum = weights * texture(mask, at).${channels};
   for (int y = -2; y <= 2; y++) {
     for (int x = -2; x <= 2; x++) {
       vec2 there = round(middle) + vec2(x, y);
@@ -80,12 +83,17 @@ void main() {
       vec2 away = (there - middle) / NEAR;
       vec3 unlike = (texelFetch(small, inside, 0).rgb - here) / ALIKE;
       float weight = exp(-0.5 * (dot(away, away) + dot(unlike, unlike)));
-      sum += weight * texelFetch(mask, inside, 0).r;
+      sum += weight * texelFetch(mask, inside, 0).${channels};
       weights += weight;
     }
   }
-  alpha = vec4(smoothstep(LOW, 1.0 - LOW, sum / weights));
+  ${type} firm = smoothstep(LOW, 1.0 - LOW, sum / weights);
+  alpha = ${whole};
 }`;
+
+export const REFINE = refine("float", "r", "most < SURE || least > 1.0 - SURE", "vec4(firm)");
+const ALL_SURE = "all(lessThan(min(most, 1.0 - least), vec3(SURE)))";
+export const REFINE_PARTS = refine("vec3", "rgb", ALL_SURE, "vec4(firm, 1.0)");
 
 // The frame at a small size, of the person alone or of what is behind: colours times their weight, and the weight. The
 // stricter, the less of the other may be in a pixel that counts.
@@ -125,12 +133,15 @@ void main() {
 // The person before the background, on the screen. Where they mix, the person's own colour is found from the means about,
 // as in video/foreground.py, but at once; light wrap is as in video/replace.py.
 export const COMPOSE = `${HEAD}
-uniform sampler2D frame, alpha, soft, front, picture;
+uniform sampler2D frame, alpha, soft, front, picture, parts, labels;
 uniform int behind;        // BEHIND in compositor.js
 uniform vec3 flat_colour;
 uniform vec2 cover;        // the share of the picture that is seen, in each direction
-uniform bool mirror, show_mask;
+uniform bool mirror, show_mask, overlay;
+uniform int tinted;        // Bits: which of the parts have another colour.
+uniform vec3 tints[3];
 out vec4 colour;
+const float OPACITY = 0.6;   // Of the labels, as in video/parts.py.
 const float WRAP = 0.25;
 const float REACH = 0.03;
 const float ENOUGH = 0.1;
@@ -144,11 +155,25 @@ vec3 mean(sampler2D layer, vec2 at, vec3 own) {
   return mix(wide, near.rgb / max(near.a, 1e-3), min(near.a / ENOUGH, 1.0));
 }
 
-// The hue of flat_colour at a luminance, which is kept: video/recolour.py.
-vec3 tinted(float light) {
-  vec3 away = flat_colour - dot(flat_colour, LUMINANCE);
+// A colour's hue at a luminance, which is kept: video/recolour.py.
+vec3 toned(vec3 hue, float light) {
+  vec3 away = hue - dot(hue, LUMINANCE);
   vec3 room = mix(vec3(light), vec3(1.0 - light), step(0.0, away)) / max(abs(away), 1e-6);
   return light + away * min(min(room.r, min(room.g, room.b)), 1.0);
+}
+
+// The parts that are given another colour, each by its share of the pixel.
+vec3 recoloured(vec3 own, ivec2 pixel) {
+  if (tinted == 0) return own;
+  vec3 share = texelFetch(parts, pixel, 0).rgb;
+  for (int part = 0; part < 3; part++) {
+    if ((tinted >> part & 1) == 1) own = mix(own, toned(tints[part], dot(own, LUMINANCE)), share[part]);
+  }
+  return own;
+}
+
+vec4 shown(vec3 made, vec2 at) {
+  return vec4(overlay ? mix(made, texture(labels, at).rgb, OPACITY) : made, 1.0);
 }
 
 void main() {
@@ -165,18 +190,23 @@ void main() {
   vec3 person = texelFetch(frame, pixel, 0).rgb;
   vec3 other, light;
   vec2 picked = 0.5 + cover * (place - 0.5);
+  if (behind == 4) {
+    colour = shown(recoloured(person, pixel), at);
+    return;
+  }
   if (behind == 0 || behind == 3) {
-    vec3 back = behind == 0 ? mean(soft, at, person) : tinted(dot(person, LUMINANCE));
-    colour = vec4(mix(back, person, cut), 1.0);
+    vec3 back = behind == 0 ? mean(soft, at, person) : toned(flat_colour, dot(person, LUMINANCE));
+    colour = shown(mix(back, recoloured(person, pixel), cut), at);
     return;
   }
   if (cut > 0.0 && cut < 1.0) {
     vec3 ahead = mean(front, at, person), back = mean(soft, at, person);
     person = clamp(ahead + cut * (person - mix(back, ahead, cut)), 0.0, 1.0);
   }
+  person = recoloured(person, pixel);
   other = behind == 1 ? flat_colour : texture(picture, picked).rgb;
   light = behind == 1 ? flat_colour : textureLod(picture, picked, 6.0).rgb;
   float around = textureLod(alpha, at, log2(REACH * float(min(size.x, size.y)))).r;
   person += WRAP * (1.0 - around) * light * (1.0 - person);
-  colour = vec4(mix(other, person, cut), 1.0);
+  colour = shown(mix(other, person, cut), at);
 }`;

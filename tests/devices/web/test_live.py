@@ -6,6 +6,7 @@ import base64
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -19,9 +20,11 @@ from numpy.typing import NDArray
 from devices.web.live import Live, show
 from devices.web.serve import serving
 from evaluation.sample import CLIPS, render
+from models.labels import LABELS
 from models.segmenter import Segmenter, glance, is_cut, stretch
 from tests.devices.web.conftest import SOFTWARE_GPU
 from tests.devices.web.test_chromium import wait_for
+from video.parts import COLOURS, PALETTE
 from video.recolour import recoloured, tones
 
 pytestmark = pytest.mark.usefixtures("packages")
@@ -83,7 +86,8 @@ class Page:
             {
                 "frame": np.array(frame, np.uint8).reshape(height, width, 4)[..., :3],
                 "previous": np.array(previous, np.float32).reshape(height, width),
-                "mask": np.array(mask, np.float32).reshape(height, width),
+                # (H, W), or (H, W, 9) of a network with labels.
+                "mask": np.array(mask, np.float32).reshape(height, width, -1).squeeze(),
             }
             for frame, previous, mask in self.run(script, *arguments)
         ]
@@ -182,6 +186,29 @@ def red(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def red_hair(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A TFLite network with the nine labels, for which red is hair and the rest background."""
+    import torch
+
+    from converters import tflite
+    from converters.artifact import Spec
+    from models.hourglass import Hourglass
+    from models.variant import Variant
+
+    class RedHair(Hourglass):
+        def forward(self, frame: torch.Tensor, prev_mask: torch.Tensor | None = None) -> torch.Tensor:
+            red, green, _, before = frame.unbind(1)
+            hair = 40 * (red - green) - 10 + 3 * before
+            never = torch.full_like(red, -30)
+            return torch.softmax(torch.stack([0 * red, hair, *[never] * 7], 1), 1)
+
+    folder = tmp_path_factory.mktemp("red-hair")
+    network = RedHair(Variant(depths=(0, 0, 0))).eval()
+    spec = Spec("red-hair", folder, "", "tflite", "fp32", RESOLUTION)
+    return tflite.convert(network, spec, folder / "red-hair.tflite", None)
+
+
+@pytest.fixture(scope="session")
 def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_clip(tmp_path_factory.mktemp("clip") / "camera.y4m", [scene()] * 2)
 
@@ -198,7 +225,13 @@ def with_spy(browser: Any) -> Any:
 
 @pytest.fixture
 def open_page(red: Path) -> Iterator[Callable[[Any], Page]]:
-    site, browsers = Recorded(red, "red"), []
+    with opening(red) as make:
+        yield make
+
+
+@contextmanager
+def opening(network: Path) -> Iterator[Callable[[Any], Page]]:
+    site, browsers = Recorded(network, network.stem), []
     with serving(site) as places:
 
         def make(browser: Any) -> Page:
@@ -353,6 +386,56 @@ def test_a_tinted_background_is_that_of_the_command(page: Page) -> None:
     assert np.abs(shown - expected)[outside].max() <= 3
     assert np.abs(shown.astype(int) - camera)[inside].max() <= 1
     assert np.abs(expected - camera)[outside].max(-1).mean() > 20
+
+
+def test_parts_are_given_another_colour_and_labels_are_drawn(filmed: Any, red_hair: Path) -> None:
+    with opening(red_hair) as open_page:
+        page = open_page(filmed).start()
+        assert page.browser.find_element("id", "parts").is_displayed()
+        page.set("mirror", False)
+        page.set("feedback", False)
+        page.run("document.querySelector('[value=none]').click()")
+        page.set("show-mask", True)
+        page.frames(2)
+        alpha = page.picture()[..., 0]
+        page.set("show-mask", False)
+        page.frames(2)
+        camera = page.camera()
+        assert np.abs(page.picture().astype(int) - camera).max() <= 1
+        page.run("document.getElementById('hair-colour').value = arguments[0]", COLOUR)
+        page.run("document.getElementById('hair-colour').dispatchEvent(new Event('input'))")
+        page.frames(2)
+        made = page.picture().astype(int)
+        tint = tones((0x28 / 255, 0xC8 / 255, 0x50 / 255))
+        outside, inside = alpha == 0, alpha == 255
+        assert 0.05 < inside.mean() < 0.4
+        assert np.abs(made - recoloured(camera, tint))[inside].max() <= 3
+        assert np.abs(made - camera)[outside].max() <= 1
+        page.set("hair", False)
+        page.set("overlay", True)
+        page.frames(2)
+        drawn = page.picture().astype(int)
+        sure_inside = cv2.erode(inside.astype(np.uint8), np.ones((7, 7))) == 1
+        sure_outside = cv2.erode(outside.astype(np.uint8), np.ones((7, 7))) == 1
+        for label, where in (("hair", sure_inside), ("background", sure_outside)):
+            assert np.abs(drawn - (0.4 * camera + 0.6 * 255 * COLOURS[LABELS.index(label)]))[where].max() <= 4
+        assert page.browser.find_element("id", "legend").text.split() == list(LABELS)
+        theirs = page.run("return import(new URL('page/labels.js', document.baseURI)).then(({ PALETTE }) => PALETTE)")
+        assert {name: tuple(colour) for name, colour in theirs.items()} == PALETTE
+
+
+def test_the_previous_mask_of_a_network_with_labels_is_the_persons(filmed: Any, red_hair: Path) -> None:
+    with opening(red_hair) as open_page:
+        page = open_page(filmed).start()
+        for before, after in pairwise(page.frames(3)):
+            person = 1 - before["mask"][..., 0]
+            assert np.abs(after["previous"] - person).max() < 1e-6
+            assert person.max() > 0.9
+
+
+def test_parts_are_offered_of_a_network_with_labels_alone(page: Page) -> None:
+    assert not page.browser.find_element("id", "parts").is_displayed()
+    assert not page.browser.find_element("id", "as-it-is").is_displayed()
 
 
 def test_the_mask_is_brought_to_the_pictures_edges(page: Page) -> None:
