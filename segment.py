@@ -68,8 +68,9 @@ def segment(
     hair: Annotated[str | None, typer.Option(metavar="COLOUR", help="Give hair this hue and its own light.")] = None,
     lips: Annotated[str | None, typer.Option(metavar="COLOUR", help="The same for lips.")] = None,
     clothes: Annotated[str | None, typer.Option(metavar="COLOUR", help="The same for clothes.")] = None,
-    labels: Annotated[
-        Literal["overlay"] | None, typer.Option(help="Draw the network's labels over the picture, with a legend.")
+    labelled: Annotated[
+        Literal["overlay"] | None,
+        typer.Option("--labels", help="Draw the network's labels over the picture, with a legend."),
     ] = None,
     people: Annotated[
         Literal["all", "main"],
@@ -111,7 +112,7 @@ def segment(
     from video.write import check, open_sink
 
     chosen = [background is not None, blur, recolor is not None, cutout]
-    of_labels = any([hair, lips, clothes, labels])
+    of_labels = any([hair, lips, clothes, labelled])
     if live:
         if any([video, out, *chosen, of_labels, people == "main"]):
             fail("--live goes with --model and --size alone: the rest is chosen on its page.", WRONG_USAGE)
@@ -130,7 +131,7 @@ def segment(
     if chosen.count(True) > 1 or not any([*chosen, of_labels]):
         beside = "" if any(chosen) else ", or of --hair, --lips, --clothes and --labels"
         fail(f"say one of --background, --blur, --recolor and --cutout{beside}.", WRONG_USAGE)
-    if labels and cutout:
+    if labelled and cutout:
         fail("--labels is drawn over the whole picture: leave out --cutout.", WRONG_USAGE)
     tints = tinting(hair=hair, lips=lips, clothes=clothes)
     if photos:
@@ -154,7 +155,7 @@ def segment(
 
     def effects_for(size: tuple[int, int]) -> Effects:
         behind = choose(size, background, blur, recolor) if any(chosen) else None
-        return Effects(behind, tints, labels == "overlay", refine)
+        return Effects(behind, tints, labelled == "overlay", refine)
 
     if photos:
         segment_photos(Path(video), out, load(), effects_for)

@@ -274,18 +274,18 @@ def label_probabilities(channels: NDArray[Any], reference: ReferenceModel, resol
         return plane if plane.shape == resolution else enlarge(plane, resolution)
 
     found = np.zeros((*resolution, len(LABELS)), np.float32)
-    whole = None
+    whole: NDArray[np.float32] | float = 1.0
     if reference.output in ("logits", "class-logits"):
         logits = np.stack([enlarged(plane) for plane in channels])
         channels = np.exp(logits - logits.max(axis=0))
         whole = channels.sum(axis=0)
     elif reference.output != "class-ids":
-        whole = np.maximum(sum(enlarged(plane) for plane in channels), np.float32(1e-12))
+        whole = np.maximum(np.sum([enlarged(plane) for plane in channels], axis=0), np.float32(1e-12))
     for name, classes in reference.label_classes.items():
         if reference.output == "class-ids":
             found[..., LABELS.index(name)] = enlarged(np.isin(np.rint(channels[0]), classes))
         else:
-            found[..., LABELS.index(name)] = sum(enlarged(channels[one]) for one in classes) / whole
+            found[..., LABELS.index(name)] = np.sum([enlarged(channels[one]) for one in classes], axis=0) / whole
     found[..., BACKGROUND] = 0
     found[..., BACKGROUND] = np.clip(1 - found.sum(axis=-1), 0, 1)
     return found

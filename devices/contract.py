@@ -103,8 +103,6 @@ class Result:
     masks: NDArray[np.float32]
     """(N, H, W) in [0, 1]: each frame once, in order, the mask fed back inside a sequence."""
     evidence: Evidence
-    labels: NDArray[np.uint8] | None = None
-    """(N, H, W, 9) of a network with labels: their probabilities as shares of 255; the masks are then the person's."""
     model_ns: tuple[int, ...] = ()
     """Tensors in, tensors out; a fresh frame each time, the model's own mask fed back. Empty when emulated."""
     pipeline_ns: tuple[int, ...] = ()
@@ -123,6 +121,8 @@ class Result:
     repeats: tuple[dict[str, Any], ...] = ()
     """Of several processes each one's {"model_ns", "model_switched", "paired"} or {"failed": why}; the rest of this
     result is the median process's."""
+    labels: NDArray[np.uint8] | None = None
+    """(N, H, W, 9) of a network with labels: their probabilities as shares of 255; the masks are then the person's."""
     sustained: tuple[dict[str, Any], ...] = ()
     """Bins of `devices.sustained.to_json`, where minutes of load were asked for."""
     energy: dict[str, Any] = field(default_factory=dict)

@@ -25,7 +25,7 @@ PALETTE = {
     "clothes": (204, 121, 167),
     "accessory": (255, 255, 255),
 }
-"""RGB of each label: the colours of Okabe and Ito, which the colour-blind tell apart, and white."""
+"""RGB of each label: the colours of Okabe and Ito, which the colour-blind distinguish, and white."""
 COLOURS = np.array([PALETTE[name] for name in LABELS], np.float32) / np.float32(255)
 OPACITY = 0.6
 """Of the labels over the picture."""

@@ -71,7 +71,7 @@ def test_the_desktop_hands_over_nine_channels_and_the_person(job: Job) -> None:
     assert result.labels.shape == (5, H, W, 9)
     assert np.abs(result.labels.astype(int) - labels.astype(int)).max() <= 1
     assert result.masks == pytest.approx(masks, abs=1e-4)
-    assert result.masks == pytest.approx(person(result.labels / np.float32(255))[..., 0], abs=0.01)
+    assert result.masks == pytest.approx(person(result.labels.astype(np.float32) / np.float32(255))[..., 0], abs=0.01)
     assert result.model_ns
     assert result.pipeline_ns
 
