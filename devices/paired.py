@@ -17,7 +17,7 @@ import random
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -73,6 +73,8 @@ class Outputs:
 
     masks: Mapping[str, NDArray[np.float32]]
     placement: Mapping[str, Mapping[str, Any]]
+    labels: Mapping[str, NDArray[np.uint8]] = field(default_factory=dict)
+    """Of networks with labels, shares of 255 (N, H, W, 9)."""
 
 
 def round_of(first: str, second: str) -> tuple[str, ...]:
@@ -112,7 +114,8 @@ class Pair:
             name: jobs.check_masks(np.load(self.folder / f"{name}.npy").reshape(frames[name], *job.config.resolution))
             for name, job in self.jobs.items()
         }
-        return Outputs(masks, said["placement"])
+        labels = {name: np.load(path) for name in self.jobs if (path := self.folder / f"{name}-labels.npy").exists()}
+        return Outputs(masks, said["placement"], labels)
 
     def blocks(self, count: int) -> list[Block]:
         """Measure `count` more blocks."""
@@ -169,7 +172,8 @@ class OnDevice:
 
     def run_once(self) -> Outputs:
         results = {name: self.runner.run(job) for name, job in self.jobs.items()}
-        return Outputs({n: r.masks for n, r in results.items()}, {n: r.placement for n, r in results.items()})
+        labels = {n: r.labels for n, r in results.items() if r.labels is not None}
+        return Outputs({n: r.masks for n, r in results.items()}, {n: r.placement for n, r in results.items()}, labels)
 
     def blocks(self, count: int) -> list[Block]:
         made = [self._block(order_of(index, self.seed)) for index in range(self.taken, self.taken + count)]
@@ -216,6 +220,8 @@ class Bench:
                 loop.run()
             loop.note()
             np.save(self.folder / f"{name}.npy", loop.masks[: sum(job.sequences)])
+            if loop.labels is not None:
+                np.save(self.folder / f"{name}-labels.npy", loop.labels[: sum(job.sequences)])
             placed[name] = {"cpus": self.cpus, **placement(loop.session)}
         return {"placement": placed}
 

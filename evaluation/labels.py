@@ -193,6 +193,38 @@ def summarise(
     return LabelScore(float(ious[counted].mean()), _ends(means), figures, _confusion(pictures), lacking)
 
 
+@dataclass(frozen=True)
+class Change:
+    """By how much an IOU grew, as shares of 1, and the interval of that."""
+
+    change: float
+    ci: Interval
+
+
+def changes(
+    before: Sequence[Counts], now: Sequence[Counts], blocks: Sequence[int], seed: int = 0
+) -> tuple[Change, dict[str, Change]] | None:
+    """The change of the mean IOU of two networks on the same pictures, and of each label in it; None without any.
+
+    Both are drawn together. An interval of the mean is of 95 %; those of the labels are wider, so that with 95 % all of
+    them hold at once: whoever looks at the label that lost most has chosen one of many.
+    """
+    codes = [code for code in range(len(LABELS)) if in_mean(LABELS[code])]
+    pairs = [np.array([[overlap(one, code) for code in codes] for one in side]) for side in (before, now)]
+    there = [at for at in range(len(codes)) if pairs and all(side.size and side[:, at, 2].any() for side in pairs)]
+    if not there:
+        return None
+    old, new = (side[:, there] for side in pairs)
+    both, either = (np.concatenate([old[..., which], new[..., which]], axis=1) for which in (0, 1))
+    draws = drawn_ratios(both, either, blocks, seed)
+    ious = both.sum(axis=0) / either.sum(axis=0)
+    count = len(there)
+    grown, drawn = ious[count:] - ious[:count], draws[:, count:] - draws[:, :count]
+    names = [LABELS[codes[at]] for at in there]
+    labels = {name: Change(float(grown[at]), _ends(drawn[:, at], 0.05 / count)) for at, name in enumerate(names)}
+    return Change(float(grown.mean()), _ends(np.nanmean(drawn, axis=1))), labels
+
+
 def _confusion(pictures: Sequence[Counts]) -> dict[str, dict[str, int]]:
     """Pixels by the name of their true class and of the found one; of a label that is open elsewhere in its picture, by
     the likeliest label."""
@@ -207,6 +239,6 @@ def _confusion(pictures: Sequence[Counts]) -> dict[str, dict[str, int]]:
     }
 
 
-def _ends(draws: NDArray[np.floating]) -> Interval:
-    low, high = np.nanquantile(draws, [0.025, 0.975])
+def _ends(draws: NDArray[np.floating], outside: float = 0.05) -> Interval:
+    low, high = np.nanquantile(draws, [outside / 2, 1 - outside / 2])
     return float(low), float(high)

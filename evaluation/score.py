@@ -190,19 +190,27 @@ def count_clip(found: Shares, clip: Clip, resize_mode: ResizeMode = "stretch") -
 
 def summarise_labels(counted: Sequence[Sequence[Counts]], has: Iterable[str], seed: int = 0) -> LabelScore | None:
     """The score of the labels of clips that were counted, with the blocks of `summarise`; None where none is judged."""
+    return labels.summarise(*in_blocks(counted), has, seed)
+
+
+def in_blocks(counted: Sequence[Sequence[Counts]]) -> tuple[list[Counts], list[int]]:
+    """The frames of clips in their order, and the number of each one's block."""
     frames = [(frame, (c, i // BLOCK)) for c, clip in enumerate(counted) for i, frame in enumerate(clip)]
     numbers = {key: n for n, key in enumerate(dict.fromkeys(key for _, key in frames))}
-    return labels.summarise([frame for frame, _ in frames], [numbers[key] for _, key in frames], has, seed)
+    return [frame for frame, _ in frames], [numbers[key] for _, key in frames]
+
+
+def count_all(found: Shares, dataset: Dataset, resize_mode: ResizeMode = "stretch") -> list[list[Counts]]:
+    """`count_clip` of each clip; `found` (N, h, w, 9) is of all the dataset's frames in order."""
+    parts = np.split(found, np.cumsum([len(clip) for clip in dataset.clips])[:-1])
+    return [count_clip(part, clip, resize_mode) for part, clip in zip(parts, dataset.clips, strict=True)]
 
 
 def score_labels(
     found: Shares, dataset: Dataset, has: Iterable[str], resize_mode: ResizeMode = "stretch", seed: int = 0
 ) -> LabelScore | None:
     """Judge the shares (N, h, w, 9) of all the dataset's frames in order; None where it tells no labels."""
-    lengths = [len(clip) for clip in dataset.clips]
-    parts = np.split(found, np.cumsum(lengths)[:-1])
-    counted = [count_clip(part, clip, resize_mode) for part, clip in zip(parts, dataset.clips, strict=True)]
-    return summarise_labels(counted, has, seed)
+    return summarise_labels(count_all(found, dataset, resize_mode), has, seed)
 
 
 def _pair(interval: Sequence[float]) -> Interval:

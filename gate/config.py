@@ -22,7 +22,10 @@ MODEL_KEYS = {"model", "baseline", "description", "threads", "tolerance"}
 
 @dataclass(frozen=True)
 class Tolerance:
-    """How much worse a candidate may be. Shares (0.03 for 3 %), and points of IOU and boundary F (0 to 100)."""
+    """How much worse a candidate may be. Shares (0.03 for 3 %), and points of IOU and boundary F (0 to 100).
+
+    Of a network with labels, `mean_label_points` are of the mean IOU and `label_points` of the label that lost most.
+    """
 
     slowdown: float = 0.03
     size: float = 0.02
@@ -30,6 +33,8 @@ class Tolerance:
     instructions: float = 0.01
     iou_points: float = 0.3
     boundary_points: float = 1.0
+    mean_label_points: float = 0.5
+    label_points: float = 2.0
 
 
 @dataclass(frozen=True)

@@ -265,7 +265,24 @@ def _compare_outputs(ready: _Ready, outputs: Outputs, dataset: Dataset) -> list[
         names = f"{before.get('runtime')} and {now.get('runtime')}"
         raise MeasurementFailed(f"baseline and candidate ran in different runtimes, {names}")
     old, new = (score(outputs.masks[role], dataset) for role in (BASELINE, CANDIDATE))
-    return [static_checks.placement(before, now), *static_checks.accuracy(old, new, ready.asked.tolerance)]
+    return [
+        static_checks.placement(before, now),
+        *static_checks.accuracy(old, new, ready.asked.tolerance),
+        *_compare_labels(ready, outputs, dataset),
+    ]
+
+
+def _compare_labels(ready: _Ready, outputs: Outputs, dataset: Dataset) -> list[Finding]:
+    """Nothing where neither network gives labels."""
+    from evaluation import labels
+    from evaluation.score import count_all, in_blocks
+
+    if not outputs.labels:
+        return []
+    if len(outputs.labels) < len(outputs.masks):
+        return [static_checks.labels_of_one(CANDIDATE in outputs.labels)]
+    (before, blocks), (now, _) = (in_blocks(count_all(outputs.labels[one], dataset)) for one in (BASELINE, CANDIDATE))
+    return static_checks.labels(labels.changes(before, now, blocks), len(now), ready.asked.tolerance)
 
 
 def _judge(measured: Sequence[_Measured], seconds: float, say: Say, clock_advises: bool) -> dict[str, Verdict]:

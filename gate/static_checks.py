@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from converters.artifact import Parity
+from evaluation.labels import Change
 from evaluation.score import Score
 from gate.config import Tolerance
 from gate.decision import Outcome
@@ -99,15 +100,42 @@ def accuracy(before: Score, now: Score, tolerance: Tolerance) -> list[Finding]:
             found.append(Finding(metric, None, f"{metric} was not compared: there are fewer than two frames."))
             continue
         change, low, high = (100 * value for value in (compared[0], *compared[1]))
-        said = f"{metric} {change:+.2f} points, between {low:+.2f} and {high:+.2f}, over {len(pairs[1])} frames"
-        said += f"; {allowed:g} may be lost"
-        if high < -allowed:
-            found.append(Finding(metric, Outcome.FAIL, f"FAIL; {said}."))
-        elif low >= -allowed:
-            found.append(Finding(metric, Outcome.PASS, f"{said}."))
-        else:
-            found.append(Finding(metric, Outcome.INCONCLUSIVE, f"INCONCLUSIVE; {said}, too few frames to decide."))
+        found.append(_points(metric, metric, (change, low, high), len(pairs[1]), allowed))
     return found
+
+
+def labels(changed: tuple[Change, dict[str, Change]] | None, frames: int, tolerance: Tolerance) -> list[Finding]:
+    """The mean IOU of the labels, and the label that lost most: three-way, by the same rule as the person's IOU."""
+    if changed is None or frames < 2:
+        return [
+            Finding("labels", None, "Labels were not compared: the pictures tell none, or there are fewer than two.")
+        ]
+    mean, each = changed
+    worst = min(each, key=lambda name: each[name].change)
+    of_mean, of_worst = (tuple(100 * x for x in (one.change, *one.ci)) for one in (mean, each[worst]))
+    return [
+        _points("mean IOU of labels", f"mean IOU of {len(each)} labels", of_mean, frames, tolerance.mean_label_points),
+        _points("IOU of a label", f"IOU of {worst}, the worst label,", of_worst, frames, tolerance.label_points),
+    ]
+
+
+def labels_of_one(candidate: bool) -> Finding:
+    """Labels that one network alone gives: those that are lost are a regression."""
+    if candidate:
+        return Finding("labels", Outcome.PASS, "It gives labels, which the baseline does not.")
+    return Finding("labels", Outcome.FAIL, "FAIL; it gives no labels, and the baseline does.")
+
+
+def _points(metric: str, what: str, changed: tuple[float, ...], frames: int, allowed: float) -> Finding:
+    """A change of points (change, low, high): a FAIL where all of its interval is beyond what may be lost."""
+    change, low, high = changed
+    said = f"{what} {change:+.2f} points, between {low:+.2f} and {high:+.2f}, over {frames} frames"
+    said += f"; {allowed:g} may be lost"
+    if high < -allowed:
+        return Finding(metric, Outcome.FAIL, f"FAIL; {said}.")
+    if low >= -allowed:
+        return Finding(metric, Outcome.PASS, f"{said[0].upper()}{said[1:]}." if what != metric else f"{said}.")
+    return Finding(metric, Outcome.INCONCLUSIVE, f"INCONCLUSIVE; {said}, too few frames to decide.")
 
 
 def _share(metric: str, before: float, now: float, allowed: float, said: str) -> Finding:
