@@ -46,9 +46,11 @@ def weights(tmp_path_factory: pytest.TempPathFactory, calibration_data: Calibrat
         logits = network.logits(x, torch.zeros(len(x), 1, *RESOLUTION))
         last = network.head.logits
         assert isinstance(last, torch.nn.Conv2d)
-        last.weight *= 2 / logits.std()
         assert last.bias is not None
-        last.bias -= last.bias
+        # Each label's logits about zero, so that all of them are found; the channels are ordered (pixel, label).
+        last.bias -= logits.mean((0, 2, 3)).repeat(4)
+        for tensor in (last.weight, last.bias):
+            tensor *= 2 / logits.std()
     path = tmp_path_factory.mktemp("labels") / "live-parts.safetensors"
     checkpoint.save(path, "live-parts", variant, network.state_dict(), {"note": "untrained"})
     return path
@@ -150,6 +152,11 @@ def test_the_loss_of_labels_is_a_mean_over_labels_and_not_over_pixels() -> None:
     assert label_loss(ours, reference) == 0
     ours[0, -1] = 1
     assert label_loss(ours, reference) == pytest.approx(100 * (1 - (98 / 99 + 1 / 2) / 2))
+
+
+def test_a_label_of_a_few_pixels_does_not_count() -> None:
+    reference = np.array([[1] * 997 + [3] * 3])
+    assert label_loss(np.ones_like(reference), reference) == pytest.approx(0.3, abs=0.01)
 
 
 def test_the_loss_of_a_label_alone_exceeds_the_tolerance_and_is_kept_in_rows() -> None:
