@@ -48,7 +48,7 @@ class Effects:
         """The alphas (H, W) of the tints, and the person's last where something is behind them."""
         masks = [tint.probability(seen) for tint in self.tints]
         if self.behind:
-            masks.append(person(seen)[..., 0] if self.of_labels else seen)
+            masks.append(person(seen)[..., 0] if seen.ndim == 3 else seen)
         if not self.refine:
             return tuple(enlarged(mask, picture.shape[:2]) for mask in masks)
         return tuple(map(Guide.of(picture).refined, masks)) if masks else ()

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import re
 import sys
 import time
 from collections.abc import Iterable, Iterator
@@ -211,7 +212,7 @@ def _file(name: str) -> av.container.InputContainer:
         refuse_special(Path(name))
     except SpecialFile as special:
         raise Unreadable(f"{special}; a camera is named {CAMERA}, {CAMERA}:1 or {CAMERA}:{name}") from None
-    if not os.path.exists(name):
+    if not (os.path.exists(name) or numbered(name)):
         raise Unreadable(f"{name}: there is no such file")
     try:
         # The prefix makes a colon part of the name, and a file may not have others, or the network, read for it.
@@ -224,6 +225,16 @@ def _file(name: str) -> av.container.InputContainer:
         container.close()
         raise Unreadable(f"{name}: is a text, not a video")
     return container
+
+
+def numbered(name: str) -> bool:
+    """Whether a name such as frames/%05d.jpg is of pictures that are there, numbered from 0 to 4 on, as FFmpeg does."""
+    if not re.search(r"%0?\d*d", Path(name).name):
+        return False
+    try:
+        return any(os.path.exists(name % first) for first in range(5))
+    except (TypeError, ValueError):
+        return False
 
 
 def _camera(name: str) -> av.container.InputContainer:

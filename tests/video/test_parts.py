@@ -14,8 +14,10 @@ import segment
 from models.labels import LABELS, person
 from models.segmenter import Segmenter as Plain
 from tests.video.made import decoded, video
+from video import strip
 from video.ahead import Stopwatch
-from video.apply import Effects, blurring, cutting_out, seen_in
+from video.apply import Effects, blurring, cutting_out, replacing, seen_in
+from video.backdrop import still
 from video.band import to_floats
 from video.parts import COLOURS, PALETTE, Tint, legend, of_person, overlaid, smoothed, tinted_part
 from video.photos import segment_all
@@ -178,6 +180,18 @@ def test_labels_of_the_person_in_front_leave_the_others_background():
     assert np.allclose(kept.sum(-1), 1, atol=1e-5)
     assert np.allclose(kept[:, :40], labels[:, :40], atol=1e-5)
     assert (kept[:, 40:, 0] > 0.999).all()
+
+
+def test_the_strip_shows_every_effect():
+    picture, ids = drawn()
+    frame, hair, lips, clothes, overlay, composite = strip.parts(picture, sure(ids), replacing(still(0 * picture)))
+    assert (frame == picture).all()
+    for label, made in (("hair", hair), ("lips", lips), ("clothes", clothes)):
+        changed = np.abs(made.astype(int) - picture).max(-1) > 12
+        assert changed[inside(ids, label, 1)].mean() > 0.9
+        assert changed[(ids != LABELS.index(label))].mean() < 0.1
+    assert np.abs(overlay.astype(int) - picture).mean() > 20
+    assert composite[5, 5].max() == 0
 
 
 def segmenter(people: str = "all", smoothing: float = 0.0) -> Segmenter:

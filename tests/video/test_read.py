@@ -7,6 +7,7 @@ from fractions import Fraction
 from pathlib import Path
 
 import av
+import cv2
 import numpy as np
 import pytest
 
@@ -197,3 +198,14 @@ def test_a_stream_without_a_frame_is_said_so(tmp_path):
 def test_a_camera_that_is_not_there_is_said_so():
     with pytest.raises(NoCamera, match="camera:99: there is no such camera"):
         open_source("camera:99")
+
+
+def test_numbered_pictures_are_a_video(tmp_path):
+    for index in range(3):
+        cv2.imwrite(str(tmp_path / f"{index:03}.png"), np.full((32, 48, 3), 60 * index, np.uint8))
+    source = open_source(str(tmp_path / "%03d.png"))
+    shown = [int(item.picture[16, 24, 0]) for item in source.items() if isinstance(item, Frame)]
+    assert shown == pytest.approx([0, 60, 120], abs=2)
+    for name in ("%04d.png", "%s.png", "%"):
+        with pytest.raises(Unreadable, match="there is no such file"):
+            open_source(str(tmp_path / name))
