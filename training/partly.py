@@ -1,6 +1,6 @@
 """Readers of label maps, whole or partial: photos whose label says for each pixel which of the nine labels it may have.
 
-A label map is (H, W) uint8 of codes: the ids of models/labels.py, its `ANY_SKIN` and `NOT_JUDGED`, and the three of
+A label map is (H, W) uint8 of codes: the ids of models/labels.py, its `ANY_SKIN` and `NOT_JUDGED`, and the four of
 here. `ALLOWED` says which labels a code allows; what is known of a pixel is that one of these is true.
 """
 
@@ -16,8 +16,9 @@ import numpy as np
 from models.labels import ANY_SKIN, BACKGROUND, LABELS, NOT_JUDGED, SKIN
 from training import datasets
 from training.datasets import PHOTO, UNLABELLED, Photo, Pixels, read_grey, read_rgb
+from training.store import shrink
 
-PERSON, NOT_HAIR, PERSON_NOT_HAIR = 10, 11, 12
+PERSON, NOT_HAIR, PERSON_NOT_HAIR, HEAD_SKIN = 10, 11, 12, 13
 HAIR, EYEWEAR, BODY, CLOTHES, ACCESSORY = (
     LABELS.index(name) for name in ("hair", "eyewear", "body", "clothes", "accessory")
 )
@@ -25,6 +26,7 @@ ALLOWED = np.zeros((256, len(LABELS)), bool)
 """[code, label]: whether a pixel of that code may have that label."""
 ALLOWED[: len(LABELS)] = np.eye(len(LABELS), dtype=bool)
 ALLOWED[ANY_SKIN, SKIN] = True
+ALLOWED[HEAD_SKIN, [LABELS.index(name) for name in ("face", "lips", "neck")]] = True
 ALLOWED[PERSON, 1:] = True
 ALLOWED[NOT_HAIR] = ~ALLOWED[HAIR]
 ALLOWED[PERSON_NOT_HAIR] = ALLOWED[PERSON] & ALLOWED[NOT_HAIR]
@@ -49,8 +51,9 @@ def development(root: Path, teach: Callable[[Pixels], Pixels]) -> Iterator[Photo
     faces = list(_pairs(root / NINE_CELEB, NINE_CELEB, partial(_as_it_is)))
     yield from faces
     yield from with_eyewear([face for face in faces if not datasets.held_out(face.group)])
-    yield from _pairs(root / "ccp", NINE_CCP, _as_it_is, root / "nine-ccp" / "masks", group="ccp")
-    yield from _pairs(root / "ccp-upper", NINE_UPPER, clothing, group="ccp")
+    whole = partial(with_head, upper=0.12)
+    yield from map(small, _pairs(root / "ccp", NINE_CCP, whole, root / "nine-ccp" / "masks", group="ccp"))
+    yield from map(small, _pairs(root / "ccp-upper", NINE_UPPER, clothing, group="ccp"))
     for photo in _pairs(root / "hair", "hair", hair):
         yield replace(photo, kind=UNLABELLED, read=partial(_hair_of_person, photo.read, teach))
     for photo in list(_pairs(press, "hair-press", hair, root / "hair-press" / "masks", press))[::4]:
@@ -58,7 +61,21 @@ def development(root: Path, teach: Callable[[Pixels], Pixels]) -> Iterator[Photo
     kept = ("selfies", "portraits", "voc-person", "coco-person", "cutouts", "signers", "talking-heads", "backgrounds",
             "unlabelled/selfies", "unlabelled/office-faces")  # fmt: skip
     for photo in datasets.development(root, kept):
-        yield replace(photo, read=partial(_person, photo.read, teach))
+        yield small(replace(photo, read=partial(_person, photo.read, teach)))
+
+
+def small(photo: Photo) -> Photo:
+    """The same not larger than a store keeps it: colours by area, codes by their nearest pixel, never mixed."""
+    return replace(photo, read=partial(_small, photo.read))
+
+
+def _small(read: Callable[[], tuple[Pixels, Pixels | None]]) -> tuple[Pixels, Pixels]:
+    import cv2
+
+    picture, label = read()
+    assert label is not None
+    picture = shrink(picture)
+    return picture, np.asarray(cv2.resize(label, picture.shape[1::-1], interpolation=cv2.INTER_NEAREST), np.uint8)
 
 
 def _pairs(
@@ -95,19 +112,39 @@ def hair(mask: Pixels) -> Pixels:
 
 def clothing(mask: Pixels) -> Pixels:
     """Class ids of Clothing Co-Parsing. Skin that no hair or eyewear touches is that of the body."""
-    import cv2
-
     codes = np.full(256, CLOTHES, np.uint8)
     for one, ids in OF_CCP.items():
         codes[list(ids)] = one
     label = codes[mask]
-    skin = (mask == SKIN_OF_CCP).astype(np.uint8)
+    label[mask == SKIN_OF_CCP] = ANY_SKIN
+    heads = _at_a_head(label)
+    label[(mask == SKIN_OF_CCP) & ~heads] = BODY
+    return with_head(label, upper=0.22)
+
+
+def with_head(label: Pixels, upper: float) -> Pixels:
+    """Label maps of standing people: skin that hair or eyewear touches is not the body's in the person's upper share.
+
+    A head is about 0.13 of a whole body's height, and twice that of a half one.
+    """
+    rows = np.flatnonzero(((label > 0) & (label != NOT_JUDGED)).any(axis=1))
+    if not len(rows):
+        return label
+    heads = _at_a_head(label)
+    heads[int(rows[0] + upper * (rows[-1] - rows[0])) :] = False
+    return np.where(heads, HEAD_SKIN, label).astype(np.uint8)
+
+
+def _at_a_head(label: Pixels) -> np.ndarray:
+    """Where connected skin is that hair or eyewear touches: (H, W) bool."""
+    import cv2
+
     head = cv2.dilate(np.isin(label, (HAIR, EYEWEAR)).astype(np.uint8), np.ones((7, 7), np.uint8))
-    count, parts = cv2.connectedComponents(skin)
-    for part in range(1, count):
-        inside = parts == part
-        label[inside] = ANY_SKIN if head[inside].any() else BODY
-    return label
+    count, parts = cv2.connectedComponents((label == ANY_SKIN).astype(np.uint8))
+    touched = np.zeros(count, bool)
+    touched[np.unique(parts[head > 0])] = True
+    touched[0] = False
+    return touched[parts]
 
 
 def _hair_of_person(

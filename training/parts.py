@@ -30,15 +30,15 @@ from models.variant import get
 from training import loader, loss, prior, split, state, store
 from training.datasets import Pixels
 from training.partly import ALLOWED, NINE_CCP, NINE_CELEB, NINE_UPPER, WORN, development
-from training.sampler import Array, Law, Sampler, _Layer
+from training.sampler import Array, Law, Sampler, _Layer, halved
 
 WEIGHTS: dict[str, float] = {
     NINE_CELEB: 0.27,
-    WORN: 0.1,
-    NINE_UPPER: 0.16,
-    NINE_CCP: 0.06,
-    "hair": 0.07,
-    "hair-press": 0.06,
+    WORN: 0.08,
+    NINE_UPPER: 0.15,
+    NINE_CCP: 0.11,
+    "hair": 0.08,
+    "hair-press": 0.03,
     "selfies": 0.1,
     "portraits": 0.04,
     "voc-person": 0.02,
@@ -52,7 +52,7 @@ WEIGHTS: dict[str, float] = {
     "scenes": 0.02,
 }
 """How often each source is drawn."""
-RARE = torch.tensor([1.0, 1.0, 1.0, 3.0, 3.0, 1.5, 1.5, 1.0, 1.5])
+RARE = torch.tensor([1.0, 1.0, 1.0, 3.0, 2.0, 1.5, 1.5, 1.0, 2.0])
 """What a pixel of each label counts in the cross-entropy: lips and eyewear have few."""
 
 
@@ -80,6 +80,11 @@ class LabelSampler(Sampler):
             codes = codes if layer.thing else np.where(given > 0, given, codes)
         assert codes.shape == (size, size)
         return picture, codes
+
+    def _halved(self, pixels: Array) -> Array:
+        small = halved(pixels)
+        small[..., 3] = pixels[: 2 * small.shape[0] : 2, : 2 * small.shape[1] : 2, 3]
+        return small
 
     def _moved(self, layer: _Layer, t: int, outside: int | None) -> tuple[Array, Array]:
         size, pixels, grid = self._law.size, layer.pictures[t], layer.grids[t]

@@ -180,7 +180,7 @@ class Sampler:
             zoom = float(np.exp(abs(rng.normal(0, 0.25)) - 0.04))
         stretch = float(np.exp(rng.normal(0, 0.12)))
         scale_x, scale_y = size / width * zoom * stretch, size / height * zoom / stretch
-        shrunk = [_shrunk(picture, scale_x, scale_y) for picture in pictures]
+        shrunk = [self._shrunk(picture, scale_x, scale_y) for picture in pictures]
         pictures, (_, scale_x, scale_y) = [picture for picture, _, _ in shrunk], shrunk[0]
         height, width = pictures[0].shape[:2]
         centre_in = (width / 2, height / 2)
@@ -201,7 +201,7 @@ class Sampler:
         pictures = self._onward(_one_of(self._bodies, rng))
         height, width = pictures[0].shape[:2]
         scale = size / max(height, width) * float(np.exp(rng.uniform(np.log(0.18), np.log(0.6))))
-        shrunk = [_shrunk(picture, scale, scale) for picture in pictures]
+        shrunk = [self._shrunk(picture, scale, scale) for picture in pictures]
         pictures, scale = [picture for picture, _, _ in shrunk], shrunk[0][1]
         height, width = pictures[0].shape[:2]
         centre_out = (float(rng.uniform(0.05, 0.95)) * size, float(rng.uniform(0.1, 0.95)) * size)
@@ -226,7 +226,7 @@ class Sampler:
         height, width = pixels.shape[:2]
         zoom = float(rng.uniform(1.0, 2.2))
         scale = size / min(height, width) * zoom
-        pixels, scale, _ = _shrunk(pixels, scale, scale)
+        pixels, scale, _ = self._shrunk(pixels, scale, scale)
         height, width = pixels.shape[:2]
         spare_x, spare_y = max(0.0, scale * width - size) / 2, max(0.0, scale * height - size) / 2
         centre_out = (size / 2 + rng.uniform(-spare_x, spare_x), size / 2 + rng.uniform(-spare_y, spare_y))
@@ -242,12 +242,21 @@ class Sampler:
         else:
             pixels = _piece(self._store[_one_of(self._scenes, rng)], rng)
         scale = size / max(pixels.shape) * float(np.exp(rng.uniform(np.log(0.2), np.log(0.9))))
-        pixels, scale, _ = _shrunk(pixels, scale, scale)
+        pixels, scale, _ = self._shrunk(pixels, scale, scale)
         height, width = pixels.shape[:2]
         centre_out = (float(rng.uniform(0, size)), float(rng.uniform(0, size)))
         degrees, mirror = float(rng.normal(0, 15)), rng.random() < 0.5
         matrix = about(centre_out, (width / 2, height / 2), scale, scale, degrees, mirror)
         return _Layer((pixels,) * self._law.frames, self._grids(matrix, None, rng), thing=True)
+
+    def _shrunk(self, pixels: Array, scale_x: float, scale_y: float) -> tuple[Array, float, float]:
+        """Halved while the grid, which reads four pixels, would skip some."""
+        while max(scale_x, scale_y) <= 0.6:
+            pixels, scale_x, scale_y = self._halved(pixels), scale_x * 2, scale_y * 2
+        return np.ascontiguousarray(pixels), scale_x, scale_y
+
+    def _halved(self, pixels: Array) -> Array:
+        return halved(pixels)
 
     def _grids(
         self, matrix: Affine, bend: Grid | None, rng: Generator, share: float = 1.0
@@ -317,12 +326,9 @@ def _piece(scene: Array, rng: Generator) -> Array:
     return piece
 
 
-def _shrunk(pixels: Array, scale_x: float, scale_y: float) -> tuple[Array, float, float]:
-    """Halved by area while the grid, which reads four pixels, would skip some."""
+def halved(pixels: Array) -> Array:
+    """(H, W, C) to (H/2, W/2, C) by area."""
     import cv2
 
-    while max(scale_x, scale_y) <= 0.6:
-        height, width = pixels.shape[0] // 2 * 2, pixels.shape[1] // 2 * 2
-        pixels = cv2.resize(pixels[:height, :width], (width // 2, height // 2), interpolation=cv2.INTER_AREA)  # type: ignore
-        scale_x, scale_y = scale_x * 2, scale_y * 2
-    return np.ascontiguousarray(pixels), scale_x, scale_y
+    height, width = pixels.shape[0] // 2 * 2, pixels.shape[1] // 2 * 2
+    return cv2.resize(pixels[:height, :width], (width // 2, height // 2), interpolation=cv2.INTER_AREA)  # type: ignore

@@ -16,7 +16,7 @@ from training.datasets import PHOTO, SCENE, Photo
 from training.parts import LabelSampler, Lesson, begin
 from training.prior import MIXED
 from training.sampler import Law
-from training.store import in_memory
+from training.store import LONGEST_SIDE, build, in_memory
 
 HAIR, CLOTHES = LABELS.index("hair"), LABELS.index("clothes")
 
@@ -34,17 +34,28 @@ def test_skin_below_the_head_is_the_bodys():
     mask = np.zeros((60, 20), np.uint8)
     mask[2:10, 5:15], mask[10:20, 5:15], mask[20:40, 5:15], mask[45:55, 5:15] = 19, 41, 54, 41
     label = partly.clothing(mask)
-    assert [int(label[y, 10]) for y in (5, 15, 30, 50, 58)] == [HAIR, ANY_SKIN, CLOTHES, LABELS.index("body"), 0]
+    body = LABELS.index("body")
+    expected = [HAIR, partly.HEAD_SKIN, ANY_SKIN, CLOTHES, body, 0]
+    assert [int(label[y, 10]) for y in (5, 11, 18, 30, 50, 58)] == expected
+
+
+def test_a_store_keeps_codes_as_they_are(tmp_path):
+    label = np.kron(np.array([[0, CLOTHES, ANY_SKIN]], np.uint8), np.ones((500, 167), np.uint8))
+    large = Photo("portraits", "a", "a", PHOTO, "any", lambda: (np.repeat(label[..., None], 3, 2), label))
+    kept = build(tmp_path, [partly.small(large)])[0]
+    assert max(kept.shape) == LONGEST_SIDE
+    assert set(np.unique(kept[..., 3])) == {0, CLOTHES, ANY_SKIN}
 
 
 def test_codes_are_moved_and_never_mixed():
     codes = np.array([0, HAIR, CLOTHES, ANY_SKIN, partly.PERSON], np.uint8)
-    label = np.kron(codes.reshape(1, -1), np.ones((100, 20), np.uint8))
+    # Large enough to be halved on the way.
+    label = np.kron(codes.reshape(1, -1), np.ones((300, 60), np.uint8))
     picture = np.repeat(label[..., None] * np.uint8(20), 3, 2)
-    scene = np.full((100, 100, 3), 77, np.uint8)
+    scene = np.full((300, 300, 3), 77, np.uint8)
     photos = [
         Photo("portraits", "a", "a", PHOTO, "any", lambda: (picture, label)),
-        Photo("scenes", "b", "b", SCENE, "any", lambda: (scene, np.zeros((100, 100), np.uint8))),
+        Photo("scenes", "b", "b", SCENE, "any", lambda: (scene, np.zeros((300, 300), np.uint8))),
     ]
     store = in_memory(photos)
     sampler = LabelSampler(store, (0, 1), Law(size=64, prior=MIXED), seed=3)
