@@ -3,6 +3,8 @@
 python -m training.card judge DIR [DIR ...] [--data ROOT] [--variants GLOB] [--references GLOB]
     judge checkpoints on folders and on the tenth of ROOT that is never trained on; metrics go into the checkpoints,
     those of reference models into `references.json` beside them
+python -m training.card labels DIR [DIR ...] [--clips DIR] [--variants NAME]
+    judge the labels of checkpoints on folders that tell them, and how much they flicker in clips
 python -m training.card write [--failures VARIANT] [--clips DIR]
     write models/checkpoints/MODEL_CARD.md from them; draw VARIANT's worst frames of the embedded sample, and of clips
     that may be shown, into failures.png beside it
@@ -87,7 +89,25 @@ def judge(path: Path, folders: Sequence[Path], data: Path | None = None) -> dict
 
     one = checkpoint.load(path)
     step, previous_mask = evaluation.step_of(one.network()), one.variant.previous_mask
+    step = evaluation.person_of(step) if one.variant.outputs > 1 else step
     return evaluation.judge(step, one.variant.resolution, _footage(folders, data), previous_mask=previous_mask)
+
+
+def judge_labels(path: Path, folders: Sequence[Path], clips: Path | None = None) -> dict[str, Any]:
+    """{"labels": {set: figures}, "steadiness": {clip: figures}} of one checkpoint, at its own resolution."""
+    from evaluation import folder
+    from training import evaluation, labels_card
+
+    one, beside = checkpoint.load(path), checkpoint.find(labels_card.BESIDE)
+    step, resolution = evaluation.step_of(one.network()), one.variant.resolution
+    judged = {"labels": labels_card.judge(step, resolution, map(folder.read, folders))}
+    if clips and beside:
+        other = checkpoint.load(beside)
+        theirs, size = evaluation.step_of(other.network()), other.variant.resolution
+        moving = [clip for clip in folder.read(clips).clips if not clip.still]
+        every = {clip.name: labels_card.steadiness(step, resolution, theirs, size, clip) for clip in moving}
+        judged["steadiness"] = every
+    return judged
 
 
 def judge_reference(one: reference.ReferenceModel, folders: Sequence[Path], data: Path | None = None) -> dict[str, Any]:
@@ -151,12 +171,14 @@ def render(
     previous_mask: str = "",
 ) -> str:
     """The card as Markdown. `references` is what `references.json` holds, `shown` whose failures were drawn."""
+    from training import labels_card
+
     entries = [Entry(c.name, c.card["metrics"], c.card.get("groups", {})) for c in checkpoints if c.card.get("metrics")]
     entries += [Entry(name, one["metrics"], one["groups"], reference=True) for name, one in (references or {}).items()]
     parts = [INTRODUCTION, "## Training\n", *_training(checkpoints)]
     if versions := _versions(checkpoints):
         parts += ["\n## Versions\n", *versions]
-    parts += ["\n## Metrics\n", *_metrics(entries)]
+    parts += ["\n## Metrics\n", *_metrics(entries), *labels_card.section(checkpoints)]
     if ablation:
         parts += ["## Ablation\n", *_ablation(ablation)]
     if previous_mask:
@@ -185,7 +207,7 @@ def _training(checkpoints: Sequence[Checkpoint]) -> list[str]:
         total, hours = sum(stage["samples"] for stage in done), sum(stage["seconds"] for stage in done) / 3600
         gpus = sorted({stage["device"] for stage in done if stage.get("device", "CPU") != "CPU"})
         lines.append(f"| {one.name} | {stages(done)} | {total} | {', '.join([f'{hours:.1f}', *gpus])} |")
-    data = [one.card["data"] for one in checkpoints if "data" in one.card]
+    data = [one.card["data"] for one in checkpoints if "data" in one.card and one.variant.outputs == 1]
     if data:
         sources = sorted({source for d in data for source in d["sources"]})
         lines += [
@@ -298,6 +320,10 @@ def main(arguments: list[str] | None = None) -> int:
     judging.add_argument("--variants", default="*", metavar="GLOB", help="names, or none")
     judging.add_argument("--references", default="none", metavar="GLOB", help="names in references.toml, or none")
     judging.add_argument("--peers", dest="references", default=argparse.SUPPRESS, help=argparse.SUPPRESS)
+    labelling = commands.add_parser("labels", help="judge the labels and note their figures")
+    labelling.add_argument("folders", type=Path, nargs="+", metavar="DIR", help="pictures with labels never trained on")
+    labelling.add_argument("--clips", type=Path, metavar="DIR", help="clips in which flicker is measured")
+    labelling.add_argument("--variants", default="live-parts", metavar="GLOB", help="names")
     writing = commands.add_parser("write", help="write the card")
     writing.add_argument("--failures", default="", metavar="VARIANT", help="draw this one's worst frames")
     writing.add_argument("--clips", type=Path, metavar="DIR", help="clips whose frames may be shown")
@@ -307,7 +333,7 @@ def main(arguments: list[str] | None = None) -> int:
     noting.add_argument("words", metavar="WORDS", help="what is new in it, a sentence")
     options = parser.parse_args(arguments)
     try:
-        {"judge": _judge_all, "write": _write, "version": _note_version}[options.command](options)
+        {"judge": _judge_all, "labels": _label_all, "write": _write, "version": _note_version}[options.command](options)
     except ValueError as error:
         print(f"training.card: {error}", file=sys.stderr)
         return WRONG_USAGE
@@ -333,6 +359,19 @@ def _judge_all(options: argparse.Namespace) -> None:
         known[other.name] = {**judged, "metrics": {**before.get("metrics", {}), **judged["metrics"]}}
         (checkpoint.FOLDER / REFERENCES).write_text(json.dumps(known, indent=1) + "\n")
         _tell(other.name, judged)
+
+
+def _label_all(options: argparse.Namespace) -> None:
+    import torch
+
+    torch.set_num_threads(1)
+    for name in variant.match(options.variants):
+        path = checkpoint.find(name)
+        if not path or variant.get(name).outputs == 1:
+            raise ValueError(f"{name} has no checkpoint" if not path else f"{name} gives a mask and no labels")
+        judged = judge_labels(path, options.folders, options.clips)
+        one = checkpoint.load(path)
+        checkpoint.save(path, one.name, one.variant, one.state, {**one.card, **judged})
 
 
 def _note_version(options: argparse.Namespace) -> None:

@@ -18,6 +18,7 @@ from evaluation.interval import bootstrap
 from evaluation.iou import iou
 from evaluation.score import Score
 from models.hourglass import Hourglass
+from models.labels import person
 from models.segmenter import ResizeMode, Step, enlarge, stretch, to_input
 from models.variant import Resolution
 from training import datasets, prior
@@ -37,7 +38,7 @@ GROUPS = (
 
 
 def step_of(network: Hourglass) -> Step:
-    """The network as the suite calls every model: NHWC float in and out, one frame a call."""
+    """The network as the suite calls every model: NHWC float in and out, one frame a call; a mask, or nine labels."""
 
     @torch.inference_mode()
     def step(frame: NDArray[np.float32], previous: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -46,6 +47,11 @@ def step_of(network: Hourglass) -> Step:
         return np.ascontiguousarray(mask.permute(0, 2, 3, 1).numpy())
 
     return step
+
+
+def person_of(step: Step) -> Step:
+    """A step that gives nine labels as one that gives the person's mask."""
+    return lambda frame, previous: person(np.asarray(step(frame, previous)))
 
 
 def held_out(root: Path, sources: Iterable[str] = ("portraits", "ccp-upper")) -> list[Dataset]:
