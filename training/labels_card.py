@@ -88,7 +88,7 @@ def _still(clip: Clip, resolution: Resolution) -> NDArray[np.uint8]:
 def section(checkpoints: Sequence[Checkpoint]) -> list[str]:
     """Lines of Markdown; none where no network was judged by labels."""
     lines = []
-    beside = next((one.card.get("metrics", {}) for one in checkpoints if one.name == BESIDE), {})
+    beside: dict[str, Any] = next((one.card.get("metrics", {}) for one in checkpoints if one.name == BESIDE), {})
     for one in checkpoints:
         if judged := one.card.get("labels"):
             lines += [f"## Labels of {one.name}\n", INTRODUCTION.format(labels=", ".join(LABELS)), *_ious(judged)]
