@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,7 +14,7 @@ from video.band import Bytes, Floats, between, enlarged, put, sample, take
 from video.blur import SIGMA, blurred
 from video.foreground import foreground, layers
 from video.guided import Guide
-from video.parts import Tint, before, overlaid, tinted_part
+from video.parts import Tint, before, overlaid, tinted_parts, tinting_size
 from video.recolour import Colour, recoloured, tones
 from video.replace import lit, over, pasted, touched, wrap
 
@@ -45,18 +45,25 @@ class Effects:
         return bool(self.tints) or self.overlay
 
     def alphas(self, seen: Floats, picture: Bytes) -> tuple[Bytes, ...]:
-        """The alphas (H, W) of the tints, and the person's last where something is behind them."""
-        masks = [tint.probability(seen) for tint in self.tints]
+        """The tints' alphas as `tinted_parts` takes them, and the person's (H, W) last where something is behind."""
+        made = []
+        if self.tints:
+            small = tinting_size(picture)
+            made += self._brought([tint.probability(seen) for tint in self.tints], small)
         if self.behind:
-            masks.append(person(seen)[..., 0] if seen.ndim == 3 else seen)
+            made += self._brought([person(seen)[..., 0] if seen.ndim == 3 else seen], picture)
+        return tuple(made)
+
+    def _brought(self, masks: Sequence[Floats], picture: Bytes) -> list[Bytes]:
+        """Masks (h, w) at a picture's size."""
         if not self.refine:
-            return tuple(enlarged(mask, picture.shape[:2]) for mask in masks)
-        return tuple(map(Guide.of(picture).refined, masks)) if masks else ()
+            return [enlarged(mask, picture.shape[:2]) for mask in masks]
+        return list(map(Guide.of(picture).refined, masks))
 
     def __call__(self, picture: Bytes, seen: Floats, alphas: tuple[Bytes, ...], seconds: float) -> Bytes:
         """A new picture (H, W, 3 or 4), by the `alphas` of the same one."""
-        for tint, alpha in zip(self.tints, alphas, strict=False):
-            picture = tinted_part(picture, alpha, tint.tones)
+        if self.tints:
+            picture = tinted_parts(picture, alphas[: len(self.tints)], self.tints)
         if self.behind:
             picture = self.behind(picture, alphas[-1], seconds)
         return overlaid(picture, seen) if self.overlay else picture

@@ -39,17 +39,24 @@ PATIENCE = 15
 class Person:
     """Somebody as the last frame that showed them had them.
 
-    `region` (h, w) is theirs, `others` (h, w) of everybody else; `look` is their `look_of`, `grey` (h, w) the frame.
-    While somebody touches them `area` is theirs of before, in pixels, and `alone` counts the frames in a row that show
-    nothing of anybody else; else `area` is 0.
+    `region` (h, w) is theirs, `others` (h, w) of everybody else, `grey` (h, w) the frame. `frame` (h, w, 3) and `there`
+    (h, w) are of the last frame that showed them alone: by them they are known again. While somebody touches them
+    `area` is theirs of before, in pixels, and `alone` counts the frames in a row that show nothing of anybody else;
+    else `area` is 0.
     """
 
     region: Bools
     others: Bools
-    look: Floats
     grey: Bytes
+    frame: Bytes
+    there: Bools
     area: int = 0
     alone: int = 0
+
+    @property
+    def look(self) -> Floats:
+        """Their colours (512,), as of `look_of`."""
+        return look_of(self.frame, self.there)
 
 
 @dataclass(frozen=True)
@@ -129,7 +136,7 @@ def _alone(now: Now, score: Floats, region: Bools | None = None) -> tuple[Floats
     """The component of the highest score, with its parts, is the person; nobody touches them."""
     own = parts(now, int(np.argmax(score)), region)
     others = now.others(own)
-    return shared(now.mask, own, others), Person(own, others, look_of(now.frame, own), now.grey)
+    return shared(now.mask, own, others), Person(own, others, now.grey, now.frame, own)
 
 
 def _touched(now: Now, before: Person, overlap: Floats) -> tuple[Floats, Person]:

@@ -14,8 +14,8 @@ import numpy as np
 
 from video.band import Bytes, Floats, put, sample, small_copy, take, thrice
 
-NEXT = [1, 2, 0]
-"""Of three channels in a circle, the one after each."""
+NEXT = [1, 0, 2, 1, 0, 2]
+"""Of three channels in a circle, the one after each, as pairs (from, to)."""
 CIRCLE = (0, 1, 2), (1, 2, 0), (2, 0, 1)
 """Each channel with the two after it."""
 
@@ -58,7 +58,7 @@ class Guide:
         side = reach(small.shape[:2], radius)
         mean = box_mean(small, side)
         own = box_mean(small * small, side) - mean * mean + np.float32(epsilon)
-        mixed = box_mean(small * small[..., NEXT], side) - mean * mean[..., NEXT]
+        mixed = box_mean(small * following(small), side) - mean * following(mean)
         return cls(picture, small, side, mean, inverse(own, mixed))
 
     def refined(self, mask: Floats, low: float = LOW) -> Bytes:
@@ -98,7 +98,14 @@ def reach(size: tuple[int, ...], radius: float = RADIUS) -> int:
 
 def applied(a: Floats, b: Floats, guide: Floats) -> Floats:
     """a . guide + b: (...) of (..., 3), (...) and (..., 3)."""
-    return (a * guide) @ np.ones(3, np.float32) + b
+    return np.asarray(np.einsum("...i,...i->...", a, guide) + b, np.float32)
+
+
+def following(values: Floats) -> Floats:
+    """(h, w, 3) with the channels in a circle: each is the one after it. Many times as fast as NumPy's own indexing."""
+    made = np.empty_like(values)
+    cv2.mixChannels([values], [made], NEXT)
+    return made
 
 
 def box_mean(values: Floats, reach: int) -> Floats:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -9,7 +10,7 @@ import cv2
 import numpy as np
 
 from models.labels import LABELS
-from video.band import Bytes, Floats, between, enlarged, put, take, thrice
+from video.band import Bytes, Floats, between, enlarged, halved, put, take, thrice
 from video.foreground import FAR, foreground, layers
 from video.recolour import recoloured, toned
 from video.replace import over, pasted
@@ -33,6 +34,13 @@ LEGEND_LINE = 1 / 30
 """The height of a line of the legend, as a share of the picture's."""
 
 
+TINT_SIDE = 360
+"""The shorter side, at least, of the picture that parts are recoloured on.
+
+A new hue at the same luminance is a change of chroma alone, of which video keeps a quarter of the pixels (4:2:0).
+"""
+
+
 @dataclass(frozen=True)
 class Tint:
     """A label, and the tones (256, 1, 3) of the colour that it is given."""
@@ -43,6 +51,24 @@ class Tint:
     def probability(self, labels: Floats) -> Floats:
         """(h, w) of the probabilities (h, w, 9)."""
         return np.ascontiguousarray(labels[..., LABELS.index(self.label)])
+
+
+def tinting_size(picture: Bytes) -> Bytes:
+    """A picture (H, W, 3) as small as its parts are recoloured on."""
+    return halved(picture, (TINT_SIDE, TINT_SIDE))
+
+
+def tinted_parts(picture: Bytes, alphas: Sequence[Bytes], tints: Sequence[Tint]) -> Bytes:
+    """A picture (H, W, 3) with each tint's colour, where its alpha (h, w), of the size of `tinting_size`, covers it."""
+    small = tinting_size(picture)
+    made = small
+    for alpha, tint in zip(alphas, tints, strict=True):
+        made = tinted_part(made, alpha, tint.tones)
+    if made is small or small is picture:
+        return made
+    change = cv2.subtract(made, small, dtype=cv2.CV_16S)
+    whole = cv2.resize(change, picture.shape[1::-1], interpolation=cv2.INTER_LINEAR)
+    return np.asarray(cv2.add(picture, whole, dtype=cv2.CV_8U), np.uint8)
 
 
 def tinted_part(picture: Bytes, alpha: Bytes, tones: Bytes) -> Bytes:

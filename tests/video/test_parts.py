@@ -86,6 +86,26 @@ def test_a_part_has_another_hue_and_its_own_light(label, refine):
     assert np.abs(made.astype(int) - picture)[elsewhere].max() <= 1
 
 
+def test_a_large_picture_is_recoloured_on_a_small_one_and_keeps_its_detail():
+    picture, ids = (cv2.resize(p, (1280, 960), interpolation=cv2.INTER_NEAREST) for p in drawn())
+    grain = np.random.default_rng(0).integers(-12, 13, (960, 1280, 1))
+    picture = np.clip(picture + grain, 0, 255).astype(np.uint8)
+    effects = Effects(tints=(Tint("hair", tones(TEAL)),))
+    labels = sure(ids, (240, 320))
+    assert effects.alphas(labels, picture)[0].shape == (480, 640)
+    made = made_of(picture, labels, effects)
+    there, elsewhere = (
+        inside(ids, "hair", 24),
+        cv2.dilate((ids == LABELS.index("hair")).view(np.uint8), np.ones((65, 65))),
+    )
+    before, after = luminance(to_floats(picture))[there], luminance(to_floats(made))[there]
+    assert np.corrcoef(before, after)[0, 1] > 0.98
+    assert np.abs(before - after).mean() < 0.01
+    red, green, _ = to_floats(made)[there].mean(0)
+    assert green > 1.5 * red
+    assert np.abs(made.astype(int) - picture)[elsewhere == 0].max() <= 1
+
+
 def test_what_is_half_hair_is_half_recoloured():
     picture = np.full((64, 96, 3), 120, np.uint8)
     alpha = np.zeros((64, 96), np.uint8)
