@@ -182,6 +182,53 @@ def test_the_person_in_front_alone_is_kept(tmp_path, run, network):
         assert (alpha[70, 140] > 250) == there
 
 
+@pytest.fixture(scope="module")
+def red_hair(tmp_path_factory) -> Path:
+    """An artifact with the nine labels, of one convolution, which takes what is red for hair."""
+    import onnx
+    from onnx import TensorProto, helper
+
+    def tensor(name: str, channels: int) -> onnx.ValueInfoProto:
+        return helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, channels, 32, 64])
+
+    weights = np.zeros((9, 4, 1, 1), np.float32)
+    weights[1, :3, 0, 0] = 40, -40, -40
+    bias = [0.0, -5.0, *[-30.0] * 7]
+    nodes = [
+        helper.make_node("Concat", ["frame", "prev_mask"], ["both"], axis=1),
+        helper.make_node("Conv", ["both", "weights", "bias"], ["logits"]),
+        helper.make_node("Softmax", ["logits"], ["mask"], axis=1),
+    ]
+    given = [
+        helper.make_tensor("weights", TensorProto.FLOAT, weights.shape, weights.ravel()),
+        helper.make_tensor("bias", TensorProto.FLOAT, [9], bias),
+    ]
+    graph = helper.make_graph(nodes, "hair", [tensor("frame", 3), tensor("prev_mask", 1)], [tensor("mask", 9)], given)
+    path = tmp_path_factory.mktemp("network") / "hair.onnx"
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10), path)
+    return path
+
+
+@pytest.mark.parametrize("effect", [["--hair", "teal"], ["--hair", "#008080", "--blur"], ["--labels", "overlay"]])
+def test_parts_are_recoloured_in_videos_and_photos(tmp_path, run, red_hair, effect):
+    out = tmp_path / "out.mp4"
+    code, table, said = run(video(tmp_path / "a.mp4", 3, sound="aac"), "-o", out, *effect, "--model", red_hair)
+    assert code == 0, said
+    assert f"{out}: 3 frames" in table
+    cv2.imwrite(str(tmp_path / "a.png"), picture((96, 160))[..., ::-1])
+    code, _, said = run(tmp_path / "a.png", "-o", tmp_path / "b.png", *effect, "--model", red_hair)
+    assert code == 0, said
+    for made in (decoded(out)[0][1], cv2.imread(str(tmp_path / "b.png"))[..., ::-1]):
+        red, green, blue = (int(channel) for channel in made[5, 40])
+        if "overlay" in effect:
+            assert (
+                np.abs(0.4 * picture((96, 160))[5, 40] + 0.6 * np.array((230, 159, 0)) - (red, green, blue)).max() < 12
+            )
+        else:
+            assert green > 1.5 * red
+            assert abs(green - blue) < 15
+
+
 QUARTER = [0, 65536, 0, -65536, 0, 0, 0, 0, 1 << 30]
 """The display matrix of a phone that is held upright."""
 
