@@ -70,7 +70,8 @@ def labels(value: Any) -> bool:
         and SHARE(value.get("mean_iou"))
         and whole(value.get("mean_iou_ci"))
         and table(figure)(value.get("labels"))
-        and value.get("worst") in value["labels"]
+        and text(value.get("worst"))
+        and value["worst"] in value["labels"]
         and each(text)(value.get("lacking"))
         and table(table(COUNT))(value.get("confusion"))
     )

@@ -89,6 +89,7 @@ def test_rows_with_and_without_labels_are_read():
         {"mean_iou": 1.2},
         {"mean_iou_ci": [0.1, None]},
         {"worst": "moustache"},
+        {"worst": []},
         {"labels": {"hair": {"iou": 0.5}}},
         {"labels": []},
         {"lacking": [1]},
