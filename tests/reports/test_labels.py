@@ -71,6 +71,13 @@ def test_without_labels_in_the_data_the_page_says_so_and_shows_no_figure():
     assert "IOU by label" not in html
 
 
+def test_a_frame_without_a_picture_of_labels_is_left_out():
+    made = labelled()
+    first, second = made.examples
+    html = render([replace(made, examples=(first, {k: v for k, v in second.items() if k != "labels_jpeg"}))], "t", NOW)
+    assert html.count('alt="labels in a frame of live-parts"') == 1
+
+
 def test_a_page_of_masks_has_no_section_of_labels():
     html = render([row(), row("live")], "t", NOW)
     assert 'id="labels"' not in html
