@@ -33,22 +33,22 @@ from training.partly import ALLOWED, NINE_CCP, NINE_CELEB, NINE_UPPER, WORN, dev
 from training.sampler import Array, Law, Sampler, _Layer, halved
 
 WEIGHTS: dict[str, float] = {
-    NINE_CELEB: 0.27,
-    WORN: 0.08,
-    NINE_UPPER: 0.15,
-    NINE_CCP: 0.11,
-    "hair": 0.08,
-    "hair-press": 0.03,
-    "selfies": 0.1,
-    "portraits": 0.04,
-    "voc-person": 0.02,
-    "coco-person": 0.01,
+    NINE_CELEB: 0.2,
+    WORN: 0.05,
+    NINE_UPPER: 0.14,
+    NINE_CCP: 0.12,
+    "hair": 0.07,
+    "hair-press": 0.02,
+    "selfies": 0.16,
+    "portraits": 0.07,
+    "voc-person": 0.05,
+    "coco-person": 0.015,
     "cutouts": 0.01,
     "signers": 0.015,
     "talking-heads": 0.015,
     "unlabelled-selfies": 0.02,
     "office-faces": 0.02,
-    "unlabelled-clips": 0.01,
+    "unlabelled-clips": 0.005,
     "scenes": 0.02,
 }
 """How often each source is drawn."""
@@ -210,7 +210,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--size", type=int, default=240)
     parser.add_argument("--batch", type=int, default=16)
     parser.add_argument("--rate", type=float, default=1e-3)
-    parser.add_argument("--person", type=float, default=0.5, help="weight of the person's loss")
+    parser.add_argument("--person", type=float, default=1.5, help="weight of the person's loss")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=1)
     options = parser.parse_args(arguments)
