@@ -207,7 +207,7 @@ def changes(
     """The change of the mean IOU of two networks on the same pictures, and of each label in it; None without any.
 
     Both are drawn together. An interval of the mean is of 95 %; those of the labels are wider, so that with 95 % all of
-    them hold at once: whoever looks at the label that lost most has chosen one of many.
+    them hold at once: the label that lost most is chosen from many.
     """
     codes = [code for code in range(len(LABELS)) if in_mean(LABELS[code])]
     pairs = [np.array([[overlap(one, code) for code in codes] for one in side]) for side in (before, now)]

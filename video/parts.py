@@ -9,24 +9,15 @@ from functools import lru_cache
 import cv2
 import numpy as np
 
+from evaluation.overlay import LABEL_COLOURS
 from models.labels import LABELS
 from video.band import Bytes, Floats, between, enlarged, halved, put, take, thrice
 from video.foreground import FAR, foreground, layers
 from video.recolour import recoloured, toned
 from video.replace import over, pasted
 
-PALETTE = {
-    "background": (0, 0, 0),
-    "hair": (230, 159, 0),
-    "face": (86, 180, 233),
-    "lips": (213, 94, 0),
-    "eyewear": (240, 228, 66),
-    "neck": (0, 158, 115),
-    "body": (0, 114, 178),
-    "clothes": (204, 121, 167),
-    "accessory": (255, 255, 255),
-}
-"""RGB of each label: the colours of Okabe and Ito, which the colour-blind distinguish, and white."""
+PALETTE = {"background": (0, 0, 0), **LABEL_COLOURS}
+"""RGB of each label."""
 COLOURS = np.array([PALETTE[name] for name in LABELS], np.float32) / np.float32(255)
 OPACITY = 0.6
 """Of the labels over the picture."""
