@@ -19,7 +19,7 @@ from pathlib import Path
 PREFIX = "segmentation-bench-"
 LOCK = ".held"
 YOUNG_SECONDS = 60.0
-"""A folder without a lock may be about to get one."""
+"""A folder without a lock, or under its first name, may be about to get one."""
 
 
 class Held(OSError):
@@ -48,9 +48,11 @@ def scratch(name: str, parent: Path | None = None) -> Iterator[Path]:
     """
     root = parent or Path(tempfile.gettempdir())
     sweep(root)
-    folder = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{name}-", dir=root))
+    folder = Path(tempfile.mkdtemp(prefix=f".{PREFIX}{name}-", dir=root))
     try:
         with hold(folder / LOCK):
+            # Named so that others sweep it only now: a lock that is there and not yet held looks like a crash.
+            folder = folder.rename(folder.with_name(folder.name.removeprefix(".")))
             yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
@@ -59,13 +61,14 @@ def scratch(name: str, parent: Path | None = None) -> Iterator[Path]:
 @cache
 def sweep(root: Path) -> None:
     """Remove the scratch folders in `root` that are this user's and that nobody holds."""
-    for folder in root.glob(f"{PREFIX}*-*"):
+    for folder in (*root.glob(f"{PREFIX}*-*"), *root.glob(f".{PREFIX}*-*")):
         with suppress(OSError):
             about = folder.lstat()
             if about.st_uid != os.getuid() or folder.is_symlink() or not folder.is_dir():
                 continue
-            if (folder / LOCK).exists():
+            if time.time() - about.st_mtime > YOUNG_SECONDS:
                 with hold(folder / LOCK):
                     shutil.rmtree(folder, ignore_errors=True)
-            elif time.time() - about.st_mtime > YOUNG_SECONDS:
-                shutil.rmtree(folder, ignore_errors=True)
+            elif (folder / LOCK).exists() and not folder.name.startswith("."):
+                with hold(folder / LOCK):
+                    shutil.rmtree(folder, ignore_errors=True)
