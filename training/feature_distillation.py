@@ -30,24 +30,45 @@ class FeatureTeacher:
         self._network = network.eval().requires_grad_(False)
         self._watched = Watched(network)
         self._asked: tuple[Tensor, Tensor] | None = None
+        self._kept: list[tuple[Tensor, Tensor, list[Tensor]]] = []
 
     @torch.no_grad()
     def features(self, frame: Tensor, prev_mask: Tensor) -> list[Tensor]:
         """Of `STAGES`, of a picture (N, 3, H, W) and the previous mask (N, 1, H, W)."""
+        for kept_frame, kept_mask, features in self._kept:
+            if kept_frame is frame and kept_mask is prev_mask:
+                return features
         if not self._asked or self._asked[0] is not frame or self._asked[1] is not prev_mask:
-            self._network.logits(frame, prev_mask)
+            self._run(frame, prev_mask)
             self._asked = frame, prev_mask
         return self._watched.features()
+
+    @torch.no_grad()
+    def keep(self, frame: Tensor, prev_mask: Tensor) -> None:
+        """From now on `features` of these very tensors are what they give now, in the same memory after every call.
+
+        A recorded step reads them there, and several may at the same time.
+        """
+        self._run(frame, prev_mask)
+        for kept_frame, kept_mask, features in self._kept:
+            if kept_frame is frame and kept_mask is prev_mask:
+                torch._foreach_copy_(features, self._watched.features())
+                return
+        self._kept.append((frame, prev_mask, [one.clone() for one in self._watched.features()]))
+
+    def _run(self, frame: Tensor, prev_mask: Tensor) -> None:
+        with torch.autocast(frame.device.type, torch.bfloat16, enabled=frame.device.type == "cuda"):
+            self._network.logits(frame, prev_mask)
 
 
 class FeatureDistillation:
     """The distance between the features of `network`'s last forward pass and the teacher's of the same picture."""
 
     def __init__(self, network: Hourglass, teacher: FeatureTeacher) -> None:
-        self._watched, self._teacher = Watched(network), teacher
+        self._watched, self.teacher = Watched(network), teacher
 
     def __call__(self, frame: Tensor, prev_mask: Tensor) -> Tensor:
-        return distance(self._watched.features(), self._teacher.features(frame, prev_mask))
+        return distance(self._watched.features(), self.teacher.features(frame, prev_mask))
 
 
 class Watched:

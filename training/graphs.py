@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from models.variant import Resolution
+from training.feature_distillation import FeatureDistillation, FeatureTeacher
 from training.learner import Learner, Lesson, Shown
 
 STREAMS = 4
@@ -40,6 +41,8 @@ class Graphs:
         self.settle()
         for resolution in {learner.resolution for learner in self._learners}:
             self._show(resolution, lesson.at(resolution))
+        for teacher, resolution in self._followed():
+            teacher.keep(self._boards[resolution].frames[0], self._boards[resolution].previous)
         if self._seen == EAGER:
             for index, learner in enumerate(self._learners):
                 self._recorded.append(self._record(index, learner))
@@ -57,6 +60,11 @@ class Graphs:
         here = torch.cuda.current_stream()
         for stream in self._streams:
             here.wait_stream(stream)
+
+    def _followed(self) -> set[tuple[FeatureTeacher, Resolution]]:
+        """The teachers whose features learners follow: one runs once a step for all of a resolution."""
+        asked = ((learner.features, learner.resolution) for learner in self._learners)
+        return {(one.teacher, resolution) for one, resolution in asked if isinstance(one, FeatureDistillation)}
 
     def _run(self, index: int, learner: Learner) -> Tensor:
         if not self._recorded:

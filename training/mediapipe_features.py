@@ -53,8 +53,9 @@ class MediaPipeFeatures:
 
     def __call__(self, frame: Tensor, _prev_mask: Tensor) -> Tensor:
         """The mean over common layers of the squared difference, as a share of the original's variance there."""
-        with torch.no_grad():
+        cuda = frame.device.type == "cuda"
+        with torch.no_grad(), torch.autocast(frame.device.type, torch.bfloat16, enabled=cuda):
             self._original(frame, frame[:, :1])
         theirs = self.theirs.seen
-        pairs = [(own, theirs[name]) for name, own in self.ours.seen.items() if name in theirs]
+        pairs = [(own, theirs[name].float()) for name, own in self.ours.seen.items() if name in theirs]
         return torch.stack([F.mse_loss(s.float(), t) / (t.var() + 1e-6) for s, t in pairs]).mean()

@@ -2,7 +2,9 @@
 
 Its pictures, light, cameras and previous masks are those of `training.sampler`. What is known of a pixel is a set of
 labels (training/partly.py): the loss is the negative logarithm of the sum of their probabilities, with the soft Jaccard
-of each label where it is known, and `training.loss.segmentation` of the person. The command goes on from where it was.
+of each label where it is known, and `training.loss.segmentation` of the person. Half of the person's truth is the
+answer of a network for masks, where it is right (training/distill.py). The command goes on from where it was. With
+CUDA it runs there, in bfloat16; --pack is for a machine without the data (training/parts_pack.py).
 """
 
 from __future__ import annotations
@@ -27,8 +29,9 @@ from models.arguments import ArgumentParser
 from models.hourglass import Hourglass, LabelsHead
 from models.labels import BACKGROUND, LABELS, NOT_JUDGED
 from models.variant import get
-from training import loader, loss, prior, split, state, store
+from training import answers, loader, loss, parts_pack, prior, split, state, store
 from training.datasets import Pixels
+from training.distill import taught
 from training.partly import ALLOWED, NINE_CCP, NINE_CELEB, NINE_UPPER, WORN, development
 from training.sampler import Array, Law, Sampler, _Layer, halved
 
@@ -56,11 +59,13 @@ RARE = torch.tensor([1.0, 1.0, 1.0, 3.0, 2.0, 1.5, 1.5, 1.0, 2.0])
 """What a pixel of each label counts in the cross-entropy: lips and eyewear have few."""
 
 
+SHARE = 0.5
+"""Of the teacher's answer in the person's truth."""
 HEAD = 4.0
 """The head's rate in units of the trunk's: it begins with nothing for eight of nine labels."""
 
 
-PASSING = frozenset({"data", "store", "out", "init", "minutes", "threads"})
+PASSING = frozenset({"data", "store", "pack", "out", "init", "teacher", "minutes", "threads", "workers"})
 """Options that may differ between calls of one run."""
 
 
@@ -115,20 +120,22 @@ def _mask(codes: Array) -> Array:
 class Lesson:
     """The loss of one batch; the sets of labels of each code are a table on the device."""
 
-    def __init__(self, person: float) -> None:
+    def __init__(self, person: float, device: torch.device = torch.device("cpu")) -> None:  # noqa: B008
         self.person = person
-        self.allowed = torch.from_numpy(ALLOWED).float()
-        self.sure = torch.from_numpy(~ALLOWED[:, BACKGROUND])
+        self.allowed = torch.from_numpy(ALLOWED).float().to(device)
+        self.sure = torch.from_numpy(~ALLOWED[:, BACKGROUND]).to(device)
         self.sure[BACKGROUND] = True
+        self.rare = RARE.to(device)
 
-    def __call__(self, logits: Tensor, codes: Tensor, at: tuple[int, int]) -> Tensor:
-        """logits (N, 9, h, w); codes (N, 2h, 2w) long, of which the pixel `at` of each square is judged by label."""
+    def __call__(self, logits: Tensor, codes: Tensor, at: tuple[int, int], answer: Tensor | None = None) -> Tensor:
+        """logits (N, 9, h, w); codes (N, 2h, 2w) long, of which the pixel `at` of each square is judged by label;
+        `answer` (N, 1, 2h, 2w) is a teacher's mask of the person."""
         p = F.softmax(logits, 1)
         some = codes[:, at[0] :: 2, at[1] :: 2]
         allowed = self.allowed[some].permute(0, 3, 1, 2)
         known = (p * allowed).sum(1).clamp(min=1e-6)
         single = some < len(LABELS)
-        weight = torch.where(single, RARE[some.clamp(max=len(LABELS) - 1)], 1.0) * (some != NOT_JUDGED)
+        weight = torch.where(single, self.rare[some.clamp(max=len(LABELS) - 1)], 1.0) * (some != NOT_JUDGED)
         total = -(known.log() * weight).sum() / weight.sum().clamp(min=1)
 
         truth = allowed * single[:, None]
@@ -141,7 +148,11 @@ class Lesson:
             return total
         mask = 1 - F.interpolate(p[:, :1], scale_factor=2.0, mode="bilinear", align_corners=False)
         mask = mask.clamp(1e-4, 1 - 1e-4)
-        target = torch.where(self.sure[codes][:, None], (codes[:, None] > 0).float(), mask.detach())
+        target = torch.where(
+            self.sure[codes][:, None], (codes[:, None] > 0).float(), mask.detach() if answer is None else answer
+        )
+        if answer is not None:
+            target = taught(target, answer, SHARE, torch.ones(len(codes), device=codes.device))
         return total + self.person * loss.segmentation(torch.logit(mask), target)
 
 
@@ -199,10 +210,13 @@ def chosen(data: store.Store, folder: Path) -> tuple[int, ...]:
 
 def main(arguments: list[str] | None = None) -> int:
     parser = ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, required=True, help="folder of training data (training/partly.py)")
-    parser.add_argument("--store", type=Path, required=True, help="where its pictures are decoded to")
+    parser.add_argument("--data", type=Path, help="folder of training data (training/partly.py)")
+    parser.add_argument("--store", type=Path, help="where its pictures are decoded to")
+    parser.add_argument("--pack", type=Path, help="all of it in one file, in place of --data and --store")
     parser.add_argument("--out", type=Path, required=True, help="the run's folder")
     parser.add_argument("--init", type=Path, default=checkpoint.find("live"), help="checkpoint to start from")
+    words = "checkpoint whose masks are half of the person's truth, none by default"
+    parser.add_argument("--teacher", type=Path, help=words)
     parser.add_argument("--variant", default="live-parts")
     parser.add_argument("--samples", type=int, default=60_000)
     words = "end in this time, at the rate's end; without it the rate falls over --samples"
@@ -213,19 +227,29 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--person", type=float, default=1.5, help="weight of the person's loss")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--workers", type=int, default=1, help="processes that prepare samples")
     options = parser.parse_args(arguments)
+    if bool(options.pack) == bool(options.data and options.store):
+        parser.error("either --pack or both of --data and --store are needed")
+    began = time.monotonic()
     torch.set_num_threads(options.threads)
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     say = lambda text: print(text, file=sys.stderr, flush=True)  # noqa: E731
-    data = open_store(options.data, options.store, say)
-    train = chosen(data, options.store)
+    if options.pack:
+        data = store.in_memory(parts_pack.photos(options.pack))
+        train: tuple[int, ...] = tuple(range(len(data.entries)))
+    else:
+        data = open_store(options.data, options.store, say)
+        train = chosen(data, options.store)
     say(f"{len(train)} pictures train")
+    teacher = answers.of_checkpoint(options.teacher, device) if options.teacher else None
     law = Law(size=options.size, prior=prior.MIXED, turned=0.03, weights=WEIGHTS, composite=0.3, things=0.2)
     sampler = LabelSampler(data, train, law, options.seed)
     torch.manual_seed(options.seed)
     variant = get(options.variant)
     network = Hourglass(variant)
     parent = begin(network, options.init)
-    network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    network = network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     ema = state.Ema(network, 0.995)
     trunk, head = state.optimizers(network.trunk, muon=True), state.optimizers(network.head)
     optimizers = [*trunk, *head]
@@ -245,47 +269,55 @@ def main(arguments: list[str] | None = None) -> int:
         first, seconds = saved["step"], saved["seconds"]
         say(f"going on at step {first} of {steps}")
     options.out.mkdir(parents=True, exist_ok=True)
-    lesson, rng = Lesson(options.person), np.random.default_rng(options.seed)
-    started = last = time.monotonic()
-    mean = 0.0
-    for step, batch in enumerate(loader.batches(sampler, options.batch, first, steps), first):
+    lesson, rng = Lesson(options.person, device), np.random.default_rng(options.seed)
+    started = last = said = time.monotonic()
+    losses: list[Tensor] = []
+    drawn = loader.batches(sampler, options.batch, first, steps, workers=options.workers, pinned=device.type == "cuda")
+    for step, batch in enumerate(drawn, first):
         rate = schedule.rate(step)
         if options.minutes:
-            spent = (seconds + time.monotonic() - started) / (60 * options.minutes)
+            spent = (seconds + time.monotonic() - began) / (60 * options.minutes)
             rate = schedule.held(step) * state.cosine(spent)
             steps = step + 1 if spent >= 1 else steps
         state.set_rate(trunk, rate)
         state.set_rate(head, HEAD * rate)
-        frames = loader.to_network(batch.frames[:, 0], torch.device("cpu"))
-        previous = loader.to_network(batch.previous, torch.device("cpu"))
+        frames = loader.to_network(batch.frames[:, 0], device)
+        previous = loader.to_network(batch.previous, device)
+        codes = batch.targets[:, 0].to(device, non_blocking=True).long()
         network.train()
-        logits = network.logits(frames, previous)
+        with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
+            logits = network.logits(frames, previous)
         row, column = rng.integers(0, 2, 2)
-        value = lesson(logits, batch.targets[:, 0].long(), (int(row), int(column)))
+        value = lesson(logits.float(), codes, (int(row), int(column)), teacher(frames).clone() if teacher else None)
         network.zero_grad(set_to_none=True)
         value.backward()
         torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
         for optimizer in optimizers:
             optimizer.step()
         ema.update(step)
-        mean = value.item() if step == first else 0.98 * mean + 0.02 * value.item()
-        if step % 50 == 0 or step + 1 == steps:
-            pace = (step + 1 - first) * options.batch / (time.monotonic() - started)
+        losses.append(value.detach())
+        if step == first or time.monotonic() - said > 10 or step + 1 == steps:
+            said = time.monotonic()
+            pace = (step + 1 - first) * options.batch / (said - started)
+            mean = float(torch.stack(losses).mean())
             say(f"{(step + 1) * options.batch} samples  loss {mean:.4f}  {pace:.1f} samples/s")
+            losses.clear()
         if time.monotonic() - last > 60 or step + 1 == steps:
             last = time.monotonic()
-            spent = seconds + last - started
+            spent = seconds + last - began
+            name = torch.cuda.get_device_name(device) if device.type == "cuda" else "CPU"
             learners = {"network": network.state_dict(), "ema": ema.state}
             learners["optimizers"] = [optimizer.state_dict() for optimizer in optimizers]
             state.save(
                 options.out / "state.pt",
                 {"step": step + 1, "seconds": spent, "options": identity, "learners": learners},
             )
-            stage = {**identity, "samples": (step + 1) * options.batch, "seconds": round(spent), "device": "CPU"}
+            stage = {**identity, "samples": (step + 1) * options.batch, "seconds": round(spent), "device": name}
             about = {"pictures": len(train), "sha256": data.digest(train)}
             about["sources"] = sorted({data.entries[i].source for i in train})
             card = {"data": about, "training": [*parent.get("training", []), stage]}
-            checkpoint.save(options.out / "checkpoint.safetensors", options.variant, variant, ema.state, card)
+            averaged = {key: value.cpu() for key, value in ema.state.items()}
+            checkpoint.save(options.out / "checkpoint.safetensors", options.variant, variant, averaged, card)
             if step + 1 == steps:
                 break
     return 0

@@ -53,3 +53,18 @@ def test_the_teacher_is_judged_in_evaluation_mode_and_stays_as_it_is():
     features(*picture)
     assert all(torch.equal(v, before[k]) for k, v in teacher.state_dict().items())
     assert not any(m.training for m in teacher.modules() if isinstance(m, nn.BatchNorm2d))
+
+
+def test_kept_features_stay_where_they_are_and_follow_what_the_tensors_hold():
+    torch.manual_seed(0)
+    teacher = FeatureTeacher(Hourglass(get("s16-skip-plain")))
+    frame, mask = torch.rand(1, 3, 64, 64), torch.rand(1, 1, 64, 64)
+    teacher.keep(frame, mask)
+    kept = teacher.features(frame, mask)
+    first = [one.clone() for one in kept]
+    frame.copy_(1 - frame)
+    teacher.keep(frame, mask)
+    assert all(one is other for one, other in zip(teacher.features(frame, mask), kept, strict=True))
+    fresh = FeatureTeacher(teacher._network).features(frame.clone(), mask.clone())
+    assert all(torch.equal(one, other) for one, other in zip(kept, fresh, strict=True))
+    assert not any(torch.equal(one, other) for one, other in zip(kept, first, strict=True))

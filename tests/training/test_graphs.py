@@ -38,3 +38,29 @@ def test_recorded_steps_lead_where_plain_ones_do(tmp_path):
     for one, other in zip(plain, recorded, strict=True):
         assert other.mean_loss() == pytest.approx(one.mean_loss(), rel=2e-2)
         assert other.network.state_dict()["stem.frame.1.num_batches_tracked"] == EAGER + 5
+
+
+def test_recorded_steps_follow_the_features_of_each_batch(tmp_path):
+    from models.hourglass import Hourglass
+    from training.feature_distillation import FeatureDistillation, FeatureTeacher
+    from training.graphs import EAGER, Graphs
+
+    device = torch.device("cuda", 0)
+    torch.manual_seed(0)
+    teacher = FeatureTeacher(Hourglass(get("s4-skip-plain")).to(device))
+    names = ["s16-skip-plain", "s16-noskip-plain"]
+    plain, recorded = (learners(names, tmp_path, how, device) for how in ("none", "graphs"))
+    for one in (*plain, *recorded):
+        one.features = FeatureDistillation(one.network, teacher)
+        one._feature_weight = lambda: 0.3
+    graphs = Graphs(recorded)
+    for step in range(EAGER + 5):
+        frame = torch.rand(8, 3, 64, 64, device=device).contiguous(memory_format=torch.channels_last)
+        target = (torch.rand(8, 1, 64, 64, device=device) > 0.5).float()
+        lesson = Lesson([frame], [target], torch.zeros_like(target))
+        for one in plain:
+            one.step(lesson, 1e-3, step)
+        graphs.step(lesson, 1e-3, step)
+    graphs.settle()
+    for one, other in zip(plain, recorded, strict=True):
+        assert other.mean_loss() == pytest.approx(one.mean_loss(), rel=2e-2)
