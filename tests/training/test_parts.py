@@ -1,7 +1,9 @@
 """Labels that are known in part: what a code allows, how it moves, and what the loss asks for."""
 
+from functools import partial
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -11,12 +13,12 @@ from models import checkpoint
 from models.hourglass import Hourglass
 from models.labels import ANY_SKIN, LABELS, NOT_JUDGED
 from models.variant import get
-from training import partly
+from training import partly, parts, parts_pack
 from training.datasets import PHOTO, SCENE, Photo
 from training.parts import LabelSampler, Lesson, begin
 from training.prior import MIXED
 from training.sampler import Law
-from training.store import LONGEST_SIDE, build, in_memory
+from training.store import LONGEST_SIDE, Store, build, in_memory
 
 HAIR, CLOTHES = LABELS.index("hair"), LABELS.index("clothes")
 
@@ -122,3 +124,79 @@ def test_drawn_eyewear_covers_its_frames():
         assert picture.shape == (256, 256, 3)
         assert 1000 < np.count_nonzero(shape) < 12_000
         assert (shape[cover > 0] > 0).all()
+
+
+@pytest.fixture(scope="module")
+def striped(tmp_path_factory) -> Path:
+    """A store of six pictures, half of hair and half of clothes."""
+    folder = tmp_path_factory.mktemp("striped") / "store"
+    label = np.kron(np.array([[HAIR, 0], [CLOTHES, partly.PERSON]], np.uint8), np.ones((96, 64), np.uint8))
+    rng = np.random.default_rng(0)
+    pictures = [cv2.resize(rng.integers(0, 255, (6, 4, 3), np.uint8), (128, 192)) for _ in range(6)]
+    build(
+        folder,
+        [Photo("portraits", str(i), str(i), PHOTO, "any", partial(_pair, p, label)) for i, p in enumerate(pictures)],
+    )
+    return folder
+
+
+def _pair(picture, label):
+    return picture, label
+
+
+def test_a_pack_keeps_every_code_and_nearly_every_colour(striped: Path, tmp_path, capsys):
+    assert parts_pack.main([str(striped), "--out", str(tmp_path / "x.pack"), "--side", "96", "--quality", "90"]) == 0
+    original, packed = Store.open(striped), in_memory(parts_pack.photos(tmp_path / "x.pack"))
+    trained = parts.chosen(original, striped)
+    assert f"{len(trained)} pictures" in capsys.readouterr().out
+    assert [entry.name for entry in packed.entries] == [original.entries[number].name for number in trained]
+    for place, number in enumerate(trained):
+        small, large = packed[place], original[number]
+        assert small.shape == (96, 64, 4)
+        assert np.array_equal(small[..., 3], large[::2, ::2, 3])
+        shrunk = cv2.resize(large[..., :3], (64, 96), interpolation=cv2.INTER_AREA).astype(int)
+        assert abs(small[..., :3] - shrunk).mean() < 6
+
+
+def test_what_is_no_pack_is_refused(tmp_path):
+    (tmp_path / "x.pack").write_bytes(b"no")
+    with pytest.raises(ValueError, match="not a pack that can be read"):
+        list(parts_pack.photos(tmp_path / "x.pack"))
+
+
+def test_a_run_from_a_pack_with_a_teacher_goes_on_where_it_was(striped: Path, tmp_path, live: Path, capsys):
+    pack = tmp_path / "x.pack"
+    parts_pack.main([str(striped), "--out", str(pack)])
+    words = [
+        "--pack",
+        str(pack),
+        "--out",
+        str(tmp_path / "run"),
+        "--teacher",
+        str(live),
+        "--batch",
+        "2",
+        "--size",
+        "64",
+    ]
+    assert parts.main([*words, "--samples", "4"]) == 0
+    first = checkpoint.load(tmp_path / "run" / "checkpoint.safetensors")
+    assert first.card["training"][-1]["samples"] == 4
+    assert parts.main([*words, "--samples", "8"]) == 64, "the rate of another number of samples is another run"
+    assert "another run" in capsys.readouterr().err
+    assert parts.main([*words, "--samples", "4"]) == 0
+    assert "going on at step 2 of 2" in capsys.readouterr().err
+
+
+def test_a_teachers_answer_is_the_truth_where_no_label_says_who_is_there():
+    codes = torch.full((1, 16, 16), NOT_JUDGED)
+    codes[:, :2] = 0
+    answer = torch.ones(1, 1, 16, 16)
+    answer[:, :, :2] = 0
+    lesson = Lesson(person=1.0)
+    person = torch.zeros(1, 9, 8, 8)
+    person[:, 0, :1], person[:, 1, 1:] = 20, 20
+    nobody = torch.zeros(1, 9, 8, 8)
+    nobody[:, 0] = 20
+    assert lesson(person, codes, (0, 0), answer) < 1 < lesson(nobody, codes, (0, 0), answer)
+    assert lesson(nobody, codes, (0, 0)) < 0.5
