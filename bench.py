@@ -22,7 +22,7 @@ from cli.ending import INTERRUPTED, NOT_MEASURED, ROOT, WRONG_USAGE, carry_out, 
 from cli.files import Files, describe_all
 from cli.history import STORE, history
 from cli.importing import import_rows
-from cli.inputs import absent, asked_for, attached, read_footage, trained
+from cli.inputs import absent, asked_for, attached, read_footage, read_people, trained
 from cli.merging import merge_rows
 from cli.options import (
     NO_LABELS,
@@ -228,7 +228,7 @@ def bench(
     if cluster and shard != (1, 1):
         fail("--cluster shares the configurations out itself; leave --shard out.", WRONG_USAGE)
     found = asked_for(device, estimate)
-    footage = None if dry_run and not data else read_footage(data)
+    footage = None if dry_run and not data else read_people(data)
     yours = describe_all(files or (), models, told, resolution, footage if data else None)
     for words in yours.problems:
         print(f"bench.py: {words}", file=sys.stderr)
@@ -608,7 +608,7 @@ def gate(
         weights = trained(or_before(ctx, "checkpoints", checkpoints))
         if save:
             return command.save(asked, weights, save)
-        dataset = read_footage(or_before(ctx, "data", data))
+        dataset = read_people(or_before(ctx, "data", data))
         return command.gate(asked, weights, dataset, out, or_before(ctx, "as_json", as_json))
 
     end_gate(run)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cli.ending import NOT_MEASURED, fail
-from cli.inputs import read_footage, trained
+from cli.inputs import read_people, trained
 from cli.options import CheckpointsOption, DataOption
 from cli.printing import print_rich
 
@@ -138,7 +138,7 @@ def _from_checkout(asked: Sequence[Key], data: Path | None, checkpoints: Path | 
     from reports.contributed import Known, key_of
     from reports.live import Live
 
-    sample = excerpt(read_footage(data))
+    sample = excerpt(read_people(data))
     tasks = _tasks(asked, checkpoints)
     with Live() as live:
         live.stage("convert", sum(not task.reference for task in tasks))

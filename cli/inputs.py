@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -78,3 +79,19 @@ def read_footage(data: Path | None, told: Mapping[str, int] | None = None, own_i
     for sentence in footage.masks:
         print(sentence, file=sys.stderr)
     return footage
+
+
+def read_people(data: Path | None) -> Dataset:
+    """`read_footage` for rows and the gate, which judge the person's mask: what tells hair alone is left out.
+
+    ValueError when nothing else is there.
+    """
+    from evaluation.clip import HAIR_ALONE
+
+    footage = read_footage(data)
+    clips = [clip for clip in footage.clips if clip.tells_person]
+    if not clips:
+        raise ValueError(f"{data}: {HAIR_ALONE}; `bench.py evaluate` judges labels")
+    if left := len(footage.clips) - len(clips):
+        print(f"{left} of {len(footage.clips)} are left out: {HAIR_ALONE}.", file=sys.stderr)
+    return replace(footage, clips=clips)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cli.ending import NOT_MEASURED, WRONG_USAGE, fail
-from cli.inputs import read_footage, trained
+from cli.inputs import read_people, trained
 from cli.options import (
     CheckpointsOption,
     DataOption,
@@ -90,7 +90,7 @@ def export(
     if strange := [format for format in formats if format not in FORMATS]:
         fail(f"a browser runs {' and '.join(FORMATS)}, not {strange[0]}.", WRONG_USAGE)
     check_free(folder)
-    footage = read_footage(data)
+    footage = read_people(data)
     sample = excerpt(footage)
     yours = _described(models or [], footage if data else None)
     networks = _make(variants or ",".join(VARIANTS), taken, precisions, chosen, yours, checkpoints, sample)

@@ -19,6 +19,9 @@ Truth = NDArray[np.uint8]
 """(H, W) uint8: codes of `evaluation.truth`, where data know more than the person."""
 
 
+HAIR_ALONE = "the masks tell hair from the rest, and not where the person is"
+
+
 @dataclass(frozen=True)
 class Clip:
     """A named run of pictures with their labels; a still is a clip of length one.

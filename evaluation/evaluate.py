@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from evaluation.clip import Dataset
+from evaluation.clip import HAIR_ALONE, Dataset
 from evaluation.labels import LabelScore
 from evaluation.score import (
     Previous,
@@ -87,7 +87,7 @@ def unjudgeable(dataset: Dataset, has: Sequence[str]) -> str | None:
     if dataset.own_ids:
         return "the masks hold class ids, and class ids need a classes.json that names them, or --labels"
     if not any(clip.tells_person for clip in dataset.clips):
-        return "the masks tell hair from the rest, and not where the person is"
+        return HAIR_ALONE
     return None
 
 

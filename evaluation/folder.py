@@ -265,8 +265,7 @@ def _pairs(
             good = _without_odd_ones(good, root, problems)
         values = frozenset().union(*(pair.values for pair in good))
         labels = _labels(values, classes, told, own_ids)
-        if told is not None or (labels and labels.own_ids):
-            assert labels
+        if labels and (told is not None or labels.own_ids or not labels.tells_person):
             table, how, classes = _person(labels), labels.how, None
         else:
             table, how = meaning([pair.values for pair in good], all(pair.soft for pair in good), classes)

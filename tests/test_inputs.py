@@ -243,6 +243,7 @@ def negative() -> str:
 
 EVALUATE = "bench.py evaluate {m} --data {d}/data"
 DATA = (pictures(),)
+HAIR = (pictures(person=1), text("data/classes.json", '["not hair", "hair"]'))
 SEGMENT = "segment.py {d}/a.mp4 -o {d}/out.mp4 --blur --model {m}"
 FILM = (film(),)
 UNTRAINED = "bench.py --untrained {d}/x.toml --formats pytorch --dry-run"
@@ -285,6 +286,13 @@ ROWS = [
         NOT_MEASURED,
         "another run writes into",
         (*DATA, held("o/run.lock")),
+    ),
+    *(
+        Row(command, USAGE, "hair from the rest, and not where the person is", HAIR)
+        for command in (
+            "bench.py --data {d}/data --variants live --formats pytorch --dry-run",
+            "bench.py --data {d}/data web export {d}/site --quick --variants live",
+        )
     ),
     # evaluate: models
     Row("bench.py evaluate", USAGE, "Missing argument"),
