@@ -291,7 +291,7 @@ ROWS = [
         Row(command, USAGE, "hair from the rest, and not where the person is", HAIR)
         for command in (
             "bench.py --data {d}/data --variants live --formats pytorch --dry-run",
-            "bench.py --data {d}/data web export {d}/site --quick --variants live",
+            "bench.py web export {d}/site --data {d}/data --variants live",
         )
     ),
     # evaluate: models
