@@ -103,9 +103,21 @@ def cached(model: Model, core: str = PLAIN) -> int | None:
         return None
 
 
+_DESCRIBED: dict[bytes, tuple[str, str]] = {}
+
+
 def content_key(model: Model) -> str:
     """The hash of what runs. CannotCount as of `runnable`."""
-    return hashlib.sha256(runnable(_read(model))[0]).hexdigest()
+    return _described(_read(model))[0]
+
+
+def _described(model: bytes) -> tuple[str, str]:
+    """The hash of what runs, and what was changed; kept, as `runnable` may write a model anew, for a second."""
+    name = hashlib.sha256(model).digest()
+    if name not in _DESCRIBED:
+        ready, changed = runnable(model)
+        _DESCRIBED[name] = hashlib.sha256(ready).hexdigest(), changed
+    return _DESCRIBED[name]
 
 
 def recall(key: str, core: str) -> int | None:
@@ -130,7 +142,7 @@ def keep(key: str, core: str, counted: int) -> None:
 def known(model: Model) -> dict[str, int | str]:
     """The counts that were kept, core to count, and `changed`, what `runnable` had to change, if anything."""
     found: dict[str, int | str] = {core: n for core in CORES if (n := cached(model, core)) is not None}
-    changed = runnable(_read(model))[1] if found else ""
+    changed = _described(_read(model))[1] if found else ""
     return found | ({"changed": changed} if changed else {})
 
 

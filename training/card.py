@@ -27,6 +27,7 @@ from models.arguments import WRONG_USAGE, ArgumentParser
 
 if TYPE_CHECKING:
     from models.checkpoint import Checkpoint
+    from training.aims import Count
 
 REFERENCES, FAILURES = "references.json", "failures.png"
 ABLATION = "ablation"
@@ -169,16 +170,21 @@ def render(
     shown: str = "",
     ablation: str = "",
     previous_mask: str = "",
+    instructions: Count = lambda _name: None,
+    x86_share: Count = lambda _name: None,
 ) -> str:
-    """The card as Markdown. `references` is what `references.json` holds, `shown` whose failures were drawn."""
-    from training import labels_card
+    """The card as Markdown. `references` is what `references.json` holds, `shown` whose failures were drawn;
+    `instructions` and `x86_share` as of `training.aims`."""
+    from training import aims, labels_card
 
     entries = [Entry(c.name, c.card["metrics"], c.card.get("groups", {})) for c in checkpoints if c.card.get("metrics")]
     entries += [Entry(name, one["metrics"], one["groups"], reference=True) for name, one in (references or {}).items()]
     parts = [INTRODUCTION, "## Training\n", *_training(checkpoints)]
     if versions := _versions(checkpoints):
         parts += ["\n## Versions\n", *versions]
-    parts += ["\n## Metrics\n", *_metrics(entries), *labels_card.section(checkpoints)]
+    parts += ["\n## Metrics\n", *_metrics(entries)]
+    parts += aims.section({one.name: one.metrics for one in entries}, instructions, x86_share)
+    parts += labels_card.section(checkpoints)
     if ablation:
         parts += ["## Ablation\n", *_ablation(ablation)]
     if previous_mask:
@@ -395,6 +401,8 @@ def _read_references() -> dict[str, Any]:
 
 
 def _write(options: argparse.Namespace) -> None:
+    from reports import measured
+
     if options.failures:
         path = checkpoint.find(variant.match(options.failures)[0])
         if not path:
@@ -403,7 +411,20 @@ def _write(options: argparse.Namespace) -> None:
     found = [checkpoint.load(path) for name in variant.VARIANTS if (path := checkpoint.find(name))]
     tables = [checkpoint.FOLDER / ABLATION / f"{name}.md" for name in ("ablation", "previous_mask")]
     texts = [table.read_text() if table.exists() else "" for table in tables]
-    (checkpoint.FOLDER / "MODEL_CARD.md").write_text(render(found, _read_references(), options.failures, *texts))
+    known = measured.read()
+    keys = {one.name: measured.shape_key(one.variant) for one in found}
+    keys |= {one.name: measured.shape_key(one) for one in reference.read().values()}
+    times = {time["key"]: time["median"] for time in known["times"] if time["precision"] == "fp32"}
+    weights = {one.name: measured.weights_key(one) for one in found}
+
+    def instructions(name: str) -> float | None:
+        return known["counts"].get(keys.get(name), {}).get("arm", {}).get("fp32")
+
+    def x86_share(name: str) -> float | None:
+        return times.get(weights.get(name, ""))
+
+    text = render(found, _read_references(), options.failures, *texts, instructions, x86_share)
+    (checkpoint.FOLDER / "MODEL_CARD.md").write_text(text)
 
 
 if __name__ == "__main__":

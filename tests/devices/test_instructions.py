@@ -43,6 +43,17 @@ def changed(model: bytes, change: Callable[[Any], None]) -> bytes:
     return bytes(builder.Output())
 
 
+def test_a_model_is_made_ready_once(monkeypatch, shallow_tflite, tmp_path):
+    made = []
+    monkeypatch.setattr(instructions, "_DESCRIBED", {})
+    monkeypatch.setattr(instructions, "runnable", lambda model: made.append(model) or (model, "changed"))
+    keys = {instructions.content_key(shallow_tflite) for _ in range(3)}
+    assert (len(keys), len(made)) == (1, 1)
+    other = tmp_path / "other.tflite"
+    other.write_bytes(shallow_tflite.read_bytes() + b" ")
+    assert instructions.content_key(other) not in keys
+
+
 def test_a_count_from_the_cache_equals_a_fresh_one(qemu: str, shallow_tflite: Path) -> None:
     assert cached(shallow_tflite) is None
     counted = count(shallow_tflite)

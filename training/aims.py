@@ -1,0 +1,123 @@
+"""The aims of the networks beside what each reached: a part of the model card.
+
+An aim is of one figure of one network, or of the best or the worst of several. What is reached is read from the metrics
+of the card and from docs/measured.json; nothing is typed but the aims.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from models.variant import REFERENCE
+
+Metrics = Mapping[str, Mapping[str, Mapping[str, Mapping[str, Any]]]]
+"""{network: {set: {mode: figures}}}"""
+Count = Callable[[str], float | None]
+"""A figure of the network of that name; None where it was not measured."""
+
+TWELVE = tuple(REFERENCE)
+SKIP = tuple(name for name, variant in REFERENCE.items() if variant.skips)
+NOSKIP = tuple(name for name in TWELVE if name not in SKIP)
+BESIDE = "mediapipe-selfie"
+"""The network that cost and accuracy are compared with."""
+STILLS = ("selfie-val", "selfie-val2", "ccp-upper, a tenth", "portraits, a tenth")
+CLIPS = ("parkour", "breakdance-flare", "office-man")
+
+INTRODUCTION = f"""\
+IOU in per cent: stills from an empty previous mask, clips with the network's own. `live` is to equal {BESIDE} on
+stills, `live-best` to be 0.3 points ahead, `live-fast` at most 0.8 behind. Instructions are of a frame in float32 on an
+AArch64 core without dot products (`make docs-measure`); x86 time is the median over rounds in turn
+(`python -m training.compare`). Shares are of {BESIDE}'s.
+"""
+
+
+@dataclass(frozen=True)
+class Accuracy:
+    """IOU on a set of the best, or the worst, of `networks`: at least `least`, or `BESIDE`'s and `beyond` points."""
+
+    networks: tuple[str, ...]
+    data: str
+    least: float | None = None
+    beyond: float | None = None
+    worst: bool = False
+
+
+@dataclass(frozen=True)
+class Cost:
+    """At most so many million ARM instructions, or so large a share of `BESIDE`'s instructions or x86 time."""
+
+    network: str
+    of: Literal["millions of ARM instructions", "share of ARM instructions", "share of x86 time"]
+    most: float
+
+
+ACCURACIES: tuple[Accuracy, ...] = (
+    *(Accuracy(TWELVE, data, least) for data, least in zip(STILLS, (97.0, 94.8, 95.3, 87.0), strict=True)),
+    Accuracy(("s16-skip-dense",), "selfie-val", 96.3),
+    Accuracy(("s16-skip-dense",), "selfie-val2", 93.8),
+    Accuracy(SKIP, "selfie-val", 95.5, worst=True),
+    Accuracy(SKIP, "selfie-val2", 92.5, worst=True),
+    Accuracy(NOSKIP, "selfie-val", 94.0, worst=True),
+    Accuracy(NOSKIP, "selfie-val2", 91.0, worst=True),
+    *(Accuracy(("live",), data, beyond=0.0) for data in STILLS),
+    *(Accuracy(("live",), data, least) for data, least in zip(CLIPS, (86.0, 75.0, 98.5), strict=True)),
+    *(Accuracy(("live-best",), data, beyond=0.3) for data in STILLS),
+    *(Accuracy(("live-fast",), data, beyond=-0.8) for data in STILLS),
+)
+COSTS: tuple[Cost, ...] = (
+    Cost("s16-skip-plain", "millions of ARM instructions", 20.0),
+    Cost("s16-skip-dense", "millions of ARM instructions", 39.0),
+    *(
+        cost
+        for name, arm, x86 in (("live", 0.50, 0.45), ("live-best", 0.75, 0.65), ("live-fast", 0.24, 0.20))
+        for cost in (Cost(name, "share of ARM instructions", arm), Cost(name, "share of x86 time", x86))
+    ),
+)
+
+
+def section(metrics: Metrics, instructions: Count, x86_share: Count) -> list[str]:
+    """The lines of the card's part; none where no figure is known."""
+    rows = [_accuracy(aim, metrics) for aim in ACCURACIES] + [_cost(aim, instructions, x86_share) for aim in COSTS]
+    known = [f"| {' | '.join(row)} |" for row in rows if row]
+    if not known:
+        return []
+    return ["## Aims\n", INTRODUCTION, "| network | figure | aim | reached | |", "|---|---|---|---|---|", *known, ""]
+
+
+def _accuracy(aim: Accuracy, metrics: Metrics) -> tuple[str, ...] | None:
+    found = {name: iou for name in aim.networks if (iou := _iou(metrics, name, aim.data)) is not None}
+    theirs, least = _iou(metrics, BESIDE, aim.data), aim.least
+    if least is None and theirs is not None and aim.beyond is not None:
+        least = theirs + aim.beyond
+    if len(found) < len(aim.networks) or least is None:
+        return None
+    name = (min if aim.worst else max)(found, key=lambda name: found[name])
+    who = name if len(found) == 1 else f"{name}, the {'worst' if aim.worst else 'best'} of {len(found)}"
+    # As shown: what rounds to its aim has reached it.
+    short = round(round(least, 1) - round(found[name], 1), 1)
+    return who, f"IOU, {aim.data}", f"{least:.1f}", f"{found[name]:.1f}", _short(short)
+
+
+def _cost(aim: Cost, instructions: Count, x86_share: Count) -> tuple[str, ...] | None:
+    if aim.of == "share of x86 time":
+        reached = x86_share(aim.network)
+    else:
+        count, unit = instructions(aim.network), instructions(BESIDE) if "share" in aim.of else 1e6
+        reached = count / unit if count and unit else None
+    if reached is None:
+        return None
+    digits = 2 if "share" in aim.of else 1
+    short = round(round(reached, digits) - aim.most, digits)
+    return aim.network, aim.of, f"at most {aim.most:.{digits}f}", f"{reached:.{digits}f}", _short(short)
+
+
+def _short(by: float) -> str:
+    return "reached" if by <= 0 else f"short by {by:g}"
+
+
+def _iou(metrics: Metrics, name: str, data: str) -> float | None:
+    modes = metrics.get(name, {}).get(data, {})
+    values = modes.get("recurrent", modes.get("empty", {}))
+    return 100 * values["iou"] if "iou" in values else None
