@@ -52,13 +52,13 @@ def gather(measurements: Mapping[str, Any]) -> Facts:
         ious = _ious(known["metrics"]) if known.get("sha256") == other.sha256 else {}
         count = measurements["counts"].get(measured.shape_key(other), {})
         networks[other.name] = Network(other.name, other.resolution, ious, count)
-    table = checkpoint.FOLDER / "ablation" / "ablation.md"
+    tables = [checkpoint.FOLDER / "ablation" / name for name in ("ablation.md", "corners/ablation.md")]
     return Facts(
         {
             name: Network(name, one.resolution, one.ious, one.count, _valid(name, measurements["times"], keys))
             for name, one in networks.items()
         },
-        table.read_text() if table.exists() else "",
+        "\n".join(table.read_text() for table in tables if table.exists()),
         measurements["pictures"],
     )
 

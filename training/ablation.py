@@ -155,20 +155,37 @@ def load(path: Path, resolution: Resolution | None, data: Sequence[Dataset]) -> 
 def warnings(runs: Sequence[Run]) -> list[str]:
     """What makes the comparison unequal, in sentences."""
     told = []
-    if len(courses := sorted({run.stages for run in runs})) > 1:
-        told.append(f"The comparison is not equal, for runs differ in their stages: {'; '.join(courses)}.")
+    courses = _courses(runs)
+    if unequal := sorted({stage for stages in courses.values() if len(stages) > 1 for stage in stages}):
+        told.append(f"The comparison is not equal, for runs of a seed differ in their stages: {'; '.join(unequal)}.")
     if any(len({run.seed for run in same}) < len(same) for same in _by_variant(runs).values()):
         told.append("Some runs of one variant share a seed: they are no independent trainings.")
     return told
 
 
-def markdown(runs: Sequence[Run], levels: Mapping[str, Values], found: Sequence[Effect]) -> str:
+def _courses(runs: Sequence[Run]) -> dict[int, set[str]]:
+    """Seed -> the stages of its runs; of an equal comparison one each."""
+    found: dict[int, set[str]] = defaultdict(set)
+    for run in runs:
+        found[run.seed].add(run.stages)
+    return dict(sorted(found.items()))
+
+
+def markdown(
+    runs: Sequence[Run], levels: Mapping[str, Values], found: Sequence[Effect], instructions: Mapping[str, float]
+) -> str:
+    """`instructions`: of a frame on ARM, by variant, where they are known."""
     lines = [f"**{words}**\n" for words in warnings(runs)]
+    courses = _courses(runs)
     if len({run.stages for run in runs}) == 1:
         lines.append(f"Every run: {runs[0].stages} (samples @ side of the picture).\n")
-    lines += ["| variant | seeds | IOU, % | boundary F, % |", "|---|---|---|---|"]
+    elif all(len(stages) == 1 for stages in courses.values()):
+        words = "; ".join(f"seed {seed}: {', '.join(stages)}" for seed, stages in courses.items())
+        lines.append(f"Every run of a seed saw the same samples. {words[0].upper()}{words[1:]} (samples @ side).\n")
+    lines += ["| variant | seeds | IOU, % | boundary F, % | ARM instructions, M |", "|---|---|---|---|---|"]
     for name, same in _by_variant(runs).items():
         cells = [_told(interval(levels[name][:, i])) for i in range(len(MEASURES))]
+        cells.append(f"{instructions[name] / 1e6:.1f}" if name in instructions else "–")
         lines.append(f"| {name} | {len(same)} | {' | '.join(cells)} |")
     lines += ["", "| idea | pairs | seeds, at least | IOU, points | boundary F, points |", "|---|---|---|---|---|"]
     for effect in found:
@@ -207,7 +224,7 @@ def write(out: Path, runs: Sequence[Run], blocks: Sequence[tuple[int, int, int]]
     """The three files; returns the Markdown. `judged` says on what."""
     by_variant = levels(runs, draws(blocks))
     found = effects(runs, by_variant)
-    text = f"Judged on {judged}.\n\n{markdown(runs, by_variant, found)}"
+    text = f"Judged on {judged}.\n\n{markdown(runs, by_variant, found, _instructions(runs))}"
     out.mkdir(parents=True, exist_ok=True)
     (out / "ablation.md").write_text(text)
     chart(out / "ablation.png", by_variant, found)
@@ -220,6 +237,15 @@ def write(out: Path, runs: Sequence[Run], blocks: Sequence[tuple[int, int, int]]
     }
     (out / "ablation.json").write_text(json.dumps(told, indent=1, ensure_ascii=False) + "\n")
     return text
+
+
+def _instructions(runs: Sequence[Run]) -> dict[str, float]:
+    """ARM instructions of each variant at its own resolution, from docs/measured.json."""
+    from reports import measured
+
+    counts = measured.read()["counts"]
+    known = {run.name: counts.get(measured.shape_key(run.variant), {}).get("arm", {}) for run in runs}
+    return {name: arm["fp32"] for name, arm in known.items() if "fp32" in arm}
 
 
 def main(arguments: list[str] | None = None, tell: Callable[[str], None] = lambda t: print(t, file=sys.stderr)) -> int:

@@ -34,8 +34,8 @@ on the tenth of the photos that is never trained on, summed over all their pixel
 label that a set leaves open has no figure there.
 """
 LIMITS = """\
-- The person's mask is worse than that of `live` on selfies, portraits and bodies in fast motion (the table above): use
-  `live` where only the background changes.
+- The person's mask is worse than that of `live` on selfies and on bodies in fast motion (the table above): use `live`
+  where only the background changes.
 - In int8 the artifacts of ONNX and TFLite exceed the parity tolerance a little (docs/experiments.md): use float32.
 - **Whom it fails**, by looking at 96 of these photos. Hats and berets are taken for hair, or half so; earrings and
   necklaces are rarely found; bags are taken for clothes or left out. Hands before the mouth, microphones and a

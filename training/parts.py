@@ -29,7 +29,7 @@ from models.arguments import ArgumentParser
 from models.hourglass import Hourglass, LabelsHead
 from models.labels import BACKGROUND, LABELS, NOT_JUDGED
 from models.variant import get
-from training import answers, loader, loss, parts_pack, prior, split, state, store
+from training import answers, fake_int8, loader, loss, parts_pack, prior, split, state, store
 from training.datasets import Pixels
 from training.distill import taught
 from training.partly import ALLOWED, NINE_CCP, NINE_CELEB, NINE_UPPER, WORN, development
@@ -225,6 +225,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--batch", type=int, default=16)
     parser.add_argument("--rate", type=float, default=1e-3)
     parser.add_argument("--person", type=float, default=1.5, help="weight of the person's loss")
+    parser.add_argument("--int8", action="store_true", help="activations rounded as in int8 (training/fake_int8.py)")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--workers", type=int, default=1, help="processes that prepare samples")
@@ -251,6 +252,8 @@ def main(arguments: list[str] | None = None) -> int:
     parent = begin(network, options.init)
     network = network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     ema = state.Ema(network, 0.995)
+    if options.int8:
+        fake_int8.attach(network)
     trunk, head = state.optimizers(network.trunk, muon=True), state.optimizers(network.head)
     optimizers = [*trunk, *head]
     steps, first, seconds = options.samples // options.batch, 0, 0.0

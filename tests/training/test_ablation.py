@@ -61,6 +61,17 @@ def test_unequal_runs_are_said():
     assert ablation.warnings(runs[:1]) == []
 
 
+def test_seeds_may_differ_in_samples_where_the_runs_of_each_are_alike():
+    names = ("s16-skip-plain", "s16-noskip-plain")
+    runs = [run(name, seed, 85, stages=f"{1000 + seed} @ 96") for seed in (0, 1) for name in names]
+    assert ablation.warnings(runs) == []
+    weights = ablation.draws([(0, 0, i // 15) for i in range(len(runs[0].values))], count=20)
+    text = ablation.markdown(runs, ablation.levels(runs, weights), [], {"s16-skip-plain": 18.4e6})
+    assert "Seed 0: 1000 @ 96; seed 1: 1001 @ 96" in text
+    assert "| 18.4 |" in text
+    assert "| – |" in text
+
+
 def test_the_command_judges_runs_and_writes_table_chart_and_figures(tmp_path, data, capsys):
     for name in ("s32-noskip-plain", "s32-skip-plain"):
         card = {"training": [{"samples": 40, "size": 32, "frames": 1, "seed": 3}]}
