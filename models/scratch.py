@@ -66,9 +66,8 @@ def sweep(root: Path) -> None:
             about = folder.lstat()
             if about.st_uid != os.getuid() or folder.is_symlink() or not folder.is_dir():
                 continue
-            if time.time() - about.st_mtime > YOUNG_SECONDS:
-                with hold(folder / LOCK):
-                    shutil.rmtree(folder, ignore_errors=True)
-            elif (folder / LOCK).exists() and not folder.name.startswith("."):
+            if time.time() - about.st_mtime > YOUNG_SECONDS or (
+                (folder / LOCK).exists() and not folder.name.startswith(".")
+            ):
                 with hold(folder / LOCK):
                     shutil.rmtree(folder, ignore_errors=True)

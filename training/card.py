@@ -441,7 +441,10 @@ def _write(options: argparse.Namespace) -> None:
     def x86_share(name: str) -> float | None:
         return times.get(weights.get(name, ""))
 
-    text = render(found, _read_references(), options.failures, *texts, instructions, x86_share)
+    ablation, previous_mask, corners = texts
+    text = render(
+        found, _read_references(), options.failures, ablation, previous_mask, corners, instructions, x86_share
+    )
     (checkpoint.FOLDER / "MODEL_CARD.md").write_text(text)
 
 
