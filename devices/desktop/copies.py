@@ -19,7 +19,7 @@ OPENING_SECONDS = 1.0
 BYTES = 1 << 26
 """Of the model files of all copies: their memory grows with it."""
 WARM = 2
-"""Runs of a copy that lay out its memory, beside the one that begins each of its visits."""
+"""Runs of a copy that are discarded: they lay out its memory. One more is discarded each time before it is timed."""
 
 
 def most(open_seconds: float, size: int) -> int:
