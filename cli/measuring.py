@@ -107,11 +107,13 @@ def _measure(parts: list[tuple[Plan, Attached]], source: Source, out: Path, seed
 
 def show(plans: Sequence[Plan], as_json: bool) -> None:
     """Print what `plans` would do."""
-    from devices.plan import seconds
+    from devices import instructions
+    from devices.plan import COUNT_SECONDS, counted, seconds
 
     specs = list(dict.fromkeys(spec for plan in plans for spec in plan.specs))
     tasks = [task for plan in plans for task in plan.tasks]
     converting = max(seconds(plan)[0] for plan in plans)
+    counts = 0 if instructions.available() else max(map(counted, plans))
     measuring = sum(seconds(plan)[1] for plan in plans)
     absent = sorted({task.config.variant for task in tasks if not task.possible})
     elsewhere = sorted({plan.options.device for plan in plans} - {"desktop"})
@@ -121,7 +123,12 @@ def show(plans: Sequence[Plan], as_json: bool) -> None:
                 "convert": [spec.name for spec in specs],
                 "measure": [task.config.name for task in tasks],
                 "without_checkpoint": absent,
-                "seconds": {"converting": round(converting), "measuring": round(measuring), "of": "desktop"},
+                "seconds": {
+                    "converting": round(converting),
+                    "counting": round(counts * COUNT_SECONDS),
+                    "measuring": round(measuring),
+                    "of": "desktop",
+                },
             }
         )
         return
@@ -129,6 +136,7 @@ def show(plans: Sequence[Plan], as_json: bool) -> None:
         print(task.config.name)
     print(
         f"{len(specs)} artifacts to convert, about {converting / 60:.1f} min when none is in the cache; "
+        f"{counts} counts of ARM instructions, about {counts * COUNT_SECONDS / 60:.1f} min when none is kept; "
         f"{len(tasks)} configurations to measure, about {measuring / 60:.1f} min when none is in the rows."
     )
     if elsewhere:

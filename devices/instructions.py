@@ -24,7 +24,7 @@ from devices import emulator, transport
 from devices.aarch64_runner import build, pack
 from devices.contract import MeasurementFailed
 
-FRAMES = 2
+FRAMES = 1
 SECONDS = 600.0
 """For one count: LiteRT starts in about a second there, and a network of 50 M instructions takes one a frame."""
 

@@ -35,6 +35,9 @@ RECOMMENDED = ("live", "live-fast", "live-best")
 CORNERS = ("s4-skip-dense", "s4-noskip-dense", "s16-skip-dense", "s16-noskip-dense")
 """Of the reference set, what a default run measures in every format: two squeezes, with and without skips."""
 
+COUNT_SECONDS = 1.5
+"""What a count of ARM instructions took on two x86-64 cores, two being counted at once."""
+
 BASELINE_SECONDS = 4.0
 """What one row of the baseline, beside its counted seconds, took on two x86-64 cores; for the estimate only."""
 
@@ -253,10 +256,17 @@ def seconds(plan: Plan, converted: Collection[Spec] = ()) -> tuple[float, float]
     """(converting, measuring): about how long the plan takes on two cores, artifacts in `converted` being at hand."""
     convert = sum(converter(spec.format).SECONDS[0] for spec in plan.specs if spec not in converted)
     counts = plan.options.counts
-    # The network alone, then the pipeline; minutes of load once, the rest in each process.
-    counted = 2 * counts.seconds + min(1.0, counts.warm_up_seconds)
+    # The network alone, then the pipeline for half as long; minutes of load once, the rest in each process.
+    counted = 1.5 * counts.seconds + min(1.0, counts.warm_up_seconds)
     each = (_seconds(task.config.format) + counted for task in plan.tasks)
     return convert, counts.repeat * sum(each) + 60 * counts.sustained * len(plan.tasks)
+
+
+def counted(plan: Plan) -> int:
+    """How many counts of ARM instructions the plan takes: each TFLite artifact on each core."""
+    from devices.instructions import CORES
+
+    return len(CORES) * len({task.spec for task in plan.tasks if task.spec and task.spec.format == "tflite"})
 
 
 def _seconds(format: str) -> float:

@@ -123,6 +123,9 @@ def _count(made: Iterable[Artifact | Failure], listener: Listener) -> None:
     listener.stage("count", len(absent))
     reasons: set[str] = set()
     for path, core, found in instructions.count_all(absent):
-        fresh = isinstance(found, instructions.CannotCount) and str(found) not in reasons
-        reasons |= {str(found)} if fresh else set()
-        listener.done(f"{names[path]}: ARM instructions on {core} were not counted: {found}." if fresh else "")
+        what = f"ARM instructions of {names[path]} on {core}"
+        if isinstance(found, int):
+            listener.done(f"counted {what}")
+        else:
+            listener.done("" if str(found) in reasons else f"not counted: {what}: {found}.")
+            reasons.add(str(found))

@@ -276,7 +276,7 @@ class Summary:
     def dtssd(self) -> float | None:
         return self.row.accuracy.get("dtssd") if self.ok else None
 
-    @property
+    @cached_property
     def ious(self) -> dict[str, float]:
         """Picture -> IOU in percent, in the order in which they were scored."""
         return {name: 100 * iou for name, iou, *_ in self.row.accuracy.get("per_image") or ()}

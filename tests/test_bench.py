@@ -19,7 +19,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from bench import app, main
-from devices import emulator
+from devices import emulator, instructions
 from models.variant import REFERENCE, VARIANTS
 from tests.conftest import ROOT, as_from_a_terminal
 
@@ -155,6 +155,9 @@ def test_a_missing_emulator_costs_columns_and_not_the_run(
     code, _, said = here(*run, "--out", tmp_path / "with")
     assert code == 0, said
     assert "not counted" not in said
+    assert re.search(
+        r"\[2/2\] counted ARM instructions of s32-skip-plain\.tflite\.fp32\.32x32 on cortex-a(57|76)", said
+    )
     (full,) = rows_in(tmp_path / "with")
     counts = full["artifact"].pop("instructions")
     assert counts["cortex-a57"] > 100_000
@@ -176,6 +179,7 @@ def test_a_dry_run_tells_the_plan_and_touches_nothing(here: Here, weights: Path,
     assert len(plan["convert"]) == 4
     assert plan["without_checkpoint"] == ["s4-skip-plain"]
     assert plan["seconds"]["measuring"] > 0
+    assert plan["seconds"]["counting"] == (0 if instructions.available() else 15), "five models on two cores"
     words = bench(*asked).stdout
     assert "s16-skip-plain/onnx/fp32/224x192/desktop/cpu1" in words
     assert re.search(r"4 artifacts to convert, about [\d.]+ min", words)

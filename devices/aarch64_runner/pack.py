@@ -6,6 +6,8 @@ such weights ("Input tensor lacks data"), as older TensorFlow Lite does not.
 
 from __future__ import annotations
 
+import numpy as np
+
 
 def inside(model: bytes) -> bytes:
     """The same model with every buffer inside its flatbuffer; the very same bytes where that is so already."""
@@ -15,4 +17,8 @@ def inside(model: bytes) -> bytes:
     root = schema.Model.GetRootAs(model, 0)
     if not any(root.Buffers(i).Offset() for i in range(root.BuffersLength())):
         return model
-    return bytes(flatbuffer_utils.convert_object_to_bytearray(flatbuffer_utils.read_model_from_bytearray(model)))
+    read = flatbuffer_utils.read_model_from_bytearray(model)
+    for buffer in read.buffers:
+        if isinstance(buffer.data, bytes | bytearray):  # An array is written at once, bytes one by one.
+            buffer.data = np.frombuffer(buffer.data, np.uint8)
+    return bytes(flatbuffer_utils.convert_object_to_bytearray(read))

@@ -18,8 +18,8 @@ OPENING_SECONDS = 1.0
 """About how long opening the copies of one network may take: OpenVINO takes up to half a second for one."""
 BYTES = 1 << 26
 """Of the model files of all copies: their memory grows with it."""
-WARM = 3
-"""Runs of a copy that are discarded: the first two lay out its memory."""
+WARM = 2
+"""Runs of a copy that are discarded: they lay out its memory. One more is discarded each time before it is timed."""
 
 
 def most(open_seconds: float, size: int) -> int:

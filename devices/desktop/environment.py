@@ -31,7 +31,7 @@ STOLEN = 0.02
 
 HAZARDS: dict[str, tuple[str, Callable[[Mapping[str, Any]], bool]]] = {
     "busy-machine": (
-        "other processes used the processors just before the measurement, or more of them wanted to run than there are",
+        "other processes used the processors during the measurement, or more of them wanted to run than there are",
         lambda facts: (
             facts.get("others_cores", 0) > BUSY_CORES or facts.get("load_1m", 0) > facts.get("cores", 1) + 0.5
         ),
@@ -78,27 +78,45 @@ def environment(facts: Mapping[str, Any]) -> Environment:
 
 @dataclass(frozen=True)
 class DesktopProbe:
-    """Reads this machine; `look_seconds` is how long it watches what others do before the measurement starts."""
+    """Reads this machine; `look_seconds` is how long it watches what others do, 0 not at all."""
 
     look_seconds: float = 0.25
 
     def read(self) -> Environment:
-        looked = {"others_cores": lambda: others_cores(self.look_seconds)}
+        looked = {"others_cores": lambda: others_cores(self.look_seconds)} if self.look_seconds else {}
         return environment(gather({**MACHINE, **NOW, **looked}))
 
 
 def others_cores(seconds: float) -> float:
     """How many processors were busy on average while this process slept for `seconds`."""
-    import psutil
+    others = Others()
+    time.sleep(seconds)
+    return others.cores()
 
-    def busy() -> float:
+
+class Others:
+    """How many processors other processes use, from two readings of the system's counters: no monitor."""
+
+    def __init__(self, process: int | None = None) -> None:
+        """`process` is the number of one that works for us, and no other."""
+        self.process = process
+        self.start = self._read()
+
+    def cores(self) -> float:
+        """On average since then, without `process` and this one."""
+        busy, ours, clock = (now - before for now, before in zip(self._read(), self.start, strict=True))
+        return round(max(0.0, busy - ours) / clock, 2)
+
+    def _read(self) -> tuple[float, float, float]:
+        """Seconds: of all processors together, of our processes, on the clock."""
+        import psutil
+
         times = psutil.cpu_times()
         # Guest time is inside user time already.
-        return float(sum(getattr(times, name, 0.0) for name in ("user", "nice", "system", "irq", "softirq")))
-
-    before, start = busy(), time.perf_counter()
-    time.sleep(seconds)
-    return round(max(0.0, busy() - before) / (time.perf_counter() - start), 2)
+        busy = float(sum(getattr(times, name, 0.0) for name in ("user", "nice", "system", "irq", "softirq")))
+        worked = psutil.Process(self.process).cpu_times() if self.process else None
+        ours = time.process_time() + (worked.user + worked.system if worked else 0.0)
+        return busy, ours, time.perf_counter()
 
 
 def choose_cpus(

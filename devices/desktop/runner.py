@@ -13,8 +13,9 @@ from converters.child import Child
 from devices import job as jobs
 from devices.alarm import alarm
 from devices.contract import Job, MeasurementFailed, Result
-from devices.desktop.environment import DesktopProbe, environment
+from devices.desktop.environment import DesktopProbe, Others, environment
 from devices.desktop.worker import DONE, READY, emulated
+from devices.facts import attempt, gather
 from models.scratch import scratch
 
 
@@ -30,7 +31,7 @@ class Desktop:
     """Other devices' runners give the person's mask of networks of one channel alone."""
     time_limit: float | None = None
     worker: tuple[str, ...] = (sys.executable, "-m", "devices.desktop.worker")
-    probe: DesktopProbe = field(default_factory=DesktopProbe)
+    probe: DesktopProbe = field(default_factory=lambda: DesktopProbe(look_seconds=0))
     _waiting: defaultdict[tuple[str, int], list[Worker]] = field(
         default_factory=lambda: defaultdict(list), init=False, repr=False, compare=False
     )
@@ -71,17 +72,19 @@ class Desktop:
 
     def _measure(self, worker: Worker, job: Job) -> Result:
         worker.get_ready()
-        before = self.probe.read()
+        before = self.probe.read().facts
         with scratch("job") as temporary:
             folder = jobs.describe(temporary, job)
+            others = None if emulated(job.config.format) else attempt(lambda: Others(worker.child.process.pid))
             worker.child.tell(str(folder))
             done = worker.says(DONE)
+            during = gather({"others_cores": others.cores} if others else {})
             try:
                 result = jobs.read_result(folder)
             except MeasurementFailed as failure:
                 said = "the worker said it was done" if done else f"the worker {worker.child.how_it_ended()}"
                 raise MeasurementFailed(f"{failure}; {said}") from None
-        return replace(result, environment=environment(before.facts | result.environment.facts))
+        return replace(result, environment=environment(before | during | result.environment.facts))
 
 
 class Worker:

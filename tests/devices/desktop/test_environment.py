@@ -6,6 +6,7 @@ import os
 import platform
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -16,7 +17,7 @@ import pytest
 
 from converters import processor
 from devices.desktop import environment
-from devices.desktop.environment import HAZARDS, MACHINE, NOW, DesktopProbe, Watch, choose_cpus, hazards
+from devices.desktop.environment import HAZARDS, MACHINE, NOW, DesktopProbe, Others, Watch, choose_cpus, hazards
 
 CALM = {"cores": 4, "others_cores": 0.05, "load_1m": 0.9, "waited_share": 0.001, "stolen_share": 0.0, "pinned": True}
 
@@ -78,6 +79,25 @@ def test_the_probe_reads_this_machine() -> None:
     assert told.facts["memory_bytes"] > 2**28
     assert told.facts["python"]
     assert set(told.hazards) <= set(HAZARDS)
+
+
+def test_a_process_that_works_for_us_is_none_of_the_others() -> None:
+    """Other work of the machine is in both figures."""
+    busy = subprocess.Popen([sys.executable, "-c", "while True: pass"])
+    try:
+        every, others = Others(), Others(busy.pid)
+        time.sleep(1.0)
+        with_it, without = every.cores(), others.cores()
+        worked = psutil.Process(busy.pid).cpu_times().user
+    finally:
+        busy.kill()
+        busy.wait()
+    assert with_it - without == pytest.approx(worked, abs=0.3)
+    assert worked > 0.1
+
+
+def test_a_look_of_no_seconds_is_none() -> None:
+    assert "others_cores" not in DesktopProbe(look_seconds=0).read().facts
 
 
 FAULTS = (

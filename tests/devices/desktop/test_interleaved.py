@@ -143,7 +143,7 @@ def test_a_quiet_machine_is_measured_once() -> None:
     assert sum(said["samples"]) == len(said["reference_ns"]) + len(found.of("O").ns)
 
 
-def test_each_round_has_its_turn_also_when_halves_are_added() -> None:
+def test_each_round_has_its_turn_also_when_rounds_are_added() -> None:
     clock = Clock()
     scheduler = Scheduler(clock, "x")
     own, beside = (scheduler.loop(FakeLoop(clock, cycle([ms * MS]))) for ms in (OWN_MS, REFERENCE_MS))
@@ -154,13 +154,27 @@ def test_each_round_has_its_turn_also_when_halves_are_added() -> None:
     assert len(turns) == 3 * ROUNDS
 
 
-def test_a_disturbed_one_gets_half_a_take_more_until_it_has_three_and_claims_nothing() -> None:
+def test_a_disturbed_one_gets_more_rounds_until_it_has_thrice_as_many_and_claims_nothing() -> None:
     found = measured("x")
     assert found.takes == 1 + AGAIN
     assert len(found.visits) == 4 * 3 * ROUNDS
     assert found.disturbed
     assert found.to_json()["times_as_fast"] is None
     assert found.to_json()["switched_share"] == 1
+
+
+def test_a_disturbed_one_gets_no_more_rounds_than_it_needs() -> None:
+    """Five rounds of ten are switched out: two rounds more make seven that count."""
+    clock = Clock()
+    scheduler = Scheduler(clock, " ")
+    own, beside = (scheduler.loop(FakeLoop(clock, cycle([ms * MS]))) for ms in (OWN_MS, REFERENCE_MS))
+
+    def turn(number: int) -> None:
+        scheduler.pattern = cycle("x" if number < 4 or number == 9 else " ")
+
+    found = measure(own, beside, OWN_MS / 1000, Counts(samples=50, seconds=0.1), clock, scheduler, turn)
+    assert (found.takes, len(found.visits), len(found.effects)) == (2, 4 * 12, 7)
+    assert not found.disturbed
 
 
 def test_the_pipeline_is_measured_again_while_too_few_samples_count() -> None:

@@ -19,7 +19,6 @@ from devices import job as jobs
 from devices import sustained
 from devices.contract import Config, Counts, Job, MeasurementFailed
 from devices.desktop import copies
-from devices.desktop.environment import DesktopProbe
 from devices.desktop.runner import Desktop
 from devices.desktop.worker import DONE, READY, get_ready
 from models.hourglass import Hourglass
@@ -67,10 +66,7 @@ def lying_worker(script: str) -> tuple[str, ...]:
 
 def desktop(script: str = "", time_limit: float | None = None) -> Desktop:
     """A Desktop whose worker says that it is ready and runs `script`, the job folder being what `input()` gives."""
-    probe = DesktopProbe(look_seconds=0.01)
-    if not script:
-        return Desktop(time_limit, probe=probe)
-    return Desktop(time_limit, worker=lying_worker(script), probe=probe)
+    return Desktop(time_limit, worker=lying_worker(script)) if script else Desktop(time_limit)
 
 
 def test_a_configuration_is_measured(job: Job, frames: np.ndarray) -> None:
@@ -89,6 +85,7 @@ def test_a_configuration_is_measured(job: Job, frames: np.ndarray) -> None:
     assert result.placement["runtime"].startswith("ONNX Runtime 1.")
     assert result.placement["requested"] == "cpu"
     assert result.environment.facts["cores"] == os.cpu_count()
+    assert 0 <= result.environment.facts["others_cores"] <= os.cpu_count()
 
     expected = np.zeros((len(frames), H, W), np.float32)
     for i, frame in enumerate(frames):
