@@ -72,17 +72,17 @@ def test_a_round_is_the_ratio_of_geometric_means() -> None:
 
 
 def test_a_round_with_a_visit_that_was_switched_out_does_not_count() -> None:
-    found = Interleaved(rounds(10, taken=3), takes=1)
-    assert len(found.effects) == 7
+    found = Interleaved(rounds(13, taken=3), takes=1)
+    assert len(found.effects) == 10
     assert found.ratio is not None
     assert found.ratio.times == pytest.approx(2.5)
-    assert found.switched_share == pytest.approx(6 / 80)
+    assert found.switched_share == pytest.approx(6 / 104)
     assert not found.disturbed
 
 
 @pytest.mark.parametrize(("taken", "disturbed"), [(4, False), (5, True)])
-def test_with_fewer_than_six_rounds_it_is_disturbed(taken: int, disturbed: bool) -> None:
-    assert Interleaved(rounds(10, taken=taken), takes=3).disturbed is disturbed
+def test_with_fewer_than_ten_rounds_it_is_disturbed(taken: int, disturbed: bool) -> None:
+    assert Interleaved(rounds(14, taken=taken), takes=3).disturbed is disturbed
 
 
 @pytest.mark.parametrize(("times", "spread", "disturbed"), [(2.7, 0.039, False), (2.9, 0.077, True)])
@@ -97,7 +97,7 @@ def test_a_wide_ratio_is_disturbed(times: float, spread: float, disturbed: bool)
 
 def test_what_was_mostly_switched_out_is_disturbed_though_its_rounds_agree() -> None:
     lost = tuple(visit("O", 4, 4, out="xx") for _ in range(4 * 12))
-    assert Interleaved(rounds(6) + lost, 1).disturbed
+    assert Interleaved(rounds(10) + lost, 1).disturbed
 
 
 def test_where_switches_are_not_known_every_sample_counts() -> None:
@@ -124,11 +124,14 @@ def test_the_samples_of_all_visits_are_as_many_as_asked(ms: float, counts: Count
     assert 2 * found * each * ms / 1000 >= counts.seconds
 
 
+COUNTS = Counts(samples=50, seconds=0.1)
+
+
 def measured(pattern: str) -> Interleaved:
     clock = Clock()
     scheduler = Scheduler(clock, pattern)
     own, beside = (scheduler.loop(FakeLoop(clock, cycle([ms * MS]))) for ms in (OWN_MS, REFERENCE_MS))
-    return measure(own, beside, OWN_MS / 1000, Counts(samples=50, seconds=0.1), clock, scheduler)
+    return measure(own, beside, OWN_MS / 1000, COUNTS, clock, scheduler)
 
 
 def test_a_quiet_machine_is_measured_once() -> None:
@@ -148,8 +151,7 @@ def test_each_round_has_its_turn_also_when_rounds_are_added() -> None:
     scheduler = Scheduler(clock, "x")
     own, beside = (scheduler.loop(FakeLoop(clock, cycle([ms * MS]))) for ms in (OWN_MS, REFERENCE_MS))
     turns: list[int] = []
-    counts = Counts(samples=50, seconds=0.1)
-    found = measure(own, beside, OWN_MS / 1000, counts, clock, scheduler, turns.append)
+    found = measure(own, beside, OWN_MS / 1000, COUNTS, clock, scheduler, turns.append)
     assert turns == list(range(len(found.visits) // 4))
     assert len(turns) == 3 * ROUNDS
 
@@ -164,7 +166,7 @@ def test_a_disturbed_one_gets_more_rounds_until_it_has_thrice_as_many_and_claims
 
 
 def test_a_disturbed_one_gets_no_more_rounds_than_it_needs() -> None:
-    """Five rounds of ten are switched out: two rounds more make seven that count."""
+    """Five rounds of ten are switched out: six rounds more make eleven that count."""
     clock = Clock()
     scheduler = Scheduler(clock, " ")
     own, beside = (scheduler.loop(FakeLoop(clock, cycle([ms * MS]))) for ms in (OWN_MS, REFERENCE_MS))
@@ -172,8 +174,8 @@ def test_a_disturbed_one_gets_no_more_rounds_than_it_needs() -> None:
     def turn(number: int) -> None:
         scheduler.pattern = cycle("x" if number < 4 or number == 9 else " ")
 
-    found = measure(own, beside, OWN_MS / 1000, Counts(samples=50, seconds=0.1), clock, scheduler, turn)
-    assert (found.takes, len(found.visits), len(found.effects)) == (2, 4 * 12, 7)
+    found = measure(own, beside, OWN_MS / 1000, COUNTS, clock, scheduler, turn)
+    assert (found.takes, len(found.visits), len(found.effects)) == (4, 4 * 16, 11)
     assert not found.disturbed
 
 
