@@ -51,7 +51,8 @@ class Processor:
 def from_cpuinfo(text: str) -> Processor:
     """From the text of Linux's /proc/cpuinfo, of x86-64 or ARM; what all its cores have.
 
-    ARM cores have no model name there: the board's name stands for it, or each kind's implementer and part.
+    ARM cores have no model name there: the board's name stands for it, or each kind's implementer and part. A name
+    without a number, as some hypervisors give, is that of several generations: family and model tell them apart.
     """
     lines = [(name.strip(), value.strip()) for name, _, value in (line.partition(":") for line in text.splitlines())]
 
@@ -61,6 +62,8 @@ def from_cpuinfo(text: str) -> Processor:
     parts = dict.fromkeys(zip(_every(lines, "CPU implementer"), _every(lines, "CPU part"), strict=False))
     by_part = [f"ARM {' + '.join(f'{implementer}/{part}' for implementer, part in parts)}"] if parts else []
     model = [*values("model name"), *values("Model", "Hardware"), *by_part, UNKNOWN][0]
+    if model in values("model name") and not any(map(str.isdigit, model)):
+        model += "".join(f", family {one} model {two}" for one in values("cpu family") for two in values("model"))
     cores = [set(flags.split()) for flags in values("flags", "Features")]
     return Processor(model, _extensions(set.intersection(*cores) if cores else set()))
 

@@ -12,14 +12,20 @@ from converters.processor import UNKNOWN, Processor, from_cpuinfo, from_sysctl, 
 EPYC = """\
 processor\t: 0
 vendor_id\t: AuthenticAMD
+cpu family\t: 25
+model\t\t: 1
 model name\t: AMD EPYC
 flags\t\t: fpu sse4_2 avx f16c bmi1 avx2 bmi2 vaes
 
 processor\t: 1
+cpu family\t: 25
+model\t\t: 1
 model name\t: AMD EPYC
 flags\t\t: fpu sse4_2 avx f16c bmi1 avx2 bmi2 vaes
 """
 XEON = """\
+cpu family\t: 6
+model\t\t: 143
 model name\t: Intel(R) Xeon(R) Platinum 8481C CPU @ 2.70GHz
 flags\t\t: avx avx2 avx512f avx512dq avx512bw avx512vl avx_vnni avx512_vnni amx_bf16 amx_tile amx_int8
 """
@@ -64,7 +70,7 @@ hw.optional.avx512vnni: 0
 @pytest.mark.parametrize(
     ("text", "label"),
     [
-        (EPYC, "AMD EPYC (AVX2)"),
+        (EPYC, "AMD EPYC, family 25 model 1 (AVX2)"),
         (
             XEON,
             "Intel(R) Xeon(R) Platinum 8481C CPU @ 2.70GHz (AVX2, AVX-512, AVX-VNNI, AVX-512 VNNI, AMX)",
