@@ -1,10 +1,10 @@
 """What each block of a network costs: python -m profiling.blocks VARIANT [--resolution HxW] [--rounds N]
 
 Every block is converted alone, to TFLite (LiteRT, XNNPACK) and OpenVINO, float32, and timed on one thread at the size
-that it has inside the network; blocks take turns, the fastest of all rounds counts. Printed is a Markdown table with
-the multiply-accumulates and, where the emulator is installed, the ARM instructions of the TFLite file beside, the whole
-network last: the blocks add up to more than it, as each of them reads its input from memory and writes its output
-there.
+that it has inside the network, in turns with the whole network: its share is the reciprocal of the ratio that
+docs/measuring.md describes, of one copy of each. Printed is a Markdown table with the multiply-accumulates and, where
+the emulator is installed, the ARM instructions of the TFLite file beside, the whole network last: the blocks add up to
+more than it, as each of them reads its input from memory and writes its output there.
 """
 
 from __future__ import annotations
@@ -24,6 +24,9 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from converters.openvino import settings
+from converters.processor import here
+from devices.contract import Counts
+from devices.desktop import interleaved, timing
 from models.arguments import WRONG_USAGE, ArgumentParser
 from models.cost import convolution_macs
 from models.hourglass import Bottleneck, Hourglass
@@ -49,12 +52,22 @@ class Block:
 
 
 @dataclass(frozen=True)
+class Time:
+    """The median of a block's undisturbed samples, and its share of the whole network's time with its interval."""
+
+    milliseconds: float
+    share: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
 class Cost:
     name: str
     shape: str
     macs: int
-    milliseconds: tuple[float, ...]
-    """In the order of RUNTIMES."""
+    times: tuple[Time | None, ...]
+    """In the order of RUNTIMES; None where other work disturbed the measurement."""
     instructions: int | None = None
     """On an ARM core without dot products; None where they were not counted."""
 
@@ -180,20 +193,57 @@ def fastest(
     return best
 
 
-def milliseconds(parts: Sequence[Block], folder: Path, rounds: int, tell: Callable[[str], None]) -> NDArray[np.float64]:
-    """(blocks, RUNTIMES): of the fastest inference of each on one thread. `folder` then holds a folder a block."""
+def loaded(parts: Sequence[Block], folder: Path, tell: Callable[[str], None]) -> list[tuple[Infer, ...]]:
+    """Each block in each of RUNTIMES, on one thread and warm. `folder` then holds a folder a block."""
     torch.set_num_threads(1)
-    loaded: list[Infer] = []
+    found: list[tuple[Infer, ...]] = []
     for index, part in enumerate(parts):
         tell(f"converting {part.name}")
         place = folder / str(index)
         place.mkdir()
-        loaded += [make(part, place) for make in (litert, openvino)]
-    for infer in loaded:
-        for _ in range(WARM_UP):
-            infer()
+        found.append(tuple(make(part, place) for make in (litert, openvino)))
+    for infer in found:
+        for once in infer:
+            for _ in range(WARM_UP):
+                once()
     tell("timing")
-    return fastest(loaded, rounds).reshape(len(parts), len(RUNTIMES))
+    return found
+
+
+def milliseconds(parts: Sequence[Block], folder: Path, rounds: int, tell: Callable[[str], None]) -> NDArray[np.float64]:
+    """(blocks, RUNTIMES): of the fastest inference of each."""
+    every = [once for infer in loaded(parts, folder, tell) for once in infer]
+    return fastest(every, rounds).reshape(len(parts), len(RUNTIMES))
+
+
+@dataclass(frozen=True)
+class _Turn:
+    """A block as the timing engine takes it: its inputs stay where they are."""
+
+    infer: Infer
+
+    def prepare(self) -> None: ...
+
+    def run(self) -> None:
+        self.infer()
+
+
+def in_turns(
+    block: Infer,
+    whole: Infer,
+    rounds: int,
+    clock: Callable[[], int] = time.perf_counter_ns,
+    switches: interleaved.Switches = timing.involuntary_switches,
+) -> Time | None:
+    """`block` in turns with `whole`, for about as many rounds; None where other work disturbed them."""
+    own, beside = _Turn(block), _Turn(whole)
+    quick = min(timing.sample(own, Counts(samples=RUNS, seconds=0.0), clock)) / 1e9
+    counts = Counts(samples=1, seconds=2 * rounds * interleaved.VISIT_SECONDS)
+    found = interleaved.measure(own, beside, quick, counts, clock, switches)
+    if found.disturbed or not (ratio := found.ratio):
+        return None
+    median = float(np.median(found.of(interleaved.OWN).clean)) / 1e6
+    return Time(median, 1 / ratio.times, 1 / ratio.high, 1 / ratio.low)
 
 
 def costs(name: str, resolution: Resolution, rounds: int, tell: Callable[[str], None]) -> list[Cost]:
@@ -205,10 +255,11 @@ def costs(name: str, resolution: Resolution, rounds: int, tell: Callable[[str], 
     # Batch normalisation is folded away first, as in every artifact.
     parts = blocks(fold(Hourglass(variant)), resolution)
     with TemporaryDirectory() as folder:
-        times = milliseconds(parts, Path(folder), rounds, tell)
+        infer = loaded(parts, Path(folder), tell)
+        times = [tuple(map(in_turns, block, infer[-1], len(RUNTIMES) * (rounds,))) for block in infer]
         counts = counts_of([(Path(folder) / str(index) / TFLITE).read_bytes() for index in range(len(parts))], tell)
     return [
-        Cost(part.name, _shapes(part.inputs), convolution_macs(part.module, part.inputs), tuple(map(float, row)), found)
+        Cost(part.name, _shapes(part.inputs), convolution_macs(part.module, part.inputs), row, found)
         for part, row, found in zip(parts, times, counts, strict=True)
     ]
 
@@ -218,20 +269,29 @@ def _shapes(inputs: Sequence[Tensor]) -> str:
 
 
 def markdown(found: Sequence[Cost]) -> str:
-    columns = ["block", "input (H×W×C)", "M MACs", *(f"{name}, ms" for name in RUNTIMES), "M ARM instructions"]
+    timed = (title for name in RUNTIMES for title in (f"{name}, ms", "% of the whole (95 %, rounds)"))
+    columns = ["block", "input (H×W×C)", "M MACs", *timed, "M ARM instructions"]
     lines = [f"| {' | '.join(columns)} |", "|---" * len(columns) + "|"]
     for cost in found:
-        times = " | ".join(f"{ms:.3f}" for ms in cost.milliseconds)
+        times = " | ".join(map(_shown, cost.times))
         arm = "" if cost.instructions is None else f"{cost.instructions / 1e6:.3f}"
         lines.append(f"| {cost.name} | {cost.shape} | {cost.macs / 1e6:.1f} | {times} | {arm} |")
     return "\n".join(lines)
+
+
+def _shown(time: Time | None) -> str:
+    if time is None:
+        return "disturbed | "
+    share, low, high = (100 * value for value in (time.share, time.low, time.high))
+    return f"{time.milliseconds:.3f} | {share:.1f} ({low:.1f} to {high:.1f})"
 
 
 def main(arguments: list[str] | None = None) -> int:
     parser = ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("variant")
     parser.add_argument("--resolution", metavar="HxW", help="the variant's own without it")
-    parser.add_argument("--rounds", type=int, default=ROUNDS)
+    fewest, most = interleaved.ROUNDS, interleaved.MOST_ROUNDS
+    parser.add_argument("--rounds", type=int, default=ROUNDS, choices=range(fewest, most + 1), metavar="N")
     options = parser.parse_args(arguments)
     try:
         size = parse_resolution(options.resolution) if options.resolution else get(options.variant).resolution
@@ -239,7 +299,8 @@ def main(arguments: list[str] | None = None) -> int:
     except ValueError as error:
         print(f"profiling.blocks: {error}", file=sys.stderr)
         return WRONG_USAGE
-    print(f"{options.variant} at {size[0]}x{size[1]}, one thread, fastest of {options.rounds * RUNS}\n")
+    turns = f"{options.rounds} rounds in turns with the whole network"
+    print(f"{options.variant} at {size[0]}x{size[1]}, one thread, {turns}; {here().label}\n")
     print(markdown(found))
     return 0
 

@@ -62,6 +62,44 @@ def test_the_fastest_counts_and_all_take_turns():
     assert "".join(told) == ("a" * blocks.RUNS + "b" * blocks.RUNS) * 2
 
 
+class Machine:
+    """A clock, and runs that take so many milliseconds of it; the first `lost` are switched out."""
+
+    def __init__(self, lost=0):
+        self.now = self.ran = 0
+        self.lost = lost
+
+    def __call__(self):
+        return self.now
+
+    def switches(self):
+        return min(self.ran, self.lost)
+
+    def run(self, ms):
+        self.now += round(ms * 1_000_000)
+        self.ran += 1
+
+
+def test_a_block_is_a_share_of_the_whole_network():
+    machine = Machine()
+    found = blocks.in_turns(lambda: machine.run(1), lambda: machine.run(4), 20, machine, machine.switches)
+    assert found.milliseconds == 1
+    assert (found.share, found.low, found.high) == pytest.approx((0.25, 0.25, 0.25))
+
+
+def test_a_disturbed_block_has_no_time():
+    machine = Machine(lost=1_000_000)
+    assert blocks.in_turns(lambda: machine.run(1), lambda: machine.run(4), 20, machine, machine.switches) is None
+
+
+def test_the_table_has_a_column_for_what_each_figure_is_of():
+    cost = blocks.Cost("stem", "8×8×3", 2_000_000, (blocks.Time(0.5, 0.25, 0.24, 0.26), None))
+    head, _, row = blocks.markdown([cost]).splitlines()
+    cells = [cell.strip() for cell in row.strip("|").split("|")]
+    assert cells == ["stem", "8×8×3", "2.0", "0.500", "25.0 (24.0 to 26.0)", "disturbed", "", ""]
+    assert head.count("|") == row.count("|")
+
+
 def test_a_mistake_is_a_sentence(capsys):
     assert blocks.main(["s5"]) == WRONG_USAGE
     assert capsys.readouterr().err.startswith("profiling.blocks: no variant 's5'")
