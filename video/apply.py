@@ -16,7 +16,7 @@ from video.foreground import foreground, layers
 from video.guided import Guide
 from video.parts import Tint, before, overlaid, tinted_parts, tinting_size
 from video.recolour import Colour, recoloured, tones
-from video.replace import lit, over, pasted, touched, wrap
+from video.replace import lit, over, pasted, rim, wrap
 
 Effect = Callable[[Bytes, Bytes, float], Bytes]
 """Picture (H, W, 3) and alpha (H, W) in 8 bits, and the time in seconds, to a new picture (H, W, 3 or 4)."""
@@ -75,9 +75,11 @@ def replacing(backdrop: Backdrop) -> Effect:
     def replaced(picture: Bytes, alpha: Bytes, seconds: float) -> Bytes:
         scene = backdrop(seconds)
         falls = wrap(scene.light, alpha)
-        at = touched(falls, alpha)
-        person = lit(foreground(picture, alpha, *layers(picture, alpha), at), sample(falls, alpha.shape, at))
         made = pasted(picture, scene.picture, alpha)
+        at = rim(falls, alpha)
+        put(made, at, lit(take(picture, at), sample(falls, alpha.shape, at)))
+        at = between(alpha)
+        person = lit(foreground(picture, alpha, *layers(picture, alpha), at), sample(falls, alpha.shape, at))
         put(made, at, over(person, take(scene.picture, at), take(alpha, at)))
         return made
 
