@@ -58,7 +58,7 @@ def tinted_parts(picture: Bytes, alphas: Sequence[Bytes], tints: Sequence[Tint])
         # Beside the part, nothing changes; a pixel of the small picture reaches one further in the whole one.
         if box := around(alpha, 1):
             tinted = tinted_part(small, alpha, tint.tones)
-            change = cv2.subtract(tinted[box], small[box], dtype=cv2.CV_16S)
+            change = np.asarray(cv2.subtract(tinted[box], small[box], dtype=cv2.CV_16S), np.int16)
             add_enlarged(made, change, box, times)
             small = tinted
     return made
