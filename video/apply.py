@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,7 +16,7 @@ from video.foreground import foreground, layers
 from video.guided import Guide
 from video.parts import Tint, before, overlaid, tinted_parts, tinting_size
 from video.recolour import Colour, recoloured, tones
-from video.replace import lit, over, pasted, touched, wrap
+from video.replace import lit, over, pasted, rim, wrap
 
 Effect = Callable[[Bytes, Bytes, float], Bytes]
 """Picture (H, W, 3) and alpha (H, W) in 8 bits, and the time in seconds, to a new picture (H, W, 3 or 4)."""
@@ -24,7 +24,7 @@ Effect = Callable[[Bytes, Bytes, float], Bytes]
 
 def alpha_of(mask: Floats, picture: Bytes, refine: bool = True) -> Bytes:
     """The alpha (H, W) of a picture (H, W, 3) from a network's mask (h, w) in [0, 1]: refined, or only enlarged."""
-    return Guide.of(picture).refined(mask) if refine else enlarged(mask, picture.shape[:2])
+    return Guide.of(picture).refined(mask, picture) if refine else enlarged(mask, picture.shape[:2])
 
 
 @dataclass(frozen=True)
@@ -46,19 +46,16 @@ class Effects:
 
     def alphas(self, seen: Floats, picture: Bytes) -> tuple[Bytes, ...]:
         """The tints' alphas as `tinted_parts` takes them, and the person's (H, W) last where something is behind."""
-        made = []
+        wanted = []
         if self.tints:
             small = tinting_size(picture)
-            made += self._brought([tint.probability(seen) for tint in self.tints], small)
+            wanted += [(tint.probability(seen), small) for tint in self.tints]
         if self.behind:
-            made += self._brought([person(seen)[..., 0] if seen.ndim == 3 else seen], picture)
-        return tuple(made)
-
-    def _brought(self, masks: Sequence[Floats], picture: Bytes) -> list[Bytes]:
-        """Masks (h, w) at a picture's size."""
+            wanted.append((person(seen)[..., 0] if seen.ndim == 3 else seen, picture))
         if not self.refine:
-            return [enlarged(mask, picture.shape[:2]) for mask in masks]
-        return list(map(Guide.of(picture).refined, masks))
+            return tuple(enlarged(mask, at.shape[:2]) for mask, at in wanted)
+        guide = Guide.of(wanted[0][1]) if wanted else None
+        return tuple(guide.refined(mask, at) for mask, at in wanted) if guide else ()
 
     def __call__(self, picture: Bytes, seen: Floats, alphas: tuple[Bytes, ...], seconds: float) -> Bytes:
         """A new picture (H, W, 3 or 4), by the `alphas` of the same one."""
@@ -78,9 +75,11 @@ def replacing(backdrop: Backdrop) -> Effect:
     def replaced(picture: Bytes, alpha: Bytes, seconds: float) -> Bytes:
         scene = backdrop(seconds)
         falls = wrap(scene.light, alpha)
-        at = touched(falls, alpha)
-        person = lit(foreground(picture, alpha, *layers(picture, alpha), at), sample(falls, alpha.shape, at))
         made = pasted(picture, scene.picture, alpha)
+        at = rim(falls, alpha)
+        put(made, at, lit(take(picture, at), sample(falls, alpha.shape, at)))
+        at = between(alpha)
+        person = lit(foreground(picture, alpha, *layers(picture, alpha), at), sample(falls, alpha.shape, at))
         put(made, at, over(person, take(scene.picture, at), take(alpha, at)))
         return made
 

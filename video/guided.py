@@ -12,10 +12,8 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from video.band import Bytes, Floats, put, sample, small_copy, take, thrice
+from video.band import Box, Bytes, Floats, around, put, sample, small_copy, take, thrice
 
-NEXT = [1, 0, 2, 1, 0, 2]
-"""Of three channels in a circle, the one after each, as pairs (from, to)."""
 CIRCLE = (0, 1, 2), (1, 2, 0), (2, 0, 1)
 """Each channel with the two after it."""
 
@@ -29,24 +27,25 @@ EPSILON = 1e-4
 """Variance of a colour below which a window counts as flat, and the mask there is only averaged."""
 LOW = 0.15
 """Cover below which a pixel is taken for background, and above one less it for person."""
+FAINT = 0.01
+"""Cover on the small copy below which nothing of the mask is there."""
 SURE = 0.05
 """Cover on the small copy below which, or above one less it, no pixel about it is looked at again."""
 
 
 def refined(mask: Floats, picture: Bytes, radius: float = RADIUS, epsilon: float = EPSILON, low: float = LOW) -> Bytes:
     """The alpha (H, W) of a picture (H, W, 3) from a network's mask (h, w) in [0, 1]: a linear function, made firm."""
-    return Guide.of(picture, radius, epsilon).refined(mask, low)
+    return Guide.of(picture, radius, epsilon).refined(mask, picture, low)
 
 
 @dataclass(frozen=True)
 class Guide:
-    """What refining needs to know of a picture (H, W, 3), whatever the mask is.
+    """What refining needs to know of a picture (H, W, 3), whatever the mask and whatever the size it is wanted at.
 
     `small` is a small copy (h, w, 3), `mean` its mean in every window. `inverse` is that of the covariance of red,
     green and blue in the windows, symmetric: (rr, gg, bb) and (rg, gb, br), six planes (h, w).
     """
 
-    picture: Bytes
     small: Floats
     reach: int
     mean: Floats
@@ -58,21 +57,37 @@ class Guide:
         side = reach(small.shape[:2], radius)
         mean = box_mean(small, side)
         own = box_mean(small * small, side) - mean * mean + np.float32(epsilon)
-        mixed = box_mean(small * following(small), side) - mean * following(mean)
-        return cls(picture, small, side, mean, inverse(own, mixed))
+        mixed = box_mean(circled(small), side) - circled(mean)
+        return cls(small, side, mean, inverse(own, mixed))
 
-    def refined(self, mask: Floats, low: float = LOW) -> Bytes:
-        """The alpha (H, W) of the picture from a mask (h, w) of it in [0, 1]."""
-        size = self.picture.shape[:2]
-        a, b = self.linear(resize(mask, self.small.shape[:2]))
-        rough = applied(a, b, self.small)
+    def within(self, box: Box) -> Guide:
+        """Of a part of the small copy alone; the windows at its sides are mirrored there."""
+        diagonal, off = ([plane[box] for plane in planes] for planes in self.inverse)
+        return Guide(self.small[box], self.reach, self.mean[box], (diagonal, off))
+
+    def refined(self, mask: Floats, picture: Bytes, low: float = LOW) -> Bytes:
+        """The alpha (H, W) of a picture (H, W, 3) from a mask (h, w) of it in [0, 1].
+
+        The picture is the one that this is of, at its own size or another.
+        """
+        size, shape = picture.shape[:2], self.small.shape[:2]
+        cover = resize(mask, shape)
+        # A window reaches as far as that twice: its own coefficients are means of its neighbours'.
+        box = around(np.asarray(cv2.inRange(cover, FAINT, 2), np.uint8), 2 * self.reach + 1)  # type: ignore[call-overload]
+        if box is None:
+            return np.zeros(size, np.uint8)
+        guide = self.within(box)
+        a, b = guide.linear(cover[box])
+        rough = applied(a, b, guide.small)
         unsure = cv2.dilate(cv2.inRange(rough, SURE, 1 - SURE), np.ones((3, 3), np.uint8))  # type: ignore[call-overload]
         # 0 and 255 where it is sure, and 1 where it is to be looked at.
-        parts = np.where(unsure > 0, 1, np.where(rough > 0.5, 255, 0)).astype(np.uint8)
+        parts, planes = np.zeros(shape, np.uint8), np.zeros((*shape, 4), np.float32)
+        parts[box] = np.where(unsure > 0, 1, np.where(rough > 0.5, 255, 0))
+        planes[box] = cv2.merge([*cv2.split(a), b])
         alpha = np.asarray(cv2.resize(parts, size[::-1], interpolation=cv2.INTER_NEAREST), np.uint8)
         at = np.flatnonzero(alpha == 1)
-        found = sample(np.asarray(cv2.merge([*cv2.split(a), b]), np.float32), size, at)
-        put(alpha, at, firm(applied(found[:, :3], found[:, 3], take(self.picture, at)), low))
+        a_b = sample(planes, size, at)
+        put(alpha, at, firm(applied(a_b[:, :3], a_b[:, 3], take(picture, at)), low))
         return alpha
 
     def linear(self, mask: Floats) -> tuple[Floats, Floats]:
@@ -98,14 +113,14 @@ def reach(size: tuple[int, ...], radius: float = RADIUS) -> int:
 
 def applied(a: Floats, b: Floats, guide: Floats) -> Floats:
     """a . guide + b: (...) of (..., 3), (...) and (..., 3)."""
-    return np.asarray(np.einsum("...i,...i->...", a, guide) + b, np.float32)
+    product = a * guide
+    return np.asarray(product[..., 0] + product[..., 1] + product[..., 2] + b, np.float32)
 
 
-def following(values: Floats) -> Floats:
-    """(h, w, 3) with the channels in a circle: each is the one after it. Many times as fast as NumPy's own indexing."""
-    made = np.empty_like(values)
-    cv2.mixChannels([values], [made], NEXT)
-    return made
+def circled(values: Floats) -> Floats:
+    """(h, w, 3) with the channels in a circle: each times the one after it. By planes: indexing is far slower."""
+    planes = cv2.split(values)
+    return np.asarray(cv2.merge([planes[i] * planes[j] for i, j, _ in CIRCLE]), np.float32)
 
 
 def box_mean(values: Floats, reach: int) -> Floats:

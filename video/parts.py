@@ -8,10 +8,11 @@ from functools import lru_cache
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from evaluation.overlay import LABEL_COLOURS
 from models.labels import LABELS
-from video.band import Bytes, Floats, between, enlarged, halved, put, take, thrice
+from video.band import Box, Bytes, Floats, around, between, enlarged, halved, put, take, thrice
 from video.foreground import FAR, foreground, layers
 from video.recolour import recoloured, toned
 from video.replace import over, pasted
@@ -52,14 +53,23 @@ def tinting_size(picture: Bytes) -> Bytes:
 def tinted_parts(picture: Bytes, alphas: Sequence[Bytes], tints: Sequence[Tint]) -> Bytes:
     """A picture (H, W, 3) with each tint's colour, where its alpha (h, w), of the size of `tinting_size`, covers it."""
     small = tinting_size(picture)
-    made = small
+    made, times = picture.copy(), picture.shape[0] // small.shape[0]
     for alpha, tint in zip(alphas, tints, strict=True):
-        made = tinted_part(made, alpha, tint.tones)
-    if made is small or small is picture:
-        return made
-    change = cv2.subtract(made, small, dtype=cv2.CV_16S)
-    whole = cv2.resize(change, picture.shape[1::-1], interpolation=cv2.INTER_LINEAR)
-    return np.asarray(cv2.add(picture, whole, dtype=cv2.CV_8U), np.uint8)
+        # Beside the part, nothing changes; a pixel of the small picture reaches one further in the whole one.
+        if box := around(alpha, 1):
+            tinted = tinted_part(small, alpha, tint.tones)
+            change = np.asarray(cv2.subtract(tinted[box], small[box], dtype=cv2.CV_16S), np.int16)
+            add_enlarged(made, change, box, times)
+            small = tinted
+    return made
+
+
+def add_enlarged(picture: Bytes, change: NDArray[np.int16], box: Box, times: int) -> None:
+    """Add a `change` (h, w, 3), so many times as large, to the place in a picture (H, W, 3) that is so its `box`."""
+    rows, columns = (slice(times * side.start, times * side.stop) for side in box)
+    place = picture[rows, columns]
+    whole = cv2.resize(change, place.shape[1::-1], interpolation=cv2.INTER_LINEAR) if times > 1 else change
+    place[:] = cv2.add(place, whole, dtype=cv2.CV_8U)
 
 
 def tinted_part(picture: Bytes, alpha: Bytes, tones: Bytes) -> Bytes:
@@ -68,7 +78,7 @@ def tinted_part(picture: Bytes, alpha: Bytes, tones: Bytes) -> Bytes:
     At a soft edge the part's own share of a pixel is recoloured, by its own light: a bright wall behind dark hair does
     not glow in the hair's new colour.
     """
-    box = around(alpha)
+    box = around(alpha, round(FAR * min(alpha.shape)))
     if box is None:
         return picture
     part, cover = np.ascontiguousarray(picture[box]), np.ascontiguousarray(alpha[box])
@@ -80,15 +90,6 @@ def tinted_part(picture: Bytes, alpha: Bytes, tones: Bytes) -> Bytes:
     made = picture.copy()
     made[box] = new
     return made
-
-
-def around(alpha: Bytes) -> tuple[slice, slice] | None:
-    """Rows and columns of all that `alpha` (H, W) covers and of what is about it; None where it covers nothing."""
-    x, y, width, height = cv2.boundingRect(alpha)
-    margin = round(FAR * min(alpha.shape))
-    if not width:
-        return None
-    return slice(max(0, y - margin), y + height + margin), slice(max(0, x - margin), x + width + margin)
 
 
 def before(behind: Bytes, front: Bytes, alpha: Bytes) -> Bytes:

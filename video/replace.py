@@ -43,13 +43,12 @@ def lit(front: Floats, falls: Floats) -> Floats:
     return front + falls * (1 - front)
 
 
-def touched(falls: Floats, alpha: Bytes) -> Pixels:
-    """Where the person is mixed with the background, or lit by it."""
+def rim(falls: Floats, alpha: Bytes) -> Pixels:
+    """Where the person hides the background and is lit by it."""
     felt = 1 - cv2.erode(cv2.inRange(falls, (-1.0,) * 3, (FELT,) * 3), np.ones((3, 3), np.uint8)) // 255
     height, width = alpha.shape
     whole = np.asarray(cv2.resize(felt, (width, height), interpolation=cv2.INTER_NEAREST), np.uint8)
-    # In 8 bits, nothing less one is 255.
-    return np.flatnonzero(alpha - np.uint8(1) < 254 + whole)
+    return np.flatnonzero(alpha * whole == 255)
 
 
 def _spread(small: Floats) -> float:

@@ -11,11 +11,11 @@ from models.segmenter import enlarge, smooth
 from tests.video.people import BLUE, GREEN, RED, astronaut, disc, mixed, wall
 from video.apply import blurring, cutting_out, recolouring, replacing
 from video.backdrop import still
-from video.band import between, put, sample, take, to_bytes
+from video.band import around, between, put, sample, take, to_bytes
 from video.blur import blurred
-from video.guided import refined
+from video.guided import Guide, circled, refined
 from video.recolour import LUMINANCE, recoloured, tones
-from video.replace import light_of, wrap
+from video.replace import light_of, rim, wrap
 
 
 def small(alpha: np.ndarray, size: tuple[int, int]) -> np.ndarray:
@@ -72,7 +72,47 @@ def test_any_size_will_do(size):
     assert refined(disc(3, size=(8, 8)), picture).shape == size
 
 
+def test_around_is_all_that_is_covered_with_a_margin_within_the_picture():
+    alpha = np.zeros((20, 30), np.uint8)
+    assert around(alpha, 3) is None
+    alpha[1, 9] = alpha[12, 14] = 1
+    rows, columns = around(alpha, 3)
+    assert (rows.start, rows.stop, columns.start, columns.stop) == (0, 16, 6, 18)
+
+
 # The mask.
+
+
+def test_channels_in_a_circle_are_each_times_the_one_after_it():
+    values = np.random.default_rng(0).random((5, 7, 3), np.float32)
+    assert np.allclose(circled(values), values * values[..., [1, 2, 0]])
+
+
+def test_a_mask_refined_in_its_box_is_as_it_would_be_on_the_whole_picture(monkeypatch):
+    picture, _ = astronaut()
+    mask = np.zeros((64, 64), np.float32)
+    mask[20:34, 24:40] = small(disc(40), (16, 14))
+    boxes = []
+    within = Guide.within
+    monkeypatch.setattr(Guide, "within", lambda guide, box: boxes.append(box) or within(guide, box))
+    alone = refined(mask, picture)
+    monkeypatch.setattr("video.guided.around", lambda alpha, margin: (slice(0, None), slice(0, None)))
+    assert difference(alone, refined(mask, picture)).max() <= 1
+    assert alone.max() == 255
+    area = [guide[0].stop - guide[0].start for guide in boxes[:1]]
+    assert area[0] < 120
+
+
+def test_a_mask_of_nobody_is_refined_to_nothing():
+    picture, _ = astronaut()
+    assert not refined(np.full((64, 64), 0.005, np.float32), picture).any()
+
+
+def test_one_guide_serves_a_picture_at_two_sizes():
+    true = disc(200, size=(480, 640))
+    picture, mask = mixed(true), small(true, (64, 48))
+    half = cv2.resize(picture, (320, 240), interpolation=cv2.INTER_AREA)
+    assert difference(Guide.of(half).refined(mask, picture), refined(mask, picture)).max() <= 2
 
 
 def test_a_small_mask_takes_the_edge_of_the_picture():
@@ -223,6 +263,18 @@ def test_light_wraps_around_the_edge_and_not_into_the_middle():
     dark = replacing(still(np.zeros_like(person)))(person, alpha, 0)
     assert (dark[alpha == 255] == person[alpha == 255]).all()
     assert not wrap(light_of(bright), alpha, 0).any()
+
+
+def test_the_rim_is_the_person_alone_and_near_the_background():
+    alpha = to_bytes(disc(40))
+    falls = wrap(light_of(np.full((120, 160, 3), 255, np.uint8)), alpha)
+    lit = np.zeros(alpha.size, bool)
+    lit[rim(falls, alpha)] = True
+    lit = lit.reshape(alpha.shape)
+    assert (alpha[lit] == 255).all()
+    assert lit[(alpha == 255) & (disc(38) < 0.5)].all()
+    assert not lit[disc(20) == 1].any()
+    assert not rim(0 * falls, alpha).size
 
 
 # Recolouring.

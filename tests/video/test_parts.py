@@ -19,7 +19,18 @@ from video.ahead import Stopwatch
 from video.apply import Effects, blurring, cutting_out, replacing, seen_in
 from video.backdrop import still
 from video.band import to_floats
-from video.parts import COLOURS, PALETTE, Tint, legend, of_person, overlaid, smoothed, tinted_part
+from video.parts import (
+    COLOURS,
+    PALETTE,
+    Tint,
+    legend,
+    of_person,
+    overlaid,
+    smoothed,
+    tinted_part,
+    tinted_parts,
+    tinting_size,
+)
 from video.photos import segment_all
 from video.read import open_source
 from video.recolour import luminance, tones
@@ -115,6 +126,21 @@ def test_what_is_half_hair_is_half_recoloured():
     assert (made[:, :32] == 120).all()
     assert np.abs(half - whole / 2).max() <= 1
     assert whole[0] > 40
+
+
+def test_parts_coloured_in_their_boxes_are_as_on_the_whole_picture():
+    picture, ids = (cv2.resize(p, (1280, 960), interpolation=cv2.INTER_NEAREST) for p in drawn())
+    tints = Tint("hair", tones(TEAL)), Tint("clothes", tones(RED))
+    alphas = Effects(tints=tints).alphas(sure(ids, (240, 320)), picture)
+    small = tinting_size(picture)
+    whole = small
+    for alpha, tint in zip(alphas, tints, strict=True):
+        whole = tinted_part(whole, alpha, tint.tones)
+    change = cv2.resize(whole.astype(np.int16) - small, (1280, 960), interpolation=cv2.INTER_LINEAR)
+    wanted = np.clip(picture + change, 0, 255)
+    made = tinted_parts(picture, alphas, tints)
+    assert np.abs(made.astype(int) - wanted).max() <= 1
+    assert np.abs(made.astype(int) - picture).max() > 50
 
 
 def test_nothing_of_a_label_leaves_the_picture_as_it_is():
