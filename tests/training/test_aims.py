@@ -3,7 +3,7 @@
 import pytest
 
 from training import aims
-from training.aims import BESIDE, NOSKIP, SKIP, Accuracy, Cost
+from training.aims import BESIDE, NOSKIP, SKIP, Accuracy, Cost, Steadiness
 
 
 def judged(**ious):
@@ -56,6 +56,21 @@ def test_costs_are_millions_or_shares(monkeypatch):
         ["at most 20.0", "27.2", "short by 7.2"],
         ["at most 0.50", "0.68", "short by 0.18"],
         ["at most 0.45", "0.40", "reached"],
+    ]
+
+
+def test_a_clip_is_to_be_as_steady_as_the_references(monkeypatch):
+    monkeypatch.setattr(
+        aims, "STEADINESS", (Steadiness("live", "walk"), Steadiness("live", "run"), Steadiness("x", "run"))
+    )
+    metrics = {
+        "live": {"walk": {"empty": {"dtssd": 1.0}, "recurrent": {"dtssd": 14.5}}, "run": {"recurrent": {"dtssd": 6.0}}},
+        BESIDE: {"walk": {"empty": {"dtssd": 14.14}}, "run": {"empty": {"dtssd": 6.04}}},
+    }
+    found = rows(monkeypatch, metrics=metrics)
+    assert found == [
+        ["live", "dtSSD, walk", "at most 14.1", "14.5", "short by 0.4"],
+        ["live", "dtSSD, run", "at most 6.0", "6.0", "reached"],
     ]
 
 
