@@ -254,6 +254,12 @@ def _open(options: Options, device: torch.device, say: Any) -> tuple[Data, Teach
     folders = _known(options.data) if options.validation is None else options.validation
     name = None if options.teacher == NO_TEACHER else options.teacher
     data = loader.open_data(options.data, name, validation.of_folders(folders), say, options.labels)
+    if options.whole_bodies:
+        from training.whole_bodies import Taught
+
+        taught = Taught(data.store, data.split.train, options.whole_bodies)
+        say(f"a second teacher has changed {len(taught.labels)} labels")
+        data = replace(data, store=taught)
     return data, teacher, published
 
 

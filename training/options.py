@@ -64,6 +64,7 @@ class Options:
     teacher: str
     distill_weight: float
     trust_all: bool
+    whole_bodies: Path | None
     feature_teacher: Path | None
     feature_weight: float | None
     temporal_weight: float
@@ -113,6 +114,10 @@ class Options:
             from models.checkpoint import sha256
 
             kept["feature_teacher"] = sha256(self.feature_teacher)[:12]
+        if self.whole_bodies:
+            from training.whole_bodies import digest
+
+            kept["whole_bodies"] = digest(self.whole_bodies)
         return {**kept, "variants": list(self.variants), "processes": world}
 
     def stage(self, name: str, world: int) -> dict[str, object]:
@@ -124,7 +129,18 @@ class Options:
 
 
 PASSING = frozenset(
-    {"data", "pack", "out", "init", "feature_teacher", "validation", "evaluate_every", "save_every", "show_batch"}
+    {
+        "data",
+        "pack",
+        "out",
+        "init",
+        "feature_teacher",
+        "whole_bodies",
+        "validation",
+        "evaluate_every",
+        "save_every",
+        "show_batch",
+    }
     | {"minutes", "rates", "workers", "threads", "speedup"}
 )
 """Options that may differ between calls of one run."""
@@ -181,6 +197,8 @@ def parser(description: str | None = None) -> ArgumentParser:
     _share(group, "--distill-weight", 0.5, "share of the teacher's answer in the truth of a sample")
     words = "as much of the teacher where it contradicts the label (training/distill.py)"
     group.add_argument("--trust-all", action="store_true", help=words)
+    words = "folder of a second teacher's answers for whole bodies (training/whole_bodies.py)"
+    group.add_argument("--whole-bodies", type=Path, help=words)
     words = "checkpoint of the squeezed trunk whose features are followed (training/feature_distillation.py)"
     group.add_argument("--feature-teacher", type=Path, help=words)
     words = "weight of the features of --feature-teacher, 0.3 without it; of the teacher's for the inverted trunk, 1"
@@ -271,6 +289,10 @@ def _problem(options: Options, chosen: dict[str, Variant]) -> str | None:
         return f"{other[0]} has another trunk than the features to follow, which are of the {followed} one"
     if options.feature_teacher and not options.feature_teacher.is_file():
         return f"--feature-teacher {options.feature_teacher}: there is no such file"
+    if options.whole_bodies and options.pack:
+        return "--whole-bodies has answers for the pictures of --data, not of a --pack"
+    if options.whole_bodies and not options.whole_bodies.is_dir():
+        return f"--whole-bodies {options.whole_bodies}: there is no such folder"
     if options.rates == "anneal" and not options.minutes:
         return "--rates anneal needs --minutes"
     if options.init and len(options.init) not in (1, len(options.variants)):

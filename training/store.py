@@ -36,7 +36,7 @@ class Store:
     """Pictures to be read: `pixels` are those of all entries, one after the other."""
 
     def __init__(self, entries: Sequence[Entry], pixels: NDArray[np.uint8]) -> None:
-        self.entries, self._pixels = entries, pixels
+        self.entries, self.pixels = entries, pixels
 
     @classmethod
     def open(cls, folder: Path) -> Store:
@@ -48,7 +48,7 @@ class Store:
         """(H, W, 4) uint8: RGB and the soft label, a view of the file."""
         entry = self.entries[number]
         size = entry.height * entry.width * 4
-        return self._pixels[entry.offset : entry.offset + size].reshape(entry.height, entry.width, 4)
+        return self.pixels[entry.offset : entry.offset + size].reshape(entry.height, entry.width, 4)
 
     def digest(self, numbers: Iterable[int]) -> str:
         """One hash over the pixels of these entries, in order."""
