@@ -27,7 +27,7 @@ from converters.openvino import settings
 from converters.processor import here
 from devices.contract import Counts
 from devices.desktop import interleaved, timing
-from models.arguments import WRONG_USAGE, ArgumentParser
+from models.arguments import WRONG_USAGE, ArgumentParser, whole_number
 from models.cost import convolution_macs
 from models.hourglass import Bottleneck, Hourglass
 from models.inverted import InvertedTrunk
@@ -290,8 +290,10 @@ def main(arguments: list[str] | None = None) -> int:
     parser = ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("variant")
     parser.add_argument("--resolution", metavar="HxW", help="the variant's own without it")
-    fewest, most = interleaved.ROUNDS, interleaved.MOST_ROUNDS
-    parser.add_argument("--rounds", type=int, default=ROUNDS, choices=range(fewest, most + 1), metavar="N")
+    rounds = whole_number(interleaved.ROUNDS, interleaved.MOST_ROUNDS)
+    parser.add_argument(
+        "--rounds", type=rounds, default=ROUNDS, metavar="N", help="in turns with the whole (%(default)s)"
+    )
     options = parser.parse_args(arguments)
     try:
         size = parse_resolution(options.resolution) if options.resolution else get(options.variant).resolution

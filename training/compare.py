@@ -27,7 +27,7 @@ from devices.desktop import copies, interleaved, timing
 from devices.desktop.model_loop import ModelLoop, unrepeated
 from devices.desktop.reference import WARM
 from evaluation.clip import Dataset
-from models.arguments import WRONG_USAGE, ArgumentParser
+from models.arguments import WRONG_USAGE, ArgumentParser, whole_number
 from models.segmenter import ResizeMode
 from training.quantise import Loss, compare, ious
 
@@ -236,8 +236,7 @@ def main(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument(
         "--rounds",
-        type=int,
-        choices=range(interleaved.ROUNDS, ROUNDS + 1),
+        type=whole_number(interleaved.ROUNDS, ROUNDS),
         default=ROUNDS,
         metavar="N",
         help="%(default)s of them, the most, for each network's time",

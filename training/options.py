@@ -291,8 +291,8 @@ def _problem(options: Options, chosen: dict[str, Variant]) -> str | None:
         return f"--feature-teacher {options.feature_teacher}: there is no such file"
     if options.whole_bodies and options.pack:
         return "--whole-bodies has answers for the pictures of --data, not of a --pack"
-    if options.whole_bodies and not options.whole_bodies.is_dir():
-        return f"--whole-bodies {options.whole_bodies}: there is no such folder"
+    if options.whole_bodies and not any(options.whole_bodies.glob("*.png")):
+        return f"--whole-bodies {options.whole_bodies}: holds no answers; training.whole_bodies writes them"
     if options.rates == "anneal" and not options.minutes:
         return "--rates anneal needs --minutes"
     if options.init and len(options.init) not in (1, len(options.variants)):

@@ -105,3 +105,6 @@ def test_a_mistake_is_a_sentence(capsys):
     assert capsys.readouterr().err.startswith("profiling.blocks: no variant 's5'")
     assert blocks.main(["live", "--resolution", "30x32"]) == WRONG_USAGE
     assert "multiples of 16" in capsys.readouterr().err
+    with pytest.raises(SystemExit, match=str(WRONG_USAGE)):
+        blocks.main(["live", "--rounds", "3"])
+    assert capsys.readouterr().err.endswith("argument --rounds: '3' is no whole number from 10 to 48\n")

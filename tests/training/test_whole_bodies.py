@@ -6,6 +6,7 @@ import pytest
 
 from evaluation.iou import iou
 from evaluation.sample import embedded
+from models.arguments import WRONG_USAGE
 from training import options, whole_bodies
 from training.datasets import PHOTO
 from training.split import split
@@ -145,12 +146,12 @@ def test_answers_are_kept_by_picture_and_change_labels_of_training_pictures_alon
 
 
 def test_what_is_wrong_is_said_in_a_sentence(tmp_path, capsys, data):
-    common = ["live", "--out", str(tmp_path / "run")]
-    with pytest.raises(SystemExit):
-        options.parse([*common, "--data", str(data), "--whole-bodies", str(tmp_path / "none")])
-    assert "there is no such folder" in capsys.readouterr().err
     (tmp_path / "empty").mkdir()
-    with pytest.raises(ValueError, match="holds no answers"):
-        whole_bodies.digest(tmp_path / "empty")
-    assert whole_bodies.main(["write", "--data", str(tmp_path / "none"), "--out", str(tmp_path / "x")]) == 64
+    for folder in ("none", "empty"):
+        with pytest.raises(SystemExit, match=str(WRONG_USAGE)):
+            options.parse(
+                ["live", "--out", str(tmp_path / "run"), "--data", str(data), "--whole-bodies", str(tmp_path / folder)]
+            )
+        assert f"--whole-bodies {tmp_path / folder}: holds no answers" in capsys.readouterr().err
+    assert whole_bodies.main(["write", "--data", str(tmp_path / "none"), "--out", str(tmp_path / "x")]) == WRONG_USAGE
     assert "there is no such folder" in capsys.readouterr().err
