@@ -7,6 +7,8 @@ import pytest
 from evaluation.iou import iou
 from evaluation.sample import embedded
 from models.arguments import WRONG_USAGE
+from models.reference import BadReferenceModel
+from tests.conftest import need
 from training import options, whole_bodies
 from training.datasets import PHOTO
 from training.split import split
@@ -23,7 +25,11 @@ def pixels(*boxes, size=(60, 80)):
 
 @pytest.fixture(scope="module")
 def pose():
-    return whole_bodies.open_pose()
+    try:
+        return whole_bodies.open_pose()
+    except BadReferenceModel as reason:
+        need(str(reason))
+        raise
 
 
 @pytest.fixture(scope="module")
