@@ -28,7 +28,7 @@ def network(variant: Variant = SHALLOW) -> Hourglass:
     """A network of the family with random weights."""
     import torch
 
-    from models.hourglass import Hourglass
+    from models.hourglass import DenseHead, Hourglass
 
     torch.manual_seed(0)
     network = Hourglass(variant).eval()
@@ -37,7 +37,8 @@ def network(variant: Variant = SHALLOW) -> Hourglass:
             torch.nn.init.uniform_(module.weight, 0.5, 1.5)
             torch.nn.init.normal_(module.bias, 0.0, 0.3)
     # A dense head begins as a pass-through; this one looks at the picture and at the mask before.
-    torch.nn.init.normal_(network.head.final.weight)  # type: ignore[arg-type, union-attr]
+    if isinstance(network.head, DenseHead):
+        torch.nn.init.normal_(network.head.final.weight)
     return network
 
 
