@@ -255,7 +255,7 @@ static Network load(const Job *job) {
     n.frame = allocate(n.frame_kind.bytes);
     n.prev = allocate(n.prev_kind.bytes);
     n.mask = allocate(n.mask_kind.bytes);
-    n.same_masks = job->channels == 1 && !job->inverted && n.prev_kind.type == n.mask_kind.type && n.prev_kind.scale == n.mask_kind.scale &&
+    n.same_masks = !job->labels && n.prev_kind.type == n.mask_kind.type && n.prev_kind.scale == n.mask_kind.scale &&
                    n.prev_kind.zero_point == n.mask_kind.zero_point;
     for (int c = 0; c < 3; c++)
         for (int byte = 0; byte < 256; byte++) {
@@ -307,8 +307,10 @@ static void step(Network *n) {
     fault |= TfLiteTensorCopyToBuffer(n->mask_output, n->mask, n->mask_kind.bytes);
     if (fault != kTfLiteOk) die("LiteRT failed on a frame");
     if (n->same_masks) memcpy(n->prev, n->mask, n->mask_kind.bytes);
-    else
+    else if (n->job->labels)
         for (size_t i = 0; n->prev_input && i < n->pixels; i++) put(n->prev, n->prev_kind, i, person_at(n, i));
+    else
+        for (size_t i = 0; i < n->mask_kind.count; i++) put(n->prev, n->prev_kind, i, value_at(n->mask, n->mask_kind, i));
 }
 
 /* ---- scoring ---- */
