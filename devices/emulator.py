@@ -13,7 +13,7 @@ import subprocess
 import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -22,9 +22,6 @@ from devices import job as jobs
 from devices import transport
 from devices.aarch64_runner import build, folder
 from devices.contract import Environment, Job, MeasurementFailed, Result
-
-if TYPE_CHECKING:
-    pass
 
 QEMU = "qemu-aarch64"
 FRAMES = 4
@@ -48,6 +45,7 @@ class Arm64Emulator:
     has none. `seconds_a_frame` bounds a run: a network of 50 M instructions takes about one on an idle machine.
     """
 
+    takes_labels: ClassVar[bool] = True
     cpu: str = "cortex-a57"
     seconds_a_frame: float = 60.0
 

@@ -10,10 +10,25 @@ from pathlib import Path
 from devices import job as jobs
 from devices.aarch64_runner import pack
 from devices.contract import Job, MeasurementFailed
+from models.labels import BACKGROUND, LABELS
+from models.variant import get
 
 MODEL, FRAMES = "model.tflite", "frames.u8"
 QUESTION = ("job.txt", MODEL, FRAMES)
-ANSWER = ("masks.f32", "result.json")
+MASKS, RESULT = "masks.f32", "result.json"
+
+
+def answer(job: Job) -> tuple[str, ...]:
+    """The files that the runner leaves: of a network with labels also these."""
+    return (MASKS, jobs.LABELS_FILE, RESULT) if gives_labels(job) else (MASKS, RESULT)
+
+
+def gives_labels(job: Job) -> bool:
+    """Whether the model is a network of ours with labels."""
+    try:
+        return not job.reference and get(job.config.variant).outputs > 1
+    except ValueError:  # A name that is no variant is no network of ours.
+        return False
 
 
 def describe(folder: Path, job: Job, cpus: int = 0, measure: bool = True) -> Path:
@@ -35,14 +50,21 @@ def describe(folder: Path, job: Job, cpus: int = 0, measure: bool = True) -> Pat
 
 
 def usage(job: Job) -> str:
-    """The lines of job.txt that say how a reference model's frames and output are encoded; none for a network of ours.
+    """The lines of job.txt that say how a model's frames and output are encoded; none for a mask network of ours.
 
+    The person of a network with labels is whatever is not background.
     MeasurementFailed, naming the field, for what the runner does not take: another layout than NHWC, a mask or a state
     that goes in, classes but two of logits, and several outputs.
     """
     reference = job.reference
+    if gives_labels(job):
+        return _lines({"channels": len(LABELS), "channel": BACKGROUND, "inverted": 1, "labels": 1})
     if not reference:
         return ""
+    if reference.label_classes:
+        raise MeasurementFailed(
+            f"the AArch64 runner takes labels of our own networks alone, not those of {reference.name}"
+        )
     alone = {"layout": "NHWC", "previous_mask": None, "stacked_mask": False, "states": (), "constants": ()}
     foreign = [name for name, value in alone.items() if getattr(reference, name) != value]
     channels = 0 if foreign else _channels(job, "the AArch64 runner")

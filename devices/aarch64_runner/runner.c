@@ -1,8 +1,9 @@
 /* Measures one network on the device it runs on: `runner JOBFOLDER`.
  *
  * The job is job.txt, "name value" lines that devices/aarch64_runner/folder.py writes, beside the model and frames.u8
- * (N, H, W, 3) uint8 RGB. The answer is masks.f32 (N, H, W) and, renamed into place last, result.json as
- * devices/contract.py describes it. A fault is one line on stderr and no result.json.
+ * (N, H, W, 3) uint8 RGB. The answer is masks.f32 (N, H, W), of a network with labels also labels.u8 (N, H, W, labels),
+ * shares of 255, and, renamed into place last, result.json as devices/contract.py describes it. A fault is one line on
+ * stderr and no result.json.
  *
  * Scoring runs every frame once, the mask fed back and zeroed where a sequence begins. Measuring then warms up until
  * the time has converged and times two loops, as devices/desktop/worker.py does on the desktop: the model alone, from tensors
@@ -62,6 +63,7 @@ typedef struct {
     int channels, channel; /* of the output, and the person's */
     int logits;            /* 0 for none, 1 for the person's alone, 2 for those of two classes */
     bool inverted;
+    bool labels;           /* the output's channels are the probabilities of labels, to be handed over */
     float whole;           /* what stands for a sure person where there are no logits */
     long warm_up_least, samples;
     double warm_up_seconds, seconds, sustained; /* the last in minutes */
@@ -88,6 +90,7 @@ static Job read_job(void) {
         else if (!strcmp(name, "channel")) read = fscanf(file, "%d", &job.channel);
         else if (!strcmp(name, "logits")) read = fscanf(file, "%d", &job.logits);
         else if (!strcmp(name, "inverted")) read = fscanf(file, "%d", &flag), job.inverted = flag;
+        else if (!strcmp(name, "labels")) read = fscanf(file, "%d", &flag), job.labels = flag;
         else if (!strcmp(name, "whole")) read = fscanf(file, "%f", &job.whole);
         else if (!strcmp(name, "warm_up_least")) read = fscanf(file, "%ld", &job.warm_up_least);
         else if (!strcmp(name, "warm_up_seconds")) read = fscanf(file, "%lf", &job.warm_up_seconds);
@@ -252,7 +255,7 @@ static Network load(const Job *job) {
     n.frame = allocate(n.frame_kind.bytes);
     n.prev = allocate(n.prev_kind.bytes);
     n.mask = allocate(n.mask_kind.bytes);
-    n.same_masks = n.prev_kind.type == n.mask_kind.type && n.prev_kind.scale == n.mask_kind.scale &&
+    n.same_masks = !job->labels && n.prev_kind.type == n.mask_kind.type && n.prev_kind.scale == n.mask_kind.scale &&
                    n.prev_kind.zero_point == n.mask_kind.zero_point;
     for (int c = 0; c < 3; c++)
         for (int byte = 0; byte < 256; byte++) {
@@ -304,6 +307,8 @@ static void step(Network *n) {
     fault |= TfLiteTensorCopyToBuffer(n->mask_output, n->mask, n->mask_kind.bytes);
     if (fault != kTfLiteOk) die("LiteRT failed on a frame");
     if (n->same_masks) memcpy(n->prev, n->mask, n->mask_kind.bytes);
+    else if (n->job->labels)
+        for (size_t i = 0; n->prev_input && i < n->pixels; i++) put(n->prev, n->prev_kind, i, person_at(n, i));
     else
         for (size_t i = 0; i < n->mask_kind.count; i++) put(n->prev, n->prev_kind, i, value_at(n->mask, n->mask_kind, i));
 }
@@ -315,6 +320,10 @@ static void score(Network *n, const Job *job, const uint8_t *frames) {
     if (!file) die("masks.f32: %s", strerror(errno));
     size_t pixels = n->pixels;
     float *mask = allocate(pixels * sizeof(float));
+    size_t values = n->mask_kind.count;
+    uint8_t *shares = allocate(values);
+    FILE *labels = job->labels ? fopen("labels.u8", "wb") : NULL;
+    if (job->labels && !labels) die("labels.u8: %s", strerror(errno));
     for (int sequence = 0, frame = 0; sequence < job->sequences; sequence++) {
         clear_mask(n);
         for (int end = frame + job->lengths[sequence]; frame < end; frame++) {
@@ -324,9 +333,15 @@ static void score(Network *n, const Job *job, const uint8_t *frames) {
             if (!job->measure) prctl(FRAME_MARK, FRAME_ENDS, 0, 0, 0);
             for (size_t i = 0; i < pixels; i++) mask[i] = person_at(n, i);
             if (fwrite(mask, sizeof(float), pixels, file) != pixels) die("masks.f32: %s", strerror(errno));
+            if (!labels) continue;
+            for (size_t i = 0; i < values; i++)
+                shares[i] = (uint8_t)lrintf(fminf(fmaxf(value_at(n->mask, n->mask_kind, i), 0), 1) * 255);
+            if (fwrite(shares, 1, values, labels) != values) die("labels.u8: %s", strerror(errno));
         }
     }
     if (fclose(file)) die("masks.f32: %s", strerror(errno));
+    if (labels && fclose(labels)) die("labels.u8: %s", strerror(errno));
+    free(shares);
     free(mask);
 }
 

@@ -132,6 +132,10 @@ def measure(home: Home, job: Job, temporary: Path) -> Result:
     tool, transport, limits = f"{HOME}/benchmark_model", home.transport, home.limits
     if job.config.format != "tflite":
         raise MeasurementFailed(f"benchmark_model runs tflite, not {job.config.format}")
+    if folder.gives_labels(job):
+        raise MeasurementFailed(
+            f"{job.config.variant} gives labels, and benchmark_model is read for a mask alone; the cpu takes them"
+        )
     folder.check_reference(job, "benchmark_model")
     if "here" not in transport.run(f"chmod 755 {tool} && echo here", limits.shell):
         raise MeasurementFailed(f"the {job.config.unit} needs LiteRT's benchmark_model, pushed to {tool} by you")

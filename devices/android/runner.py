@@ -10,6 +10,7 @@ import tempfile
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
+from typing import ClassVar
 
 from devices import job as jobs
 from devices import sustained
@@ -32,6 +33,7 @@ class AndroidPhone:
     configuration whose phone vanished, locked up or handed over half an answer is tried `attempts` times in all.
     """
 
+    takes_labels: ClassVar[bool] = True
     transport: Transport
     cpus: int | None = None
     limits: Limits = field(default_factory=Limits)
@@ -116,7 +118,7 @@ def _measure_cpu(home: Home, job: Job, temporary: Path, cpus: int, beside: str =
             f"the runner was killed on the phone, at its time limit of {limit:.0f} s or for want of memory"
         )
     try:
-        for name in (*folder.ANSWER, *([BESIDE] if beside else [])):
+        for name in (*folder.answer(job), *([BESIDE] if beside else [])):
             transport.pull(f"{remote}/{name}", place / name, limits.pull)
     except Unreachable:
         raise

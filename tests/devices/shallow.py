@@ -28,7 +28,8 @@ def network(variant: Variant = SHALLOW) -> Hourglass:
     """A network of the family with random weights."""
     import torch
 
-    from models.hourglass import Hourglass
+    from models.hourglass import DenseHead, Hourglass
+    from models.inverted import InvertedTrunk
 
     torch.manual_seed(0)
     network = Hourglass(variant).eval()
@@ -36,8 +37,12 @@ def network(variant: Variant = SHALLOW) -> Hourglass:
         if isinstance(module, torch.nn.BatchNorm2d):
             torch.nn.init.uniform_(module.weight, 0.5, 1.5)
             torch.nn.init.normal_(module.bias, 0.0, 0.3)
+        # Inverted blocks begin blind to the mask before; these see it.
+        if isinstance(module, InvertedTrunk) and module.mask is not None:
+            torch.nn.init.normal_(module.mask.weight)
     # A dense head begins as a pass-through; this one looks at the picture and at the mask before.
-    torch.nn.init.normal_(network.head.final.weight)  # type: ignore[arg-type, union-attr]
+    if isinstance(network.head, DenseHead):
+        torch.nn.init.normal_(network.head.final.weight)
     return network
 
 
