@@ -26,12 +26,16 @@ from converters.mil.package import NotAPackage
 from converters.mil.quiet import coremltools
 from evaluation.iou import iou
 from models.hourglass import Hourglass
+from models.labels import person
 from models.variant import VARIANTS, Variant
 from tests.conftest import ROOT, need_coreml
 
 Floats = NDArray[np.float32]
 SIZE = (64, 96)
 SMALL = Variant(squeeze=4, stem=8, widths=(32, 64, 64), depths=(0, 0, 1), decoder=(16, 8, 8))
+
+
+LAST_LAYERS = {"dense": "final", "subpixel": "logits", "dense-separable": "logits"}
 
 
 def trained(variant: Variant, seed: int = 0) -> Hourglass:
@@ -47,8 +51,11 @@ def trained(variant: Variant, seed: int = 0) -> Hourglass:
     with torch.no_grad():
         if variant.head == "dense":
             nn.init.normal_(net.head.final.weight, std=0.5)  # type: ignore[union-attr, arg-type]
+        if variant.head == "dense-separable":
+            for layer in net.head.final:  # type: ignore[union-attr]
+                nn.init.normal_(layer.weight, std=0.1)  # type: ignore[union-attr, arg-type]
         picture, prev_mask = (torch.from_numpy(x.transpose(0, 3, 1, 2)) for x in (frames(1)[0], start() + 0.5))
-        last = getattr(net.head, {"dense": "final", "subpixel": "logits"}.get(variant.head, "logit"))
+        last = getattr(net.head, LAST_LAYERS.get(variant.head, "logit"))
         assert isinstance(last, nn.Conv2d)
         assert last.bias is not None
         # About half the picture is a person, and the mask fed back stays so.
@@ -78,10 +85,11 @@ def save(net: Hourglass, precision: Precision, folder: Path) -> Path:
 
 
 def masks(step: Callable[[Floats, Floats], Floats], count: int = 6) -> Floats:
-    """(N, H, W), the mask fed back."""
+    """(N, H, W), the mask fed back; of a network with labels the person's."""
     made = [start()]
     for frame in frames(count):
-        made.append(step(frame, made[-1]))
+        found = step(frame, made[-1])
+        made.append(person(found) if found.shape[-1] > 1 else found)
     return np.concatenate(made[1:])[..., 0]
 
 
