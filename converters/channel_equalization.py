@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from converters.artifact import Format
+from models.hourglass import LabelsHead
 from models.inverted import Inverted
 
 if TYPE_CHECKING:
@@ -48,8 +49,11 @@ class Site:
     rectified: bool = False
 
 
-def sites(trunk: InvertedTrunk) -> list[Site]:
-    """Every place where a factor per channel does not change the network's function."""
+def sites(network: Hourglass) -> list[Site]:
+    """Every place in an inverted trunk where a factor per channel does not change the network's function."""
+    trunk: Any = network.trunk
+    # A head of labels reads what the decoder begins with, too.
+    labels = (network.head.context,) if isinstance(network.head, LabelsHead) else ()
     stage8, stage16 = cast(list[Inverted], list(trunk.stage8)), cast(list[Inverted], list(trunk.stage16))
     masks = () if trunk.mask is None else (trunk.mask,)
     return [
@@ -62,7 +66,7 @@ def sites(trunk: InvertedTrunk) -> list[Site]:
             tuple(block.narrow for block in stage16),
             (*(block.widen for block in stage16[1:]), trunk.context, trunk.context_gate),
         ),
-        Site((trunk.context,), (trunk.context,), (trunk.join8.project,), rectified=True),
+        Site((trunk.context,), (trunk.context,), (trunk.join8.project, *labels), rectified=True),
         # The refining convolution reads and writes the same channels: of it only the bias changes.
         Site((trunk.join8,), (trunk.join8.mix, trunk.join8.refine), (trunk.join8.refine, trunk.join4.project)),
     ]
@@ -90,7 +94,7 @@ def equalized(network: Hourglass, calibration: Calibration) -> Hourglass:
     alike = deepcopy(network)
     trunk: Any = alike.trunk
     batches = [(_nchw(frame), _nchw(mask)) for frame, mask in calibration]
-    for site in sites(trunk):
+    for site in sites(alike):
         rescale(site, factors(site, sizes(trunk, site, batches)))
     return alike
 

@@ -14,20 +14,23 @@ from torch import nn
 
 from converters.channel_equalization import Site, equalized, factors, rescale, sites, sizes
 from models.hourglass import Hourglass
-from models.inverted import Inverted, InvertedTrunk
+from models.inverted import Inverted
 from models.segmenter import Floats
-from models.variant import LIVE, get
+from models.variant import LIVE, Variant, get
 
 SIDE = 48
+MASK, LABELLED = LIVE, get("live-parts")
 
 
-def network(previous_mask: bool = True) -> Any:
+def network(variant: Variant = MASK) -> Any:
     """One whose every layer counts, the previous mask's too, and whose channels differ much."""
     torch.manual_seed(0)
-    made: Any = Hourglass(replace(LIVE, previous_mask=previous_mask)).eval().requires_grad_(False)
+    made: Any = Hourglass(variant).eval().requires_grad_(False)
     for parameter in made.trunk.parameters():
         if parameter.ndim == 1:
             parameter.normal_(0, 0.3)
+    if variant.outputs > 1:
+        made.head.context.weight.normal_()
     if made.trunk.mask is not None:
         made.trunk.mask.weight.normal_()
     made.trunk.stage4.widen.weight[3] *= 30
@@ -45,9 +48,11 @@ def tensors() -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
         yield torch.from_numpy(frame).permute(0, 3, 1, 2), torch.from_numpy(mask).permute(0, 3, 1, 2)
 
 
-@pytest.mark.parametrize("number", range(len(sites(InvertedTrunk(True)))))
-def test_any_factor_at_any_site_changes_nothing_and_half_of_a_site_would(number: int) -> None:
-    before = network().double()
+@pytest.mark.parametrize(
+    ("variant", "number"), [*((MASK, number) for number in range(len(sites(Hourglass(MASK))))), (LABELLED, -2)]
+)
+def test_any_factor_at_any_site_changes_nothing_and_half_of_a_site_would(variant: Variant, number: int) -> None:
+    before = network(variant).double()
     frame, mask = (x.double() for x in next(tensors()))
     wanted = before.logits(frame, mask)
 
@@ -59,26 +64,28 @@ def test_any_factor_at_any_site_changes_nothing_and_half_of_a_site_would(number:
         def same(modules: tuple[nn.Conv2d, ...]) -> tuple[nn.Conv2d, ...]:
             return tuple(named[names[module]] for module in modules)  # type: ignore[misc]
 
-        width = sites(before.trunk)[number].writers[0].out_channels
+        width = sites(before)[number].writers[0].out_channels
         rescale(Site((), same(site.writers), same(site.readers)), torch.linspace(-2, 2, width).exp().double())
         return float((after.logits(frame, mask) - wanted).abs().max())
 
-    site = sites(before.trunk)[number]
+    site = sites(before)[number]
     assert deviation(site) < 1e-9
     for one in range(len(site.readers)):
         assert deviation(replace(site, readers=site.readers[:one] + site.readers[one + 1 :])) > 1e-6
 
 
-@pytest.mark.parametrize("previous_mask", [True, False])
-def test_the_copy_gives_the_same_masks_and_its_channels_are_more_alike(previous_mask: bool) -> None:
-    before = network(previous_mask)
+@pytest.mark.parametrize(
+    "variant", [MASK, replace(MASK, previous_mask=False), LABELLED], ids=["mask", "no previous mask", "labels"]
+)
+def test_the_copy_gives_the_same_masks_and_its_channels_are_more_alike(variant: Variant) -> None:
+    before = network(variant)
     after = equalized(before, frames())
     assert after is not before
     for frame, mask in tensors():
         torch.testing.assert_close(after(frame, mask), before(frame, mask), rtol=1e-3, atol=1e-4)
 
     def spread(one: Any) -> list[float]:
-        found = (sizes(one.trunk, site, tensors()).clamp_min(1e-2) for site in sites(one.trunk))
+        found = (sizes(one.trunk, site, tensors()).clamp_min(1e-2) for site in sites(one))
         return [float(reached.max() / reached.median()) for reached in found]
 
     earlier, later = spread(before), spread(after)
