@@ -29,23 +29,14 @@ from evaluation.score import predict_labels
 from models import checkpoint
 from models.labels import LABELS, person
 from models.reference import ReferenceModel
-from models.variant import VARIANTS
 from reports.record import Run, record
-from tests.devices.shallow import COUNTS, RESOLUTION, configured, convert
+from tests.devices.shallow import COUNTS, RESOLUTION, configured
 from tests.devices.web.conftest import SOFTWARE_GPU
 from tests.devices.web.test_chromium import measure as measure_in
 from tests.devices.web.test_chromium import taken_by, the_result
 from tests.devices.web.test_site import ANSWER, Page, outcome
 
 NAME = "live-parts"
-SHALLOW = replace(VARIANTS[NAME], depths=(1, 1, 1), resolution=RESOLUTION)
-
-
-@pytest.fixture(scope="session")
-def parts(tmp_path_factory: pytest.TempPathFactory) -> dict[Format, Path]:
-    """A shallow network with labels and random weights, in both of a browser's formats."""
-    folder = tmp_path_factory.mktemp("parts")
-    return {"tflite": convert(folder, "tflite", variant=SHALLOW), "onnx": convert(folder, "onnx", variant=SHALLOW)}
 
 
 @pytest.mark.usefixtures("packages")
