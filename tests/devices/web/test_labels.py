@@ -194,6 +194,9 @@ def test_labels_have_a_limit_and_nobody_asks_a_mask_network_for_any(site: Site, 
 
 def test_labels_of_other_peoples_networks_are_refused_in_a_sentence(labelled: Job) -> None:
     theirs = ReferenceModel("six", "six.tflite", "0" * 64, "CC0", RESOLUTION, "class-logits")
-    assert described.told(replace(labelled, reference=theirs))["refused"] is None
+    plain = described.told(replace(labelled, reference=theirs))
+    assert plain
+    assert plain["refused"] is None
     told = described.told(replace(labelled, reference=replace(theirs, labels=(("hair", 1),))))
+    assert told
     assert told["refused"] == "a browser takes labels of our own networks alone, not those of six"
