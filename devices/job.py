@@ -21,9 +21,18 @@ from devices.contract import Config, Counts, Environment, Job, MeasurementFailed
 from models.labels import LABELS
 from models.reference import ReferenceModel
 from models.segmenter import BadMask, check_mask
+from models.variant import get
 
 END = {"end": "done"}
 LABELS_FILE = "labels.u8"
+
+
+def gives_labels(job: Job) -> bool:
+    """Whether the model is a network of ours with labels."""
+    try:
+        return not job.reference and get(job.config.variant).outputs > 1
+    except ValueError:  # A name that is no variant is no network of ours.
+        return False
 
 
 def write(folder: Path, job: Job, frames: NDArray[np.uint8]) -> Path:

@@ -11,7 +11,6 @@ from devices import job as jobs
 from devices.aarch64_runner import pack
 from devices.contract import Job, MeasurementFailed
 from models.labels import BACKGROUND, LABELS
-from models.variant import get
 
 MODEL, FRAMES = "model.tflite", "frames.u8"
 QUESTION = ("job.txt", MODEL, FRAMES)
@@ -20,15 +19,7 @@ MASKS, RESULT = "masks.f32", "result.json"
 
 def answer(job: Job) -> tuple[str, ...]:
     """The files that the runner leaves: of a network with labels also these."""
-    return (MASKS, jobs.LABELS_FILE, RESULT) if gives_labels(job) else (MASKS, RESULT)
-
-
-def gives_labels(job: Job) -> bool:
-    """Whether the model is a network of ours with labels."""
-    try:
-        return not job.reference and get(job.config.variant).outputs > 1
-    except ValueError:  # A name that is no variant is no network of ours.
-        return False
+    return (MASKS, jobs.LABELS_FILE, RESULT) if jobs.gives_labels(job) else (MASKS, RESULT)
 
 
 def describe(folder: Path, job: Job, cpus: int = 0, measure: bool = True) -> Path:
@@ -57,7 +48,7 @@ def usage(job: Job) -> str:
     that goes in, classes but two of logits, and several outputs.
     """
     reference = job.reference
-    if gives_labels(job):
+    if jobs.gives_labels(job):
         return _lines({"channels": len(LABELS), "channel": BACKGROUND, "inverted": 1, "labels": 1})
     if not reference:
         return ""

@@ -132,7 +132,7 @@ def measure(home: Home, job: Job, temporary: Path) -> Result:
     tool, transport, limits = f"{HOME}/benchmark_model", home.transport, home.limits
     if job.config.format != "tflite":
         raise MeasurementFailed(f"benchmark_model runs tflite, not {job.config.format}")
-    if folder.gives_labels(job):
+    if jobs.gives_labels(job):
         raise MeasurementFailed(
             f"{job.config.variant} gives labels, and benchmark_model is read for a mask alone; the cpu takes them"
         )

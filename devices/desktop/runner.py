@@ -28,7 +28,7 @@ class Desktop:
     """
 
     takes_labels: ClassVar[bool] = True
-    """Other devices' runners give the person's mask of networks of one channel alone."""
+    """Whether it takes networks with nine labels; a runner that does not say so takes none."""
     time_limit: float | None = None
     worker: tuple[str, ...] = (sys.executable, "-m", "devices.desktop.worker")
     probe: DesktopProbe = field(default_factory=lambda: DesktopProbe(look_seconds=0))

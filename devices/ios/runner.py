@@ -12,6 +12,7 @@ import time
 import uuid
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import ClassVar
 
 from devices import job as jobs
 from devices.contract import Job, MeasurementFailed, Result
@@ -48,6 +49,7 @@ class IPhone:
     times in all.
     """
 
+    takes_labels: ClassVar[bool] = True
     link: Link
     major: int = 0
     limits: Limits = Limits()
@@ -74,7 +76,8 @@ class IPhone:
                 # Last of all: launching an app that already measures would end it.
                 self.link.put(go, f"{QUESTION}/go.json", self.limits.push)
                 self._await(name, job, start, Path(temporary) / "status.json")
-                for file in ("masks.f32", "result.json"):
+                labels = (jobs.LABELS_FILE,) if jobs.gives_labels(job) else ()
+                for file in ("masks.f32", *labels, "result.json"):
                     self._pull(file, place / file)
                 how = "opened by hand" if start.failure() else start.how
             try:

@@ -8,10 +8,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from devices import job as jobs
 from devices.contract import Environment, Job, MeasurementFailed, Result
 from devices.sustained import BIN_SECONDS
 from devices.web import phone
+from models.labels import LABELS, person
+from models.segmenter import ROUNDING
 
 RESULT_BYTES = 4 << 20
 FACTS_BYTES = 16 << 10
@@ -22,6 +26,8 @@ LARGEST = 1e15
 """Of a fact that is a number."""
 MOST_SAMPLES = 200_000
 BIN = {"start", "frames", "busy"}
+SHARE = 0.51 / 255 + ROUNDING
+"""How far a mask may be from the person in its labels: they are whole shares of 255, which end at 0 and 255."""
 CLOCKS_DIFFER, SLACK_SECONDS = 1.02, 0.5
 """How much faster than this machine's clock a page's may go, and the rounding of a coarse one."""
 KEYS = {
@@ -44,13 +50,23 @@ def masks_bytes(job: Job) -> int:
     return 4 * sum(job.sequences) * height * width
 
 
+def labels_bytes(job: Job) -> int:
+    """How long the labels of `job` must be, where its network gives them."""
+    height, width = job.config.resolution
+    return len(LABELS) * sum(job.sequences) * height * width
+
+
 def read(folder: Path, job: Job, phone_facts: Mapping[str, Any], retries: int, elapsed: float) -> Result:
-    """The answer in `folder`: result.json and masks.f32. MeasurementFailed, one sentence, when it is invalid.
+    """The answer in `folder`: result.json, masks.f32 and, of a network with labels, labels.u8.
+
+    MeasurementFailed, one sentence, when it is invalid.
 
     `elapsed`: the seconds of this machine's clock since the page was given the job.
     """
     check(jobs.read_ended(folder / "result.json"), job, elapsed)
     result = jobs.read_result(folder)
+    if jobs.gives_labels(job):
+        _check_labels(result)
     everything = {**phone_facts, **result.environment.facts}
     median = statistics.median(result.model_ns)
     return replace(
@@ -87,6 +103,15 @@ def check(values: Mapping[str, Any], job: Job, elapsed: float) -> None:
     counts = [told["placement"].get(name) for name in ("ops", "delegated")]
     if not all(count is None or _nanoseconds(count) for count in counts):
         raise MeasurementFailed("the answer's numbers of operators are not whole numbers")
+
+
+def _check_labels(result: Result) -> None:
+    """MeasurementFailed unless the labels are there, and the masks are the person in them."""
+    if result.labels is None:
+        raise MeasurementFailed("the page left no labels")
+    for mask, labels in zip(result.masks, result.labels, strict=True):
+        if np.abs(mask - person(labels / np.float32(255))[..., 0]).max() > SHARE:
+            raise MeasurementFailed("the answer's masks are not the person in its labels")
 
 
 def _samples(name: str, samples: Any) -> list[int]:

@@ -43,6 +43,7 @@ class Site(Pages):
             "/phones/{id}/next": (self.next, "POST"),
             "/phones/{id}/cells/{index}/alive": (self.alive, "POST"),
             "/phones/{id}/cells/{index}/masks": (self.masks, "PUT"),
+            "/phones/{id}/cells/{index}/labels": (self.labels, "PUT"),
             "/phones/{id}/cells/{index}/result": (self.result, "PUT"),
             "/phones/{id}/cells/{index}/failure": (self.failure, "PUT"),
         }
@@ -95,6 +96,7 @@ class Site(Pages):
                 "resolution": job.config.resolution,
                 "sequences": job.sequences,
                 "counts": asdict(job.counts),
+                "labels": jobs.gives_labels(job),
                 "model": f"models/{index}",
                 "frames": f"frames/{first}",
             }
@@ -109,6 +111,15 @@ class Site(Pages):
         job = self.asked[index]
         masks = await _body(request, answer.masks_bytes(job))
         self._answer(client, index).joinpath("masks.f32").write_bytes(masks)
+        return Response(status_code=204)
+
+    async def labels(self, request: Request) -> Response:
+        client, index = self._measuring(request)
+        job = self.asked[index]
+        if not jobs.gives_labels(job):
+            raise HTTPException(404)
+        labels = await _body(request, answer.labels_bytes(job))
+        self._answer(client, index).joinpath(jobs.LABELS_FILE).write_bytes(labels)
         return Response(status_code=204)
 
     async def result(self, request: Request) -> Response:

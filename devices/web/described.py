@@ -31,5 +31,7 @@ def told(job: Job) -> dict[str, Any] | None:
         return None
     refused = next((field for field in UNKNOWN if getattr(model, field)), None)
     why = f"a browser gives a model one picture and nothing else; {model.name} has {refused}" if refused else None
+    if model.label_classes:
+        why = f"a browser takes labels of our own networks alone, not those of {model.name}"
     fields = {name: getattr(model, name) for name in FIELDS}
     return {**fields, "output_layout": model.output_layout or model.layout, "refused": why}

@@ -9,6 +9,7 @@ import queue
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 from devices.contract import Job, MeasurementFailed
 from devices.fleet import DeviceJoined, JobEnded, JobStarted
@@ -25,6 +26,7 @@ FAREWELL_SECONDS = 3.0
 class Browsers:
     """A fleet: every phone whose browser opened the page."""
 
+    takes_labels: ClassVar[bool] = True
     patience: float = FIRST_PHONE_SECONDS
     """Seconds to wait for the first phone."""
     usb: bool = True

@@ -1,6 +1,6 @@
 import Foundation
 
-/// result.json, masks.f32 and status.json: what the host pulls.
+/// result.json, masks.f32, of a network with labels labels.u8, and status.json: what the host pulls.
 struct Answer {
     let job: String
 
@@ -9,6 +9,7 @@ struct Answer {
     }
 
     var masks: URL { file("masks.f32") }
+    var labels: URL { file("labels.u8") }
 
     /// An empty folder for this attempt.
     func begin() throws {

@@ -64,7 +64,7 @@ final class Bench: ObservableObject {
             say("waiting")
             let before = try coolDown(go.nominal_seconds)
             let measurement = Measurement(
-                folder: Folders.question, masks: answer.masks, say: say, check: checkInFront)
+                folder: Folders.question, masks: answer.masks, labels: answer.labels, say: say, check: checkInFront)
             let score = try measurement.run()
             try answer.result(score, before: before, after: facts())
             answer.status("done")

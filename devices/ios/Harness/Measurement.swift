@@ -1,7 +1,7 @@
 import CoreML
 import Foundation
 
-/// What one job gave, the masks aside: they are in masks.f32.
+/// What one job gave, masks and labels aside: they are in files of their own.
 struct Score {
     let modelNs: [Int64]
     let pipelineNs: [Int64]
@@ -18,6 +18,7 @@ struct Interrupted: Error {}
 struct Measurement {
     let folder: URL
     let masks: URL
+    let labels: URL
     let say: (String) -> Void
     let check: () throws -> Void
 
@@ -61,10 +62,12 @@ struct Measurement {
     }
 
     /// Every frame once, in order; the previous mask is empty where a sequence begins and the network's own after that.
+    /// The network has run before, so that it is known whether it gives labels.
     private func score(_ network: Network, _ job: Job, _ frames: Data) throws {
-        FileManager.default.createFile(atPath: masks.path, contents: nil)
-        let file = try FileHandle(forWritingTo: masks)
+        let file = try create(masks)
         defer { try? file.close() }
+        let labelsFile = try network.givesLabels ? create(labels) : nil
+        defer { try? labelsFile?.close() }
         let frame = try network.newFrame()
         var place = 0
         for length in job.sequences {
@@ -76,11 +79,17 @@ struct Measurement {
                         let picture = bytes.bindMemory(to: UInt8.self).baseAddress! + place * job.pixels * 3
                         planes(picture, pixels: job.pixels, frame.dataPointer.assumingMemoryBound(to: Float.self))
                     }
-                    try network.step(frame)
+                    let made = try network.step(frame)
                     try file.write(contentsOf: Data(bytes: network.mask.dataPointer, count: job.pixels * 4))
+                    try labelsFile?.write(contentsOf: network.shares(made))
                 }
                 place += 1
             }
         }
+    }
+
+    private func create(_ file: URL) throws -> FileHandle {
+        FileManager.default.createFile(atPath: file.path, contents: nil)
+        return try FileHandle(forWritingTo: file)
     }
 }

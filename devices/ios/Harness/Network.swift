@@ -1,15 +1,20 @@
 import CoreML
 import Foundation
 
-/// The model in Core ML: `frame` and, where it has one, `prev_mask` in, `mask` out, all float32 NCHW.
+/// The model in Core ML: `frame` and, where it has one, `prev_mask` in, `mask` out, all float32 NCHW. The mask of a
+/// network with labels has their nine probabilities, the background first; the person is whatever is not background.
 final class Network: NSObject, MLFeatureProvider {
-    /// The last mask, which is also the next previous one.
+    static let labels = 9
+
+    /// The person's last mask, which is also the next previous one.
     let mask: MLMultiArray
     let computeUnits: String
     let compileNs: Int64
     let loadNs: Int64
     let compiled: URL
     let configuration = MLModelConfiguration()
+    /// Whether the last frame's output was labels.
+    private(set) var givesLabels = false
 
     private let model: MLModel
     private let job: Job
@@ -69,14 +74,16 @@ final class Network: NSObject, MLFeatureProvider {
         memset(mask.dataPointer, 0, job.pixels * MemoryLayout<Float>.size)
     }
 
-    /// One frame: tensors in, tensors out, the mask copied to where the next frame finds it.
-    func step(_ frame: MLMultiArray) throws {
+    /// One frame: tensors in, tensors out, the person's mask copied to where the next frame finds it. Returns the output.
+    @discardableResult
+    func step(_ frame: MLMultiArray) throws -> MLMultiArray {
         frameValue = MLFeatureValue(multiArray: frame)
         let output = try model.prediction(from: self)
         guard let made = output.featureValue(for: "mask")?.multiArrayValue, made.dataType == .float32 else {
             throw Fault(reason: "the model gives no float32 output called mask")
         }
-        guard made.count == job.pixels else {
+        givesLabels = made.count == job.pixels * Network.labels
+        guard made.count == job.pixels || givesLabels else {
             throw Fault(reason: "the model's mask has \(made.count) values where the job's has \(job.pixels)")
         }
         let source = made.dataPointer.assumingMemoryBound(to: Float.self)
@@ -85,7 +92,12 @@ final class Network: NSObject, MLFeatureProvider {
         let down = strides[strides.count - 2]
         let right = strides[strides.count - 1]
         for y in 0..<job.height {
-            if right == 1 {
+            if givesLabels {
+                // The background is the first channel, where the output begins.
+                for x in 0..<job.width {
+                    target[y * job.width + x] = 1 - source[y * down + x * right]
+                }
+            } else if right == 1 {
                 memcpy(target + y * job.width, source + y * down, job.width * MemoryLayout<Float>.size)
             } else {
                 for x in 0..<job.width {
@@ -93,6 +105,29 @@ final class Network: NSObject, MLFeatureProvider {
                 }
             }
         }
+        return made
+    }
+
+    /// The labels that `step` returned, (height, width, 9), as shares of 255.
+    func shares(_ made: MLMultiArray) -> Data {
+        let source = made.dataPointer.assumingMemoryBound(to: Float.self)
+        let strides = made.strides.map { $0.intValue }
+        let next = strides[strides.count - 3]
+        let down = strides[strides.count - 2]
+        let right = strides[strides.count - 1]
+        var shares = [UInt8](repeating: 0, count: job.pixels * Network.labels)
+        var place = 0
+        for y in 0..<job.height {
+            for x in 0..<job.width {
+                for label in 0..<Network.labels {
+                    // In this order a NaN becomes 0, and no integer can be made of one.
+                    let held = min(1, max(0, source[label * next + y * down + x * right]))
+                    shares[place] = UInt8((held * 255).rounded())
+                    place += 1
+                }
+            }
+        }
+        return Data(shares)
     }
 
     func close() {

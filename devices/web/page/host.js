@@ -37,10 +37,12 @@ export async function alive(index) {
   return (await (await call("POST", `phones/${seat}/cells/${index}/alive`)).json()).go_on;
 }
 
-// The masks, then the result with its end marker: one without the other counts for nothing.
-export async function answer(index, result, masks) {
+// The masks and, where there are any, the labels, then the result with its end marker: one without the other counts for
+// nothing.
+export async function answer(index, result, masks, labels) {
   const cell = `phones/${seat}/cells/${index}`;
   await call("PUT", `${cell}/masks`, masks);
+  if (labels) await call("PUT", `${cell}/labels`, labels);
   await call("PUT", `${cell}/result`, JSON.stringify({ ...result, end: "done" }));
 }
 

@@ -1,8 +1,13 @@
 // The network alone, as a loop of timing.js: devices/desktop/model_loop.py in JavaScript.
 
+import { LABELS, personIn, shares } from "./labels.js";
+
 // `frames` is (N, H, W, 3) uint8 flat. Frames go round and round in order; the network's own last mask is its next
-// previous mask, and an empty one where one of `sequences` (clip lengths) begins. Laying a frame out is not timed.
+// previous mask, and an empty one where one of `sequences` (clip lengths) begins. Laying a frame out is not timed, nor is
+// keeping what was found; taking the person out of nine labels is, as an application has to.
 export class ModelLoop {
+  labels = null;   // After `keepLabels`, (N, H, W, 9) flat: the probabilities of nine labels as shares of 255.
+
   constructor(session, frames, { resolution, sequences }) {
     const [height, width] = resolution;
     this.session = session;
@@ -29,12 +34,20 @@ export class ModelLoop {
   }
 
   async run() {
-    this.mask = await this.session.run(this.input, this.mask);
+    this.given = await this.session.run(this.input, this.mask);
+    this.mask = personIn(this.given, this.session.layout, this.pixels);
+  }
+
+  keepLabels() {
+    this.labels = new Uint8ClampedArray(this.masks.length * LABELS.length);
   }
 
   // Keep the last mask; the next `prepare` does it too.
   note() {
-    if (this.at >= 0) this.masks.set(this.mask, this.at * this.pixels);
+    if (this.at < 0) return;
+    this.masks.set(this.mask, this.at * this.pixels);
+    const size = this.pixels * LABELS.length;
+    if (this.labels) shares(this.given, this.session.layout, this.labels.subarray(this.at * size, (this.at + 1) * size));
   }
 
   get picture() {

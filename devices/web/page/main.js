@@ -31,10 +31,10 @@ async function run(cells, features) {
     view.cell(job);
     presence.look();
     try {
-      const { result, masks } = await measure(job, features);
+      const { result, masks, labels } = await measure(job, features);
       Object.assign(result.environment.facts, presence.facts, await battery());
       view.sending();
-      await host.answer(job.index, result, masks);
+      await host.answer(job.index, result, masks, labels);
       view.measured(job, result);
     } catch (error) {
       if (await host.alive(job.index)) await host.failure(job.index, error.message);
@@ -45,7 +45,7 @@ async function run(cells, features) {
   view.done();
 }
 
-// { result, masks } from a worker; it is ended when the host has ended the configuration.
+// { result, masks, labels } from a worker; it is ended when the host has ended the configuration.
 async function measure(job, features) {
   if (!frames.has(job.frames)) frames.set(job.frames, await host.bytes(job.frames));
   const picture = new Uint8Array(frames.get(job.frames));

@@ -2,6 +2,7 @@
 //
 // What is scored is what was timed: the timed pass goes over every frame at least once and keeps its masks.
 
+import { LABELS } from "./labels.js";
 import { ModelLoop, unrepeated } from "./loop.js";
 import { PipelineLoop, possible } from "./pipeline.js";
 import { start } from "./runtime.js";
@@ -10,7 +11,8 @@ import { now, resolution, sample, sustain, warmUp } from "./timing.js";
 const TELL_NS = 250e6;
 
 // `model` and `frames` are bytes. `tell({ phase, done, of, fps, frame, mask })` is called some four times a second,
-// between two samples. Resolves to { result, masks }: a result of devices/contract.py, and its masks as Float32Array.
+// between two samples. Resolves to { result, masks, labels }: a result of devices/contract.py, its masks as Float32Array,
+// and, where `job.labels` asks for them, the shares (N, H, W, 9) of nine labels as Uint8ClampedArray, else null.
 export async function measure(job, model, frames, features, tell) {
   tell({ phase: "loading" });
   const runtime = await start(job, features);
@@ -23,6 +25,7 @@ export async function measure(job, model, frames, features, tell) {
 
   const warm = await warmUp(loop, job.counts, teller("warming up", 0));
   loop.rewind();
+  if (job.labels) loop.keepLabels();
   const least = Math.max(job.counts.samples, scored);
   const modelNs = await sample(loop, { ...job.counts, samples: least }, teller("measuring the network", least));
   loop.note();
@@ -38,6 +41,8 @@ export async function measure(job, model, frames, features, tell) {
   }
   const minutes = job.counts.sustained ?? 0;
   const masks = loop.masks.slice(0, scored * loop.pixels); // Of the timed pass: load goes over the frames again.
+  const labels = loop.labels?.subarray(0, masks.length * LABELS.length) ?? null;
+  loop.labels = null;
   const bins = minutes ? await sustain(loop, minutes, underLoad()) : null;
   await session.close();
   const result = {
@@ -51,7 +56,7 @@ export async function measure(job, model, frames, features, tell) {
     environment: { facts },
     ...(bins && { sustained: bins }),
   };
-  return { result, masks };
+  return { result, masks, labels };
 
   function underLoad() {
     let done = 0;

@@ -2,6 +2,7 @@
 // browser has for it, its canvas.
 
 import { toImage } from "./image.js";
+import { personIn } from "./labels.js";
 import { layOut } from "./loop.js";
 
 const CAMERA = [1280, 720];
@@ -41,7 +42,7 @@ export class PipelineLoop {
       this.rgb[at++] = data[i + 2];
     }
     layOut(this.rgb, this.session, this.input);
-    this.mask = await this.session.run(this.input, this.mask);
+    this.mask = personIn(await this.session.run(this.input, this.mask), this.session.layout, width * height);
     const alpha = this.alpha8.data;
     for (let i = 0; i < this.mask.length; i++) alpha[4 * i + 3] = 255 * this.mask[i];
     this.smallMask.putImageData(this.alpha8, 0, 0);

@@ -4,8 +4,9 @@
 //   const session = await runtime.open(bytes);   // what `load_ns` times
 //   const mask = await session.run(frame, previous);   // what `model_ns` times
 //
-// `session.layout` is NHWC or NCHW; frame, previous mask and mask are Float32Array in [0, 1], in ordinary memory. The frame
-// of a model that is not ours is scaled as `session.colours` say (described.js); `job.described` is its description.
+// `session.layout` is NHWC or NCHW; frame, previous mask and mask are Float32Array in [0, 1], in ordinary memory. A network
+// with labels gives their nine probabilities in place of the mask, in its layout: `personIn` of labels.js takes both. The
+// frame of a model that is not ours is scaled as `session.colours` say (described.js); `job.described` is its description.
 // `session.facts` says in flat words how it runs. Works in a worker and in a page; of LiteRT.js there is one in each.
 
 export const PACKAGES = new URL("../packages/", import.meta.url).href;

@@ -5,7 +5,8 @@ onmessage = async ({ data: { job, model, frames, features } }) => {
   try {
     const { measure } = await import("./measure.js");
     const tell = (progress) => postMessage({ progress });
-    postMessage({ answer: await measure(job, new Uint8Array(model), new Uint8Array(frames), features, tell) });
+    const answer = await measure(job, new Uint8Array(model), new Uint8Array(frames), features, tell);
+    postMessage({ answer }, [answer.masks, answer.labels].filter(Boolean).map(({ buffer }) => buffer));
   } catch (error) {
     postMessage({ failed: String(error?.message ?? error) });
   }

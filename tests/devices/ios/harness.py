@@ -73,7 +73,8 @@ class Harness:
             facts = self.facts | {"job": name}
             times = tuple(range(1_000_000, 1_000_000 + job.counts.samples))
             placement = {"runtime": "Core ML of iOS 15.8.2", "compute_units": "cpuOnly", "actual": "CPU"}
-            result = Result(masks(job), "measured", times, times, 5, 6, placement=placement)
+            found, labels = answers(job)
+            result = Result(found, "measured", times, times, 5, 6, labels=labels, placement=placement)
             jobs.write_result(answer, Result(**vars(result) | {"environment": Environment(facts)}))
             if self.spoil:
                 self.spoil(answer)
@@ -88,7 +89,14 @@ class Harness:
 
 def masks(job: Job) -> np.ndarray:
     """The job's masks by the reference executor, the mask fed back."""
-    from converters import coreml
-    from evaluation.score import predict
+    return answers(job)[0]
 
-    return predict(coreml.load(job.model), jobs.read_frames(job), job.sequences)
+
+def answers(job: Job) -> tuple[np.ndarray, np.ndarray | None]:
+    """The job's masks by the reference executor, the mask fed back, and of a network with labels their shares."""
+    from converters import coreml
+    from evaluation.score import predict, predict_labels
+
+    session = coreml.load(job.model)
+    what = session, jobs.read_frames(job), job.sequences
+    return predict_labels(*what) if session.labels else (predict(*what), None)

@@ -12,9 +12,11 @@ from typing import Any
 
 import pytest
 
+from devices import job as jobs
 from devices.contract import Config, Counts, Job, Result
 from devices.desktop import timing
 from devices.ios import link
+from models.labels import BACKGROUND, LABELS
 from tests.conftest import need
 
 ROOT = Path(link.__file__).parent
@@ -115,6 +117,15 @@ def test_the_app_writes_what_the_host_reads() -> None:
     said = "".join(path.read_text() for path in SOURCES)
     assert phases == {"done", "failed", "interrupted", "timing"}
     assert all(re.search(rf'(say|status)\("{phase}"', said) for phase in phases)
+
+
+def test_both_sides_mean_the_same_labels() -> None:
+    network = swift("Network.swift")
+    assert f"static let labels = {len(LABELS)}\n" in network
+    # The app takes the person to be what the first channel, where an output begins, leaves.
+    assert BACKGROUND == 0
+    assert "= 1 - source[y * down + x * right]" in network
+    assert f'var labels: URL {{ file("{jobs.LABELS_FILE}") }}' in swift("Answer.swift")
 
 
 def test_the_app_names_its_facts_as_the_host_asks_for_them() -> None:

@@ -16,10 +16,11 @@ from devices.ios.runner import IPhone
 from devices.ios.usbmux import Libimobiledevice
 from devices.select import unnamed
 from devices.transport import Unreachable
+from models.variant import VARIANTS
 from tests.devices.ios.conftest import LIMITS
-from tests.devices.ios.harness import Harness, masks
+from tests.devices.ios.harness import Harness, answers, masks
 from tests.devices.ios.usbmuxd import BUNDLE, UDID, Usbmuxd
-from tests.devices.shallow import configured
+from tests.devices.shallow import RESOLUTION, configured, convert
 
 
 @pytest.fixture
@@ -101,6 +102,24 @@ def test_a_configuration_is_measured_and_its_masks_are_those_of_its_model(
     assert "job" not in result.environment.facts
     assert (result.retries, harness.launches) == (0, 1)
     assert "com.apple.debugserver" in phone.started
+
+
+def test_labels_come_back_and_the_person_is_fed_back(
+    iphone: IPhone, harness: Harness, job: Job, tmp_path: Path
+) -> None:
+    parts = convert(
+        tmp_path, "coreml", variant=replace(VARIANTS["live-parts"], depths=(1, 1, 1), resolution=RESOLUTION)
+    )
+    asked = configured(replace(job, model=parts), variant="live-parts")
+    result = iphone.run(asked)
+    here, labels = answers(asked)
+    alone, _ = answers(replace(asked, sequences=(1, 1, 1)))
+    np.testing.assert_array_equal(result.masks, here)
+    np.testing.assert_array_equal(result.labels, labels)
+    assert np.abs(result.masks[1] - alone[1]).max() > 1e-3, "the person is not fed back"
+    harness.spoil = lambda answer: (answer / "labels.u8").unlink()
+    with pytest.raises(MeasurementFailed, match=r"the harness left no labels\.u8"):
+        replace(iphone, attempts=1).run(asked)
 
 
 def test_hazards_of_before_and_after_reach_the_result(iphone: IPhone, harness: Harness, job: Job) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ import pytest
 
 from converters.artifact import Format, Precision
 from devices.contract import Config, Job, Unit
+from models.variant import VARIANTS
 from tests.conftest import need
 from tests.devices.android.conftest import adb_server, make_phone  # noqa: F401 - fixtures
 from tests.devices.shallow import COUNTS, RESOLUTION, SEQUENCES, convert, waves
@@ -34,6 +36,14 @@ def packages() -> None:
 @pytest.fixture(scope="session")
 def models(shallow_tflite: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[Format, Path]:
     return {"tflite": shallow_tflite, "onnx": convert(tmp_path_factory.mktemp("models"), "onnx")}
+
+
+@pytest.fixture(scope="session")
+def parts(tmp_path_factory: pytest.TempPathFactory) -> dict[Format, Path]:
+    """A shallow network with nine labels and random weights, in both formats."""
+    shallow = replace(VARIANTS["live-parts"], depths=(1, 1, 1), resolution=RESOLUTION)
+    folder = tmp_path_factory.mktemp("parts")
+    return {"tflite": convert(folder, "tflite", variant=shallow), "onnx": convert(folder, "onnx", variant=shallow)}
 
 
 @pytest.fixture

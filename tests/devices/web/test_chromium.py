@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -37,11 +37,18 @@ NO_SIMD = "const validate = WebAssembly.validate; WebAssembly.validate = (b) => 
 
 def measure(browser, asked: list[Job], *, secure: bool = False, look: Callable | None = None) -> list:
     """What a run tells whose page `browser` opens; `look(browser)` is called again and again meanwhile."""
+    return taken_by(browser, lambda fleet: fleet.run_all(asked), secure=secure, look=look)
+
+
+def taken_by(
+    browser, run: Callable[[Browsers], Iterable], *, secure: bool = False, look: Callable | None = None
+) -> list:
+    """All that `run` gives of a fleet whose page `browser` opens."""
     events: list = []
     addresses: list[str] = []
 
     def serve() -> None:
-        events.extend(Browsers(usb=False, say=addresses.append, patience=SECONDS).run_all(asked))
+        events.extend(run(Browsers(usb=False, say=addresses.append, patience=SECONDS)))
 
     serving = threading.Thread(target=serve, daemon=True)
     serving.start()

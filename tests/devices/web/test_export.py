@@ -8,6 +8,7 @@ import http.server
 import json
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -23,11 +24,11 @@ from converters.artifact import Artifact, Failure
 from converters.references import bring
 from devices.contract import Config
 from devices.data import prepare
-from devices.open_model import inspected
+from devices.open_model import inspected, open_model
 from devices.plan import Options, Task, Weights, spec_of
 from devices.web.export import folder, networks, sample
 from evaluation.clip import Clip, Dataset, Label, Picture
-from evaluation.score import score
+from evaluation.score import predict, score
 from models import reference as references
 from models.reference import ReferenceModel
 from reports import contributed, rows
@@ -110,13 +111,19 @@ class Quiet(http.server.SimpleHTTPRequestHandler):
         pass
 
 
-@pytest.fixture(scope="module")
-def port(exported: Path) -> Iterator[int]:
-    """Of Python's own web server, which sets no headers."""
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=str(exported)))
+@contextmanager
+def served(root: Path) -> Iterator[int]:
+    """The port of Python's own web server, which sets no headers."""
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=str(root)))
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield server.server_port
     server.shutdown()
+
+
+@pytest.fixture(scope="module")
+def port(exported: Path) -> Iterator[int]:
+    with served(exported) as port:
+        yield port
 
 
 def ready(browser, address: str) -> None:
@@ -250,6 +257,30 @@ def row_of_the_code(browser, exported: Path, values: dict[str, Any], folder: Pat
 def elsewhere(open_browser: Callable):
     """A browser for which this machine is some host of the network, without https."""
     return open_browser("--host-resolver-rules=MAP bench.test 127.0.0.1")
+
+
+def test_of_a_network_with_labels_the_person_is_fed_back_and_judged(
+    browser, parts, pictures: Dataset, tmp_path: Path
+) -> None:
+    model = parts["tflite"]
+    config = Config("live-parts", "tflite", resolution=RESOLUTION, device="web")
+    weights = Weights(model, "0" * 64)
+    task = Task(config, weights, spec=spec_of(config, weights))
+    assert task.spec
+    data = prepare(pictures, [task])
+    network = networks.network_of(task, Artifact(task.spec, "key", model, 1, "0"), data)
+    folder.write(tmp_path / PLACE, [network], pictures, COUNTS, ROUNDS)
+    with served(tmp_path) as port:
+        ready(browser, f"http://localhost:{port}/{PLACE}/")
+        browser.find_element("id", "start").click()
+        values = saved(browser)
+    alone = score(predict(open_model(model)[0], data.frames, data.sequences, prev="empty"), pictures)
+    for one in values["configurations"]:
+        assert one["status"] == "ok", one
+        for figure in ("iou", "boundary_f", "dtssd"):
+            assert one["accuracy"][figure] == pytest.approx(network.expected[figure], abs=1e-3)
+        assert one["accuracy"]["dtssd"] != pytest.approx(alone.dtssd, abs=0.05), "the person is not fed back"
+    assert len(values["configurations"]) >= 1
 
 
 def test_without_https_there_is_one_thread_and_the_page_and_the_row_say_so(
