@@ -93,6 +93,18 @@ def thrice(values: Floats) -> Floats:
     return np.asarray(made, np.float32).reshape(*values.shape, 3)
 
 
+def weighed(colours: Floats, weight: Floats) -> Floats:
+    """(h, w, 4): `colours` (h, w, 3) times `weight` (h, w), and the weight: of the two, one filter makes a mean."""
+    return np.asarray(cv2.merge([*(plane * weight for plane in cv2.split(colours)), weight]), np.float32)
+
+
+def unweighed(sums: Floats, least: float = 0) -> tuple[Floats, Floats]:
+    """The mean colours (h, w, 3), and the weight (h, w), of filtered `weighed` ones (h, w, 4)."""
+    *colours, weight = cv2.split(sums)
+    divisor = np.maximum(weight, np.float32(least)) if least else weight
+    return np.asarray(cv2.merge([plane / divisor for plane in colours]), np.float32), np.asarray(weight, np.float32)
+
+
 ROW = 1024
 """Pixels are sampled in rows, as OpenCV takes no side above 32767."""
 

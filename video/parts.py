@@ -15,7 +15,7 @@ from models.labels import LABELS
 from video.band import Box, Bytes, Floats, around, between, enlarged, halved, put, take, thrice
 from video.foreground import FAR, foreground, layers
 from video.recolour import recoloured, toned
-from video.replace import over, pasted
+from video.replace import over, paste
 
 PALETTE = {"background": (0, 0, 0), **LABEL_COLOURS}
 """RGB of each label."""
@@ -81,23 +81,24 @@ def tinted_part(picture: Bytes, alpha: Bytes, tones: Bytes) -> Bytes:
     box = around(alpha, round(FAR * min(alpha.shape)))
     if box is None:
         return picture
-    part, cover = np.ascontiguousarray(picture[box]), np.ascontiguousarray(alpha[box])
+    part, cover = picture[box].copy(), np.ascontiguousarray(alpha[box])
     at = between(cover)
     own = foreground(part, cover, *layers(part, cover), at)
     edge = take(part, at) + thrice(take(cover, at)) * (toned(own, tones) - own)
-    new = pasted(recoloured(part, tones), part, cover)
-    put(new, at, edge)
+    paste(recoloured(part, tones), part, cover)
+    put(part, at, edge)
     made = picture.copy()
-    made[box] = new
+    made[box] = part
     return made
 
 
 def before(behind: Bytes, front: Bytes, alpha: Bytes) -> Bytes:
-    """A picture `front` (H, W, 3), as `alpha` (H, W) covers it, before `behind` (H, W, 3)."""
+    """A picture `front` (H, W, 3), as `alpha` (H, W) covers it, before `behind` (H, W, 3), which becomes the result."""
     at = between(alpha)
-    made = pasted(front, behind, alpha)
-    put(made, at, over(take(front, at), take(behind, at), take(alpha, at)))
-    return made
+    edge = over(take(front, at), take(behind, at), take(alpha, at))
+    paste(front, behind, alpha)
+    put(behind, at, edge)
+    return behind
 
 
 def overlaid(picture: Bytes, labels: Floats) -> Bytes:
