@@ -10,7 +10,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from video.band import Bytes, Floats, Pixels, sampler, small_copy, take, thrice, unweighed, weighed
+from video.band import Bytes, Floats, Pixels, sampler, small_copy, take, thrice
 
 FAR, NEAR = 0.08, 0.012
 """Radii of the two passes, as shares of the picture's shorter side."""
@@ -47,4 +47,5 @@ def _mean(colours: Floats, weight: Floats, reach: int) -> Floats:
     few = np.float32(1e-4)
     # By the cube, so that the mixed pixels, whose colours are in question, hardly have a say.
     weight = weight * weight * weight + few
-    return unweighed(np.asarray(cv2.blur(weighed(colours, weight), side), np.float32))[0]
+    above = np.asarray(cv2.blur(colours * thrice(weight), side), np.float32)
+    return above / thrice(np.asarray(cv2.blur(weight, side), np.float32).reshape(weight.shape))
