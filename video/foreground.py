@@ -17,7 +17,10 @@ FAR, NEAR = 0.08, 0.012
 
 
 def layers(picture: Bytes, alpha: Bytes) -> tuple[Floats, Floats]:
-    """Small copies (h, w, 3) of the person's colours and of the background's, each carried on over the other."""
+    """Small copies (h, w, 3) of the person's colours and of the background's, each carried on over the other.
+
+    A smaller copy of the picture than `alpha` will do.
+    """
     small, cover = small_copy(picture), small_copy(alpha)
     front, behind = near(small, small, cover, FAR)
     return near(corrected(small, front, behind, cover), behind, cover, NEAR)
