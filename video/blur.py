@@ -33,7 +33,7 @@ def blurred(picture: Bytes, alpha: Bytes, sigma: float = SIGMA) -> Bytes:
 
 def mean(colours: Floats, weight: Floats, sigma: float) -> Floats:
     """(h, w, 3): the Gaussian mean of `colours` by `weight` (h, w); where it sees too little, that of wider windows."""
-    # As far as three sigmas: beyond lies less than half a step of 1/255 of most pictures, and a fourth of the work.
+    # As far as three sigmas: beyond lie 0.3 % of the weight, and a fourth of the work.
     side = 2 * round(3 * sigma) + 1
     sums = np.asarray(cv2.GaussianBlur(weighed(colours, weight), (side, side), sigma), np.float32)
     found, seen = unweighed(sums)
