@@ -23,6 +23,11 @@ Box = tuple[slice, slice]
 
 SIDE = 180
 """Shorter side, in pixels, of a small copy."""
+COARSE = 360
+"""Shorter side, at least, of a coarse copy, which small ones are made from, and parts are recoloured on.
+
+A new hue at the same luminance is a change of chroma alone, of which video keeps a quarter of the pixels (4:2:0).
+"""
 
 
 def between(alpha: Bytes) -> Pixels:
@@ -73,6 +78,11 @@ def halved(picture: Bytes, size: Size) -> Bytes:
     return picture
 
 
+def coarse_copy(picture: Bytes) -> Bytes:
+    """A picture (H, W, 3) `halved` as long as its sides stay no less than COARSE; the `small_copy` of both is alike."""
+    return halved(picture, (COARSE, COARSE))
+
+
 def small_copy(picture: Bytes, side: int = SIDE) -> Floats:
     """A picture (H, W[, C]) in [0, 1] with its shorter side `side`, by area; what is small already stays."""
     height, width = picture.shape[:2]
@@ -91,6 +101,18 @@ def thrice(values: Floats) -> Floats:
     """(..., 3) of (...): the same in each channel, for which NumPy's own broadcasting takes many times as long."""
     made = cv2.merge([values] * 3) if values.size else values
     return np.asarray(made, np.float32).reshape(*values.shape, 3)
+
+
+def weighed(colours: Floats, weight: Floats) -> Floats:
+    """(h, w, 4): `colours` (h, w, 3) times `weight` (h, w), and the weight: of the two, one filter makes a mean."""
+    return np.asarray(cv2.merge([*(plane * weight for plane in cv2.split(colours)), weight]), np.float32)
+
+
+def unweighed(sums: Floats) -> tuple[Floats, Floats]:
+    """The mean colours (h, w, 3), and the weight (h, w), of filtered `weighed` ones (h, w, 4); black where it is 0."""
+    *colours, weight = (np.asarray(plane, np.float32) for plane in cv2.split(sums))
+    share = 1 / np.maximum(weight, np.float32(1e-6))
+    return np.asarray(cv2.merge([plane * share for plane in colours]), np.float32), weight
 
 
 ROW = 1024

@@ -11,15 +11,24 @@ import cv2
 import numpy as np
 
 from video.band import Bytes, Floats, Pixels, sampler, small_copy, take, thrice
+from video.guided import resize
 
 FAR, NEAR = 0.08, 0.012
 """Radii of the two passes, as shares of the picture's shorter side."""
+WIDE = 120
+"""Shorter side of a small copy from which on the far pass sees nothing that one of half the size does not show."""
 
 
 def layers(picture: Bytes, alpha: Bytes) -> tuple[Floats, Floats]:
-    """Small copies (h, w, 3) of the person's colours and of the background's, each carried on over the other."""
+    """Small copies (h, w, 3) of the person's colours and of the background's, each carried on over the other.
+
+    A smaller copy of the picture than `alpha` will do.
+    """
     small, cover = small_copy(picture), small_copy(alpha)
-    front, behind = near(small, small, cover, FAR)
+    # A mean over wide windows is found on a copy of half the size, in a fourth of the time.
+    fewer = tuple(side // 2 for side in cover.shape) if min(cover.shape) >= WIDE else cover.shape
+    far, veil = resize(small, fewer), resize(cover, fewer)
+    front, behind = (resize(layer, cover.shape) for layer in near(far, far, veil, FAR))
     return near(corrected(small, front, behind, cover), behind, cover, NEAR)
 
 

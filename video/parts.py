@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 
 from evaluation.overlay import LABEL_COLOURS
 from models.labels import LABELS
-from video.band import Box, Bytes, Floats, around, between, enlarged, halved, put, take, thrice
+from video.band import Box, Bytes, Floats, around, between, enlarged, put, take, thrice
 from video.foreground import FAR, foreground, layers
 from video.recolour import recoloured, toned
-from video.replace import over, pasted
+from video.replace import over, paste
 
 PALETTE = {"background": (0, 0, 0), **LABEL_COLOURS}
 """RGB of each label."""
@@ -24,13 +24,6 @@ OPACITY = 0.6
 """Of the labels over the picture."""
 LEGEND_LINE = 1 / 30
 """The height of a line of the legend, as a share of the picture's."""
-
-
-TINT_SIDE = 360
-"""The shorter side, at least, of the picture that parts are recoloured on.
-
-A new hue at the same luminance is a change of chroma alone, of which video keeps a quarter of the pixels (4:2:0).
-"""
 
 
 @dataclass(frozen=True)
@@ -45,23 +38,17 @@ class Tint:
         return np.ascontiguousarray(labels[..., LABELS.index(self.label)])
 
 
-def tinting_size(picture: Bytes) -> Bytes:
-    """A picture (H, W, 3) as small as its parts are recoloured on."""
-    return halved(picture, (TINT_SIDE, TINT_SIDE))
-
-
-def tinted_parts(picture: Bytes, alphas: Sequence[Bytes], tints: Sequence[Tint]) -> Bytes:
-    """A picture (H, W, 3) with each tint's colour, where its alpha (h, w), of the size of `tinting_size`, covers it."""
-    small = tinting_size(picture)
-    made, times = picture.copy(), picture.shape[0] // small.shape[0]
+def tinted_parts(picture: Bytes, coarse: Bytes, alphas: Sequence[Bytes], tints: Sequence[Tint]) -> tuple[Bytes, Bytes]:
+    """A picture (H, W, 3) and its `coarse` copy (h, w, 3), each tint's colour where its alpha (h, w) covers them."""
+    made, times = picture.copy(), picture.shape[0] // coarse.shape[0]
     for alpha, tint in zip(alphas, tints, strict=True):
-        # Beside the part, nothing changes; a pixel of the small picture reaches one further in the whole one.
+        # Beside the part, nothing changes; a pixel of the coarse copy reaches one further in the whole picture.
         if box := around(alpha, 1):
-            tinted = tinted_part(small, alpha, tint.tones)
-            change = np.asarray(cv2.subtract(tinted[box], small[box], dtype=cv2.CV_16S), np.int16)
+            tinted = tinted_part(coarse, alpha, tint.tones)
+            change = np.asarray(cv2.subtract(tinted[box], coarse[box], dtype=cv2.CV_16S), np.int16)
             add_enlarged(made, change, box, times)
-            small = tinted
-    return made
+            coarse = tinted
+    return made, coarse
 
 
 def add_enlarged(picture: Bytes, change: NDArray[np.int16], box: Box, times: int) -> None:
@@ -81,23 +68,24 @@ def tinted_part(picture: Bytes, alpha: Bytes, tones: Bytes) -> Bytes:
     box = around(alpha, round(FAR * min(alpha.shape)))
     if box is None:
         return picture
-    part, cover = np.ascontiguousarray(picture[box]), np.ascontiguousarray(alpha[box])
+    part, cover = picture[box].copy(), np.ascontiguousarray(alpha[box])
     at = between(cover)
     own = foreground(part, cover, *layers(part, cover), at)
     edge = take(part, at) + thrice(take(cover, at)) * (toned(own, tones) - own)
-    new = pasted(recoloured(part, tones), part, cover)
-    put(new, at, edge)
+    paste(recoloured(part, tones), part, cover)
+    put(part, at, edge)
     made = picture.copy()
-    made[box] = new
+    made[box] = part
     return made
 
 
 def before(behind: Bytes, front: Bytes, alpha: Bytes) -> Bytes:
-    """A picture `front` (H, W, 3), as `alpha` (H, W) covers it, before `behind` (H, W, 3)."""
+    """A picture `front` (H, W, 3), as `alpha` (H, W) covers it, before `behind` (H, W, 3), which becomes the result."""
     at = between(alpha)
-    made = pasted(front, behind, alpha)
-    put(made, at, over(take(front, at), take(behind, at), take(alpha, at)))
-    return made
+    edge = over(take(front, at), take(behind, at), take(alpha, at))
+    paste(front, behind, alpha)
+    put(behind, at, edge)
+    return behind
 
 
 def overlaid(picture: Bytes, labels: Floats) -> Bytes:

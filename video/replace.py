@@ -20,9 +20,16 @@ def over(front: Floats, behind: Floats, alpha: Floats) -> Floats:
     return behind + thrice(alpha) * (front - behind)
 
 
+def paste(front: Bytes, behind: Bytes, alpha: Bytes) -> None:
+    """Write a picture `front` (H, W, 3) onto another, `behind`, where `alpha` (H, W) is 255."""
+    cv2.copyTo(front, (alpha == 255).view(np.uint8), behind)
+
+
 def pasted(front: Bytes, behind: Bytes, alpha: Bytes) -> Bytes:
     """A new picture (H, W, 3): `front` where `alpha` is 255, else `behind`."""
-    return np.asarray(cv2.copyTo(front, (alpha == 255).view(np.uint8), behind.copy()), np.uint8)
+    made = behind.copy()
+    paste(front, made, alpha)
+    return made
 
 
 def light_of(picture: Bytes) -> Floats:

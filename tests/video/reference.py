@@ -15,8 +15,8 @@ from video.replace import light_of, lit, over, wrap
 def alpha(mask: Floats, picture: Bytes) -> Floats:
     """The guided filter's function applied to every pixel."""
     guide, size = Guide.of(picture), picture.shape[:2]
-    a, b = guide.linear(resize(mask, guide.small.shape[:2]))
-    return firm(applied(resize(a, size), resize(b, size), to_floats(picture)))
+    a_b = guide.linear(resize(mask, guide.small.shape[:2]))
+    return firm(applied(resize(a_b, size), to_floats(picture)))
 
 
 def foreground(picture: Bytes, alpha: Bytes) -> Floats:

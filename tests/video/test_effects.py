@@ -11,8 +11,9 @@ from models.segmenter import enlarge, smooth
 from tests.video.people import BLUE, GREEN, RED, astronaut, disc, mixed, wall
 from video.apply import blurring, cutting_out, recolouring, replacing
 from video.backdrop import still
-from video.band import around, between, put, sample, take, to_bytes
+from video.band import around, between, coarse_copy, put, sample, small_copy, take, to_bytes
 from video.blur import blurred
+from video.foreground import foreground, layers
 from video.guided import Guide, circled, refined
 from video.recolour import LUMINANCE, recoloured, tones
 from video.replace import light_of, rim, wrap
@@ -275,6 +276,33 @@ def test_the_rim_is_the_person_alone_and_near_the_background():
     assert lit[(alpha == 255) & (disc(38) < 0.5)].all()
     assert not lit[disc(20) == 1].any()
     assert not rim(0 * falls, alpha).size
+
+
+def test_the_far_pass_at_half_the_size_gives_the_same_colours(monkeypatch):
+    picture, alpha = astronaut()
+    at = between(alpha)
+    fast = foreground(picture, alpha, *layers(picture, alpha), at)
+    monkeypatch.setattr("video.foreground.WIDE", 10_000)
+    slow = foreground(picture, alpha, *layers(picture, alpha), at)
+    # A colour counts as far as it covers its pixel.
+    off = 255 * take(alpha, at)[:, None] * np.abs(fast - slow)
+    assert off.max() > 0
+    assert np.quantile(off, 0.99) < 1
+
+
+@pytest.mark.parametrize("size", [(720, 1280), (1080, 1920), (722, 1282), (90, 120)])
+def test_small_copies_are_the_same_of_a_coarse_one(size):
+    picture = np.random.default_rng(0).integers(0, 256, (*size, 3), np.uint8)
+    coarse = coarse_copy(picture)
+    assert min(coarse.shape[:2]) >= min(360, min(size))
+    assert (small_copy(coarse) == small_copy(picture)).all()
+
+
+@pytest.mark.parametrize("effect", [replacing(still(np.full((720, 1280, 3), 90, np.uint8))), blurring(), cutting_out])
+def test_an_effect_is_the_same_with_the_coarse_copy_given(effect):
+    picture = cv2.resize(astronaut()[0], (1280, 720), interpolation=cv2.INTER_CUBIC)
+    alpha = to_bytes(cv2.resize(disc(40), (1280, 720), interpolation=cv2.INTER_LINEAR))
+    assert (effect(picture, alpha, 0, coarse_copy(picture)) == effect(picture, alpha, 0)).all()
 
 
 # Recolouring.

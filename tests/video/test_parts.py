@@ -18,7 +18,7 @@ from video import strip
 from video.ahead import Stopwatch
 from video.apply import Effects, blurring, cutting_out, replacing, seen_in
 from video.backdrop import still
-from video.band import to_floats
+from video.band import coarse_copy, to_floats
 from video.parts import (
     COLOURS,
     PALETTE,
@@ -29,7 +29,6 @@ from video.parts import (
     smoothed,
     tinted_part,
     tinted_parts,
-    tinting_size,
 )
 from video.photos import segment_all
 from video.read import open_source
@@ -103,7 +102,7 @@ def test_a_large_picture_is_recoloured_on_a_small_one_and_keeps_its_detail():
     picture = np.clip(picture + grain, 0, 255).astype(np.uint8)
     effects = Effects(tints=(Tint("hair", tones(TEAL)),))
     labels = sure(ids, (240, 320))
-    assert effects.alphas(labels, picture)[0].shape == (480, 640)
+    assert effects.alphas(labels, picture).parts[0].shape == (480, 640)
     made = made_of(picture, labels, effects)
     there, elsewhere = (
         inside(ids, "hair", 24),
@@ -132,13 +131,14 @@ def test_parts_coloured_in_their_boxes_are_as_on_the_whole_picture():
     picture, ids = (cv2.resize(p, (1280, 960), interpolation=cv2.INTER_NEAREST) for p in drawn())
     tints = Tint("hair", tones(TEAL)), Tint("clothes", tones(RED))
     alphas = Effects(tints=tints).alphas(sure(ids, (240, 320)), picture)
-    small = tinting_size(picture)
+    small = coarse_copy(picture)
     whole = small
-    for alpha, tint in zip(alphas, tints, strict=True):
+    for alpha, tint in zip(alphas.parts, tints, strict=True):
         whole = tinted_part(whole, alpha, tint.tones)
     change = cv2.resize(whole.astype(np.int16) - small, (1280, 960), interpolation=cv2.INTER_LINEAR)
     wanted = np.clip(picture + change, 0, 255)
-    made = tinted_parts(picture, alphas, tints)
+    made, coarse = tinted_parts(picture, small, alphas.parts, tints)
+    assert (coarse == whole).all()
     assert np.abs(made.astype(int) - wanted).max() <= 1
     assert np.abs(made.astype(int) - picture).max() > 50
 
