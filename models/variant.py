@@ -219,11 +219,12 @@ CANDIDATES: dict[str, Variant] = {
     "try/live-best-a": replace(LIVE, resolution=(256, 240)),
     "try/live-best-b": replace(_THIN, resolution=(288, 256)),
     "try/live-best-c": replace(LIVE, resolution=(256, 256)),
+    "try/live-noprev": replace(LIVE, previous_mask=False),
     "try/live-fast-a": replace(LIVE, resolution=(144, 144)),
     "try/live-fast-b": replace(_THIN, resolution=(160, 144)),
     "try/live-fast-c": replace(LIVE, stem2=8, middles=((8,), (40, 56), MIDDLES[2]), resolution=(160, 160)),
 }
-"""What may replace live, live-best and live-fast once trained. `get` knows
+"""What may replace live, live-best and live-fast once trained, and live's twin without a previous mask. `get` knows
 them, and `match` where a pattern begins with try/; they are not in `VARIANTS`."""
 
 
