@@ -158,7 +158,8 @@ def _train(options: Options, began: float) -> int:
     # A teacher that is not on the device answers beside the samples, in the processes that draw them.
     beside = options.teacher if teacher is None and options.teacher != NO_TEACHER and options.distill_weight else None
     workers = options.workers or (max(1, (os.cpu_count() or 2) // world - 1) if cuda else 1)
-    batches = loader.batches(sampler, options.batch, first, steps, rank, world, beside, workers, pinned=cuda)
+    answering = loader.Answering(beside, options.second_look) if beside else None
+    batches = loader.batches(sampler, options.batch, first, steps, rank, world, answering, workers, pinned=cuda)
     graphs = Graphs(learners) if options.speedup == "graphs" else None
     budget = Budget(options.minutes and options.minutes * 60)
     started = last_saved = last_said = time.monotonic()
@@ -236,11 +237,12 @@ def _open(options: Options, device: torch.device, say: Any) -> tuple[Data, Teach
     here = device.type == "cuda" or pack is not None
     published = None
     if features or (here and options.teacher == TEACHER):
-        published = selfie.opened(pack.teacher) if pack else _published()
+        published = selfie.opened(pack.teacher) if pack else selfie.published()
     teacher = None
     if here and options.teacher == TEACHER:
         assert published
-        teacher = answers.of_network(selfie.opened(published.state_dict()), selfie.RESOLUTION, device)
+        own = selfie.opened(published.state_dict())
+        teacher = answers.of_network(own, selfie.RESOLUTION, device, options.second_look)
     elif here and options.teacher.endswith(".safetensors"):
         teacher = answers.of_checkpoint(Path(options.teacher), device)
     elif pack and options.teacher != NO_TEACHER:
@@ -266,14 +268,6 @@ def _open(options: Options, device: torch.device, say: Any) -> tuple[Data, Teach
 def _known(data: Path) -> list[Path]:
     """The folders beside the training data that are for validation alone."""
     return [data / name for name in ("selfie-val", "selfie-val2", "video-val") if (data / name).is_dir()]
-
-
-def _published() -> SelfieNetwork:
-    from converters.references import fetch
-    from models import reference
-    from training import selfie
-
-    return selfie.read(fetch(reference.read()[TEACHER]).read_bytes())
 
 
 def _begin(learner: Learner, path: Path) -> str:

@@ -202,18 +202,29 @@ _THIN = replace(LIVE, middles=((8,), (48, 64), MIDDLES[2]))
 _DEEP = replace(LIVE, middles=(*MIDDLES[:2], (*MIDDLES[2], 128, 96)))
 """Two more blocks at stride 16, which take 9 % of the instructions."""
 
+_STEM8 = replace(LIVE, stem2=8, middles=((8,), *MIDDLES[1:]))
+"""Half of the channels at stride 2, whose convolutions are the largest operators."""
+_SHALLOW = replace(LIVE, middles=(*MIDDLES[:2], MIDDLES[2][:4]))
+"""One block at stride 16 less."""
+
+
 CANDIDATES: dict[str, Variant] = {
     "try/live-a": replace(LIVE, resolution=(224, 192)),
     "try/live-b": replace(_THIN, resolution=(240, 208)),
     "try/live-c": replace(_DEEP, resolution=(208, 192)),
+    "try/live-d": replace(LIVE, kernel16=3, resolution=(240, 192)),
+    "try/live-e": replace(_STEM8, resolution=(224, 208)),
+    "try/live-f": replace(_SHALLOW, resolution=(240, 192)),
+    "try/live-g": replace(LIVE, resolution=(240, 176)),
     "try/live-best-a": replace(LIVE, resolution=(256, 240)),
     "try/live-best-b": replace(_THIN, resolution=(288, 256)),
     "try/live-best-c": replace(LIVE, resolution=(256, 256)),
+    "try/live-noprev": replace(LIVE, previous_mask=False),
     "try/live-fast-a": replace(LIVE, resolution=(144, 144)),
     "try/live-fast-b": replace(_THIN, resolution=(160, 144)),
     "try/live-fast-c": replace(LIVE, stem2=8, middles=((8,), (40, 56), MIDDLES[2]), resolution=(160, 160)),
 }
-"""What may replace live, live-best and live-fast once trained. `get` knows
+"""What may replace live, live-best and live-fast once trained, and live's twin without a previous mask. `get` knows
 them, and `match` where a pattern begins with try/; they are not in `VARIANTS`."""
 
 

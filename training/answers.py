@@ -23,16 +23,26 @@ BATCHES = {"cuda": 64, "cpu": 2}
 
 @dataclass(frozen=True)
 class Teacher:
-    """`network` maps (N, 3, h, w) in [0, 1] at `resolution` (h, w) to masks (N, 1, h, w) in [0, 1]."""
+    """`network` maps (N, 3, h, w) in [0, 1] at `resolution` (h, w) to masks (N, 1, h, w) in [0, 1].
+
+    `second_look` is the side at which it sees the mirror image too, and answers with the mean; None for one look.
+    """
 
     network: Callable[[Tensor], Tensor]
     resolution: Resolution
     device: torch.device
+    second_look: int | None = None
 
     @torch.inference_mode()
     def __call__(self, frames: Tensor) -> Tensor:
         """Frames (N, 3, H, W) in [0, 1] to masks (N, 1, H, W)."""
-        return resized(self.network(resized(frames, self.resolution)), (frames.shape[2], frames.shape[3])).clamp(0, 1)
+        first = self._at(frames, self.resolution)
+        if self.second_look is None:
+            return first
+        return (first + self._at(frames.flip(3), (self.second_look, self.second_look)).flip(3)) / 2
+
+    def _at(self, frames: Tensor, resolution: Resolution) -> Tensor:
+        return resized(self.network(resized(frames, resolution)), (frames.shape[2], frames.shape[3])).clamp(0, 1)
 
     @torch.inference_mode()
     def label(self, pictures: Sequence[Pixels]) -> list[Pixels]:
@@ -60,9 +70,12 @@ def resized(values: Tensor, resolution: Resolution) -> Tensor:
     return F.interpolate(values, resolution, mode="bilinear", align_corners=False, antialias=True)
 
 
-def of_network(network: nn.Module, resolution: Resolution, device: torch.device) -> Teacher:
+def of_network(
+    network: nn.Module, resolution: Resolution, device: torch.device, second_look: int | None = None
+) -> Teacher:
     network = network.to(device).eval().requires_grad_(False)
-    return Teacher(network.to(memory_format=torch.channels_last), resolution, device)  # type: ignore[call-overload]
+    network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return Teacher(network, resolution, device, second_look)
 
 
 def of_checkpoint(path: Path, device: torch.device) -> Teacher:

@@ -95,8 +95,17 @@ def _listing(root: Path) -> str:
     return hashlib.sha256(repr(files).encode()).hexdigest()
 
 
+@dataclass(frozen=True)
+class Answering:
+    """Which teacher answers the samples, a name or path that `training.teacher` opens; and the side of its second look,
+    None for one look (`training.teacher.looking_twice`)."""
+
+    teacher: str
+    second_look: int | None = None
+
+
 class _Batches(Dataset[Batch]):
-    def __init__(self, sampler: Sampler, batch: int, rank: int, world: int, teacher: str | None) -> None:
+    def __init__(self, sampler: Sampler, batch: int, rank: int, world: int, teacher: Answering | None) -> None:
         self._sampler, self._batch, self._rank, self._world = sampler, batch, rank, world
         self._teacher = teacher
 
@@ -123,10 +132,11 @@ class _Batches(Dataset[Batch]):
     @cached_property
     def _teach(self) -> Callable[[datasets.Pixels], datasets.Pixels]:
         """Opened in the process that asks first: a model does not travel to another."""
-        from training.teacher import teacher
+        from training.teacher import looking_twice, teacher
 
         assert self._teacher
-        return teacher(self._teacher, mirrored=False)
+        once = teacher(self._teacher.teacher, mirrored=False)
+        return looking_twice(once, self._teacher.second_look) if self._teacher.second_look else once
 
 
 def _single_threaded(_worker: int) -> None:
@@ -143,14 +153,14 @@ def batches(
     steps: int,
     rank: int = 0,
     world: int = 1,
-    teacher: str | None = None,
+    teacher: Answering | None = None,
     workers: int = 1,
     pinned: bool = False,
 ) -> Iterator[Batch]:
     """A batch for each step from `first`, prepared by so many `workers`.
 
     What a step sees depends on its number alone, so a resumed run sees what it would have seen, whatever the number of
-    workers. With a `teacher`, a name or path that `training.teacher` opens, they answer the samples too.
+    workers. With a `teacher` they answer the samples too.
     """
     return iter(
         DataLoader(

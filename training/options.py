@@ -31,6 +31,7 @@ BOUNDS: dict[str, tuple[float, float]] = {
     "--batch": (1, 4096),
     "--frames": (1, 64),
     "--size": (32, 1024),
+    "--second-look": (32, 1024),
     "--evaluate-every": (1, 10**10),
     "--save-every": (0, 10**6),
     "--minutes": (1e-3, 10**6),
@@ -62,6 +63,7 @@ class Options:
     rotate_prob: float
     crowd_prob: float
     teacher: str
+    second_look: int | None
     distill_weight: float
     trust_all: bool
     whole_bodies: Path | None
@@ -194,6 +196,8 @@ def parser(description: str | None = None) -> ArgumentParser:
     group = made.add_argument_group("the loss and the steps")
     words = f"answers samples and labels unlabelled pictures: a name in references.toml, a model's path or {NO_TEACHER}"
     group.add_argument("--teacher", default=TEACHER, help=words)
+    words = f"the answer of {TEACHER} is the mean with that for the mirror image at this side (training/teacher.py)"
+    group.add_argument("--second-look", type=int, metavar="SIDE", help=words)
     _share(group, "--distill-weight", 0.5, "share of the teacher's answer in the truth of a sample")
     words = "as much of the teacher where it contradicts the label (training/distill.py)"
     group.add_argument("--trust-all", action="store_true", help=words)
@@ -282,6 +286,10 @@ def _problem(options: Options, chosen: dict[str, Variant]) -> str | None:
         return f"--batch times --frames is at most {MOST_FRAMES:,}, and is {options.batch * options.frames:,}"
     if options.temporal_weight and options.frames < 2:
         return "--temporal-weight needs --frames 2 or more"
+    if options.second_look and options.teacher != TEACHER:
+        return f"--second-look is of {TEACHER}, and --teacher is {options.teacher}"
+    if options.second_look and options.second_look % 16:
+        return f"--second-look {options.second_look}: must be a multiple of 16"
     followed = "squeezed" if options.feature_teacher else "inverted"
     if (options.feature_weight or options.feature_teacher) and (
         other := [n for n, v in chosen.items() if v.trunk != followed]

@@ -59,8 +59,6 @@ RARE = torch.tensor([1.0, 1.0, 1.0, 3.0, 2.0, 1.5, 1.5, 1.0, 2.0])
 """What a pixel of each label counts in the cross-entropy: lips and eyewear have few."""
 
 
-SHARE = 0.5
-"""Of the teacher's answer in the person's truth."""
 HEAD = 4.0
 """The head's rate in units of the trunk's: it begins with nothing for eight of nine labels."""
 
@@ -120,8 +118,15 @@ def _mask(codes: Array) -> Array:
 class Lesson:
     """The loss of one batch; the sets of labels of each code are a table on the device."""
 
-    def __init__(self, person: float, device: torch.device = torch.device("cpu")) -> None:  # noqa: B008
-        self.person = person
+    def __init__(
+        self,
+        person: float,
+        device: torch.device = torch.device("cpu"),  # noqa: B008
+        share: float = 0.5,
+        trust_all: bool = False,
+    ) -> None:
+        """`share` of a teacher's answer is in the person's truth, less where it contradicts it unless `trust_all`."""
+        self.person, self.share, self.trust_all = person, share, trust_all
         self.allowed = torch.from_numpy(ALLOWED).float().to(device)
         self.sure = torch.from_numpy(~ALLOWED[:, BACKGROUND]).to(device)
         self.sure[BACKGROUND] = True
@@ -152,7 +157,8 @@ class Lesson:
             self.sure[codes][:, None], (codes[:, None] > 0).float(), mask.detach() if answer is None else answer
         )
         if answer is not None:
-            target = taught(target, answer, SHARE, torch.ones(len(codes), device=codes.device))
+            everyone = torch.ones(len(codes), device=codes.device)
+            target = taught(target, answer, self.share, everyone, self.trust_all)
         return total + self.person * loss.segmentation(torch.logit(mask), target)
 
 
@@ -215,8 +221,11 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--pack", type=Path, help="all of it in one file, in place of --data and --store")
     parser.add_argument("--out", type=Path, required=True, help="the run's folder")
     parser.add_argument("--init", type=Path, default=checkpoint.find("live"), help="checkpoint to start from")
-    words = "checkpoint whose masks are half of the person's truth, none by default"
-    parser.add_argument("--teacher", type=Path, help=words)
+    parser.add_argument(
+        "--teacher", type=Path, help="checkpoint whose masks are in the person's truth, none by default"
+    )
+    parser.add_argument("--distill-weight", type=float, default=0.5, help="share of its mask in the truth, 0 to 1")
+    parser.add_argument("--trust-all", action="store_true", help="as much of it where it contradicts the label")
     parser.add_argument("--variant", default="live-parts")
     parser.add_argument("--samples", type=int, default=60_000)
     words = "end in this time, at the rate's end; without it the rate falls over --samples"
@@ -232,6 +241,8 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     if bool(options.pack) == bool(options.data and options.store):
         parser.error("either --pack or both of --data and --store are needed")
+    if not 0 <= options.distill_weight <= 1:
+        parser.error(f"--distill-weight goes from 0 to 1, and is {options.distill_weight}")
     began = time.monotonic()
     torch.set_num_threads(options.threads)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -272,7 +283,8 @@ def main(arguments: list[str] | None = None) -> int:
         first, seconds = saved["step"], saved["seconds"]
         say(f"going on at step {first} of {steps}")
     options.out.mkdir(parents=True, exist_ok=True)
-    lesson, rng = Lesson(options.person, device), np.random.default_rng(options.seed)
+    lesson = Lesson(options.person, device, options.distill_weight, options.trust_all)
+    rng = np.random.default_rng(options.seed)
     started = last = said = time.monotonic()
     losses: list[Tensor] = []
     drawn = loader.batches(sampler, options.batch, first, steps, workers=options.workers, pinned=device.type == "cuda")

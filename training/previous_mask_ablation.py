@@ -1,6 +1,6 @@
 """Ablation of the previous mask: a network with it and its twin without, on the same clips.
 
-python -m training.previous_mask_ablation WITH WITHOUT --data DIR [--data DIR] [--out FOLDER]
+python -m training.previous_mask_ablation WITH WITHOUT --data DIR [--data DIR] [--resolution HxW] [--out FOLDER]
 
 Three columns: the network with its own mask fed back, the same with an empty one every time, the sibling. Beside IOU
 and dtSSD of the clips: flicker where nothing moves but the sensor's noise, and the frames until IOU is back within
@@ -32,7 +32,7 @@ from evaluation.score import BLOCK, Previous, judge, predict, prepare_clip
 from evaluation.temporal import dtssd_still, flicker, frames_to_recover
 from models.arguments import WRONG_USAGE, ArgumentParser
 from models.segmenter import Floats, Step, enlarge, no_mask, stretch, to_input
-from models.variant import Resolution
+from models.variant import Resolution, parse_resolution
 
 NOISE = 4.0
 """Standard deviation of the sensor's noise over a still picture, of 255."""
@@ -179,13 +179,14 @@ def markdown(told: Mapping[str, Mapping[str, Any]]) -> str:
     return "\n".join(lines)
 
 
-def page(told: Mapping[str, Mapping[str, Any]], with_it: str, without: str, size: int) -> str:
+def page(told: Mapping[str, Mapping[str, Any]], with_it: str, without: str, resolution: Resolution) -> str:
     """`compare`'s figures as Markdown, and which two networks they are of."""
-    lines = [f"With: {described(with_it)}. Without: {described(without)}. Checkpoints judged at {size}x{size}."]
+    size = "{}x{}".format(*resolution)
+    lines = [f"With: {described(with_it)}. Without: {described(without)}. Judged at {size}."]
     for name, figures in told.items():
         lines += ["", f"### {name}", "", markdown(figures["ablation"])]
         if reached := figures["truth"]:
-            said = "The truth itself, made {0}x{0} and enlarged again, has {1:.2f} % IOU and dtSSD {2:.2f}."
+            said = "The truth itself, made {} and enlarged again, has {:.2f} % IOU and dtSSD {:.2f}."
             lines += ["", said.format(size, *reached)]
     return "\n".join(lines) + "\n"
 
@@ -204,26 +205,33 @@ def described(model: str) -> str:
 
 
 def compare(
-    with_it: str, without: str, data: Iterable[Dataset], size: int, tell: Callable[[str], None]
-) -> dict[str, Any]:
-    """{data set: {"ablation": `summary`, "truth": `limit`}} of two models; checkpoints run at size."""
-    from devices.open_model import CHECKPOINT, open_model
+    with_it: str,
+    without: str,
+    data: Iterable[Dataset],
+    resolution: Resolution | None = None,
+    tell: Callable[[str], None] = lambda _: None,
+) -> tuple[dict[str, Any], Resolution]:
+    """{data set: {"ablation": `summary`, "truth": `limit`}} of two models, and the size at which they were judged:
+    the first one's own unless another is asked for."""
+    from devices.open_model import open_model
 
-    def subject(name: str, model: str, prev: Previous) -> Subject:
-        return Subject(name, *open_model(model, resolution=(size, size) if model.endswith(CHECKPOINT) else None), prev)
-
+    one, size = open_model(with_it, resolution=resolution)
+    other, size_of_other = open_model(without, resolution=resolution)
+    if size != size_of_other:
+        raise ValueError("{} takes {}x{}, and {} {}x{}".format(with_it, *size, without, *size_of_other))
     subjects = [
-        subject("with", with_it, "recurrent"),
-        subject("always empty", with_it, "empty"),
-        subject("without", without, "recurrent"),
+        Subject("with", one, size, "recurrent"),
+        Subject("always empty", one, size, "empty"),
+        Subject("without", other, size, "recurrent"),
     ]
-    return {
+    found = {
         footage.name: {
             "ablation": summary({s.name: measure(s, footage, tell) for s in subjects}),
-            "truth": limit(footage, (size, size)),
+            "truth": limit(footage, size),
         }
         for footage in data
     }
+    return found, size
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -233,18 +241,21 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("with_it", metavar="WITH", help="a model with a previous mask")
     parser.add_argument("without", metavar="WITHOUT", help="its sibling without")
     parser.add_argument("--data", type=Path, action="append", help="a folder of clips; the embedded sample without one")
-    parser.add_argument("--size", type=int, default=256, help="side of a checkpoint's input")
+    parser.add_argument("--resolution", metavar="HxW", help="of checkpoints; without it the first one's own")
     parser.add_argument(
         "--out", type=Path, default=Path("results"), help="where previous_mask.md and previous_mask.json go"
     )
     options = parser.parse_args(arguments)
     try:
         data = [folder.read(path) for path in options.data] if options.data else [embedded()]
-        told = compare(options.with_it, options.without, data, options.size, lambda text: print(text, file=sys.stderr))
+        resolution = parse_resolution(options.resolution) if options.resolution else None
+        told, size = compare(
+            options.with_it, options.without, data, resolution, lambda text: print(text, file=sys.stderr)
+        )
     except ValueError as error:
         print(f"training.previous_mask_ablation: {error}", file=sys.stderr)
         return WRONG_USAGE
-    text = page(told, options.with_it, options.without, options.size)
+    text = page(told, options.with_it, options.without, size)
     options.out.mkdir(parents=True, exist_ok=True)
     (options.out / "previous_mask.md").write_text(text)
     (options.out / "previous_mask.json").write_text(json.dumps(told, indent=1, ensure_ascii=False) + "\n")

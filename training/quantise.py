@@ -1,16 +1,19 @@
-"""What int8 costs a network in IOU: python -m training.quantise CHECKPOINT --validation DIR [DIR ...] [--formats F,F]
+"""What int8 costs a network in IOU.
+
+python -m training.quantise CHECKPOINT --validation DIR [DIR ...] [--formats F,F] [--note]
 
 The checkpoint is converted to static int8 in each format as `bench.py convert` does, calibrated on frames with the mask
 fed back, and judged on every folder beside the checkpoint itself under PyTorch. Printed are the points lost, with 95 %
 intervals paired by picture (give stills: frames of a clip would count as independent). Above TOLERABLE points, static
-quantisation is not enough, and it is said.
+quantisation is not enough, and it is said. --note writes the points, and those lost on the clip of the parity test,
+into the checkpoint for the model card's aims, with the processor on which they were measured.
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -59,8 +62,18 @@ def compare(format: str, footage: Dataset, before: Sequence[float], after: Seque
     return Loss(format, footage.name, len(lost), float(np.mean(before)), float(np.mean(after)), (low, high))
 
 
-def losses(path: Path, folders: Sequence[Path], formats: Sequence[Format]) -> tuple[list[Loss], list[str]]:
-    """All of them, and a sentence for each format that could not be made. ValueError when there is no checkpoint."""
+@dataclass(frozen=True)
+class Losses:
+    """Of one checkpoint: on folders; on the clip of the parity test, in points by format; and a sentence for each
+    format that could not be made or exceeds the parity tolerance."""
+
+    folders: Sequence[Loss]
+    parity_clip: Mapping[str, float]
+    problems: Sequence[str]
+
+
+def losses(path: Path, folders: Sequence[Path], formats: Sequence[Format]) -> Losses:
+    """ValueError when there is no checkpoint."""
     import torch
 
     from converters.build import build
@@ -77,21 +90,39 @@ def losses(path: Path, folders: Sequence[Path], formats: Sequence[Format]) -> tu
     made = build(specs.values())
     step, _ = open_model(path)
     before = [ious(step, size, footage) for footage in data]
-    found, problems = [], []
+    found: list[Loss] = []
+    on_the_clip: dict[str, float] = {}
+    problems: list[str] = []
     for one, spec in specs.items():
         outcome = made[spec]
         if isinstance(outcome, Failure):
             problems.append(f"{one}: {outcome.reason}")
             continue
         assert isinstance(outcome, Artifact)
-        if outcome.parity and outcome.parity.tolerance_exceeded:
-            problems.append(f"{one}: {outcome.parity.tolerance_exceeded}")
+        if outcome.parity:
+            on_the_clip[one] = outcome.parity.iou_loss_points
+            problems += [f"{one}: {words}" for words in [outcome.parity.tolerance_exceeded] if words]
         session = converter(one).load(outcome.path, 1, "int8")
         found += [
             compare(one, footage, kept, ious(session, size, footage))
             for footage, kept in zip(data, before, strict=True)
         ]
-    return found, problems
+    return Losses(found, on_the_clip, problems)
+
+
+def note(path: Path, found: Losses) -> None:
+    """Write into a checkpoint what int8 loses, {format: {set: points}}, and on which processor; other formats stay."""
+    from converters import processor
+    from models import checkpoint
+    from training.aims import PARITY_CLIP
+
+    one = checkpoint.load(path)
+    lost = {format: {PARITY_CLIP: points} for format, points in found.parity_clip.items()}
+    for loss in found.folders:
+        lost.setdefault(loss.format, {})[loss.data] = loss.points
+    known = one.card.get("int8", {})
+    told = {"lost": {**known.get("lost", {}), **lost}, "processor": processor.here().label}
+    checkpoint.save(path, one.name, one.variant, one.state, {**one.card, "int8": told})
 
 
 def markdown(found: Sequence[Loss]) -> str:
@@ -119,21 +150,24 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("checkpoint", type=Path)
     parser.add_argument("--validation", type=Path, nargs="+", required=True, metavar="DIR")
     parser.add_argument("--formats", default=",".join(DEFAULT), metavar="F,F", help=f"of {', '.join(FORMATS)}")
+    parser.add_argument("--note", action="store_true", help="write the points into the checkpoint")
     options = parser.parse_args(arguments)
     asked = options.formats.split(",")
     formats = [one for one in FORMATS if one in asked]
     if len(formats) != len(asked):
         parser.error(f"--formats {options.formats}: there are {', '.join(FORMATS)}")
     try:
-        found, problems = losses(options.checkpoint, options.validation, formats)
+        found = losses(options.checkpoint, options.validation, formats)
     except ValueError as error:
         print(f"training.quantise: {error}", file=sys.stderr)
         return WRONG_USAGE
-    for words in problems:
+    for words in found.problems:
         print(f"training.quantise: {words}", file=sys.stderr)
-    if not found:
+    if not found.folders:
         return 3
-    print(markdown(found))
+    if options.note:
+        note(options.checkpoint, found)
+    print(markdown(found.folders))
     return 0
 
 

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from models.inverted import STEM, InvertedTrunk, Join, convolve
 from models.variant import MIDDLES
+from training.options import TEACHER
 
 RESOLUTION = (256, 256)
 
@@ -44,6 +45,14 @@ class SelfieNetwork(nn.Module):
         assert self._stem is not None
         stem, self._stem = self._stem, None
         return torch.sigmoid(self.grow(self.join2(features, stem)))
+
+
+def published() -> SelfieNetwork:
+    """The network of the file that references.toml names, downloaded once. BadReferenceModel when it cannot be had."""
+    from converters.references import fetch
+    from models import reference
+
+    return read(fetch(reference.read()[TEACHER]).read_bytes())
 
 
 def read(model: bytes) -> SelfieNetwork:

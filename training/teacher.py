@@ -17,9 +17,12 @@ import numpy as np
 from models.segmenter import no_mask, to_input
 from training.datasets import Pixels
 
+Teach = Callable[[Pixels], Pixels]
+"""picture (H, W, 3) uint8 RGB -> soft mask (H, W) uint8."""
 
-def teacher(model: Path | str, threads: int = 1, mirrored: bool = True) -> Callable[[Pixels], Pixels]:
-    """picture (H, W, 3) uint8 RGB -> soft mask (H, W) uint8; `mirrored` is the mean with the mirror image's.
+
+def teacher(model: Path | str, threads: int = 1, mirrored: bool = True) -> Teach:
+    """`mirrored` is the mean with the mirror image's.
 
     ValueError, one sentence, when there is no such model.
     """
@@ -40,3 +43,23 @@ def teacher(model: Path | str, threads: int = 1, mirrored: bool = True) -> Calla
         return np.rint(np.clip(full, 0, 1) * 255).astype(np.uint8)
 
     return teach
+
+
+def looking_twice(teach: Teach, side: int) -> Teach:
+    """The mean of a teacher's answer and of MediaPipe's for the mirror image at side x side.
+
+    At 320 the two make fewer mistakes than either (docs/experiments.md). BadReferenceModel when the network of the
+    second look cannot be had.
+    """
+    import torch
+
+    from training import answers, selfie
+
+    again = answers.of_network(selfie.published(), (side, side), torch.device("cpu"))
+
+    def both(picture: Pixels) -> Pixels:
+        mirrored = torch.from_numpy(np.ascontiguousarray(picture[:, ::-1])).permute(2, 0, 1)[None].float() / 255
+        second = again(mirrored)[0, 0].numpy()[:, ::-1]
+        return np.rint((teach(picture).astype(np.float32) + 255 * second) / 2).astype(np.uint8)
+
+    return both

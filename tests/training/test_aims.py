@@ -3,7 +3,7 @@
 import pytest
 
 from training import aims
-from training.aims import BESIDE, NOSKIP, SKIP, Accuracy, Cost, Steadiness
+from training.aims import BESIDE, NOSKIP, PARITY_CLIP, SKIP, Accuracy, Cost, Int8, Steadiness
 
 
 def judged(**ious):
@@ -11,10 +11,10 @@ def judged(**ious):
     return {name.replace("_", "-"): {"selfies": {"empty": {"iou": iou}}} for name, iou in ious.items()}
 
 
-def rows(monkeypatch, accuracies=(), costs=(), metrics=None, instructions=None, x86=None):
+def rows(monkeypatch, accuracies=(), costs=(), metrics=None, instructions=None, x86=None, int8=None):
     monkeypatch.setattr(aims, "ACCURACIES", tuple(accuracies))
     monkeypatch.setattr(aims, "COSTS", tuple(costs))
-    lines = aims.section(metrics or {}, (instructions or {}).get, (x86 or {}).get)
+    lines = aims.section(metrics or {}, (instructions or {}).get, (x86 or {}).get, int8 or {})
     return [line.strip("| ").split(" | ") for line in lines if line.startswith("| ") and "network" not in line]
 
 
@@ -78,3 +78,15 @@ def test_a_clip_is_to_be_as_steady_as_the_references(monkeypatch):
 def test_what_was_not_measured_has_no_row(monkeypatch, known):
     costs = [Cost("live", "share of ARM instructions", 0.5)]
     assert rows(monkeypatch, [Accuracy(("live", "live-fast"), "selfies", 90.0)], costs, judged(live=0.9), known) == []
+
+
+def test_int8_loses_what_its_worst_runtime_loses(monkeypatch):
+    monkeypatch.setattr(aims, "INT8", (Int8("live", 0.3), Int8("live", 1.0, parity_clip=True), Int8("other", 0.3)))
+    lost = {
+        "onnx": {PARITY_CLIP: 0.99, "selfies": 0.12, "streets": -0.4},
+        "tflite": {PARITY_CLIP: 1.2, "selfies": 0.34, "streets": 0.1},
+    }
+    assert rows(monkeypatch, int8={"live": lost}) == [
+        ["live", "points that int8 loses, stills", "at most 0.3", "0.34", "short by 0.04"],
+        ["live", "points that int8 loses, parity clip", "at most 1.0", "1.20", "short by 0.2"],
+    ]

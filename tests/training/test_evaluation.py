@@ -127,6 +127,10 @@ def test_judged_writes_into_the_checkpoint_and_the_card_reads_it(tmp_path, monke
     assert kept["note"] == "kept"
     assert set(kept["metrics"]) == {"portraits", "portraits, a tenth", "ccp-upper, a tenth"} - _empty(data)
     assert json.dumps(kept["groups"])
+    assert card.main(["judge", "--embedded", "--variants", name]) == 0
+    again = checkpoint.load(tmp_path / f"{name}.safetensors").card
+    assert set(again["metrics"]) == {*kept["metrics"], "embedded sample"}
+    assert again["groups"] == kept["groups"]
     assert card.main(["write"]) == 0
     assert "### portraits, 30 pictures" in (written := (tmp_path / "MODEL_CARD.md").read_text())
     assert "each idea" not in written
@@ -150,3 +154,5 @@ def _empty(data):
 def test_a_mistake_is_a_sentence(capsys):
     assert card.main(["judge", "no/such/folder"]) == WRONG_USAGE
     assert capsys.readouterr().err == "training.card: no/such/folder: there is no such folder\n"
+    assert card.main(["judge"]) == WRONG_USAGE
+    assert "nothing to judge on" in capsys.readouterr().err

@@ -43,3 +43,18 @@ def test_features_are_for_the_trunk_that_has_them(made):
     assert made("live").features("live") == 1
     assert made("s4-skip-light").features("s4-skip-light") == 0
     assert made("live", "--feature-weight", "0.2").features("live") == 0.2
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        (("--second-look", "330"), "--second-look 330: must be a multiple of 16"),
+        (("--second-look", "16"), "--second-look goes from 32 to 1,024, and is 16"),
+        (("--second-look", "320", "--teacher", "none"), "--second-look is of mediapipe-selfie, and --teacher is none"),
+    ],
+)
+def test_a_second_look_is_the_published_networks(made, capsys, more, words):
+    assert made("live", "--second-look", "320").second_look == 320
+    with pytest.raises(SystemExit):
+        made("live", *more)
+    assert words in capsys.readouterr().err

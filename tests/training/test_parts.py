@@ -200,3 +200,16 @@ def test_a_teachers_answer_is_the_truth_where_no_label_says_who_is_there():
     nobody[:, 0] = 20
     assert lesson(person, codes, (0, 0), answer) < 1 < lesson(nobody, codes, (0, 0), answer)
     assert lesson(nobody, codes, (0, 0)) < 0.5
+
+
+def test_a_teacher_that_contradicts_the_label_counts_only_when_all_of_it_is_trusted():
+    codes = torch.zeros(1, 16, 16, dtype=torch.long)
+    codes[:, :8] = HAIR
+    contrary = (codes == 0).float()[:, None]
+    logits = logits_of(codes)
+    own = Lesson(person=1.0)(logits, codes, (0, 0))
+    assert Lesson(person=1.0)(logits, codes, (0, 0), contrary) == pytest.approx(own.item())
+    half, most = (
+        Lesson(person=1.0, share=share, trust_all=True)(logits, codes, (0, 0), contrary) for share in (0.5, 0.9)
+    )
+    assert own + 1 < half < most

@@ -87,7 +87,9 @@ def test_the_command_prints_a_table_and_writes_the_figures(tmp_path, capsys):
         save(tmp_path / f"{name}.safetensors", name, small, Hourglass(small).state_dict(), {"training": done})
         paths.append(str(tmp_path / f"{name}.safetensors"))
     out = tmp_path / "out"
-    assert previous_mask_ablation.main([*paths, "--data", str(tmp_path), "--size", "32", "--out", str(out)]) == 0
+    assert (
+        previous_mask_ablation.main([*paths, "--data", str(tmp_path), "--resolution", "32x32", "--out", str(out)]) == 0
+    )
     said = capsys.readouterr().out
     assert "With: with, 640 @ 32 (2), seed 7. Without: without, untrained." in said
     assert "| | with | always empty | without | with − always empty | with − without | values |" in said

@@ -4,18 +4,16 @@ import numpy as np
 import pytest
 import torch
 
-from converters.references import fetch
 from evaluation.sample import embedded
-from models import reference
 from models.segmenter import no_mask, stretch, to_input
 from training import answers, selfie
 from training.options import TEACHER
-from training.teacher import teacher
+from training.teacher import looking_twice, teacher
 
 
 @pytest.fixture(scope="module")
 def network():
-    return selfie.read(fetch(reference.read()[TEACHER]).read_bytes())
+    return selfie.published()
 
 
 @pytest.fixture(scope="module")
@@ -56,3 +54,22 @@ def test_a_batch_is_answered_at_its_own_size(network):
     masks = teach(frames)
     assert masks.shape == (3, 1, 96, 80)
     assert torch.allclose(masks[1:2], teach(frames[1:2]), atol=1e-5)
+
+
+def test_a_second_look_is_the_mean_with_the_mirror_images_answer(network):
+    cpu = torch.device("cpu")
+    frames = torch.rand(2, 3, 64, 64)
+    first = answers.of_network(network, selfie.RESOLUTION, cpu)(frames)
+    mirrored = answers.of_network(network, (96, 96), cpu)(frames.flip(3)).flip(3)
+    both = answers.of_network(network, selfie.RESOLUTION, cpu, second_look=96)(frames)
+    assert torch.allclose(both, (first + mirrored) / 2, atol=1e-6)
+    assert (both - first).abs().max() > 0.01
+
+
+def test_a_second_look_beside_the_samples_answers_as_on_the_device(network, pictures):
+    beside = looking_twice(teacher(TEACHER, mirrored=False), 320)
+    device = answers.of_network(network, selfie.RESOLUTION, torch.device("cpu"), second_look=320)
+    for picture in pictures:
+        frame = stretch(picture, selfie.RESOLUTION)
+        batch = torch.from_numpy(to_input(frame)).permute(0, 3, 1, 2)
+        assert np.abs(beside(frame).astype(float) - 255 * device(batch)[0, 0].numpy()).max() <= 1.5

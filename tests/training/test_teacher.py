@@ -46,7 +46,7 @@ def test_samples_are_answered_as_they_were_drawn_but_for_turned_ones_and_empty_s
     assert not all(sample.upright for sample in drawn)
     assert not all(sample.targets.any() for sample in drawn)
     teach = teacher(larger, mirrored=False)
-    batch = next(loader.batches(sampler, 24, 0, 1, teacher=str(larger)))
+    batch = next(loader.batches(sampler, 24, 0, 1, teacher=loader.Answering(str(larger))))
     assert batch.asked.tolist() == asked
     for sample, was_asked, answers in zip(drawn, asked, batch.answers.numpy(), strict=True):
         assert np.array_equal(answers[0], teach(sample.frames[0]) if was_asked else sample.targets[0])
