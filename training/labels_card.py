@@ -36,7 +36,8 @@ label that a set leaves open has no figure there.
 LIMITS = """\
 - The person's mask is worse than that of `live` on selfies and on bodies in fast motion (the table above): use `live`
   where only the background changes.
-- int8 loses up to 0.9 points of the person's IOU on the clip of the parity test (docs/experiments.md).
+- int8 loses up to 0.3 points of the person's IOU on the clip of the parity test, and up to 10 of the labels' mean there
+  (docs/int8.md, docs/experiments.md).
 - **Whom it fails**, by looking at 96 of these photos. Hats and berets are taken for hair, or half so; earrings and
   necklaces are rarely found; bags are taken for clothes or left out. Hands before the mouth, microphones and a
   child's parent are taken for skin, clothes or hair. Bare shoulders and chests are taken for clothes, as close photos
