@@ -69,12 +69,12 @@ LIMITS = """- The worst five pictures of each validation set, looked at with `li
 """
 
 PREVIOUS_MASK = """\
-Twins, trained for this alone: the same samples, seed and stages, one with the previous mask as an input and
-one without. Both begin with the weights of `live`, where the layer of the previous mask is set to zero: the one without
-has to unlearn it. Clips never trained on, mean with its 95 % interval; the differences are paired. dtSSD where still counts
-the pixels whose truth stays as it was: the rest is got wrong where the person moved, which no earlier mask shows.
-Flicker is that of a still picture under a sensor's noise; of the last three, the frames until IOU is back within two
-points.
+Twins, trained for this alone: the same samples, seed and stages, one with the previous mask as an input and one
+without. Both begin with the weights of `live`, where the layer of the previous mask is set to zero: the one without
+has to unlearn it. Clips never trained on, mean with its 95 % interval; the differences are paired. dtSSD where
+still counts the pixels whose truth stays as it was: the rest is got wrong where the person moved, which no earlier
+mask shows. Flicker is that of a still picture under a sensor's noise; of the last three, the frames until IOU is
+back within two points.
 """
 
 
