@@ -35,7 +35,7 @@ IOU in per cent: stills from an empty previous mask, clips with the network's ow
 stills, `live-best` to be 0.3 points ahead, `live-fast` at most 0.8 behind. Instructions are of a frame in float32 on an
 AArch64 core without dot products (`make docs-measure`); x86 time is the median over rounds in turn
 (`python -m training.compare`). Shares are of {BESIDE}'s. What int8 loses is the worst of LiteRT, ONNX Runtime and
-OpenVINO, on the worst of the stills, and on the clip of the parity test with its tolerance (`python -m
+OpenVINO, on the worst of the sets named, and on the clip of the parity test with its tolerance (`python -m
 training.quantise CHECKPOINT --validation DIR ... --note`).
 """
 
@@ -158,15 +158,15 @@ def _cost(aim: Cost, instructions: Count, x86_share: Count) -> tuple[str, ...] |
 
 def _int8(aim: Int8, lost: Lost) -> tuple[str, ...] | None:
     found = [
-        points
+        (points, name)
         for sets in lost.get(aim.network, {}).values()
         for name, points in sets.items()
         if (name == PARITY_CLIP) == aim.parity_clip
     ]
     if not found:
         return None
-    reached = round(max(found), 2)
-    where = PARITY_CLIP if aim.parity_clip else "stills"
+    reached = round(max(found)[0], 2)
+    where = ", ".join(dict.fromkeys(name for _, name in found))
     short = _short(round(reached - aim.most, 2))
     return aim.network, f"points that int8 loses, {where}", f"at most {aim.most:.1f}", f"{reached:.2f}", short
 

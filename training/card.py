@@ -391,7 +391,7 @@ def _judge_all(options: argparse.Namespace) -> None:
     for name in [] if options.variants == "none" else variant.match(options.variants):
         if path := checkpoint.find(name):
             judged = judge(path, data)
-            judged["metrics"] |= judge(path, whole)["metrics"]
+            judged["metrics"] |= judge(path, whole)["metrics"] if whole else {}
             one = checkpoint.load(path)
             card = {**one.card, "metrics": {**one.card.get("metrics", {}), **judged["metrics"]}}
             groups = judged["groups"] or one.card.get("groups", {})
@@ -400,7 +400,7 @@ def _judge_all(options: argparse.Namespace) -> None:
     for other in reference.match(options.references):
         known = _read_references()
         judged = judge_reference(other, data)
-        judged["metrics"] |= judge_reference(other, whole)["metrics"]
+        judged["metrics"] |= judge_reference(other, whole)["metrics"] if whole else {}
         before = known.get(other.name, {}) if known.get(other.name, {}).get("sha256") == other.sha256 else {}
         known[other.name] = {
             **judged,

@@ -87,6 +87,6 @@ def test_int8_loses_what_its_worst_runtime_loses(monkeypatch):
         "tflite": {PARITY_CLIP: 1.2, "selfies": 0.34, "streets": 0.1},
     }
     assert rows(monkeypatch, int8={"live": lost}) == [
-        ["live", "points that int8 loses, stills", "at most 0.3", "0.34", "short by 0.04"],
+        ["live", "points that int8 loses, selfies, streets", "at most 0.3", "0.34", "short by 0.04"],
         ["live", "points that int8 loses, parity clip", "at most 1.0", "1.20", "short by 0.2"],
     ]
